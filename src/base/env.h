@@ -13,8 +13,8 @@
 
 struct env {
 	void *context;
-	time_us (*wall)(void *context);      /* since 1970 UTC; may jump either way */
-	time_us (*monotonic)(void *context); /* never goes back while the process lives */
+	time_us (*wall)(void *context);                        /* since 1970 UTC; may jump either way */
+	time_us (*monotonic)(void *context);                   /* never goes back while the process lives */
 	void (*random)(void *context, void *out, size_t size); /* fit for keys */
 };
 

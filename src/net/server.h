@@ -1,0 +1,101 @@
+/* HTTP/1.1 over TLS for servers (RFC 9110, RFC 9112).
+ *
+ * One server may listen on several addresses and spread its connections over
+ * several loops; each connection stays on its loop. A request goes through
+ *   on_request  headers are complete: refuse (reply at once) or go on;
+ *   on_body     a piece of body arrived (streamed; back-pressure by http_pause);
+ *   on_complete the body is whole: reply now, or keep the request and reply later
+ *               from the loop's thread (held poll), or from a callback posted to it;
+ *   on_gone     the client went before the reply was sent: `data` must be freed.
+ * Exactly one of "reply ended" and on_gone ends a request; afterwards the
+ * pointer is dead. Every limit is a field of http_limits: bytes before memory.
+ * Parsing is strict: what RFC 9112 section 11.2 warns of (conflicting or
+ * repeated lengths, obsolete folding, bare CR, space before the colon) is 400.
+ */
+#ifndef MUSTER_NET_SERVER_H
+#define MUSTER_NET_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hex.h"
+#include "base/units.h"
+#include "net/loop.h"
+#include "net/tls.h"
+
+struct http_server;
+struct http_request;
+
+struct http_limits {
+	size_t header_bytes; /* request line and headers together */
+	size_t header_count;
+	size_t connections; /* of this server in all; more are closed at accept */
+	span_us handshake;  /* accept to TLS established */
+	span_us header;     /* first byte of a request to end of headers */
+	span_us body_idle;  /* longest silence inside a body */
+	span_us idle;       /* between requests on a kept connection */
+	span_us write_idle; /* longest time a reply may make no progress */
+};
+extern const struct http_limits http_limits_default;
+
+struct http_handlers {
+	/* Returns the most body bytes to accept (0: none); more is 413. */
+	uint64_t (*on_request)(void *context, struct http_request *request);
+	void (*on_body)(struct http_request *request, const uint8_t *bytes, size_t size);
+	void (*on_complete)(struct http_request *request);
+	void (*on_gone)(struct http_request *request);
+	void *context;
+};
+
+/* loops[] are run by the caller's threads and outlive the server. tls is one
+ * per loop (its own library context: doc/decisions), count as many. */
+struct http_server *http_server_new(struct loop *const *loops, struct tls_server *const *tls, size_t count,
+				    const struct http_limits *limits, const struct http_handlers *handlers,
+				    struct err *err);
+/* "0.0.0.0:4343", "[::]:4343", "127.0.0.1:0". ERR_BUSY names port and purpose when taken.
+ * Call before the loops run. ret_port gives the real port. */
+int http_server_listen(struct http_server *server, const char *address, uint16_t *ret_port, struct err *err);
+/* Stops accepting, ends idle connections, lets replies finish for at most
+ * `grace`, then calls done(argument) on loops[0]'s thread. Any thread. */
+void http_server_stop(struct http_server *server, span_us grace, void (*done)(void *argument), void *argument);
+void http_server_free(struct http_server *server); /* after the loops have stopped */
+
+struct http_server_counters {
+	uint64_t connections, accepted, refused, handshakes_failed, resumed, requests, bad_requests, timeouts;
+};
+void http_server_counters(struct http_server *server, struct http_server_counters *out); /* any thread */
+
+/* --- a request; loop thread only --- */
+const char *http_method(const struct http_request *request);
+const char *http_path(const struct http_request *request);  /* raw, without the query; begins with '/' */
+const char *http_query(const struct http_request *request); /* raw, "" if none */
+const char *http_header(const struct http_request *request, const char *name); /* any case; NULL if absent */
+uint64_t http_content_length(const struct http_request *request);              /* UINT64_MAX if chunked */
+const char *http_peer(const struct http_request *request);                     /* "127.0.0.1:50000" */
+/* SHA-256 of the client certificate's DER, verified against the CA; false if it showed none. */
+bool http_client_certificate(const struct http_request *request, uint8_t fingerprint[SHA256_BYTES]);
+struct loop *http_loop(const struct http_request *request);
+void *http_data(const struct http_request *request);
+void http_set_data(struct http_request *request, void *data);
+
+/* Stops reading the body until http_resume(); what is in flight may still arrive. */
+void http_pause(struct http_request *request);
+void http_resume(struct http_request *request);
+
+/* One whole reply. headers: "Name: value\r\n"… or NULL. Content-Length, Date and Connection are ours. */
+void http_reply(struct http_request *request, int status, const char *content_type, const char *headers,
+		const void *body, size_t size);
+/* problem+json (RFC 9457). */
+void http_problem(struct http_request *request, int status, const char *title, const char *detail);
+
+/* A streamed reply: size UINT64_MAX is chunked. on_drain(request) asks for more
+ * when little is left to send; may be NULL. */
+void http_reply_begin(struct http_request *request, int status, const char *content_type, const char *headers,
+		      uint64_t size, void (*on_drain)(struct http_request *request));
+void http_reply_body(struct http_request *request, const void *bytes, size_t size);
+void http_reply_end(struct http_request *request);
+
+#endif
