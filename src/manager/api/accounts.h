@@ -1,0 +1,47 @@
+/* Users, API tokens and enrolment tokens as rows: shared by the API's handlers
+ * and by the programs that make the first ones (`init`, `token`).
+ *
+ * Secrets are made here and given out once; the database holds SHA-256 of
+ * tokens and Argon2id of passwords (spec 30-trust.md). Functions that take a
+ * session run inside a store write or read.
+ */
+#ifndef MUSTER_MANAGER_API_ACCOUNTS_H
+#define MUSTER_MANAGER_API_ACCOUNTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/env.h"
+#include "base/err.h"
+#include "base/hex.h"
+#include "base/units.h"
+#include "store/store.h"
+
+/* viewer < operator < administrator; auditor stands apart: reads all, changes nothing. */
+enum account_role { ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMINISTRATOR, ROLE_AUDITOR, ROLE_COUNT_ };
+
+const char *account_role_name(enum account_role role);
+int account_role_parse(const char *name, enum account_role *ret_role, struct err *err);
+
+#define ACCOUNT_SECRET_TEXT_BYTES 64 /* any token or first password with its NUL */
+#define ACCOUNT_NAME_MAX_BYTES    64
+
+struct account_secret {
+	struct uuid id;
+	char text[ACCOUNT_SECRET_TEXT_BYTES]; /* to be wiped by the caller */
+};
+
+/* An API token. expires: wall clock, 0 never. by: who asked, for the audit log. ret_secret is filled before the
+ * write and valid once it is committed. */
+int account_token_create(struct store_session *session, const struct env *env, const char *name, enum account_role role,
+			 time_us expires, const char *by, struct account_secret *ret_secret, struct err *err);
+
+/* A local user with this password hash (trust/password.h). ERR_EXISTS when the name is taken. */
+int account_user_create(struct store_session *session, const struct env *env, const char *name, enum account_role role,
+			const char *password_hash, const char *by, struct uuid *ret_id, struct err *err);
+
+/* A random password fit for people: 5 groups of 4 letters and digits that are not mistaken, 100 bits. */
+void account_password_make(const struct env *env, char text[ACCOUNT_SECRET_TEXT_BYTES]);
+
+#endif
