@@ -3,7 +3,7 @@
  *
  * Secrets are made here and given out once; the database holds SHA-256 of
  * tokens and Argon2id of passwords (spec 30-trust.md). Functions that take a
- * session run inside a store write or read.
+ * session run inside a store write or read; the audit entry is the caller's.
  */
 #ifndef MUSTER_MANAGER_API_ACCOUNTS_H
 #define MUSTER_MANAGER_API_ACCOUNTS_H
@@ -32,7 +32,7 @@ struct account_secret {
 	char text[ACCOUNT_SECRET_TEXT_BYTES]; /* to be wiped by the caller */
 };
 
-/* An API token. expires: wall clock, 0 never. by: who asked, for the audit log. ret_secret is filled before the
+/* An API token. expires: wall clock, 0 never. by: who made it, for the list. ret_secret is filled before the
  * write and valid once it is committed. */
 int account_token_create(struct store_session *session, const struct env *env, const char *name, enum account_role role,
 			 time_us expires, const char *by, struct account_secret *ret_secret, struct err *err);

@@ -31,9 +31,11 @@ struct api_value {
 	struct uuid uuid;
 };
 
+struct front *api_call_front(const struct api_call *call);
 struct store *api_call_store(const struct api_call *call);
 const struct env *api_call_env(const struct api_call *call);
-const struct api_options *api_call_options(const struct api_call *call);
+/* The caller as audit entries and commands name it; valid as long as the call. */
+const struct front_actor *api_call_actor(const struct api_call *call);
 const struct api_principal *api_call_principal(const struct api_call *call);
 const char *api_call_source(const struct api_call *call); /* the peer's address without its port */
 
