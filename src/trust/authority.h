@@ -1,0 +1,56 @@
+/* The manager's certificate authority: one ECDSA P-256 key and its root.
+ *
+ * Issues agents' and servers' certificates from PKCS#10 requests, which come
+ * from outside: only the public key is taken from a request, after its
+ * self-signature verified; names and purposes are the caller's. Every validity
+ * begins a day early for machines with slow clocks. Time is given as `now`.
+ */
+#ifndef MUSTER_TRUST_AUTHORITY_H
+#define MUSTER_TRUST_AUTHORITY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hex.h"
+#include "base/units.h"
+
+struct authority;
+
+#define AUTHORITY_BACKDATE_US      DAY_US
+#define AUTHORITY_VALIDITY_DAYS    3650
+#define CERTIFICATE_VALIDITY_DAYS  365
+#define AUTHORITY_SERVER_NAMES_MAX 32
+
+/* name: common name of the root, at most 64 bytes of UTF-8 (ERR_LIMIT, ERR_FORMAT). */
+int authority_generate(const char *name, time_us now, struct authority **ret_authority, struct err *err);
+/* Key 0600 and certificate 0644, both PEM, each written beside and renamed after fsync. */
+int authority_store(const struct authority *authority, const char *key_path, const char *certificate_path,
+		    struct err *err);
+/* ERR_NOT_FOUND, ERR_FORMAT, ERR_UNTRUSTED (key and certificate do not belong together, or no CA). */
+int authority_load(const char *key_path, const char *certificate_path, struct authority **ret_authority,
+		   struct err *err);
+void authority_free(struct authority *authority);
+
+/* Appends the root's PEM. */
+int authority_pem(const struct authority *authority, struct buf *out, struct err *err);
+/* SHA-256 of the root's DER: what an installer line carries. */
+void authority_fingerprint(const struct authority *authority, uint8_t fingerprint[SHA256_BYTES]);
+
+/* An agent's certificate, PEM appended to out: subject CN is the computer's
+ * UUID, SAN urn:uuid:…, clientAuth. request: PKCS#10 DER; ERR_LIMIT,
+ * ERR_FORMAT (not a request), ERR_UNTRUSTED (not signed by its own key),
+ * ERR_RANGE (neither P-256 nor Ed25519). fingerprint may be NULL. */
+int authority_certify_agent(const struct authority *authority, const void *request, size_t size,
+			    const struct uuid *computer, time_us now, struct buf *out,
+			    uint8_t fingerprint[SHA256_BYTES], struct err *err);
+
+/* A server's certificate for host names and numeric addresses (told apart by
+ * their form); the first is the subject. serverAuth and clientAuth (the manager
+ * dials agents with it). Errors as above; a name that is neither is ERR_FORMAT. */
+int authority_certify_server(const struct authority *authority, const void *request, size_t size,
+			     const char *const *names, size_t name_count, time_us now, struct buf *out,
+			     struct err *err);
+
+#endif
