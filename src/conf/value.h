@@ -22,14 +22,14 @@
 #define CONF_UNLIMITED     INT64_MAX
 
 enum conf_type {
-	CONF_TEXT,           /* char *, owned; min and max count bytes */
-	CONF_PATH,           /* char *, owned; absolute, or relative to the data directory */
-	CONF_NUMBER,         /* int64_t */
-	CONF_SPAN,           /* span_us; min and max in microseconds */
-	CONF_SIZE,           /* int64_t bytes */
-	CONF_BOOLEAN,        /* bool; yes no true false on off 1 0 */
-	CONF_CHOICE,         /* int: the place of the word in `choices`, from 0 */
-	CONF_ADDRESSES_TYPE, /* struct conf_addresses; "0.0.0.0:4343, [::]:4343" */
+	CONF_TEXT,    /* char *, owned; min and max count bytes */
+	CONF_PATH,    /* char *, owned; absolute, or relative to the data directory */
+	CONF_NUMBER,  /* int64_t */
+	CONF_SPAN,    /* span_us; min and max in microseconds */
+	CONF_SIZE,    /* int64_t bytes */
+	CONF_BOOLEAN, /* bool; yes no true false on off 1 0 */
+	CONF_CHOICE,  /* int: the place of the word in `choices`, from 0 */
+	CONF_LISTEN,  /* struct conf_addresses; "0.0.0.0:4343, [::]:4343" */
 };
 
 enum conf_flag {

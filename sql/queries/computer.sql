@@ -1,0 +1,65 @@
+-- Computers. Each statement begins with its name; parameters are bound by name.
+
+-- name: computer_insert
+INSERT INTO computer (id, name, group_name, policy, certificate_fingerprint, certificate_not_after, certificate_pem,
+                      enrolled, enrolment_attempt, host_name, os, kernel, architecture, agent_version, addresses,
+                      listen_port, status, status_cause, status_since)
+VALUES (:id, :name, :group_name, :policy, :certificate_fingerprint, :certificate_not_after, :certificate_pem,
+        :enrolled, :enrolment_attempt, :host_name, :os, :kernel, :architecture, :agent_version, :addresses,
+        :listen_port, :status, :status_cause, :status_since);
+
+-- name: computer_by_id
+SELECT * FROM computer WHERE id = :id;
+
+-- name: computer_by_name
+SELECT * FROM computer WHERE name = :name AND deleted IS NULL ORDER BY id;
+
+-- name: computer_by_fingerprint
+SELECT * FROM computer WHERE certificate_fingerprint = :certificate_fingerprint;
+
+-- name: computer_by_attempt
+SELECT * FROM computer WHERE enrolment_attempt = :enrolment_attempt;
+
+-- name: computer_all
+SELECT * FROM computer WHERE deleted IS NULL ORDER BY id;
+
+-- name: computer_heard
+UPDATE computer
+SET last_heard = :last_heard, last_session = :last_session, last_sequence = :last_sequence, boot_id = :boot_id,
+    clock_offset_us = :clock_offset_us
+WHERE id = :id;
+
+-- name: computer_host
+UPDATE computer
+SET host_name = :host_name, os = :os, kernel = :kernel, architecture = :architecture,
+    agent_version = :agent_version, addresses = :addresses, listen_port = :listen_port
+WHERE id = :id;
+
+-- name: computer_components
+UPDATE computer SET components = :components, patterns = :patterns WHERE id = :id;
+
+-- name: computer_status
+UPDATE computer SET status = :status, status_cause = :status_cause, status_since = :status_since WHERE id = :id;
+
+-- name: computer_configuration
+UPDATE computer
+SET config_fingerprint = :config_fingerprint, config_state = :config_state, config_error = :config_error,
+    trusted_key = :trusted_key
+WHERE id = :id;
+
+-- name: computer_acknowledged
+UPDATE computer
+SET acknowledged_event = :acknowledged_event
+WHERE id = :id AND acknowledged_event < :acknowledged_event;
+
+-- name: computer_next_serial
+UPDATE computer SET command_serial = command_serial + 1 WHERE id = :id RETURNING command_serial;
+
+-- name: computer_revoke
+UPDATE computer SET revoked = :revoked WHERE id = :id AND revoked IS NULL;
+
+-- name: computer_delete
+UPDATE computer SET deleted = :now, revoked = coalesce(revoked, :now) WHERE id = :id AND deleted IS NULL;
+
+-- name: computer_count_by_status
+SELECT status, count(*) AS count FROM computer WHERE deleted IS NULL GROUP BY status;
