@@ -1,0 +1,184 @@
+/* The manager's end of the link: what is known of computers, and what to say to them.
+ *
+ * One `struct fleet` is one shard: no locks inside, never blocks, asks no
+ * clock but env's, keeps nothing on disk. The shell holds the shard's lock
+ * around each call and does what the results say. An exchange goes
+ *
+ *   fleet_heard()   report in, authenticated by the certificate -> what to store
+ *   (shell commits exchange's rows in one write; if fleet_rows_empty(), no write)
+ *   fleet_stored()  committed, or not
+ *   fleet_answer()  reply now, or park the request until a moment
+ *   fleet_reply()   the reply, when answering
+ *   fleet_exchange_free()
+ *
+ * Any step may be followed by fleet_exchange_free() at once (client gone).
+ * Only what is durable is acknowledged. Exactly-once rests on two rules the
+ * shell's statements keep: events go in only if the computer's stored floor is
+ * still events.previous (else fail the write with ERR_CONFLICT); a command's
+ * state changes only where command_may_move() allows it.
+ */
+#ifndef MUSTER_FLEET_FLEET_H
+#define MUSTER_FLEET_FLEET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/env.h"
+#include "fleet/commands.h"
+#include "fleet/event_types.h"
+#include "wire/exchange.h"
+
+struct fleet;
+struct fleet_exchange;
+
+enum fleet_status { FLEET_UNKNOWN, FLEET_ONLINE, FLEET_OFFLINE };
+#define FLEET_CAUSE_BYTES 48
+#define FLEET_UNLIMITED   UINT32_MAX
+
+struct fleet_options {
+	const struct env *env;
+	/* Something is there for a parked request: post it to its thread, call
+	 * fleet_reply() there. Called inside other fleet_ calls; must not call back. */
+	void (*wake)(void *context, void *parked);
+	/* Each change of a command's or a computer's state, for tracing; may be NULL. */
+	void (*trace)(void *context, const struct uuid *computer, const char *what, const char *from, const char *to);
+	void *context;
+	span_us return_window_us; /* after a start, agents are asked to come back spread over this; 0: none */
+};
+
+/* A computer as stored, for restoring; and as shown. */
+struct fleet_computer {
+	struct uuid id;
+	uint64_t events_stored; /* highest event number stored */
+	span_us interval_us;    /* heartbeat interval; 0: the default of 10 min */
+	uint32_t missed;        /* heartbeats that may be lost, FLEET_UNLIMITED: never offline */
+	enum fleet_status status;
+	time_us status_since; /* wall clock */
+	time_us last_heard;   /* wall clock, last authenticated sign of life; 0: never */
+	char cause[FLEET_CAUSE_BYTES];
+	uint8_t configuration[SHA256_BYTES];        /* in force at the agent */
+	uint8_t wanted_configuration[SHA256_BYTES]; /* zeroes: none to send */
+	uint8_t trusted_key[SHA256_BYTES];          /* first key the agent trusts */
+	span_us clock_offset_us;                    /* agent's wall clock minus ours */
+	bool connected;                             /* a request is parked (not a sign of life in itself) */
+	uint64_t events_waiting;                    /* in the agent's spool */
+};
+
+/* A command to be carried: envelope is packed and signed, copied by fleet_issue(). */
+struct fleet_command {
+	struct uuid id;
+	struct uuid computer;
+	enum command_kind kind;
+	enum command_state state;
+	struct uuid target; /* of pause, resume, cancel, restore, delete; else zeroes */
+	time_us issued;     /* wall clock */
+	span_us timeout_us; /* from issue to end; 0: none */
+	time_us expires;    /* of the envelope, wall clock */
+	const uint8_t *envelope;
+	size_t envelope_size;
+};
+
+/* --- what to store; pointers live as long as the exchange (and its report) --- */
+struct fleet_event_row {
+	uint64_t number; /* the agent's; 0: made by the manager */
+	time_us time;
+	uint32_t type;
+	size_t field_count;
+	Muster__Wire__Field *const *fields; /* as reported or made */
+};
+struct fleet_command_row {
+	struct uuid id;
+	enum command_state state;
+	time_us time;                               /* of this change, wall clock */
+	const Muster__Wire__CommandState *reported; /* NULL if the manager decided; code, text, result, progress */
+	const char *code;                           /* err_name() or "" */
+	const char *text;
+};
+struct fleet_rows {
+	struct uuid computer;
+	struct {
+		uint64_t previous; /* the stored floor these follow */
+		uint64_t last;     /* the floor afterwards */
+		const struct fleet_event_row *rows;
+		size_t count;
+	} events;
+	const struct fleet_event_row *manager_events; /* about this computer: 730, 731, 717, 1201, 1202 */
+	size_t manager_event_count;
+	const struct fleet_command_row *commands;
+	size_t command_count;
+	Muster__Wire__QuarantineItem *const *quarantine; /* to insert or update by id */
+	size_t quarantine_count;
+	/* The computer's own row: NULL when unchanged. */
+	const struct fleet_computer *computer_row;
+	const Muster__Wire__Host *host;
+	Muster__Wire__Component *const *components;
+	size_t component_count;
+	const char *configuration_error; /* NULL: unchanged */
+};
+bool fleet_rows_empty(const struct fleet_rows *rows);
+
+/* --- life --- */
+int fleet_new(const struct fleet_options *options, struct fleet **ret_fleet, struct err *err);
+void fleet_free(struct fleet *fleet);
+
+/* --- who belongs --- */
+/* At start, each computer as last stored; or a newly enrolled one (id alone set). ERR_EXISTS. */
+int fleet_add(struct fleet *fleet, const struct fleet_computer *computer, struct err *err);
+/* Forgets; a parked request is woken and answers ERR_NOT_FOUND. */
+void fleet_remove(struct fleet *fleet, const struct uuid *computer);
+int fleet_set_heartbeat(struct fleet *fleet, const struct uuid *computer, span_us interval_us, uint32_t missed,
+			struct err *err);
+/* The fingerprint the agent should have; NULL: none. Wakes the parked request if it differs. */
+int fleet_want_configuration(struct fleet *fleet, const struct uuid *computer, const uint8_t *fingerprint,
+			     struct err *err);
+/* The present state; ERR_NOT_FOUND. */
+int fleet_show(const struct fleet *fleet, const struct uuid *computer, struct fleet_computer *ret_computer,
+	       struct err *err);
+size_t fleet_count(const struct fleet *fleet);
+size_t fleet_online(const struct fleet *fleet);
+
+/* --- exchange --- */
+/* certificate: whose certificate the connection showed. ERR_NOT_FOUND: not a
+ * computer of ours; ERR_UNTRUSTED: the report names another. On success the
+ * caller owns the exchange, and keeps the report until it is freed. */
+int fleet_heard(struct fleet *fleet, const struct uuid *certificate, const Muster__Wire__Report *report,
+		struct fleet_exchange **ret_exchange, struct err *err);
+const struct fleet_rows *fleet_exchange_rows(const struct fleet_exchange *exchange);
+/* rc of the commit; not called when there was nothing to store. */
+void fleet_stored(struct fleet *fleet, struct fleet_exchange *exchange, int rc);
+/* True: answer now. False: hold until *ret_until (monotonic); `parked` is
+ * handed to wake() once, when something is there before that; call
+ * fleet_answer() again with may_hold false at the deadline, or fleet_reply(). */
+bool fleet_answer(struct fleet *fleet, struct fleet_exchange *exchange, bool may_hold, void *parked,
+		  time_us *ret_until);
+/* The reply, owned by the exchange. The shell adds the signed configuration if
+ * *ret_configuration, and upload_quarantine. ERR_NOT_FOUND: removed meanwhile;
+ * ERR_IO: the commit failed (answer 503; the agent keeps everything). */
+int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wire__Reply **ret_reply,
+		bool *ret_configuration, struct err *err);
+/* Un-parks if parked. Accepts NULL. fleet may not be NULL. */
+void fleet_exchange_free(struct fleet *fleet, struct fleet_exchange *exchange);
+/* Any other authenticated sign of life (upload, answered dial). */
+void fleet_alive(struct fleet *fleet, const struct uuid *computer);
+
+/* --- commands --- */
+/* Takes a command that is stored: new (pending), or open ones at start. A
+ * pending one restored may have been sent, and is treated so. Wakes the
+ * computer's parked request. ERR_NOT_FOUND, ERR_EXISTS, ERR_LIMIT too many open. */
+int fleet_issue(struct fleet *fleet, const struct fleet_command *command, struct err *err);
+/* Was it surely never sent? Then it is ended here: true, and the shell stores
+ * "cancelled". False: issue a command of kind cancel for it. ERR_NOT_FOUND: not
+ * open (ended already). */
+int fleet_cancel(struct fleet *fleet, const struct uuid *computer, const struct uuid *command, bool *ret_ended,
+		 struct err *err);
+/* The latest progress reported; false if none. Lives until the next call. */
+const Muster__Wire__Progress *fleet_progress(const struct fleet *fleet, const struct uuid *computer,
+					     const struct uuid *command);
+
+/* --- time --- */
+/* Call about once a second: time-outs and liveness. Hands each computer's rows
+ * to store(); they die when it returns. A tick that comes far too late forgives
+ * the silence meanwhile (we were not listening). */
+void fleet_tick(struct fleet *fleet, void (*store)(void *argument, const struct fleet_rows *rows), void *argument);
+
+#endif
