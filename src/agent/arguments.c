@@ -54,7 +54,8 @@ static int take_option(struct arguments *arguments, int argc, char **argv, int *
 	int index = find_option(arguments->command->options, word, length);
 
 	if (index < 0)
-		return err_set(err, ERR_USAGE, "'%s' knows no option %.*s", arguments->command->name, (int)length, word);
+		return err_set(err, ERR_USAGE, "'%s' knows no option %.*s", arguments->command->name, (int)length,
+			       word);
 	row = &arguments->command->options[index];
 	if (arguments->values[index] != NULL)
 		return err_set(err, ERR_USAGE, "%s is given twice", row->name);
@@ -197,7 +198,8 @@ void arguments_help(const struct arguments *arguments, const struct arguments_co
 		if (!command->hidden)
 			buf_printf(out, "  %-20s %s\n", command->name, command->summary);
 	}
-	buf_printf(out, "\n%s COMMAND --help tells more; --version prints the version.\n"
-			"Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n",
+	buf_printf(out,
+		   "\n%s COMMAND --help tells more; --version prints the version.\n"
+		   "Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n",
 		   base_name(arguments->program));
 }

@@ -24,8 +24,8 @@ struct arguments_option {
 struct arguments;
 
 struct arguments_command {
-	const char *name; /* one or two words: "status", "quarantine list"; NULL ends a list */
-	const char *operands;   /* for help: "PATH...", "" */
+	const char *name;     /* one or two words: "status", "quarantine list"; NULL ends a list */
+	const char *operands; /* for help: "PATH...", "" */
 	size_t operands_min;
 	size_t operands_max;
 	const char *summary; /* one line */

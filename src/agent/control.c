@@ -50,6 +50,7 @@ static int parse_path(const json_t *value, char **ret_path, struct err *err)
 {
 	const char *text = json_string_value(value);
 	struct buf raw;
+	size_t size;
 	int rc;
 
 	if (text == NULL)
@@ -63,7 +64,7 @@ static int parse_path(const json_t *value, char **ret_path, struct err *err)
 	else if (raw.size == 0 || raw.data[0] != '/' || memchr(raw.data, 0, raw.size) != NULL)
 		rc = err_set(err, ERR_RANGE, "'%.200s' is not an absolute path", text);
 	else
-		*ret_path = (char *)buf_take(&raw, NULL);
+		*ret_path = (char *)buf_take(&raw, &size);
 	buf_done(&raw);
 	return rc;
 }

@@ -40,10 +40,10 @@ enum control_kind {
 
 struct control_request {
 	enum control_kind kind;
-	struct uuid item;       /* quarantine item, or the job to cancel */
-	bool overwrite;         /* restore */
-	uint32_t limit;         /* events; 0: the default */
-	char **paths;           /* scan: raw bytes, absolute, NUL-terminated */
+	struct uuid item; /* quarantine item, or the job to cancel */
+	bool overwrite;   /* restore */
+	uint32_t limit;   /* events; 0: the default */
+	char **paths;     /* scan: raw bytes, absolute, NUL-terminated */
 	size_t path_count;
 	char **exclude;
 	size_t exclude_count;

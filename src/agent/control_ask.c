@@ -16,7 +16,8 @@ static int connect_failed(int problem, const char *data_directory, struct err *e
 		return err_set(err, ERR_NOT_FOUND, "no agent runs on %s; start it: muster-agent run --data %s",
 			       data_directory, data_directory);
 	if (problem == EACCES || problem == EPERM)
-		return err_set(err, ERR_DENIED, "%s/run/agent.sock belongs to another user: ask as root or as its owner",
+		return err_set(err, ERR_DENIED,
+			       "%s/run/agent.sock belongs to another user: ask as root or as its owner",
 			       data_directory);
 	return err_errno(err, problem, "%s/run/agent.sock", data_directory);
 }
@@ -129,7 +130,8 @@ static int receive_some(int fd, struct buf *in, int (*on_line)(void *, const jso
 	if (got < 0)
 		return err_errno(err, errno, "the agent's answer");
 	if (got == 0)
-		return err_set(err, ERR_CLOSED, "the agent ended the connection: it is stopping, or is busy with others");
+		return err_set(err, ERR_CLOSED,
+			       "the agent ended the connection: it is stopping, or is busy with others");
 	buf_grow(in, (size_t)got);
 	return 0;
 }

@@ -12,8 +12,7 @@
  * NULL. ERR_NOT_FOUND when no agent runs there; ERR_DENIED when the socket is
  * somebody else's; else what the agent said. */
 int control_ask(const char *data_directory, const struct control_request *request,
-		int (*on_line)(void *argument, const json_t *line), void *argument, json_t **ret_end,
-		struct err *err);
+		int (*on_line)(void *argument, const json_t *line), void *argument, json_t **ret_end, struct err *err);
 
 /* 0 when an agent answers on the socket there, without asking it anything. */
 int control_reachable(const char *data_directory, struct err *err);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,10 +108,9 @@ static void on_readable(struct bufferevent *stream, void *argument)
 		free(line);
 	} else if (evbuffer_get_length(in) > CONTROL_REQUEST_MAX_BYTES) {
 		client->asked = true;
-		control_client_end(client,
-				   err_set(&err, ERR_LIMIT, "a request is larger than %zu bytes",
-					   CONTROL_REQUEST_MAX_BYTES),
-				   &err);
+		control_client_end(
+		    client, err_set(&err, ERR_LIMIT, "a request is larger than %zu bytes", CONTROL_REQUEST_MAX_BYTES),
+		    &err);
 	}
 }
 
@@ -171,7 +171,8 @@ struct control_server *control_server_new(struct loop *loop, int listen_fd, uid_
 		err_set(err, ERR_MEMORY, "out of memory");
 		return NULL;
 	}
-	*server = (struct control_server){ .loop = loop, .listen_fd = listen_fd, .owner = owner, .handlers = *handlers };
+	*server =
+	    (struct control_server){ .loop = loop, .listen_fd = listen_fd, .owner = owner, .handlers = *handlers };
 	fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
 	server->watch = loop_watch_new(loop, listen_fd, on_connection, server);
 	if (server->watch == NULL) {

@@ -1,0 +1,90 @@
+/* The rows of agent.ini (agent/settings.h). Input: a file of the administrator's. */
+#include "agent/settings.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define AT(field) offsetof(struct settings, field)
+
+static const struct conf_row rows[] = {
+	{ "manager", "url", NULL, CONF_TEXT, 0, AT(manager_url), 0, 1024, NULL, "",
+	  "The manager that this computer belongs to, https://HOST:PORT. Written by muster-agent activate." },
+
+	{ "link", "heartbeat_interval", NULL, CONF_SPAN, 0, AT(heartbeat_interval), 10 * SECOND_US, 24 * HOUR_US, NULL,
+	  "10m", "How often the agent reports when there is nothing new." },
+	{ "link", "poll", NULL, CONF_CHOICE, 0, AT(poll), 0, 0, "held periodic", "held",
+	  "held: the manager holds each exchange open, so that commands arrive at once. periodic: the agent asks "
+	  "every poll_interval, for networks that cut idle connections." },
+	{ "link", "poll_interval", NULL, CONF_SPAN, 0, AT(poll_interval), SECOND_US, 24 * HOUR_US, NULL, "1m",
+	  "How often to ask when poll is periodic." },
+	{ "link", "spool_size", NULL, CONF_SIZE, 0, AT(spool_bytes), 1 << 16, (int64_t)1 << 32, NULL, "64MB",
+	  "Most disk space for events that the manager has not stored yet. Past it the least important go first, "
+	  "and the loss is itself an event." },
+	{ "link", "upload_rate", NULL, CONF_SIZE, CONF_MAY_BE_UNLIMITED, AT(upload_rate_bytes), 1024, (int64_t)1 << 34,
+	  NULL, "unlimited", "Most bytes a second when quarantined files are sent to the manager." },
+
+	{ "scan", "signatures", NULL, CONF_PATH, 0, AT(signatures), 0, 4095, NULL, "signatures",
+	  "Directory of the signature files, for example /var/lib/clamav." },
+	{ "scan", "schedule", NULL, CONF_TEXT, 0, AT(schedule), 0, 256, NULL, "off",
+	  "When the computer is scanned by itself: off, daily HH:MM, or weekly DAY[,DAY...] HH:MM, in local time." },
+	{ "scan", "spread", NULL, CONF_SPAN, 0, AT(spread), 0, 12 * HOUR_US, NULL, "10m",
+	  "A scheduled scan starts at a random moment within this span after its time, so that virtual machines on "
+	  "one host do not all start together." },
+	{ "scan", "paths", NULL, CONF_TEXT, 0, AT(scan_paths), 0, 4000, NULL, "/",
+	  "What a scan covers that names no path; separated by ':'." },
+	{ "scan", "exclude_paths", NULL, CONF_TEXT, 0, AT(exclude_paths), 0, 4000, NULL, "",
+	  "Files and directories that are never scanned; separated by ':'." },
+	{ "scan", "max_file_size", NULL, CONF_SIZE, 0, AT(max_file_bytes), 1024, (int64_t)1 << 31, NULL, "100MB",
+	  "Larger files are reported as not fully scanned." },
+	{ "scan", "max_unpacked_size", NULL, CONF_SIZE, 0, AT(max_unpacked_bytes), 1024, (int64_t)1 << 33, NULL,
+	  "400MB", "Most bytes that are looked at inside one archive." },
+	{ "scan", "max_file_time", NULL, CONF_SPAN, 0, AT(max_file_time), SECOND_US, HOUR_US, NULL, "2m",
+	  "Longest time for one file; past it the file is reported as not fully scanned." },
+	{ "scan", "workers", NULL, CONF_NUMBER, 0, AT(workers), 0, 64, NULL, "0",
+	  "How many files are scanned at once; 0: one a processor, at most 4." },
+	{ "scan", "cpu_limit", NULL, CONF_NUMBER, 0, AT(cpu_limit_percent), 1, 100, NULL, "100",
+	  "Per cent of its time that each scan worker may work." },
+	{ "scan", "engine_idle", NULL, CONF_SPAN, 0, AT(engine_idle), SECOND_US, 24 * HOUR_US, NULL, "5m",
+	  "The scan engine leaves memory when it had nothing to do for this long." },
+
+	{ "process", "link_user", NULL, CONF_TEXT, 0, AT(link_user), 0, 64, NULL, "",
+	  "User, by name or number, that talks to the network. Empty: whoever starts the agent." },
+	{ "process", "scan_user", NULL, CONF_TEXT, 0, AT(scan_user), 0, 64, NULL, "",
+	  "User, by name or number, that looks into files. Empty: whoever starts the agent." },
+	{ "log", "level", NULL, CONF_CHOICE, 0, AT(log_level), 0, 0, "error warning info debug", "info",
+	  "How much the agent says on its standard error." },
+};
+
+const struct conf_table settings_table = { .program = "agent",
+					   .file = SETTINGS_FILE,
+					   .rows = rows,
+					   .count = sizeof(rows) / sizeof(rows[0]),
+					   .size = sizeof(struct settings) };
+
+int settings_load(const char *data_directory, struct settings *ret_settings, struct buf *problems, struct err *err)
+{
+	struct settings settings;
+	char *path = NULL;
+	int rc = conf_init(&settings_table, &settings, err);
+
+	if (rc)
+		return rc;
+	if (asprintf(&path, "%s/%s", data_directory, SETTINGS_FILE) < 0)
+		rc = err_set(err, ERR_MEMORY, "out of memory");
+	else
+		rc = conf_read(&settings_table, path, &settings, problems, err);
+	if (rc == ERR_NOT_FOUND)
+		err_add(err, rc, "this agent is not activated (muster-agent activate --help)");
+	free(path);
+	if (rc)
+		conf_done(&settings_table, &settings);
+	else
+		*ret_settings = settings;
+	return rc;
+}
+
+void settings_done(struct settings *settings)
+{
+	conf_done(&settings_table, settings);
+}
