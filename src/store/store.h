@@ -10,7 +10,8 @@
  * Statements are rows {name, text} made from sql/queries/ at build time
  * (manager/queries.h); they are prepared once per connection. A cursor is
  * sticky: bind, step and column calls after an error do nothing; check
- * cursor_end().
+ * cursor_end(). Every parameter must be bound, and names must exist: anything
+ * else is ERR_INTERNAL. A NULL cursor (no memory) may be used like any other.
  */
 #ifndef MUSTER_STORE_STORE_H
 #define MUSTER_STORE_STORE_H
@@ -47,17 +48,20 @@ struct store_options {
 	span_us group_span; /* longest wait for company, e.g. 2 ms */
 	size_t group_count; /* most writes in one transaction */
 	size_t queue_count; /* writes waiting at most; more are ERR_BUSY */
+	bool guest;         /* beside the process that owns it: no lock, no migration (else ERR_VERSION) */
 };
 
 /* Opens or creates; takes a snapshot (PATH.before-N) and migrates in one
  * transaction. A newer schema than ours is ERR_VERSION; a damaged file is
- * ERR_FORMAT with what to do. Blocks. */
+ * ERR_FORMAT with what to do; one that another process has open is ERR_BUSY and
+ * names it. Blocks. */
 int store_open(const struct store_options *options, struct store **ret_store, struct err *err);
 /* Finishes queued writes, stops the writer. Accepts NULL. */
 void store_close(struct store *store);
 
 typedef int (*store_function)(struct store_session *session, void *argument, struct err *err);
-/* Queues a write. done(argument, 0 or code, err) exactly once, on the writer thread; may be NULL. Any thread. */
+/* Queues a write. done(argument, 0 or code, err) exactly once, on the writer thread; may be NULL. Any thread.
+ * When it returns an error (ERR_BUSY: queue full; ERR_CLOSED; ERR_MEMORY) nothing is queued and done is not called. */
 int store_write(struct store *store, store_function function,
 		void (*done)(void *argument, int rc, const struct err *err), void *argument);
 /* The same, waiting for the commit. Not from a loop thread. */
@@ -77,7 +81,8 @@ struct cursor *cursor_open_text(struct store_session *session, const char *sql);
 void cursor_bind_number(struct cursor *cursor, const char *name, int64_t value);
 void cursor_bind_text(struct cursor *cursor, const char *name, const char *text); /* NULL binds NULL; copied */
 void cursor_bind_bytes(struct cursor *cursor, const char *name, const void *data, size_t size);
-void cursor_bind_uuid(struct cursor *cursor, const char *name, const struct uuid *uuid);
+void cursor_bind_uuid(struct cursor *cursor, const char *name, const struct uuid *uuid); /* NULL binds NULL */
+void cursor_bind_null(struct cursor *cursor, const char *name);
 /* true: a row is there; false: no more, or an error. */
 bool cursor_next(struct cursor *cursor);
 int64_t cursor_number(struct cursor *cursor, const char *column);
