@@ -8,6 +8,8 @@
 #ifndef MUSTER_WIRE_LIMITS_H
 #define MUSTER_WIRE_LIMITS_H
 
+#include <stdint.h>
+
 #define WIRE_PROTOCOL         1 /* of Report, Reply, EnrolRequest, EnrolReply */
 #define WIRE_ENVELOPE_VERSION 1 /* of Signed */
 
@@ -19,8 +21,10 @@
 #define WIRE_SIGNED_MAX_BYTES        (48 * 1024) /* fits a message between roles (os/channel.h) */
 #define WIRE_ENVELOPE_MAX_BYTES      (WIRE_SIGNED_MAX_BYTES + 256)
 
-/* Memory that decoding one message may take: messages of many tiny parts grow. */
-#define WIRE_ARENA_FACTOR 8
+/* Memory that decoding one message may take: many tiny parts grow on decoding.
+ * Honest messages stay below 8 times their size; two bytes can ask for 72. */
+#define WIRE_ARENA_FACTOR      16
+#define WIRE_ARENA_FIRST_BYTES (64 * 1024)
 
 /* A sender stops adding events to a report at this many bytes of events; the
  * rest of WIRE_REPORT_MAX_BYTES is left for everything else. */
@@ -41,19 +45,20 @@
 #define WIRE_SETTINGS_MAX           512
 
 /* Lengths in bytes, without a closing NUL. */
-#define WIRE_NAME_MAX_BYTES          64  /* names of fields, components, facts, states */
-#define WIRE_LABEL_MAX_BYTES         255 /* names that people give: computer, policy, group, host, version, detection */
-#define WIRE_TEXT_MAX_BYTES          1024 /* sentences */
-#define WIRE_ADDRESS_MAX_BYTES       64
-#define WIRE_PATH_MAX_BYTES          4096
-#define WIRE_FIELD_VALUE_MAX_BYTES   4096 /* of an event or result */
-#define WIRE_SETTING_VALUE_MAX_BYTES 16384
-#define WIRE_TOKEN_MAX_BYTES         128
-#define WIRE_REQUEST_MAX_BYTES       4096  /* PKCS#10, DER */
-#define WIRE_CERTIFICATE_MAX_BYTES   16384 /* PEM, one or a few */
+#define WIRE_NAME_MAX_BYTES        64   /* names of fields, components, facts, states */
+#define WIRE_LABEL_MAX_BYTES       255  /* names that people give: computer, policy, group, host, version, detection */
+#define WIRE_TEXT_MAX_BYTES        1024 /* sentences */
+#define WIRE_ADDRESS_MAX_BYTES     64
+#define WIRE_PATH_MAX_BYTES        4096
+#define WIRE_FIELD_VALUE_MAX_BYTES 8192 /* of an event, a result or a setting */
+#define WIRE_TOKEN_MAX_BYTES       128
+#define WIRE_REQUEST_MAX_BYTES     4096  /* PKCS#10, DER */
+#define WIRE_CERTIFICATE_MAX_BYTES 16384 /* PEM, one or a few */
 
 /* Numbers. */
-#define WIRE_HOLD_MAX_S          3600
-#define WIRE_RETURN_AFTER_MAX_MS (24u * 3600u * 1000u)
+#define WIRE_HOLD_MAX_S             3600
+#define WIRE_COMMAND_TIMEOUT_MAX_US (30 * INT64_C(86400000000))
+#define WIRE_TIME_MAX_US            INT64_C(253402300799999999) /* end of the year 9999: sums do not overflow */
+#define WIRE_RETURN_AFTER_MAX_MS    (24u * 3600u * 1000u)
 
 #endif
