@@ -11,11 +11,13 @@
  *   fleet_reply()   the reply, when answering
  *   fleet_exchange_free()
  *
- * Any step may be followed by fleet_exchange_free() at once (client gone).
- * Only what is durable is acknowledged. Exactly-once rests on two rules the
- * shell's statements keep: events go in only if the computer's stored floor is
- * still events.previous (else fail the write with ERR_CONFLICT); a command's
- * state changes only where command_may_move() allows it.
+ * When the client has gone: fleet_exchange_free() at any step, but a write that
+ * was begun must first end with fleet_stored(). The report may be freed once
+ * fleet_answer() was called. Only what is durable is acknowledged. Exactly-once
+ * rests on two rules the shell's statements keep: events go in only if the
+ * computer's stored floor is still events.previous (else the write fails with
+ * ERR_CONFLICT); a command's state changes only as command_may_move() allows
+ * (a move it does not allow is skipped, and is no failure).
  */
 #ifndef MUSTER_FLEET_FLEET_H
 #define MUSTER_FLEET_FLEET_H
@@ -78,7 +80,7 @@ struct fleet_command {
 	size_t envelope_size;
 };
 
-/* --- what to store; pointers live as long as the exchange (and its report) --- */
+/* --- what to store; pointers live as long as the exchange and its report --- */
 struct fleet_event_row {
 	uint64_t number; /* the agent's; 0: made by the manager */
 	time_us time;
@@ -140,7 +142,7 @@ size_t fleet_online(const struct fleet *fleet);
 /* --- exchange --- */
 /* certificate: whose certificate the connection showed. ERR_NOT_FOUND: not a
  * computer of ours; ERR_UNTRUSTED: the report names another. On success the
- * caller owns the exchange, and keeps the report until it is freed. */
+ * caller owns the exchange, and keeps the report until fleet_answer(). */
 int fleet_heard(struct fleet *fleet, const struct uuid *certificate, const Muster__Wire__Report *report,
 		struct fleet_exchange **ret_exchange, struct err *err);
 const struct fleet_rows *fleet_exchange_rows(const struct fleet_exchange *exchange);
@@ -151,7 +153,8 @@ void fleet_stored(struct fleet *fleet, struct fleet_exchange *exchange, int rc);
  * fleet_answer() again with may_hold false at the deadline, or fleet_reply(). */
 bool fleet_answer(struct fleet *fleet, struct fleet_exchange *exchange, bool may_hold, void *parked,
 		  time_us *ret_until);
-/* The reply, owned by the exchange. The shell adds the signed configuration if
+/* The reply, owned by the exchange; valid until the next call of the fleet, so
+ * pack it under the same lock. The shell adds the signed configuration if
  * *ret_configuration, and upload_quarantine. ERR_NOT_FOUND: removed meanwhile;
  * ERR_IO: the commit failed (answer 503; the agent keeps everything). */
 int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wire__Reply **ret_reply,
@@ -176,9 +179,11 @@ const Muster__Wire__Progress *fleet_progress(const struct fleet *fleet, const st
 					     const struct uuid *command);
 
 /* --- time --- */
-/* Call about once a second: time-outs and liveness. Hands each computer's rows
- * to store(); they die when it returns. A tick that comes far too late forgives
+/* Call about once a second: time-outs, liveness, states not stored yet. Each
+ * computer concerned comes as an exchange that store() owns: write its rows,
+ * fleet_stored(), fleet_exchange_free(); later and from any thread, under the
+ * shard's lock, but not inside store(). A tick that comes far too late forgives
  * the silence meanwhile (we were not listening). */
-void fleet_tick(struct fleet *fleet, void (*store)(void *argument, const struct fleet_rows *rows), void *argument);
+void fleet_tick(struct fleet *fleet, void (*store)(void *argument, struct fleet_exchange *exchange), void *argument);
 
 #endif
