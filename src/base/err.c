@@ -11,7 +11,7 @@ static const char *const err_names[] = {
 	[-ERR_LIMIT] = "limit",         [-ERR_FORMAT] = "format",
 	[-ERR_RANGE] = "range",         [-ERR_UNKNOWN] = "unknown",
 	[-ERR_NOT_FOUND] = "not_found", [-ERR_EXISTS] = "exists",
-	[-ERR_STATE] = "state",         [-ERR_DENIED] = "denied",
+	[-ERR_WRONG_STATE] = "state",   [-ERR_DENIED] = "denied",
 	[-ERR_UNTRUSTED] = "untrusted", [-ERR_EXPIRED] = "expired",
 	[-ERR_REPLAYED] = "replayed",   [-ERR_TIMEOUT] = "timeout",
 	[-ERR_CANCELLED] = "cancelled", [-ERR_CLOSED] = "closed",

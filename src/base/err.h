@@ -19,9 +19,9 @@ enum err_code {
 	ERR_UNKNOWN = -5, /* a name nobody knows */
 	ERR_NOT_FOUND = -6,
 	ERR_EXISTS = -7,
-	ERR_STATE = -8,      /* not allowed in the present state */
-	ERR_DENIED = -9,     /* the caller may not */
-	ERR_UNTRUSTED = -10, /* signature, certificate or MAC does not verify */
+	ERR_WRONG_STATE = -8, /* not allowed in the present state */
+	ERR_DENIED = -9,      /* the caller may not */
+	ERR_UNTRUSTED = -10,  /* signature, certificate or MAC does not verify */
 	ERR_EXPIRED = -11,
 	ERR_REPLAYED = -12,
 	ERR_TIMEOUT = -13,

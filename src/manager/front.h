@@ -7,7 +7,7 @@
  * Whatever changes something writes its audit entry and its event in the same
  * transaction as the change. Values in arguments come from people: they are
  * checked here, and a refusal is ERR_RANGE, ERR_FORMAT, ERR_UNKNOWN,
- * ERR_NOT_FOUND, ERR_STATE or ERR_EXISTS with a sentence fit to be shown.
+ * ERR_NOT_FOUND, ERR_WRONG_STATE or ERR_EXISTS with a sentence fit to be shown.
  */
 #ifndef MUSTER_MANAGER_FRONT_H
 #define MUSTER_MANAGER_FRONT_H
@@ -145,7 +145,7 @@ struct front_quarantine_file {
 	uint64_t sealed_bytes;
 	uint8_t key[32]; /* unseals it (protect/sealed.h); wipe after use */
 };
-/* ERR_NOT_FOUND: no such item; ERR_STATE: its file is not here (not uploaded, deleted, too large). */
+/* ERR_NOT_FOUND: no such item; ERR_WRONG_STATE: its file is not here (not uploaded, deleted, too large). */
 int front_quarantine_open(struct front *front, const struct uuid *item, struct front_quarantine_file *ret_file,
 			  struct err *err);
 /* Deletes the manager's copy and sends the agent a command to delete its own. */

@@ -73,11 +73,11 @@ int sealed_writer_new(const struct sealed_metadata *metadata, const uint8_t key[
 void sealed_writer_free(struct sealed_writer *writer); /* wipes the key */
 size_t sealed_writer_header_bytes(const struct sealed_writer *writer);
 /* Seals the next chunk: SEALED_CHUNK_BYTES unless last (0 to that). out needs size + SEALED_TAG_BYTES,
- * and may not overlap plain. ERR_STATE after the last one. */
+ * and may not overlap plain. ERR_WRONG_STATE after the last one. */
 int sealed_writer_chunk(struct sealed_writer *writer, const void *plain, size_t size, bool last, uint8_t *out,
 			struct err *err);
 /* After the last chunk: appends the header, sealed_writer_header_bytes() long. ret_metadata (may be NULL) gets
- * size and sha256 filled in. ERR_STATE before. */
+ * size and sha256 filled in. ERR_WRONG_STATE before. */
 int sealed_writer_header(struct sealed_writer *writer, struct buf *out, struct sealed_metadata *ret_metadata,
 			 struct err *err);
 

@@ -5,7 +5,7 @@
  * parsed and checked against their tables (unknown names refused). A handler
  * runs on a worker thread, may block, and either answers with one of the
  * api_reply_… functions and returns 0, or returns an error code that becomes a
- * problem (ERR_NOT_FOUND 404, ERR_EXISTS and ERR_STATE 409, ERR_RANGE 400, …).
+ * problem (ERR_NOT_FOUND 404, ERR_EXISTS and ERR_WRONG_STATE 409, ERR_RANGE 400, …).
  */
 #ifndef MUSTER_MANAGER_API_CALL_H
 #define MUSTER_MANAGER_API_CALL_H

@@ -149,7 +149,7 @@ static void the_end_line_tells_the_error(void **state)
 	json_t *line;
 
 	(void)state;
-	line = control_end_line(err_set(&err, ERR_STATE, "no scan runs\n"), &err);
+	line = control_end_line(err_set(&err, ERR_WRONG_STATE, "no scan runs\n"), &err);
 	assert_false(json_is_true(json_object_get(line, "ok")));
 	assert_string_equal(json_string_value(json_object_get(line, "code")), "state");
 	assert_string_equal(json_string_value(json_object_get(line, "error")), "no scan runs\\x0a");
