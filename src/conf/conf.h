@@ -29,7 +29,8 @@ void conf_done(const struct conf_table *table, void *target);
 
 /* Reads text (file_name is for messages) over a struct that conf_init() filled.
  * On problems: ERR_FORMAT, target is unchanged, and `problems` holds one line
- * each: "manager.ini:12: [process] workers = 900: not within 1 to 64". */
+ * each: "manager.ini:12: [process] workers = 900: allowed: 1 to 64". Not from
+ * several threads at once (inih's options are global). */
 int conf_read_text(const struct conf_table *table, const char *file_name, const void *text, size_t size, void *target,
 		   struct buf *problems, struct err *err);
 /* The same from a file. Blocks. ERR_LIMIT, ERR_IO, ERR_NOT_FOUND as well. */
