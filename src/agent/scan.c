@@ -72,7 +72,7 @@ static int load(struct scan *scan, uint32_t request, struct err *err)
 	int code;
 
 	if (scan->engine != NULL)
-		return err_set(err, ERR_STATE, "the signatures are loaded already");
+		return err_set(err, ERR_WRONG_STATE, "the signatures are loaded already");
 	if (scan_engine_load(&scan->engine, &loaded, NULL) != 0)
 		LOG(LOG_ERROR, "scan.load_failed", log_text("error", loaded.text));
 	buf_init(&out, CHANNEL_PAYLOAD_MAX_BYTES);
@@ -104,7 +104,7 @@ static int start_worker(struct scan *scan, const struct channel_message *message
 	int code = scan_unpack_worker(message->payload, message->size, &number, &limits);
 
 	if (code != 0 || number >= SCAN_WORKERS_MAX || scan->workers[number] != 0 || scan->engine == NULL)
-		return err_set(err, ERR_STATE, "worker %u cannot be started", number);
+		return err_set(err, ERR_WRONG_STATE, "worker %u cannot be started", number);
 	code = channel_pair(fds, err);
 	if (code != 0)
 		return code;

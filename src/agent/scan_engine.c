@@ -190,7 +190,8 @@ static int self_test(struct scan_engine *engine, struct err *err)
 	scan_engine_check(engine, fd, &verdict);
 	close(fd);
 	if (verdict.outcome != SCAN_INFECTED)
-		return err_set(err, ERR_STATE, "self-test: the EICAR test file was not detected with these signatures");
+		return err_set(err, ERR_WRONG_STATE,
+			       "self-test: the EICAR test file was not detected with these signatures");
 	return 0;
 }
 

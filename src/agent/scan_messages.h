@@ -14,7 +14,7 @@
 #define SCAN_VERSION_BYTES      16
 #define SCAN_ENGINE_TEXT_BYTES  64
 #define SCAN_WORKERS_MAX        16
-#define SCAN_MESSAGE_TEXT_BYTES 256
+#define SCAN_MESSAGE_TEXT_BYTES ERR_TEXT_BYTES
 
 enum scan_message_type {
 	/* scan to guard */
