@@ -1,0 +1,53 @@
+/* SHA-256 and the forms in which people write it. */
+#include "trust/fingerprint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "base/units.h"
+
+void fingerprint_of(const void *bytes, size_t size, uint8_t fingerprint[SHA256_BYTES])
+{
+	/* Fails only without SHA-256 or memory: nothing that follows could be trusted. */
+	if (EVP_Digest(bytes, size, fingerprint, NULL, EVP_sha256(), NULL) != 1)
+		abort();
+}
+
+void fingerprint_format(const uint8_t fingerprint[SHA256_BYTES], char text[FINGERPRINT_TEXT_BYTES])
+{
+	for (size_t i = 0; i < SHA256_BYTES; i++)
+		snprintf(text + 3 * i, 4, "%02X%s", fingerprint[i], i + 1 < SHA256_BYTES ? ":" : "");
+}
+
+static const char *after_prefix(const char *text)
+{
+	static const char *const prefixes[] = { "sha256:", "SHA256:", "SHA256 Fingerprint=", "sha256 Fingerprint=" };
+
+	for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
+		if (strncmp(text, prefixes[i], strlen(prefixes[i])) == 0)
+			return text + strlen(prefixes[i]);
+	}
+	return text;
+}
+
+int fingerprint_parse(const char *text, uint8_t fingerprint[SHA256_BYTES], struct err *err)
+{
+	const char *at = after_prefix(text);
+	char plain[SHA256_TEXT_BYTES];
+	size_t length = strlen(at);
+	size_t step = length == FINGERPRINT_TEXT_BYTES - 1 ? 3 : 2;
+
+	if (length != FINGERPRINT_TEXT_BYTES - 1 && length != SHA256_TEXT_BYTES - 1)
+		return err_set(err, ERR_FORMAT,
+			       "a SHA-256 fingerprint has 64 hexadecimal digits, with or without colons");
+	for (size_t i = 0; i < SHA256_BYTES; i++) {
+		if (step == 3 && i > 0 && at[i * step - 1] != ':')
+			return err_set(err, ERR_FORMAT, "a fingerprint's pairs of digits are separated by colons");
+		memcpy(plain + 2 * i, at + i * step, 2);
+	}
+	plain[sizeof(plain) - 1] = '\0';
+	return hex_parse(plain, fingerprint, SHA256_BYTES, err);
+}

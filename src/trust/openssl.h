@@ -1,0 +1,37 @@
+/* The few steps over OpenSSL that keys and certificates of this folder share.
+ * Not for other folders. PEM from outside is untrusted; sizes were limited by
+ * the caller. */
+#ifndef MUSTER_TRUST_OPENSSL_H
+#define MUSTER_TRUST_OPENSSL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Sets "what: OpenSSL's reason" and empties OpenSSL's queue of errors. Returns code. */
+int openssl_fail(struct err *err, int code, const char *what);
+
+/* The first private key of a PEM text, never asking for a passphrase. NULL: none; err is set (ERR_FORMAT). */
+EVP_PKEY *openssl_key_parse(const void *pem, size_t size, struct err *err);
+/* Appends PKCS#8 PEM. */
+int openssl_key_pem(const EVP_PKEY *key, struct buf *out, struct err *err);
+/* A new P-256 key; NULL: err is set. */
+EVP_PKEY *openssl_key_p256(struct err *err);
+bool openssl_key_is_p256(const EVP_PKEY *key);
+bool openssl_key_is_ed25519(const EVP_PKEY *key);
+/* The digest that goes with a key's signatures: NULL for Ed25519. */
+const EVP_MD *openssl_key_digest(const EVP_PKEY *key);
+
+/* The first certificate of a PEM text. NULL: none; err is set (ERR_FORMAT). */
+X509 *openssl_certificate_parse(const void *pem, size_t size, struct err *err);
+int openssl_certificate_pem(const X509 *certificate, struct buf *out, struct err *err);
+
+/* Appends what a memory BIO holds and frees it. */
+int openssl_bio_take(BIO *bio, struct buf *out, struct err *err);
+
+#endif
