@@ -7,12 +7,17 @@
 #ifndef MUSTER_NET_CLIENT_H
 #define MUSTER_NET_CLIENT_H
 
-#include "base/buf.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
 #include "base/units.h"
 #include "net/loop.h"
 #include "net/tls.h"
 
 struct http_client;
+struct http1;
 
 struct http_client_options {
 	const char *host; /* copied */
@@ -28,27 +33,39 @@ struct http_answer {
 	const struct err *err;
 	const uint8_t *body;
 	size_t size;
-	span_us retry_after; /* Retry-After, 0 if absent */
-	const char *content_type;
+	span_us retry_after;      /* Retry-After in seconds; 0 if absent or a date */
+	const char *content_type; /* NULL if absent */
+	const struct http1 *head; /* other headers, by http1_header() (net/http1.h); NULL without answer */
+	bool resumed;             /* the connection's TLS session was */
 };
 
 struct http_body {
-	const void *bytes; /* sent from memory, copied; or */
-	int fd;            /* -1, or a descriptor to send `size` bytes of from `offset`; the caller's */
+	const void *bytes; /* sent from memory, copied; or NULL and */
+	int fd;            /* a descriptor to send `size` bytes of from `offset`; the caller's, open until the answer */
 	uint64_t offset;
 	uint64_t size;
 };
 
 struct http_client *http_client_new(struct loop *loop, const struct http_client_options *options, struct err *err);
-void http_client_free(struct http_client *client); /* the answer of a request under way is not called */
+/* The answer of a request under way is not called. Allowed inside callbacks. */
+void http_client_free(struct http_client *client);
 /* Sends when connected, connecting first if needed; a request whose kept
  * connection turned out closed before any answer is sent once more. headers as
- * in http_reply(). answer() is called exactly once, its data valid during it. */
+ * in http_reply(); Host and Content-Length are ours. body may be NULL. timeout:
+ * the longest silence, counted from the last byte that moved in either direction
+ * (connecting has its own); 0: none. answer() is called exactly once, from the
+ * loop, never inside this call; its data are valid during it, and it may send
+ * the next request. ERR_BUSY while one is under way, ERR_FORMAT for a path with
+ * blanks or control characters, ERR_MEMORY. */
 int http_client_send(struct http_client *client, const char *method, const char *path, const char *headers,
 		     const struct http_body *body, span_us timeout,
 		     void (*answer)(void *argument, const struct http_answer *answer), void *argument, struct err *err);
 bool http_client_busy(const struct http_client *client);
-/* Pieces of the answer's body go here instead of memory; return nonzero to abort. */
+/* For the next (or present) request: pieces of the body of a 2xx answer go to
+ * on_body, called with the request's argument, instead of memory; any size.
+ * Nonzero aborts with ERR_CANCELLED. Other answers' bodies still go to memory. */
 void http_client_stream(struct http_client *client, int (*on_body)(void *argument, const uint8_t *bytes, size_t size));
+/* Ends the kept connection: the next request opens a new one. Not while busy. */
+void http_client_disconnect(struct http_client *client);
 
 #endif

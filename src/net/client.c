@@ -1,0 +1,580 @@
+/* HTTP client: one connection, one request at a time.
+ *
+ * What the server sends is not trusted: parsed by net/http1.h, bodies in memory
+ * up to reply_max_bytes. Every way to fail goes through fail(), which decides
+ * about the one retry; every end through give_answer().
+ */
+#include "net/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "net/dial.h"
+#include "net/http1.h"
+#include "net/stream.h"
+
+#define CONNECT_TIMEOUT_US (20 * SECOND_US)
+#define ANSWER_HEAD_MAX    (16 * KIB)
+#define ANSWER_HEADERS_MAX 64
+#define REQUEST_HEAD_MAX   (64 * KIB)
+#define PIECE_BYTES        (64 * KIB) /* of a body from a descriptor, in flight at once */
+#define RETRY_AFTER_MAX_S  (30 * 24 * 3600)
+
+/* The request under way. */
+struct exchange {
+	bool busy;
+	bool written; /* handed to a connection */
+	bool touched; /* a byte of the answer came */
+	bool retried;
+	struct buf head; /* request line and headers, and the body if from memory */
+	int fd;
+	uint64_t offset, size; /* of the body from a descriptor */
+	uint64_t taken;        /* of it are with the stream */
+	span_us timeout;
+	bool head_only; /* HEAD */
+	int (*on_body)(void *argument, const uint8_t *bytes, size_t size);
+	void (*answer)(void *argument, const struct http_answer *answer);
+	void *argument;
+	struct http1 message;
+	struct buf body;
+};
+
+struct http_client {
+	struct loop *loop;
+	char *host;
+	uint16_t port;
+	char *source_address;
+	struct tls_client *tls;
+	span_us connect_timeout;
+	size_t reply_max;
+	struct dial *dial;
+	struct bufferevent *stream;
+	bool established;
+	bool used;       /* the connection has served an exchange */
+	uint64_t queued; /* bytes given to the stream, ever */
+	uint64_t sent_before;
+	struct loop_timer *deadline;
+	struct exchange exchange;
+	struct err err;
+	unsigned depth; /* of callbacks to the user */
+	bool freed;     /* in one of them */
+};
+
+/* --- connection --- */
+
+static uint64_t bytes_sent(const struct http_client *client)
+{
+	return client->queued - evbuffer_get_length(bufferevent_get_output(client->stream));
+}
+
+static void set_silence(struct http_client *client)
+{
+	client->sent_before = bytes_sent(client);
+	if (client->exchange.timeout > 0)
+		loop_timer_set(client->deadline, client->exchange.timeout);
+	else
+		loop_timer_clear(client->deadline);
+}
+
+static void disconnect(struct http_client *client, bool clean)
+{
+	dial_free(client->dial);
+	client->dial = NULL;
+	stream_free(client->stream, clean && client->established);
+	client->stream = NULL;
+	client->established = false;
+	client->used = false;
+	loop_timer_clear(client->deadline);
+}
+
+/* --- end of an exchange --- */
+
+static void free_now(struct http_client *client)
+{
+	disconnect(client, true);
+	loop_timer_free(client->deadline);
+	buf_wipe(&client->exchange.head); /* may hold a token */
+	buf_wipe(&client->exchange.body);
+	http1_done(&client->exchange.message);
+	free(client->host);
+	free(client->source_address);
+	free(client);
+}
+
+/* Returns true if the user freed the client meanwhile: it is gone. */
+static bool leave_callback(struct http_client *client)
+{
+	if (--client->depth > 0 || !client->freed)
+		return client->freed;
+	free_now(client);
+	return true;
+}
+
+static span_us retry_after(const struct http1 *message)
+{
+	const char *text = http1_header(message, "Retry-After");
+	uint64_t seconds;
+
+	if (text == NULL || number_parse(text, 0, RETRY_AFTER_MAX_S, &seconds, NULL) != 0)
+		return 0;
+	return (span_us)seconds * SECOND_US;
+}
+
+/* The client is idle before answer() is called, which may send again or free it. */
+static void give_answer(struct http_client *client, int status, bool resumed)
+{
+	struct exchange exchange = client->exchange;
+	struct err err = client->err;
+	struct http_answer answer = { .status = status, .err = &err, .resumed = resumed };
+
+	client->exchange = (struct exchange){ .fd = -1 };
+	client->err = (struct err){ 0 };
+	loop_timer_clear(client->deadline);
+	if (status != 0) {
+		answer.body = (const uint8_t *)buf_text(&exchange.body);
+		answer.size = exchange.body.size;
+		answer.content_type = http1_header(&exchange.message, "Content-Type");
+		answer.retry_after = retry_after(&exchange.message);
+		answer.head = &exchange.message;
+	}
+	client->depth++;
+	exchange.answer(exchange.argument, &answer);
+	leave_callback(client);
+	buf_wipe(&exchange.head);
+	buf_wipe(&exchange.body);
+	http1_done(&exchange.message);
+}
+
+static void begin(struct http_client *client);
+
+/* client->err says why. A kept connection may have been closed by the server
+ * just before our request reached it: that one cause is tried again. */
+static void fail(struct http_client *client)
+{
+	struct exchange *exchange = &client->exchange;
+	bool stale = client->used && !exchange->touched && !exchange->retried && client->err.code == ERR_CLOSED;
+
+	disconnect(client, false);
+	if (stale) {
+		exchange->retried = true;
+		client->err = (struct err){ 0 };
+		begin(client);
+		return;
+	}
+	give_answer(client, 0, false);
+}
+
+static bool all_sent(const struct http_client *client)
+{
+	const struct exchange *exchange = &client->exchange;
+
+	return exchange->taken == exchange->size && evbuffer_get_length(bufferevent_get_output(client->stream)) == 0;
+}
+
+static void succeed(struct http_client *client)
+{
+	bool resumed = tls_resumed(bufferevent_openssl_get_ssl(client->stream));
+
+	/* A server that answers before it has the whole body will not read the rest. */
+	if (!client->exchange.message.keep_alive || !all_sent(client) ||
+	    evbuffer_get_length(bufferevent_get_input(client->stream)) > 0)
+		disconnect(client, true);
+	else
+		client->used = true;
+	give_answer(client, client->exchange.message.status, resumed);
+}
+
+/* --- answer --- */
+
+static void reset_message(struct http_client *client)
+{
+	struct exchange *exchange = &client->exchange;
+
+	http1_done(&exchange->message);
+	http1_init(&exchange->message, HTTP1_ANSWER, ANSWER_HEAD_MAX, ANSWER_HEADERS_MAX);
+	if (exchange->head_only)
+		http1_answers_head(&exchange->message);
+}
+
+static bool streams_body(const struct exchange *exchange)
+{
+	return exchange->on_body != NULL && exchange->message.status / 100 == 2;
+}
+
+static int too_large(struct http_client *client)
+{
+	return err_set(&client->err, ERR_LIMIT, "the answer of %s is larger than %zu bytes", client->host,
+		       client->reply_max);
+}
+
+static int take_head(struct http_client *client)
+{
+	const struct exchange *exchange = &client->exchange;
+
+	if (exchange->message.status == 101)
+		return err_set(&client->err, ERR_FORMAT, "%s switched to another protocol unasked", client->host);
+	if (exchange->message.framing == HTTP1_SIZED && exchange->message.content_length > client->reply_max &&
+	    !streams_body(exchange))
+		return too_large(client);
+	return 0;
+}
+
+static int take_body(struct http_client *client)
+{
+	struct exchange *exchange = &client->exchange;
+	int r;
+
+	if (streams_body(exchange)) {
+		client->depth++;
+		r = exchange->on_body(exchange->argument, exchange->message.body, exchange->message.body_size);
+		client->depth--;
+		return r == 0 ? 0 : err_set(&client->err, ERR_CANCELLED, "the answer's receiver stopped it");
+	}
+	r = buf_append(&exchange->body, exchange->message.body, exchange->message.body_size);
+	if (r == ERR_LIMIT)
+		return too_large(client);
+	return r == 0 ? 0 : err_set(&client->err, r, "no memory for the answer of %s", client->host);
+}
+
+enum reading { READ_ON, READ_ALL, READ_DONE };
+
+/* One event of the parser, or a negative code. */
+static int read_event(struct http_client *client, enum reading *ret_reading)
+{
+	struct exchange *exchange = &client->exchange;
+	struct evbuffer *input = bufferevent_get_input(client->stream);
+	struct evbuffer_iovec piece = { 0 };
+	enum http1_event event;
+	size_t used;
+	int r = 0;
+
+	evbuffer_peek(input, -1, NULL, &piece, 1);
+	exchange->touched |= piece.iov_len > 0;
+	event = http1_read(&exchange->message, piece.iov_base, piece.iov_len, &used);
+	*ret_reading = READ_ON;
+	if (event == HTTP1_HEAD)
+		r = take_head(client);
+	else if (event == HTTP1_BODY)
+		r = take_body(client);
+	else if (event == HTTP1_FAILED)
+		r = err_set(&client->err, ERR_FORMAT, "the answer of %s: %s", client->host, exchange->message.cause);
+	evbuffer_drain(input, used);
+	if (event == HTTP1_MORE && evbuffer_get_length(input) == 0)
+		*ret_reading = READ_ALL;
+	if (event == HTTP1_END && exchange->message.status >= 200)
+		*ret_reading = READ_DONE;
+	else if (event == HTTP1_END)
+		reset_message(client); /* an interim answer; the real one follows */
+	return r;
+}
+
+static void on_read(struct bufferevent *stream, void *argument)
+{
+	struct http_client *client = argument;
+	enum reading reading = READ_ON;
+	int r = 0;
+
+	(void)stream;
+	if (!client->exchange.busy || !client->exchange.written) { /* nobody asked */
+		disconnect(client, true);
+		return;
+	}
+	while (r == 0 && reading == READ_ON && !client->freed)
+		r = read_event(client, &reading);
+	if (client->freed) /* in on_body */
+		free_now(client);
+	else if (r != 0)
+		fail(client);
+	else if (reading == READ_DONE)
+		succeed(client);
+	else
+		set_silence(client);
+}
+
+/* --- request --- */
+
+/* The next piece of a body from a descriptor. */
+static int pump(struct http_client *client)
+{
+	struct exchange *exchange = &client->exchange;
+	struct evbuffer *output = bufferevent_get_output(client->stream);
+	uint64_t left = exchange->size - exchange->taken;
+	struct evbuffer_iovec room;
+	ssize_t size;
+
+	if (left == 0)
+		return 0;
+	if (evbuffer_reserve_space(output, PIECE_BYTES, &room, 1) != 1)
+		return err_set(&client->err, ERR_MEMORY, "no memory to send");
+	size = pread(exchange->fd, room.iov_base, left < PIECE_BYTES ? (size_t)left : PIECE_BYTES,
+		     (off_t)(exchange->offset + exchange->taken));
+	if (size < 0)
+		return err_errno(&client->err, errno, "read what is to be sent");
+	if (size == 0)
+		return err_set(&client->err, ERR_IO, "what is to be sent became shorter while it was sent");
+	room.iov_len = (size_t)size;
+	if (evbuffer_commit_space(output, &room, 1) != 0)
+		return err_set(&client->err, ERR_MEMORY, "no memory to send");
+	exchange->taken += (uint64_t)size;
+	client->queued += (uint64_t)size;
+	return 0;
+}
+
+static void write_request(struct http_client *client)
+{
+	struct exchange *exchange = &client->exchange;
+
+	reset_message(client);
+	exchange->written = true;
+	exchange->taken = 0;
+	client->queued += exchange->head.size;
+	if (bufferevent_write(client->stream, exchange->head.data, exchange->head.size) != 0)
+		err_set(&client->err, ERR_MEMORY, "no memory to send");
+	else if (pump(client) == 0) {
+		set_silence(client);
+		return;
+	}
+	loop_timer_set(client->deadline, 0); /* told from the loop: on_deadline() */
+}
+
+static void on_write(struct bufferevent *stream, void *argument)
+{
+	struct http_client *client = argument;
+
+	(void)stream;
+	if (!client->established || !client->exchange.busy || !client->exchange.written)
+		return;
+	if (pump(client) != 0)
+		fail(client);
+	else
+		set_silence(client);
+}
+
+/* --- connecting and losing --- */
+
+static void name_failure(struct http_client *client, short what, unsigned long tls_error)
+{
+	const char *when = !client->established       ? "during the TLS handshake"
+			   : client->exchange.touched ? "inside its answer"
+						      : "before it answered";
+	int saved = errno;
+
+	if (tls_error != 0 ||
+	    (!client->established && SSL_get_verify_result(bufferevent_openssl_get_ssl(client->stream)) != X509_V_OK)) {
+		tls_failure(bufferevent_openssl_get_ssl(client->stream), tls_error, &client->err);
+		err_add(&client->err, 0, "%s port %u", client->host, client->port);
+		return;
+	}
+	if ((what & BEV_EVENT_ERROR) && saved != 0 && saved != ECONNRESET && saved != EPIPE)
+		err_set(&client->err, ERR_CLOSED, "connection to %s port %u: %s", client->host, client->port,
+			strerror(saved));
+	else
+		err_set(&client->err, ERR_CLOSED, "%s port %u closed the connection %s", client->host, client->port,
+			when);
+}
+
+static void on_lost(struct http_client *client, short what)
+{
+	unsigned long tls_error = bufferevent_get_openssl_error(client->stream);
+
+	if (!client->exchange.busy) {
+		disconnect(client, false);
+		return;
+	}
+	if ((what & BEV_EVENT_EOF) && tls_error == 0 && client->exchange.touched &&
+	    http1_closed(&client->exchange.message) == HTTP1_END) {
+		client->exchange.message.keep_alive = false;
+		succeed(client);
+		return;
+	}
+	name_failure(client, what, tls_error);
+	fail(client);
+}
+
+static void on_event(struct bufferevent *stream, short what, void *argument)
+{
+	struct http_client *client = argument;
+
+	(void)stream;
+	if (!(what & BEV_EVENT_CONNECTED)) {
+		on_lost(client, what);
+		return;
+	}
+	client->established = true;
+	write_request(client);
+}
+
+static void on_dialed(void *argument, int fd, const struct err *err)
+{
+	struct http_client *client = argument;
+
+	if (fd < 0) {
+		client->err = *err;
+		fail(client);
+		return;
+	}
+	dial_free(client->dial);
+	client->dial = NULL;
+	client->stream = stream_new(client->loop, fd, tls_client_connection(client->tls, client->host));
+	if (client->stream == NULL) {
+		err_set(&client->err, ERR_MEMORY, "no memory to connect to %s", client->host);
+		fail(client);
+		return;
+	}
+	client->queued = 0;
+	bufferevent_setcb(client->stream, on_read, on_write, on_event, client);
+	bufferevent_enable(client->stream, EV_READ | EV_WRITE);
+}
+
+static void on_deadline(void *argument)
+{
+	struct http_client *client = argument;
+
+	if (client->err.code != 0) { /* the request could not even start */
+		fail(client);
+		return;
+	}
+	if (client->established && bytes_sent(client) > client->sent_before) {
+		set_silence(client);
+		return;
+	}
+	if (client->established)
+		err_set(&client->err, ERR_TIMEOUT, "%s port %u did not answer in time", client->host, client->port);
+	else
+		err_set(&client->err, ERR_TIMEOUT, "%s port %u: no connection in time (%s)", client->host, client->port,
+			client->stream != NULL ? "the TLS handshake does not end"
+					       : "name resolution or the network does not answer");
+	fail(client);
+}
+
+/* Starts, or goes on with, what the exchange needs. Failures are told from the loop. */
+static void begin(struct http_client *client)
+{
+	if (client->established) {
+		write_request(client);
+		return;
+	}
+	client->dial = dial_new(client->loop, client->host, client->port, client->source_address, on_dialed, client);
+	if (client->dial == NULL)
+		err_set(&client->err, ERR_MEMORY, "no memory to connect to %s", client->host);
+	loop_timer_set(client->deadline, client->dial != NULL ? client->connect_timeout : 0);
+}
+
+/* --- what users call --- */
+
+struct http_client *http_client_new(struct loop *loop, const struct http_client_options *options, struct err *err)
+{
+	struct http_client *client = calloc(1, sizeof(*client));
+
+	if (client == NULL)
+		goto fail;
+	*client = (struct http_client){
+		.loop = loop,
+		.port = options->port,
+		.tls = options->tls,
+		.connect_timeout = options->connect_timeout > 0 ? options->connect_timeout : CONNECT_TIMEOUT_US,
+		.reply_max = options->reply_max_bytes,
+		.exchange.fd = -1,
+	};
+	client->host = strdup(options->host);
+	client->source_address = options->source_address != NULL ? strdup(options->source_address) : NULL;
+	client->deadline = loop_timer_new(loop, on_deadline, client);
+	if (client->host != NULL && client->deadline != NULL &&
+	    (options->source_address == NULL || client->source_address != NULL))
+		return client;
+	loop_timer_free(client->deadline);
+	free(client->host);
+	free(client->source_address);
+	free(client);
+fail:
+	err_set(err, ERR_MEMORY, "no memory for an HTTP client");
+	return NULL;
+}
+
+void http_client_free(struct http_client *client)
+{
+	if (client == NULL)
+		return;
+	client->freed = true;
+	if (client->depth == 0)
+		free_now(client);
+}
+
+bool http_client_busy(const struct http_client *client)
+{
+	return client->exchange.busy;
+}
+
+void http_client_stream(struct http_client *client, int (*on_body)(void *argument, const uint8_t *bytes, size_t size))
+{
+	client->exchange.on_body = on_body;
+}
+
+void http_client_disconnect(struct http_client *client)
+{
+	if (!client->exchange.busy)
+		disconnect(client, true);
+}
+
+static bool is_one_word(const char *text)
+{
+	const char *at = text;
+
+	while ((uint8_t)*at > ' ' && *at != 0x7f)
+		at++;
+	return at > text && *at == '\0';
+}
+
+static int build_request(struct http_client *client, const char *method, const char *path, const char *headers,
+			 const struct http_body *body)
+{
+	struct buf *head = &client->exchange.head;
+	bool brackets = strchr(client->host, ':') != NULL;
+	bool from_memory = body != NULL && body->bytes != NULL;
+
+	buf_init(head, REQUEST_HEAD_MAX + (from_memory ? (size_t)body->size : 0));
+	buf_printf(head, "%s %s HTTP/1.1\r\nHost: %s%s%s:%u\r\n", method, path, brackets ? "[" : "", client->host,
+		   brackets ? "]" : "", client->port);
+	if (body != NULL || (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0))
+		buf_printf(head, "Content-Length: %llu\r\n", (unsigned long long)(body != NULL ? body->size : 0));
+	buf_append_text(head, headers != NULL ? headers : "");
+	buf_append_text(head, "\r\n");
+	if (from_memory)
+		buf_append(head, body->bytes, (size_t)body->size);
+	return head->status;
+}
+
+int http_client_send(struct http_client *client, const char *method, const char *path, const char *headers,
+		     const struct http_body *body, span_us timeout,
+		     void (*answer)(void *argument, const struct http_answer *answer), void *argument, struct err *err)
+{
+	struct exchange *exchange = &client->exchange;
+	int r;
+
+	if (exchange->busy)
+		return err_set(err, ERR_BUSY, "a request to %s is under way", client->host);
+	if (!is_one_word(method) || !is_one_word(path))
+		return err_set(err, ERR_FORMAT, "%s %s: blanks and control characters must be encoded", method, path);
+	r = build_request(client, method, path, headers, body);
+	if (r != 0) {
+		buf_wipe(&exchange->head);
+		return err_set(err, r, "%s %s: the request is too large", method, path);
+	}
+	exchange->busy = true;
+	exchange->head_only = strcmp(method, "HEAD") == 0;
+	exchange->timeout = timeout;
+	exchange->answer = answer;
+	exchange->argument = argument;
+	if (body != NULL && body->bytes == NULL && body->size > 0) {
+		exchange->fd = body->fd;
+		exchange->offset = body->offset;
+		exchange->size = body->size;
+	}
+	buf_init(&exchange->body, client->reply_max);
+	client->err = (struct err){ 0 };
+	begin(client);
+	return 0;
+}

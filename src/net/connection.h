@@ -1,0 +1,119 @@
+/* A server's connections from accept to close: inner header of server.c,
+ * connection.c and reply.c.
+ *
+ * All of a connection happens on its loop's thread. Callbacks of libevent are
+ * deferred, so that none runs inside a call of ours.
+ */
+#ifndef MUSTER_NET_CONNECTION_H
+#define MUSTER_NET_CONNECTION_H
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#include "net/http1.h"
+#include "net/server.h"
+
+#define PEER_TEXT_BYTES 56 /* "[…]:65535" */
+
+struct bufferevent;
+struct event;
+
+/* One of a server's loops. */
+struct home {
+	struct http_server *server;
+	struct loop *loop;
+	struct tls_server *tls;
+	struct connection *connections;
+	bool draining;     /* the server stops */
+	bool told_drained; /* and this loop said that it has nothing left */
+	int64_t date_s;    /* second that date_text is of */
+	char date_text[32];
+};
+
+struct counters {
+	atomic_uint_fast64_t connections, accepted, refused, handshakes_failed, resumed, requests, bad_requests,
+	    timeouts;
+};
+
+struct http_server {
+	struct http_limits limits;
+	struct http_handlers handlers;
+	struct counters counters;
+	size_t count;
+	struct home *homes;
+	size_t next; /* home of the next connection */
+	struct listener *listeners;
+	struct loop_timer *accept_again; /* after running out of descriptors */
+	struct stop *stop;
+	size_t drained; /* homes that have nothing left; on loops[0] */
+};
+
+enum phase {
+	PHASE_HANDSHAKE,
+	PHASE_IDLE,
+	PHASE_HEAD,
+	PHASE_BODY,
+	PHASE_HELD, /* the handler's turn: no deadline */
+	PHASE_WRITE,
+	PHASE_LINGER, /* our side is closed; what still comes is dropped */
+};
+
+struct connection {
+	struct home *home;
+	struct connection *next, **previous;
+	struct bufferevent *stream; /* NULL while lingering */
+	struct event *timer;
+	struct event *linger;
+	struct http_request *request;
+	uint64_t queued;      /* bytes given to the stream, ever */
+	uint64_t sent_before; /* of these had left when last looked at */
+	size_t lingered_bytes;
+	enum phase phase;
+	bool established;
+	bool reading;
+	bool stepping;
+	bool closing;    /* close when the output has left */
+	bool unread;     /* and there is input that nobody reads: linger */
+	bool progressed; /* body bytes came since the deadline was set */
+	bool broken;
+	bool certified;
+	uint8_t fingerprint[SHA256_BYTES];
+	char peer[PEER_TEXT_BYTES];
+};
+
+struct http_request {
+	struct connection *connection;
+	struct http1 message;
+	void *data;
+	void (*on_drain)(struct http_request *request);
+	bool told;     /* the handlers know of it and want its end */
+	bool complete; /* the body is whole */
+	bool paused;
+	bool begun; /* the reply */
+	bool ended;
+	bool chunked;
+	bool bodyless; /* of the reply: HEAD, 204, 304 */
+};
+
+/* Takes the descriptor. */
+void connection_open(struct home *home, int fd, const struct sockaddr *address);
+/* Ends it at once; on_gone for a request under way. */
+void connection_free(struct connection *connection);
+/* The server stops: idle ones end, others after their reply. */
+void connection_drain(struct connection *connection);
+
+void connection_write(struct connection *connection, const void *bytes, size_t size);
+/* Bytes that wait to leave. */
+size_t connection_output(const struct connection *connection);
+/* After a call from outside changed something: goes on from the loop. */
+void connection_poke(struct connection *connection);
+/* Answers with a problem and closes; on_gone if the handlers knew of the request. */
+void connection_refuse(struct connection *connection, int status, const char *cause);
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" of now. */
+const char *home_date(struct home *home);
+/* A connection of a stopping server is gone. */
+void home_check_drained(struct home *home);
+
+#endif

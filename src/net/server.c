@@ -1,0 +1,417 @@
+/* The server: listening, spreading connections over the loops, stopping.
+ *
+ * Accepting is done on loops[0], which hands descriptors to the others in turn.
+ * (SO_REUSEPORT for each loop would let a second manager take the same port
+ * without a word.)
+ */
+#include "net/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/connection.h"
+
+#define ACCEPT_BATCH    64
+#define ACCEPT_AGAIN_US (100 * MILLISECOND_US)
+#define LISTEN_BACKLOG  4096
+
+const struct http_limits http_limits_default = {
+	.header_bytes = 16 * KIB,
+	.header_count = 64,
+	.connections = 16384,
+	.handshake = 15 * SECOND_US,
+	.header = 15 * SECOND_US,
+	.body_idle = 30 * SECOND_US,
+	.idle = 120 * SECOND_US,
+	.write_idle = 30 * SECOND_US,
+};
+
+struct listener {
+	struct listener *next;
+	struct http_server *server;
+	struct loop_watch *watch;
+	int fd;
+};
+
+struct handoff {
+	struct home *home;
+	int fd;
+	struct sockaddr_in6 address; /* large enough for IPv4 too */
+};
+
+struct stop {
+	struct http_server *server;
+	span_us grace;
+	void (*done)(void *argument);
+	void *argument;
+	struct loop_timer *timer;
+};
+
+struct http_server *http_server_new(struct loop *const *loops, struct tls_server *const *tls, size_t count,
+				    const struct http_limits *limits, const struct http_handlers *handlers,
+				    struct err *err)
+{
+	struct http_server *server = calloc(1, sizeof(*server));
+
+	if (server != NULL)
+		server->homes = calloc(count, sizeof(*server->homes));
+	if (server == NULL || server->homes == NULL) {
+		free(server);
+		err_set(err, ERR_MEMORY, "no memory for a server");
+		return NULL;
+	}
+	server->limits = *(limits != NULL ? limits : &http_limits_default);
+	server->handlers = *handlers;
+	server->count = count;
+	for (size_t i = 0; i < count; i++)
+		server->homes[i] = (struct home){ .server = server, .loop = loops[i], .tls = tls[i] };
+	return server;
+}
+
+/* --- listening --- */
+
+/* "[::1]:4343" or "127.0.0.1:4343"; the address alone goes into `host`. */
+static bool split_address(const char *text, char *host, size_t capacity, uint64_t *ret_port)
+{
+	const char *colon = strrchr(text, ':');
+	size_t size;
+
+	if (colon == NULL || number_parse(colon + 1, 0, UINT16_MAX, ret_port, NULL) != 0)
+		return false;
+	size = (size_t)(colon - text);
+	if (size >= 2 && text[0] == '[' && text[size - 1] == ']') {
+		text++;
+		size -= 2;
+	} else if (memchr(text, ':', size) != NULL) {
+		return false; /* IPv6 needs brackets */
+	}
+	if (size >= capacity)
+		return false;
+	memcpy(host, text, size);
+	host[size] = '\0';
+	return true;
+}
+
+static int parse_address(const char *text, struct sockaddr_storage *ret_address, socklen_t *ret_size, struct err *err)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)ret_address;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret_address;
+	char host[INET6_ADDRSTRLEN];
+	uint64_t port;
+
+	memset(ret_address, 0, sizeof(*ret_address));
+	if (split_address(text, host, sizeof(host), &port)) {
+		if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
+			in->sin_family = AF_INET;
+			in->sin_port = htons((uint16_t)port);
+			*ret_size = sizeof(*in);
+			return 0;
+		}
+		if (inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
+			in6->sin6_family = AF_INET6;
+			in6->sin6_port = htons((uint16_t)port);
+			*ret_size = sizeof(*in6);
+			return 0;
+		}
+	}
+	return err_set(err, ERR_FORMAT, "listen address %s: expected ADDRESS:PORT, such as 0.0.0.0:4343 or [::]:4343",
+		       text);
+}
+
+static int open_socket(const struct sockaddr_storage *address, socklen_t size)
+{
+	const int one = 1;
+	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int saved;
+
+	if (fd < 0)
+		return -1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (address->ss_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	if (bind(fd, (const struct sockaddr *)address, size) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static int listen_failure(const char *address, struct err *err)
+{
+	if (errno == EADDRINUSE)
+		return err_set(err, ERR_BUSY,
+			       "cannot listen on %s (agents, console and API): another program has this port; stop it "
+			       "or choose another port",
+			       address);
+	if (errno == EACCES)
+		return err_set(err, ERR_DENIED,
+			       "cannot listen on %s (agents, console and API): ports below 1024 need a privilege",
+			       address);
+	return err_errno(err, errno, "cannot listen on %s", address);
+}
+
+static uint16_t bound_port(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+		return 0;
+	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+						   : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+static void take_handoff(void *argument)
+{
+	struct handoff *handoff = argument;
+
+	connection_open(handoff->home, handoff->fd, (const struct sockaddr *)&handoff->address);
+	free(handoff);
+}
+
+static void give_away(struct http_server *server, int fd, const struct sockaddr_in6 *address)
+{
+	struct home *home = &server->homes[server->next++ % server->count];
+	struct handoff *handoff;
+
+	atomic_fetch_add(&server->counters.connections, 1);
+	if (home == server->homes) {
+		connection_open(home, fd, (const struct sockaddr *)address);
+		return;
+	}
+	handoff = malloc(sizeof(*handoff));
+	if (handoff != NULL) {
+		*handoff = (struct handoff){ .home = home, .fd = fd, .address = *address };
+		if (loop_post(home->loop, take_handoff, handoff) == 0)
+			return;
+		free(handoff);
+	}
+	atomic_fetch_sub(&server->counters.connections, 1);
+	close(fd);
+}
+
+static void watch_all(void *argument);
+
+static void stop_watching(struct http_server *server)
+{
+	for (struct listener *each = server->listeners; each != NULL; each = each->next) {
+		loop_watch_free(each->watch);
+		each->watch = NULL;
+	}
+}
+
+/* Out of descriptors or memory: the connection waits in the backlog, and we
+ * must not spin on it. */
+static void accept_later(struct http_server *server)
+{
+	stop_watching(server);
+	loop_timer_set(server->accept_again, ACCEPT_AGAIN_US);
+}
+
+static bool accept_one(struct listener *listener)
+{
+	struct http_server *server = listener->server;
+	struct sockaddr_in6 address = { 0 };
+	socklen_t size = sizeof(address);
+	int fd = accept4(listener->fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			accept_later(server);
+		return errno == ECONNABORTED || errno == EINTR;
+	}
+	atomic_fetch_add(&server->counters.accepted, 1);
+	if (atomic_load(&server->counters.connections) >= server->limits.connections) {
+		atomic_fetch_add(&server->counters.refused, 1);
+		close(fd);
+		return true;
+	}
+	give_away(server, fd, &address);
+	return true;
+}
+
+static void on_connection(void *argument)
+{
+	for (int i = 0; i < ACCEPT_BATCH && accept_one(argument); i++)
+		;
+}
+
+static void watch_all(void *argument)
+{
+	struct http_server *server = argument;
+
+	for (struct listener *each = server->listeners; each != NULL; each = each->next)
+		if (each->watch == NULL)
+			each->watch = loop_watch_new(server->homes[0].loop, each->fd, on_connection, each);
+}
+
+int http_server_listen(struct http_server *server, const char *address, uint16_t *ret_port, struct err *err)
+{
+	struct sockaddr_storage parsed;
+	socklen_t size;
+	struct listener *listener;
+	int fd, r = parse_address(address, &parsed, &size, err);
+
+	if (r != 0)
+		return r;
+	fd = open_socket(&parsed, size);
+	if (fd < 0)
+		return listen_failure(address, err);
+	if (server->accept_again == NULL)
+		server->accept_again = loop_timer_new(server->homes[0].loop, watch_all, server);
+	listener = calloc(1, sizeof(*listener));
+	if (listener == NULL || server->accept_again == NULL) {
+		free(listener);
+		close(fd);
+		return err_set(err, ERR_MEMORY, "no memory to listen on %s", address);
+	}
+	*listener = (struct listener){ .next = server->listeners, .server = server, .fd = fd };
+	server->listeners = listener;
+	watch_all(server);
+	if (ret_port != NULL)
+		*ret_port = bound_port(fd);
+	return listener->watch != NULL ? 0 : err_set(err, ERR_MEMORY, "no memory to listen on %s", address);
+}
+
+static void close_listeners(struct http_server *server)
+{
+	stop_watching(server);
+	if (server->accept_again != NULL)
+		loop_timer_clear(server->accept_again);
+	while (server->listeners != NULL) {
+		struct listener *listener = server->listeners;
+
+		server->listeners = listener->next;
+		close(listener->fd);
+		free(listener);
+	}
+}
+
+/* --- stopping --- */
+
+static void end_connections(struct home *home)
+{
+	while (home->connections != NULL)
+		connection_free(home->connections);
+}
+
+static void end_stop(struct http_server *server)
+{
+	struct stop *stop = server->stop;
+
+	server->stop = NULL;
+	loop_timer_free(stop->timer);
+	stop->done(stop->argument);
+	free(stop);
+}
+
+/* On loops[0]: one more of the homes is empty. */
+static void count_drained(void *argument)
+{
+	struct http_server *server = argument;
+
+	if (++server->drained == server->count && server->stop != NULL)
+		end_stop(server);
+}
+
+void home_check_drained(struct home *home)
+{
+	if (!home->draining || home->told_drained || home->connections != NULL)
+		return;
+	home->told_drained = loop_post(home->server->homes[0].loop, count_drained, home->server) == 0;
+}
+
+static void drain_home(void *argument)
+{
+	struct home *home = argument;
+	struct connection *next;
+
+	home->draining = true;
+	for (struct connection *each = home->connections; each != NULL; each = next) {
+		next = each->next;
+		connection_drain(each);
+	}
+	home_check_drained(home);
+}
+
+static void end_home(void *argument)
+{
+	struct home *home = argument;
+
+	end_connections(home);
+	home_check_drained(home);
+}
+
+static void on_grace_over(void *argument)
+{
+	struct http_server *server = argument;
+
+	for (size_t i = 0; i < server->count; i++)
+		loop_post(server->homes[i].loop, end_home, &server->homes[i]);
+}
+
+static void begin_stop(void *argument)
+{
+	struct stop *stop = argument;
+	struct http_server *server = stop->server;
+
+	if (server->stop != NULL || server->drained > 0) { /* once is enough */
+		free(stop);
+		return;
+	}
+	server->stop = stop;
+	close_listeners(server);
+	stop->timer = loop_timer_new(server->homes[0].loop, on_grace_over, server);
+	if (stop->timer != NULL)
+		loop_timer_set(stop->timer, stop->grace);
+	for (size_t i = 0; i < server->count; i++)
+		loop_post(server->homes[i].loop, drain_home, &server->homes[i]);
+}
+
+void http_server_stop(struct http_server *server, span_us grace, void (*done)(void *argument), void *argument)
+{
+	struct stop *stop = malloc(sizeof(*stop));
+
+	if (stop == NULL)
+		return;
+	*stop = (struct stop){ .server = server, .grace = grace, .done = done, .argument = argument };
+	if (loop_post(server->homes[0].loop, begin_stop, stop) != 0)
+		free(stop);
+}
+
+void http_server_free(struct http_server *server)
+{
+	if (server == NULL)
+		return;
+	close_listeners(server);
+	for (size_t i = 0; i < server->count; i++) {
+		server->homes[i].draining = false; /* nobody is there to be told */
+		end_connections(&server->homes[i]);
+	}
+	loop_timer_free(server->accept_again);
+	if (server->stop != NULL)
+		loop_timer_free(server->stop->timer);
+	free(server->stop);
+	free(server->homes);
+	free(server);
+}
+
+void http_server_counters(struct http_server *server, struct http_server_counters *out)
+{
+	struct counters *counters = &server->counters;
+
+	*out = (struct http_server_counters){
+		.connections = atomic_load(&counters->connections),
+		.accepted = atomic_load(&counters->accepted),
+		.refused = atomic_load(&counters->refused),
+		.handshakes_failed = atomic_load(&counters->handshakes_failed),
+		.resumed = atomic_load(&counters->resumed),
+		.requests = atomic_load(&counters->requests),
+		.bad_requests = atomic_load(&counters->bad_requests),
+		.timeouts = atomic_load(&counters->timeouts),
+	};
+}

@@ -1,0 +1,24 @@
+/* What servers and clients share: inner header of tls_*.c. */
+#ifndef MUSTER_NET_TLS_CONTEXT_H
+#define MUSTER_NET_TLS_CONTEXT_H
+
+#include <openssl/ssl.h>
+
+#include "net/tls.h"
+
+/* A context with the profile's versions and suites. NULL after err_set(). library may be NULL (the process's own). */
+SSL_CTX *tls_context_new(OSSL_LIB_CTX *library, const SSL_METHOD *method, struct err *err);
+/* Leaf, chain and key; the key must fit. */
+int tls_context_identity(SSL_CTX *context, OSSL_LIB_CTX *library, const char *chain_pem, const char *key_pem,
+			 struct err *err);
+/* All certificates in pem become trusted roots; their number must not be zero. */
+int tls_context_roots(SSL_CTX *context, OSSL_LIB_CTX *library, const char *pem, struct err *err);
+/* Calls each() with every certificate in pem, which is freed afterwards. what: "the CA". */
+int tls_each_certificate(OSSL_LIB_CTX *library, const char *pem, const char *what,
+			 int (*each)(void *argument, X509 *certificate), void *argument, struct err *err);
+/* err_set(ERR_TLS or code) with the words of OpenSSL's last error; empties its queue. */
+int tls_library_error(struct err *err, int code, const char *what);
+/* SHA-256 of the DER form. */
+bool tls_certificate_fingerprint(const X509 *certificate, uint8_t fingerprint[SHA256_BYTES]);
+
+#endif

@@ -1,0 +1,96 @@
+/* The server's side of TLS: certificate, client certificates, tickets. */
+#include <openssl/err.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/tls.h"
+#include "net/tls_context.h"
+
+#define TICKET_LIFE_S (24 * 3600)
+
+struct tls_server {
+	OSSL_LIB_CTX *library;
+	SSL_CTX *context;
+};
+
+static int add_ca_name(void *argument, X509 *certificate)
+{
+	return SSL_CTX_add_client_CA(argument, certificate);
+}
+
+/* The session id context names who may be a client: tickets from before
+ * another CA was set are not taken. */
+static int ask_for_clients(struct tls_server *tls, const char *client_ca_pem, struct err *err)
+{
+	uint8_t digest[SHA256_BYTES];
+	const char *text = client_ca_pem != NULL ? client_ca_pem : "";
+	int r;
+
+	SHA256((const uint8_t *)text, strlen(text), digest);
+	if (SSL_CTX_set_session_id_context(tls->context, digest, sizeof(digest)) != 1)
+		return tls_library_error(err, ERR_TLS, "session id context");
+	if (client_ca_pem == NULL)
+		return 0;
+	r = tls_context_roots(tls->context, tls->library, client_ca_pem, err);
+	if (r == 0)
+		r = tls_each_certificate(tls->library, client_ca_pem, "the clients' CA", add_ca_name, tls->context,
+					 err);
+	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
+	return r;
+}
+
+/* Tickets alone carry sessions: nothing is kept per client. */
+static int set_tickets(struct tls_server *tls, const uint8_t ticket_key[TLS_TICKET_KEY_BYTES], struct err *err)
+{
+	uint8_t key[TLS_TICKET_KEY_BYTES];
+	long r;
+
+	memcpy(key, ticket_key, sizeof(key));
+	r = SSL_CTX_set_tlsext_ticket_keys(tls->context, key, sizeof(key));
+	OPENSSL_cleanse(key, sizeof(key));
+	SSL_CTX_set_session_cache_mode(tls->context, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_timeout(tls->context, TICKET_LIFE_S);
+	if (r != 1 || SSL_CTX_set_num_tickets(tls->context, 1) != 1)
+		return tls_library_error(err, ERR_TLS, "session tickets");
+	return 0;
+}
+
+struct tls_server *tls_server_new(const char *chain_pem, const char *key_pem, const char *client_ca_pem,
+				  const uint8_t ticket_key[TLS_TICKET_KEY_BYTES], struct err *err)
+{
+	struct tls_server *tls = calloc(1, sizeof(*tls));
+
+	if (tls != NULL)
+		tls->library = OSSL_LIB_CTX_new();
+	if (tls == NULL || tls->library == NULL) {
+		err_set(err, ERR_MEMORY, "no memory for TLS");
+		goto fail;
+	}
+	tls->context = tls_context_new(tls->library, TLS_server_method(), err);
+	if (tls->context == NULL || tls_context_identity(tls->context, tls->library, chain_pem, key_pem, err) != 0 ||
+	    ask_for_clients(tls, client_ca_pem, err) != 0 || set_tickets(tls, ticket_key, err) != 0)
+		goto fail;
+	return tls;
+fail:
+	tls_server_free(tls);
+	return NULL;
+}
+
+void tls_server_free(struct tls_server *tls)
+{
+	if (tls == NULL)
+		return;
+	SSL_CTX_free(tls->context);
+	OSSL_LIB_CTX_free(tls->library);
+	free(tls);
+}
+
+struct ssl_st *tls_server_connection(struct tls_server *tls)
+{
+	SSL *ssl = SSL_new(tls->context);
+
+	if (ssl != NULL)
+		SSL_set_accept_state(ssl);
+	return ssl;
+}
