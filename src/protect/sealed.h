@@ -66,18 +66,20 @@ int sealed_key_make(const uint8_t master[SEALED_KEY_BYTES], const struct uuid *i
 int sealed_key_unwrap(const uint8_t master[SEALED_KEY_BYTES], const struct uuid *id,
 		      const uint8_t wrapped[SEALED_WRAPPED_BYTES], uint8_t key[SEALED_KEY_BYTES], struct err *err);
 
+/* One writer a key: the same key never seals twice, also not after a failed attempt. */
 struct sealed_writer;
 /* metadata is copied. ERR_LIMIT names what is too long. */
 int sealed_writer_new(const struct sealed_metadata *metadata, const uint8_t key[SEALED_KEY_BYTES],
 		      const uint8_t wrapped[SEALED_WRAPPED_BYTES], struct sealed_writer **ret_writer, struct err *err);
 void sealed_writer_free(struct sealed_writer *writer); /* wipes the key */
 size_t sealed_writer_header_bytes(const struct sealed_writer *writer);
-/* Seals the next chunk: SEALED_CHUNK_BYTES unless last (0 to that). out needs size + SEALED_TAG_BYTES,
- * and may not overlap plain. ERR_WRONG_STATE after the last one. */
+/* Seals the next chunk: exactly SEALED_CHUNK_BYTES unless last; the last has 1 to that, or 0 when the file is
+ * empty (read one chunk ahead to know). Else ERR_RANGE. out needs size + SEALED_TAG_BYTES and may not overlap
+ * plain. ERR_WRONG_STATE after the last one. */
 int sealed_writer_chunk(struct sealed_writer *writer, const void *plain, size_t size, bool last, uint8_t *out,
 			struct err *err);
 /* After the last chunk: appends the header, sealed_writer_header_bytes() long. ret_metadata (may be NULL) gets
- * size and sha256 filled in. ERR_WRONG_STATE before. */
+ * everything with size and sha256 filled in; it points into the writer. ERR_WRONG_STATE before. */
 int sealed_writer_header(struct sealed_writer *writer, struct buf *out, struct sealed_metadata *ret_metadata,
 			 struct err *err);
 
@@ -90,18 +92,20 @@ struct sealed_prefix {
 int sealed_prefix_read(const void *bytes, size_t size, struct sealed_prefix *ret_prefix, struct err *err);
 
 struct sealed_reader;
-/* header: the first header_bytes of the file. ERR_UNTRUSTED: wrong key or altered. */
+/* header: the first header_bytes of the file. ERR_UNTRUSTED: wrong key or altered; ERR_FORMAT, ERR_LIMIT: sealed
+ * by somebody who does not keep to the format. Not thread-safe. */
 int sealed_reader_new(const void *header, size_t size, const uint8_t key[SEALED_KEY_BYTES],
 		      struct sealed_reader **ret_reader, struct err *err);
 void sealed_reader_free(struct sealed_reader *reader);
 const struct sealed_metadata *sealed_reader_metadata(const struct sealed_reader *reader);
 uint64_t sealed_reader_chunks(const struct sealed_reader *reader);     /* at least 1 */
 uint64_t sealed_reader_file_bytes(const struct sealed_reader *reader); /* of the whole sealed file */
-/* Where chunk `index` lies in the file. */
-void sealed_reader_place(const struct sealed_reader *reader, uint64_t index, uint64_t *ret_offset, size_t *ret_size);
+/* Where chunk `index` lies in the file; ERR_RANGE: no such chunk. */
+int sealed_reader_place(const struct sealed_reader *reader, uint64_t index, uint64_t *ret_offset, size_t *ret_size,
+			struct err *err);
 /* Opens one chunk; plain needs SEALED_CHUNK_BYTES and is wiped on failure. ERR_RANGE no such chunk, ERR_FORMAT
  * wrong size (cut short), ERR_UNTRUSTED. */
-int sealed_reader_chunk(const struct sealed_reader *reader, uint64_t index, const void *sealed, size_t size,
-			uint8_t *plain, size_t *ret_size, struct err *err);
+int sealed_reader_chunk(struct sealed_reader *reader, uint64_t index, const void *sealed, size_t size, uint8_t *plain,
+			size_t *ret_size, struct err *err);
 
 #endif
