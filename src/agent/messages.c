@@ -116,7 +116,7 @@ static void unpack_paths(struct unpack *in, struct message_paths *paths)
 	}
 }
 
-static void pack_limits(struct buf *out, const struct message_limits *limits)
+void message_pack_limits(struct buf *out, const struct message_limits *limits)
 {
 	pack_u64(out, limits->file_bytes_max);
 	pack_u64(out, limits->expanded_bytes_max);
@@ -125,7 +125,7 @@ static void pack_limits(struct buf *out, const struct message_limits *limits)
 	pack_u32(out, limits->file_ms_max);
 }
 
-static void unpack_limits(struct unpack *in, struct message_limits *limits)
+void message_unpack_limits(struct unpack *in, struct message_limits *limits)
 {
 	limits->file_bytes_max = unpack_u64(in);
 	limits->expanded_bytes_max = unpack_u64(in);
@@ -352,7 +352,7 @@ void message_pack_job_start(struct buf *out, const struct message_job_start *sta
 	buf_append(out, start->job.bytes, UUID_BYTES);
 	pack_paths(out, &start->paths);
 	pack_paths(out, &start->excludes);
-	pack_limits(out, &start->limits);
+	message_pack_limits(out, &start->limits);
 }
 
 int message_unpack_job_start(const void *data, size_t size, struct message_job_start *ret_start)
@@ -363,7 +363,7 @@ int message_unpack_job_start(const void *data, size_t size, struct message_job_s
 	unpack_fixed(&in, ret_start->job.bytes, UUID_BYTES);
 	unpack_paths(&in, &ret_start->paths);
 	unpack_paths(&in, &ret_start->excludes);
-	unpack_limits(&in, &ret_start->limits);
+	message_unpack_limits(&in, &ret_start->limits);
 	if (ret_start->paths.count == 0)
 		spoil(&in, ERR_FORMAT);
 	return unpack_end(&in);
@@ -403,7 +403,7 @@ int message_unpack_put(const void *data, size_t size, struct message_put *ret_pu
 
 void message_pack_settings(struct buf *out, const struct message_settings *settings)
 {
-	pack_limits(out, &settings->limits);
+	message_pack_limits(out, &settings->limits);
 	pack_paths(out, &settings->excludes);
 	pack_u32(out, settings->workers);
 	pack_u32(out, settings->idle_exit_s);
@@ -415,7 +415,7 @@ int message_unpack_settings(const void *data, size_t size, struct message_settin
 	struct unpack in;
 
 	unpack_init(&in, data, size);
-	unpack_limits(&in, &ret_settings->limits);
+	message_unpack_limits(&in, &ret_settings->limits);
 	unpack_paths(&in, &ret_settings->excludes);
 	ret_settings->workers = unpack_u32(&in);
 	ret_settings->idle_exit_s = unpack_u32(&in);

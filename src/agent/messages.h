@@ -195,6 +195,9 @@ void message_pack_put(struct buf *out, const struct message_put *put);
 int message_unpack_put(const void *data, size_t size, struct message_put *ret_put);
 void message_pack_settings(struct buf *out, const struct message_settings *settings);
 int message_unpack_settings(const void *data, size_t size, struct message_settings *ret_settings);
+/* A part of other messages. */
+void message_pack_limits(struct buf *out, const struct message_limits *limits);
+void message_unpack_limits(struct unpack *in, struct message_limits *limits);
 void message_pack_number(struct buf *out, uint64_t number); /* NOTICE_STORED */
 int message_unpack_number(const void *data, size_t size, uint64_t *ret_number);
 

@@ -18,6 +18,9 @@
 
 #include "base/text.h"
 
+#define STRING_(text) #text
+#define STRING(text)  STRING_(text)
+
 int conf_init(const struct conf_table *table, void *target, struct err *err)
 {
 	memset(target, 0, table->size);
@@ -177,7 +180,7 @@ static char *next_line(char *out, int capacity, void *argument)
 	size = (size_t)(end - line);
 	out[0] = '\0';
 	if (size > CONF_LINE_BYTES || size + 2 > (size_t)capacity) {
-		problem_of_line(reading, "the line is too long (at most 1024 bytes)");
+		problem_of_line(reading, "the line is longer than " STRING(CONF_LINE_BYTES) " bytes");
 	} else if (memchr(line, '\0', size) != NULL) {
 		problem_of_line(reading, "the line holds a NUL byte; is this a text file?");
 	} else {

@@ -11,7 +11,7 @@
 #include "conf/value.h"
 
 #define CONF_FILE_BYTES     (256 * 1024) /* largest settings file */
-#define CONF_LINE_BYTES     1024         /* longest line */
+#define CONF_LINE_BYTES     5120         /* longest line: a value and its name */
 #define CONF_PROBLEMS_BYTES (64 * 1024)
 
 struct conf_table {

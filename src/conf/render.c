@@ -192,9 +192,10 @@ void conf_show(const struct conf_table *table, const void *target, struct buf *o
 /* A cell of a Markdown table: bars would end it. */
 static void append_cell(struct buf *out, const char *text)
 {
+	buf_append_text(out, " ");
 	for (; *text != '\0'; text++)
 		buf_append_text(out, *text == '|' ? "\\|" : (const char[]){ *text, '\0' });
-	buf_append_text(out, " | ");
+	buf_append_text(out, " |");
 }
 
 static void refer_row(const struct conf_row *row, struct buf *out)
@@ -204,15 +205,15 @@ static void refer_row(const struct conf_row *row, struct buf *out)
 
 	buf_init(&allowed, CONF_VALUE_BYTES);
 	conf_value_allowed(row, &allowed);
-	buf_printf(out, "| `%s` | ", row->key);
+	buf_printf(out, "| `%s` |", row->key);
 	append_cell(out, buf_text(&allowed));
 	append_cell(out, needed                                            ? "must be given"
 			 : row->initial == NULL || row->initial[0] == '\0' ? "none"
 									   : row->initial);
-	append_cell(out, row->help);
 	if (row->aliases != NULL)
-		buf_printf(out, "Also: `%s`.", row->aliases);
-	buf_append_text(out, "|\n");
+		buf_printf(out, " Also `%s`.", row->aliases);
+	append_cell(out, row->help);
+	buf_append_text(out, "\n");
 	buf_done(&allowed);
 }
 
@@ -221,8 +222,7 @@ void conf_reference(const struct conf_table *table, struct buf *out)
 	buf_printf(out, "## %s (`%s`)\n", table->program, table->file);
 	for (size_t i = 0; i < table->count; i++) {
 		if (begins_section(table, i))
-			buf_printf(out,
-				   "\n### [%s]\n\n| name | allowed | default | meaning | |\n|---|---|---|---|---|\n",
+			buf_printf(out, "\n### [%s]\n\n| name | allowed | default | meaning |\n|---|---|---|---|\n",
 				   table->rows[i].section);
 		refer_row(&table->rows[i], out);
 	}

@@ -76,6 +76,7 @@ struct fleet_command {
 	time_us issued;     /* wall clock */
 	span_us timeout_us; /* from issue to end; 0: none */
 	time_us expires;    /* of the envelope, wall clock */
+	bool restored;      /* open since before this manager started: a pending one may have been sent */
 	const uint8_t *envelope;
 	size_t envelope_size;
 };
@@ -165,15 +166,14 @@ void fleet_exchange_free(struct fleet *fleet, struct fleet_exchange *exchange);
 void fleet_alive(struct fleet *fleet, const struct uuid *computer);
 
 /* --- commands --- */
-/* Takes a command that is stored: new (pending), or open ones at start. A
- * pending one restored may have been sent, and is treated so. Wakes the
+/* Takes a command that is stored: new (pending), or open ones at start. Wakes the
  * computer's parked request. ERR_NOT_FOUND, ERR_EXISTS, ERR_LIMIT too many open. */
 int fleet_issue(struct fleet *fleet, const struct fleet_command *command, struct err *err);
-/* Was it surely never sent? Then it is ended here: true, and the shell stores
- * "cancelled". False: issue a command of kind cancel for it. ERR_NOT_FOUND: not
- * open (ended already). */
-int fleet_cancel(struct fleet *fleet, const struct uuid *computer, const struct uuid *command, bool *ret_ended,
-		 struct err *err);
+/* Surely never sent: it ends here, and *ret_exchange is to be stored, then
+ * fleet_stored(), fleet_exchange_free(). Else *ret_exchange is NULL: issue a
+ * command of kind cancel for it. ERR_NOT_FOUND: not open (ended already). */
+int fleet_cancel(struct fleet *fleet, const struct uuid *computer, const struct uuid *command,
+		 struct fleet_exchange **ret_exchange, struct err *err);
 /* The latest progress reported; false if none. Lives until the next call. */
 const Muster__Wire__Progress *fleet_progress(const struct fleet *fleet, const struct uuid *computer,
 					     const struct uuid *command);

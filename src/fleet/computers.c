@@ -1,0 +1,70 @@
+/* Finding and showing computers. Trusted. */
+#include <stdio.h>
+#include <string.h>
+
+#include "fleet/parts.h"
+
+struct computer *computer_find(const struct fleet *fleet, const struct uuid *id)
+{
+	return map_get(fleet->computers, id->bytes, UUID_BYTES);
+}
+
+void computer_show(const struct computer *computer, struct fleet_computer *out)
+{
+	*out = (struct fleet_computer){
+		.id = computer->id,
+		.events_stored = computer->stored,
+		.interval_us = computer->interval_us,
+		.missed = computer->missed,
+		.status = (enum fleet_status)computer->status,
+		.status_since = computer->status_since,
+		.last_heard = computer->last_heard,
+		.clock_offset_us = computer->clock_offset_us,
+		.connected = computer->parked != NULL,
+		.events_waiting = computer->events_waiting,
+	};
+	snprintf(out->cause, sizeof(out->cause), "%s", computer->cause);
+	memcpy(out->configuration, computer->configuration, SHA256_BYTES);
+	memcpy(out->wanted_configuration, computer->wanted_configuration, SHA256_BYTES);
+	memcpy(out->trusted_key, computer->trusted_key, SHA256_BYTES);
+}
+
+void computer_trace(const struct fleet *fleet, const struct uuid *id, const char *what, const char *from,
+		    const char *to)
+{
+	if (fleet->options.trace != NULL)
+		fleet->options.trace(fleet->options.context, id, what, from, to);
+}
+
+int fleet_show(const struct fleet *fleet, const struct uuid *id, struct fleet_computer *ret_computer, struct err *err)
+{
+	const struct computer *computer = computer_find(fleet, id);
+
+	if (computer == NULL)
+		return err_set(err, ERR_NOT_FOUND, "no such computer");
+	computer_show(computer, ret_computer);
+	return 0;
+}
+
+size_t fleet_count(const struct fleet *fleet)
+{
+	return fleet->heap_count;
+}
+
+size_t fleet_online(const struct fleet *fleet)
+{
+	return fleet->online;
+}
+
+void fleet_alive(struct fleet *fleet, const struct uuid *id)
+{
+	struct computer *computer = computer_find(fleet, id);
+	bool was_online;
+
+	if (computer == NULL)
+		return;
+	was_online = computer->status == FLEET_ONLINE;
+	liveness_heard(fleet, computer, NULL);
+	if (!was_online)
+		due_by(fleet, computer, fleet_now(fleet) + SECOND_US); /* the tick stores it */
+}

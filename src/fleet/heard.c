@@ -1,0 +1,320 @@
+/* A report comes in: what of it is new, and therefore to be stored.
+ *
+ * The report is authenticated and of proper shape (wire/exchange.h), but its
+ * content is the agent's word: it can speak about its own computer alone.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fleet/parts.h"
+
+/* FNV-1a; tells "the same as last time" from "changed", nothing more. */
+static uint64_t hash_message(const ProtobufCMessage *message, uint64_t hash)
+{
+	struct buf packed;
+	size_t size = protobuf_c_message_get_packed_size(message);
+	uint8_t *room;
+
+	buf_init(&packed, WIRE_REPORT_MAX_BYTES);
+	room = buf_room(&packed, size + 1);
+	if (room != NULL) {
+		size = protobuf_c_message_pack(message, room);
+		for (size_t i = 0; i < size; i++)
+			hash = (hash ^ room[i]) * 0x100000001b3u;
+	}
+	buf_done(&packed);
+	return room != NULL ? hash : 0;
+}
+
+#define HASH_START 0xcbf29ce484222325u
+
+static int take_events(struct computer *computer, struct fleet_exchange *exchange)
+{
+	const Muster__Wire__Report *report = exchange->report;
+	struct fleet_event_row *rows;
+	size_t first = 0;
+
+	if (report->n_events > 0 || report->events_waiting > 0)
+		exchange->must_answer = true;
+	while (first < report->n_events && report->events[first]->number <= computer->taken)
+		first++;
+	if (first == report->n_events)
+		return 0;
+	rows = exchange_memory(exchange, (report->n_events - first) * sizeof(*rows));
+	if (rows == NULL)
+		return ERR_MEMORY;
+	for (size_t i = first; i < report->n_events; i++) {
+		const Muster__Wire__Event *event = report->events[i];
+
+		rows[i - first] = (struct fleet_event_row){
+			.number = event->number,
+			.time = event->time_us,
+			.type = event->type,
+			.fields = event->fields,
+			.field_count = event->n_fields,
+		};
+	}
+	exchange->rows.events.previous = computer->taken;
+	exchange->rows.events.last = report->events[report->n_events - 1]->number;
+	exchange->rows.events.rows = rows;
+	exchange->rows.events.count = report->n_events - first;
+	computer->taken = exchange->rows.events.last;
+	return 0;
+}
+
+/* --- state: only from reports that are in order --- */
+
+static void take_fingerprints(struct computer *computer, const Muster__Wire__Report *report)
+{
+	uint8_t configuration[SHA256_BYTES] = { 0 }, key[SHA256_BYTES] = { 0 };
+
+	if (report->configuration.len == SHA256_BYTES)
+		memcpy(configuration, report->configuration.data, SHA256_BYTES);
+	if (report->n_trusted_keys > 0)
+		memcpy(key, report->trusted_keys[0].data, SHA256_BYTES);
+	if (memcmp(configuration, computer->configuration, SHA256_BYTES) == 0 &&
+	    memcmp(key, computer->trusted_key, SHA256_BYTES) == 0)
+		return;
+	memcpy(computer->configuration, configuration, SHA256_BYTES);
+	memcpy(computer->trusted_key, key, SHA256_BYTES);
+	computer->row_dirty = true;
+}
+
+static void take_clock(const struct fleet *fleet, struct computer *computer, const Muster__Wire__Report *report)
+{
+	span_us offset, change;
+
+	if (report->clock == NULL ||
+	    __builtin_sub_overflow(report->clock->wall_us, env_wall(fleet->options.env), &offset))
+		return;
+	if (__builtin_sub_overflow(offset, computer->clock_offset_us, &change) || change > SECOND_US ||
+	    change < -SECOND_US)
+		computer->row_dirty = true;
+	computer->clock_offset_us = offset;
+}
+
+static void take_host(struct computer *computer, struct fleet_exchange *exchange)
+{
+	const Muster__Wire__Report *report = exchange->report;
+
+	exchange->host_hash = computer->host_hash;
+	if (report->host == NULL)
+		return;
+	exchange->host_hash = hash_message(&report->host->base, HASH_START);
+	if (exchange->host_hash != computer->host_hash || exchange->host_hash == 0)
+		exchange->rows.host = report->host;
+}
+
+static void take_components(struct computer *computer, struct fleet_exchange *exchange)
+{
+	const Muster__Wire__Report *report = exchange->report;
+	uint64_t hash = HASH_START;
+
+	exchange->components_hash = computer->components_hash;
+	if (report->n_components == 0)
+		return;
+	for (size_t i = 0; i < report->n_components; i++)
+		hash = hash_message(&report->components[i]->base, hash);
+	exchange->components_hash = report->full ? hash : 0;
+	if (report->full && hash == computer->components_hash)
+		return;
+	exchange->rows.components = report->components;
+	exchange->rows.component_count = report->n_components;
+}
+
+static void take_configuration_error(struct computer *computer, struct fleet_exchange *exchange)
+{
+	const char *text = exchange->report->configuration_error;
+	uint64_t hash = 0;
+
+	for (const char *at = text; *at != '\0'; at++)
+		hash = (hash ^ (uint8_t)*at) * 0x100000001b3u + 1;
+	exchange->error_hash = hash;
+	if (hash != computer->error_hash)
+		exchange->rows.configuration_error = text;
+}
+
+static int take_quarantine(struct fleet_exchange *exchange)
+{
+	const Muster__Wire__Report *report = exchange->report;
+
+	if (report->n_quarantine == 0)
+		return 0;
+	exchange->item_acks = exchange_memory(exchange, report->n_quarantine * sizeof(struct uuid));
+	if (exchange->item_acks == NULL)
+		return ERR_MEMORY;
+	exchange->rows.quarantine = report->quarantine;
+	exchange->rows.quarantine_count = report->n_quarantine;
+	exchange->must_answer = true;
+	return 0;
+}
+
+static int take_state(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
+{
+	take_fingerprints(computer, exchange->report);
+	take_clock(fleet, computer, exchange->report);
+	take_host(computer, exchange);
+	take_components(computer, exchange);
+	take_configuration_error(computer, exchange);
+	return take_quarantine(exchange);
+}
+
+/* --- the whole --- */
+
+static int clone_found(struct fleet *fleet, struct fleet_exchange *exchange)
+{
+	const Muster__Wire__Report *report = exchange->report;
+	const struct made_field field = { "host", report->host != NULL ? report->host->name : "" };
+
+	return exchange_manager_event(fleet, exchange, EVENT_CLONE_REKEYED, &field, 1);
+}
+
+static int take_commands(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, bool stale)
+{
+	size_t count = exchange->report->n_commands;
+
+	if (count > 0) {
+		exchange->command_acks = exchange_memory(exchange, count * sizeof(struct uuid));
+		if (exchange->command_acks == NULL)
+			return ERR_MEMORY;
+	}
+	return open_commands_heard(fleet, computer, exchange, stale);
+}
+
+/* Agents that come back after our start are sent away once, each to a moment of its own. */
+static void pace(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
+{
+	time_us end = fleet->started + fleet->options.return_window_us;
+	span_us left = end - fleet_now(fleet);
+
+	if (computer->paced || left <= 0)
+		return;
+	computer->paced = true;
+	exchange->return_after_ms = (uint32_t)(1 + env_below(fleet->options.env, (uint64_t)(left / MILLISECOND_US)));
+	exchange->must_answer = true;
+}
+
+static int take_report(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange,
+		       enum session_verdict verdict)
+{
+	const Muster__Wire__Report *report = exchange->report;
+	bool stale = verdict == SESSION_STALE;
+	int rc = liveness_heard(fleet, computer, exchange);
+
+	computer->events_waiting = report->events_waiting;
+	exchange->send_full =
+	    stale || verdict == SESSION_GAP || computer->need_full || (verdict == SESSION_FIRST && !report->full);
+	if (report->full && !stale) {
+		computer->need_full = false;
+		exchange->send_full = false;
+	}
+	if (rc == 0)
+		rc = take_events(computer, exchange);
+	if (rc == 0)
+		rc = take_commands(fleet, computer, exchange, stale);
+	if (rc == 0 && !stale)
+		rc = take_state(fleet, computer, exchange);
+	if (computer->row_dirty || computer->last_heard - computer->row_heard >= FLEET_ROW_SPAN_US ||
+	    computer->last_heard < computer->row_heard)
+		exchange_computer_row(exchange, computer);
+	pace(fleet, computer, exchange);
+	return rc;
+}
+
+int fleet_heard(struct fleet *fleet, const struct uuid *certificate, const Muster__Wire__Report *report,
+		struct fleet_exchange **ret_exchange, struct err *err)
+{
+	struct computer *computer = computer_find(fleet, certificate);
+	struct fleet_exchange *exchange;
+	enum session_verdict verdict;
+	int rc = 0;
+
+	if (computer == NULL)
+		return err_set(err, ERR_NOT_FOUND, "the certificate belongs to no computer of this manager");
+	if (report->computer.len != UUID_BYTES || memcmp(report->computer.data, certificate->bytes, UUID_BYTES) != 0)
+		return err_set(err, ERR_UNTRUSTED, "the report names another computer than its certificate");
+	exchange = exchange_new(certificate);
+	if (exchange == NULL)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	exchange->report = report;
+	exchange->session = report->session;
+	exchange->hold_s = report->hold_s;
+	exchange->heard = fleet_now(fleet);
+	exchange->writing = true;
+	verdict = session_heard(fleet, computer, report->session, report->sequence);
+	if (verdict == SESSION_CLONE_FOUND || verdict == SESSION_CLONE)
+		exchange->rekey = true;
+	if (verdict == SESSION_CLONE_FOUND)
+		rc = clone_found(fleet, exchange);
+	else if (verdict != SESSION_CLONE)
+		rc = take_report(fleet, computer, exchange, verdict);
+	if (rc != 0) {
+		fleet_exchange_free(fleet, exchange);
+		return err_set(err, rc, "out of memory for the report's rows");
+	}
+	if (fleet_rows_empty(&exchange->rows))
+		exchange->writing = false;
+	*ret_exchange = exchange;
+	return 0;
+}
+
+/* --- the commit is done, or failed --- */
+
+static void stored_well(struct computer *computer, struct fleet_exchange *exchange)
+{
+	const Muster__Wire__Report *report = exchange->report;
+
+	if (exchange->rows.events.count > 0 && exchange->rows.events.last > computer->stored)
+		computer->stored = exchange->rows.events.last;
+	if (report == NULL)
+		return;
+	if (exchange->rows.host != NULL)
+		computer->host_hash = exchange->host_hash;
+	if (exchange->rows.component_count > 0)
+		computer->components_hash = exchange->components_hash;
+	if (exchange->rows.configuration_error != NULL)
+		computer->error_hash = exchange->error_hash;
+	for (size_t i = 0; i < exchange->rows.quarantine_count; i++)
+		exchange->item_acks[exchange->item_ack_count++] = exchange_uuid(&report->quarantine[i]->id);
+}
+
+static void stored_badly(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
+{
+	if (exchange->rows.events.count > 0)
+		computer->taken = computer->stored;
+	if (exchange->rows.host != NULL || exchange->rows.component_count > 0 ||
+	    exchange->rows.configuration_error != NULL)
+		computer->need_full = true;
+	if (exchange->rows.computer_row != NULL)
+		computer->row_dirty = true;
+	due_by(fleet, computer, fleet_now(fleet) + FLEET_RETRY_US);
+}
+
+void fleet_stored(struct fleet *fleet, struct fleet_exchange *exchange, int rc)
+{
+	struct computer *computer = computer_find(fleet, &exchange->computer);
+
+	if (!exchange->writing)
+		return;
+	exchange->writing = false;
+	exchange->failed = rc != 0;
+	if (computer == NULL)
+		return;
+	open_commands_stored(fleet, computer, exchange, rc);
+	if (rc == 0)
+		stored_well(computer, exchange);
+	else
+		stored_badly(fleet, computer, exchange);
+	due_by(fleet, computer, open_commands_due(computer));
+}
+
+void fleet_exchange_free(struct fleet *fleet, struct fleet_exchange *exchange)
+{
+	if (exchange == NULL)
+		return;
+	if (exchange->writing && !fleet_rows_empty(&exchange->rows))
+		fleet_stored(fleet, exchange, ERR_CANCELLED); /* never handed to the store */
+	exchange_unpark(fleet, exchange);
+	arena_free(exchange->arena);
+	free(exchange);
+}

@@ -1,0 +1,118 @@
+/* Online or offline: from the last authenticated sign of life and nothing else.
+ *
+ * Offline is declared when one heartbeat more than allowed has been missed:
+ * (missed + 1) intervals after the last sign of life, and a little for the
+ * way. Silence while this manager did not listen (not running, stopped, its
+ * start's return window) does not count. Monotonic clock; the wall clock is
+ * only shown.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "fleet/parts.h"
+
+#define GRACE_US     (5 * SECOND_US)
+#define GRACE_MAX_US (60 * SECOND_US)
+
+static const char *const status_names[] = { "unknown", "online", "offline" };
+
+static const char cause_never[] = "not heard since it was added";
+static const char cause_restart[] = "not heard since the manager started";
+static const char cause_silent[] = "heartbeats missed";
+
+static void set_status(struct fleet *fleet, struct computer *computer, enum fleet_status status, const char *cause)
+{
+	computer_trace(fleet, &computer->id, "status", status_names[computer->status], status_names[status]);
+	if (computer->status == FLEET_ONLINE)
+		fleet->online--;
+	if (status == FLEET_ONLINE)
+		fleet->online++;
+	computer->status = (uint8_t)status;
+	computer->cause = cause;
+	computer->status_since = env_wall(fleet->options.env);
+	computer->row_dirty = true;
+}
+
+static span_us grace(const struct computer *computer)
+{
+	span_us share = computer->interval_us / 20;
+
+	return GRACE_US + (share < GRACE_MAX_US ? share : GRACE_MAX_US);
+}
+
+time_us liveness_deadline(const struct fleet *fleet, const struct computer *computer)
+{
+	time_us from = computer->heard > fleet->listening_since ? computer->heard : fleet->listening_since;
+
+	if (computer->status == FLEET_OFFLINE || computer->missed == FLEET_UNLIMITED)
+		return FLEET_NEVER;
+	return from + ((span_us)computer->missed + 1) * computer->interval_us + grace(computer);
+}
+
+static int report_back_online(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange,
+			      time_us wall)
+{
+	char silent[24];
+	const struct made_field field = { "silent_s", silent };
+	span_us silence = wall - computer->last_heard;
+
+	snprintf(silent, sizeof(silent), "%lld", (long long)((silence > 0 ? silence : 0) / SECOND_US));
+	return exchange_manager_event(fleet, exchange, EVENT_COMPUTER_ONLINE, &field, 1);
+}
+
+int liveness_heard(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
+{
+	time_us wall = env_wall(fleet->options.env);
+	int rc = 0;
+
+	if (computer->status != FLEET_ONLINE) {
+		if (computer->status == FLEET_OFFLINE && exchange != NULL)
+			rc = report_back_online(fleet, computer, exchange, wall);
+		set_status(fleet, computer, FLEET_ONLINE, "");
+	}
+	computer->heard = fleet_now(fleet);
+	computer->last_heard = wall;
+	due_by(fleet, computer, liveness_deadline(fleet, computer));
+	return rc;
+}
+
+int liveness_tick(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, time_us now)
+{
+	char heard[TIME_TEXT_BYTES] = "never";
+	const struct made_field fields[] = { { "cause", cause_silent }, { "last_heard", heard } };
+
+	if (now < liveness_deadline(fleet, computer))
+		return 0;
+	if (computer->last_heard != 0)
+		time_format(computer->last_heard, heard);
+	set_status(fleet, computer, FLEET_OFFLINE, cause_silent);
+	return exchange_manager_event(fleet, exchange, EVENT_COMPUTER_OFFLINE, fields, COUNT_OF(fields));
+}
+
+/* As stored; but "online" is a claim only while it may still be true. */
+void liveness_restore(struct fleet *fleet, struct computer *computer, const struct fleet_computer *record)
+{
+	time_us wall = env_wall(fleet->options.env);
+	span_us span =
+	    computer->missed == FLEET_UNLIMITED ? FLEET_NEVER : ((span_us)computer->missed + 1) * computer->interval_us;
+
+	computer->heard = fleet_now(fleet);
+	computer->last_heard = computer->row_heard = record->last_heard;
+	computer->status_since = record->status_since;
+	computer->status = FLEET_UNKNOWN;
+	if (record->last_heard == 0) {
+		computer->cause = cause_never;
+		if (computer->status_since == 0)
+			computer->status_since = wall;
+	} else if (record->status == FLEET_OFFLINE) {
+		computer->status = FLEET_OFFLINE;
+		computer->cause = cause_silent;
+	} else if (record->status == FLEET_ONLINE && wall - record->last_heard < span) {
+		computer->status = FLEET_ONLINE;
+		computer->cause = "";
+		fleet->online++;
+	} else {
+		computer->status_since = wall;
+		computer->cause = cause_restart;
+	}
+}

@@ -1,0 +1,173 @@
+/* Inside src/fleet: the computers, commands and exchanges of one shard.
+ *
+ * Trusted state; what a report brings in has passed wire/exchange.h (shape and
+ * limits), its meaning is checked here.
+ */
+#ifndef MUSTER_FLEET_PARTS_H
+#define MUSTER_FLEET_PARTS_H
+
+#include "base/map.h"
+#include "fleet/fleet.h"
+
+#define FLEET_INTERVAL_DEFAULT_US (10 * MINUTE_US)
+#define FLEET_MISSED_DEFAULT      2
+#define FLEET_COMMANDS_MAX        256              /* open ones per computer */
+#define FLEET_ROW_SPAN_US         (5 * MINUTE_US)  /* how old a stored last_heard may get */
+#define FLEET_TICK_LATE_US        (15 * SECOND_US) /* a tick later than this means we were not listening */
+#define FLEET_CLONE_SETTLE_US     (2 * MINUTE_US)  /* a dead agent's last words arrive within this */
+#define FLEET_RESEND_MIN_US       SECOND_US
+#define FLEET_RESEND_MAX_US       MINUTE_US
+#define FLEET_TIMEOUT_GRACE_US    (5 * SECOND_US)  /* the agent ends it first, and says so */
+#define FLEET_RETRY_US            (10 * SECOND_US) /* after a commit that failed */
+#define FLEET_NEVER               INT64_MAX
+
+struct open_command {
+	struct open_command *next;
+	struct uuid id;
+	struct uuid target;
+	enum command_kind kind;
+	enum command_state state;
+	enum command_state saved;  /* the state the store has */
+	enum command_state ending; /* the end being stored; COMMAND_PENDING: none */
+	bool maybe_sent;           /* before this manager started, or by us */
+	unsigned sent_count;
+	span_us timeout_us;
+	time_us deadline;  /* monotonic */
+	time_us next_send; /* monotonic */
+	uint8_t *envelope;
+	size_t envelope_size;
+	Muster__Wire__Progress *progress; /* own memory, path behind it; NULL: none */
+};
+
+struct computer {
+	struct uuid id;
+	uint64_t session, sequence; /* 0: not heard since we started */
+	uint64_t other_session, other_sequence;
+	time_us session_since; /* monotonic, when `session` was first heard */
+	uint64_t suspect;      /* spoke, then the older one did: a clone if it speaks again */
+	uint64_t clone;        /* told to take an identity of its own */
+	uint64_t stale_last;
+	uint64_t taken;  /* highest event number handed out to be stored */
+	uint64_t stored; /* highest known to be stored */
+	uint64_t events_waiting;
+	span_us interval_us;
+	time_us heard; /* monotonic, last sign of life */
+	time_us last_heard, status_since;
+	time_us row_heard; /* last_heard as stored */
+	span_us clock_offset_us;
+	uint64_t host_hash, components_hash, error_hash;
+	uint32_t missed;
+	uint8_t status;
+	uint8_t stale_run;
+	bool row_dirty;      /* the stored row differs in more than last_heard */
+	bool commands_dirty; /* a state is not stored yet */
+	bool need_full;
+	bool paced; /* was asked to come back later, once per start */
+	uint8_t configuration_sent_count;
+	const char *cause; /* constant text */
+	uint8_t configuration[SHA256_BYTES], wanted_configuration[SHA256_BYTES], trusted_key[SHA256_BYTES];
+	time_us configuration_next; /* monotonic */
+	size_t due_index;
+	time_us due;
+	struct fleet_exchange *parked;
+	struct open_command *commands;
+	unsigned command_count;
+};
+
+struct fleet {
+	struct fleet_options options;
+	struct map *computers;
+	struct computer **heap; /* by due, a binary heap */
+	size_t heap_count, heap_capacity;
+	size_t online;
+	time_us started;
+	time_us listening_since; /* silence before this is forgiven */
+	time_us last_tick;
+};
+
+struct fleet_exchange {
+	struct uuid computer;
+	const Muster__Wire__Report *report; /* NULL: of a tick, or read to its end */
+	struct arena *arena;                /* NULL until needed */
+	struct fleet_rows rows;
+	struct fleet_event_row *manager_events;
+	struct fleet_command_row *commands;
+	size_t command_capacity;
+	uint64_t session;
+	uint64_t host_hash, components_hash, error_hash;
+	time_us heard;
+	uint32_t hold_s;
+	uint32_t return_after_ms;
+	bool writing, failed, must_answer, send_full, rekey;
+	struct uuid *command_acks; /* those of ends known already */
+	size_t command_ack_count;
+	struct uuid *item_acks;
+	size_t item_ack_count;
+	struct fleet_exchange *next, *previous; /* among the computer's parked ones */
+	bool is_parked;
+	void *parked;
+	Muster__Wire__Reply *reply;
+};
+
+static inline time_us fleet_now(const struct fleet *fleet)
+{
+	return env_monotonic(fleet->options.env);
+}
+
+/* computers.c */
+struct computer *computer_find(const struct fleet *fleet, const struct uuid *id);
+void computer_show(const struct computer *computer, struct fleet_computer *out);
+void computer_trace(const struct fleet *fleet, const struct uuid *id, const char *what, const char *from,
+		    const char *to);
+
+/* due.c: when a computer next needs the tick. */
+int due_reserve(struct fleet *fleet);
+void due_insert(struct fleet *fleet, struct computer *computer, time_us due);
+void due_remove(struct fleet *fleet, struct computer *computer);
+/* Not later than `due` from now on. */
+void due_by(struct fleet *fleet, struct computer *computer, time_us due);
+/* The first one due at `now`, taken out; NULL: none. */
+struct computer *due_take(struct fleet *fleet, time_us now);
+
+/* liveness.c */
+time_us liveness_deadline(const struct fleet *fleet, const struct computer *computer);
+int liveness_heard(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange);
+int liveness_tick(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, time_us now);
+void liveness_restore(struct fleet *fleet, struct computer *computer, const struct fleet_computer *record);
+
+/* sessions.c */
+enum session_verdict { SESSION_NEXT, SESSION_FIRST, SESSION_GAP, SESSION_STALE, SESSION_CLONE_FOUND, SESSION_CLONE };
+enum session_verdict session_heard(struct fleet *fleet, struct computer *computer, uint64_t session, uint64_t sequence);
+
+/* open_commands.c */
+struct open_command *open_command_find(const struct computer *computer, const struct uuid *id);
+void open_command_remove(struct computer *computer, struct open_command *command);
+int open_commands_heard(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, bool stale);
+int open_commands_tick(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, time_us now);
+void open_commands_stored(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, int rc);
+time_us open_commands_due(const struct computer *computer);
+/* One is there to be sent now; *ret_next: else when (FLEET_NEVER: none waits). */
+bool open_commands_waiting(const struct computer *computer, time_us now, time_us *ret_next);
+bool open_command_sendable(const struct open_command *command, time_us now);
+void open_command_sent(struct fleet *fleet, struct computer *computer, struct open_command *command, time_us now);
+
+/* rows.c: what an exchange asks to be stored. */
+struct fleet_exchange *exchange_new(const struct uuid *computer);
+void *exchange_memory(struct fleet_exchange *exchange, size_t size);
+void exchange_drop_memory(struct fleet_exchange *exchange);
+struct made_field {
+	const char *name;
+	const char *text; /* copied */
+};
+int exchange_manager_event(const struct fleet *fleet, struct fleet_exchange *exchange, uint32_t type,
+			   const struct made_field *fields, size_t count);
+struct fleet_command_row *exchange_command(const struct fleet *fleet, struct fleet_exchange *exchange,
+					   const struct uuid *id, enum command_state state);
+void exchange_computer_row(struct fleet_exchange *exchange, struct computer *computer);
+
+/* reply.c */
+bool configuration_differs(const struct computer *computer);
+void fleet_wake(struct fleet *fleet, struct computer *computer, const uint64_t *session);
+void exchange_unpark(struct fleet *fleet, struct fleet_exchange *exchange);
+
+#endif

@@ -1,0 +1,226 @@
+/* Answer now or hold, and what the answer says. Everything in it is durable. */
+#include <string.h>
+
+#include "fleet/parts.h"
+
+#define REPLY_COMMANDS_BYTES (512 * KIB)
+
+/* --- parking --- */
+
+void exchange_unpark(struct fleet *fleet, struct fleet_exchange *exchange)
+{
+	struct computer *computer;
+
+	if (!exchange->is_parked)
+		return;
+	computer = computer_find(fleet, &exchange->computer);
+	if (exchange->previous != NULL)
+		exchange->previous->next = exchange->next;
+	else if (computer != NULL)
+		computer->parked = exchange->next;
+	if (exchange->next != NULL)
+		exchange->next->previous = exchange->previous;
+	exchange->next = exchange->previous = NULL;
+	exchange->is_parked = false;
+}
+
+static void park(struct computer *computer, struct fleet_exchange *exchange, void *parked)
+{
+	exchange->parked = parked;
+	exchange->is_parked = true;
+	exchange->previous = NULL;
+	exchange->next = computer->parked;
+	if (exchange->next != NULL)
+		exchange->next->previous = exchange;
+	computer->parked = exchange;
+}
+
+/* Wakes one parked request: of the given session, else any. NULL: any. */
+void fleet_wake(struct fleet *fleet, struct computer *computer, const uint64_t *session)
+{
+	struct fleet_exchange *exchange = computer->parked;
+
+	while (session != NULL && exchange != NULL && exchange->session != *session)
+		exchange = exchange->next;
+	if (exchange == NULL)
+		exchange = computer->parked;
+	if (exchange == NULL)
+		return;
+	exchange_unpark(fleet, exchange);
+	fleet->options.wake(fleet->options.context, exchange->parked);
+}
+
+/* An agent parks one request: an older one of the same run lost its connection. */
+static void displace(struct fleet *fleet, struct computer *computer, uint64_t session)
+{
+	struct fleet_exchange *exchange = computer->parked;
+
+	while (exchange != NULL && exchange->session != session)
+		exchange = exchange->next;
+	if (exchange == NULL)
+		return;
+	exchange_unpark(fleet, exchange);
+	fleet->options.wake(fleet->options.context, exchange->parked);
+}
+
+bool configuration_differs(const struct computer *computer)
+{
+	static const uint8_t none[SHA256_BYTES];
+
+	return memcmp(computer->wanted_configuration, none, SHA256_BYTES) != 0 &&
+	       memcmp(computer->wanted_configuration, computer->configuration, SHA256_BYTES) != 0;
+}
+
+/* Has it to be answered now? If not, *ret_until is when at last. */
+static bool must_answer(struct computer *computer, const struct fleet_exchange *exchange, time_us now,
+			time_us *ret_until)
+{
+	time_us until = exchange->heard + (span_us)exchange->hold_s * SECOND_US, next;
+
+	if (exchange->failed || exchange->must_answer || exchange->send_full || exchange->rekey ||
+	    exchange->hold_s == 0)
+		return true;
+	if (open_commands_waiting(computer, now, &next))
+		return true;
+	if (next < until)
+		until = next;
+	if (configuration_differs(computer) && computer->configuration_next < until)
+		until = computer->configuration_next;
+	*ret_until = until;
+	return until <= now;
+}
+
+bool fleet_answer(struct fleet *fleet, struct fleet_exchange *exchange, bool may_hold, void *parked, time_us *ret_until)
+{
+	struct computer *computer = computer_find(fleet, &exchange->computer);
+
+	exchange_unpark(fleet, exchange);
+	exchange->report = NULL;
+	if (!may_hold || computer == NULL || must_answer(computer, exchange, fleet_now(fleet), ret_until))
+		return true;
+	displace(fleet, computer, exchange->session);
+	exchange_drop_memory(exchange);
+	park(computer, exchange, parked);
+	return false;
+}
+
+/* --- the reply --- */
+
+static void *from_arena(void *allocator_data, size_t size)
+{
+	return exchange_memory(allocator_data, size);
+}
+
+static void to_arena(void *allocator_data, void *pointer)
+{
+	(void)allocator_data;
+	(void)pointer; /* goes with the arena */
+}
+
+static int reply_commands(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange,
+			  Muster__Wire__Reply *reply)
+{
+	ProtobufCAllocator allocator = { .alloc = from_arena, .free = to_arena, .allocator_data = exchange };
+	time_us now = fleet_now(fleet);
+	size_t bytes = 0;
+
+	reply->commands = exchange_memory(exchange, WIRE_REPLY_COMMANDS_MAX * sizeof(struct Muster__Wire__Envelope *));
+	if (reply->commands == NULL)
+		return ERR_MEMORY;
+	for (struct open_command *command = computer->commands; command != NULL; command = command->next) {
+		Muster__Wire__Envelope *envelope;
+
+		if (!open_command_sendable(command, now))
+			continue;
+		if (reply->n_commands == WIRE_REPLY_COMMANDS_MAX ||
+		    bytes + command->envelope_size > REPLY_COMMANDS_BYTES)
+			break;
+		envelope = muster__wire__envelope__unpack(&allocator, command->envelope_size, command->envelope);
+		if (envelope == NULL)
+			return ERR_FORMAT;
+		reply->commands[reply->n_commands++] = envelope;
+		bytes += command->envelope_size;
+		open_command_sent(fleet, computer, command, now);
+	}
+	return 0;
+}
+
+static int reply_ids(struct fleet_exchange *exchange, const struct uuid *ids, size_t count,
+		     ProtobufCBinaryData **ret_fields)
+{
+	ProtobufCBinaryData *fields;
+
+	*ret_fields = NULL;
+	if (count == 0)
+		return 0;
+	fields = exchange_memory(exchange, count * sizeof(*fields));
+	if (fields == NULL)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < count; i++)
+		fields[i] = exchange_bytes(ids[i].bytes, UUID_BYTES);
+	*ret_fields = fields;
+	return 0;
+}
+
+static bool configuration_now(const struct fleet *fleet, struct computer *computer)
+{
+	time_us now = fleet_now(fleet);
+	unsigned count = computer->configuration_sent_count;
+	span_us wait = FLEET_RESEND_MIN_US << (count < 6 ? count : 6);
+
+	if (!configuration_differs(computer) || computer->configuration_next > now)
+		return false;
+	computer->configuration_next = now + (wait < FLEET_RESEND_MAX_US ? wait : FLEET_RESEND_MAX_US);
+	if (count < 6)
+		computer->configuration_sent_count++;
+	return true;
+}
+
+static int fill_reply(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange,
+		      bool *ret_configuration)
+{
+	Muster__Wire__Reply *reply = exchange->reply;
+	int rc;
+
+	reply->acknowledged_event = computer->stored;
+	reply->send_full = exchange->send_full || computer->need_full;
+	reply->return_after_ms = exchange->return_after_ms;
+	reply->n_acknowledged_commands = exchange->command_ack_count;
+	reply->n_acknowledged_quarantine = exchange->item_ack_count;
+	rc = reply_ids(exchange, exchange->command_acks, exchange->command_ack_count, &reply->acknowledged_commands);
+	if (rc == 0)
+		rc =
+		    reply_ids(exchange, exchange->item_acks, exchange->item_ack_count, &reply->acknowledged_quarantine);
+	if (rc == 0)
+		rc = reply_commands(fleet, computer, exchange, reply);
+	if (rc == 0)
+		*ret_configuration = configuration_now(fleet, computer);
+	return rc;
+}
+
+int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wire__Reply **ret_reply,
+		bool *ret_configuration, struct err *err)
+{
+	struct computer *computer = computer_find(fleet, &exchange->computer);
+	int rc = 0;
+
+	exchange_unpark(fleet, exchange);
+	if (computer == NULL)
+		return err_set(err, ERR_NOT_FOUND, "the computer was removed");
+	if (exchange->failed)
+		return err_set(err, ERR_IO, "the report could not be stored");
+	exchange->reply = exchange_memory(exchange, sizeof(*exchange->reply));
+	if (exchange->reply == NULL)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	muster__wire__reply__init(exchange->reply);
+	exchange->reply->protocol = WIRE_PROTOCOL;
+	*ret_configuration = false;
+	if (exchange->rekey)
+		exchange->reply->rekey = true;
+	else
+		rc = fill_reply(fleet, computer, exchange, ret_configuration);
+	if (rc != 0)
+		return err_set(err, rc, "the reply could not be made");
+	*ret_reply = exchange->reply;
+	return 0;
+}
