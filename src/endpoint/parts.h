@@ -1,0 +1,107 @@
+/* Inside src/endpoint: the agent's end as one struct of parts. */
+#ifndef MUSTER_ENDPOINT_PARTS_H
+#define MUSTER_ENDPOINT_PARTS_H
+
+#include "base/map.h"
+#include "endpoint/endpoint.h"
+#include "endpoint/journal.h"
+#include "endpoint/revision.h"
+#include "endpoint/spool.h"
+
+#define ENDPOINT_HEARTBEAT_DEFAULT_US (10 * MINUTE_US)
+#define ENDPOINT_SPOOL_EVENTS         20000
+#define ENDPOINT_SPOOL_BYTES          (32 * MIB)
+#define ENDPOINT_ITEMS_MAX            100000
+#define ENDPOINT_PROGRESS_US          (2 * SECOND_US)
+#define ENDPOINT_URGENT_GAP_US        (100 * MILLISECOND_US) /* events that come together go together */
+#define ENDPOINT_BACKOFF_FIRST_US     (2 * SECOND_US)
+#define ENDPOINT_BACKOFF_MAX_US       (5 * MINUTE_US)
+#define ENDPOINT_RETRY_AFTER_MAX_US   HOUR_US
+#define ENDPOINT_OUTAGE_FAILURES      2
+#define ENDPOINT_STOP_WAIT_US         (30 * SECOND_US) /* for the actor to stop what timed out */
+#define ENDPOINT_NEVER                INT64_MAX
+
+struct kept_component {
+	Muster__Wire__Component *component; /* own memory */
+	struct revision revision;
+};
+
+struct kept_item {
+	Muster__Wire__QuarantineItem *item; /* own memory */
+	struct revision revision;
+};
+
+struct lane {
+	bool under_way;
+	bool full;
+	uint32_t hold_s;
+	bool told_something; /* the report under way waits for acknowledgements */
+	time_us sent_at;
+	time_us next_at;  /* monotonic */
+	uint64_t last_id; /* highest spool id carried */
+	unsigned failures;
+};
+
+struct endpoint {
+	struct endpoint_options options;
+	struct endpoint_storage storage;
+	struct envelope_key *keys;
+	struct spool spool;
+	struct journal journal;
+	uint64_t session, sequence;
+	struct lane lanes[ENDPOINT_LANES];
+	time_us not_before; /* asked by the manager */
+	bool full_wanted;
+	bool hurried;
+	bool outage_told;
+	struct kept_component components[WIRE_COMPONENTS_MAX];
+	size_t component_count;
+	Muster__Wire__Host *host;
+	struct revision host_revision, configuration_revision;
+	uint8_t configuration[SHA256_BYTES];
+	bool configured;
+	char configuration_error[WIRE_TEXT_MAX_BYTES + 1];
+	struct kept_item *items;
+	size_t item_count, item_capacity;
+	struct map *item_index; /* id -> index + 1 */
+	int refusal_code;       /* of the last envelope refused, told once an hour */
+	time_us refusal_at;
+	struct endpoint_status status;
+};
+
+static inline time_us endpoint_now(const struct endpoint *endpoint)
+{
+	return env_monotonic(endpoint->options.env);
+}
+
+/* endpoint.c */
+/* An event of the endpoint's own, fields as texts; a failure is not the caller's. */
+struct text_field {
+	const char *name;
+	const char *text;
+};
+void endpoint_note(struct endpoint *endpoint, uint32_t type, const struct text_field *fields, size_t count);
+
+/* state.c */
+void state_done(struct endpoint *endpoint);
+void state_make_full(struct endpoint *endpoint);
+void state_lane_ended(struct endpoint *endpoint, unsigned lane, bool told);
+bool state_waits(const struct endpoint *endpoint);
+bool items_wait(const struct endpoint *endpoint);
+void item_acknowledged(struct endpoint *endpoint, const struct uuid *id);
+
+/* commands.c */
+void command_accept(struct endpoint *endpoint, const Muster__Wire__Signed *content);
+void commands_resume(struct endpoint *endpoint);
+int commands_tick(struct endpoint *endpoint);
+time_us commands_due(const struct endpoint *endpoint);
+
+/* timing.c */
+void timing_begin(struct endpoint *endpoint, enum endpoint_lane lane, uint32_t hold_s);
+void timing_replied(struct endpoint *endpoint, enum endpoint_lane lane, bool useful, uint32_t return_after_ms);
+/* Some new thing to tell waits, and no report under way tells it; when. */
+time_us timing_urgent_at(const struct endpoint *endpoint);
+/* How long the manager may hold the next report of the lane. */
+uint32_t timing_hold_s(const struct endpoint *endpoint, enum endpoint_lane lane);
+
+#endif

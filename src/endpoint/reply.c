@@ -1,0 +1,146 @@
+/* A reply comes in: what is stored may be forgotten, what is signed is done.
+ *
+ * The bytes come over an authenticated connection, and are still decoded under
+ * limits; commands and configuration count only as verified envelopes.
+ */
+#include <string.h>
+
+#include "endpoint/parts.h"
+
+#define REFUSAL_QUIET_US HOUR_US
+
+/* Event 4030, but not one for each of a stream of the same. */
+static void note_refusal(struct endpoint *endpoint, const struct err *why)
+{
+	const struct text_field fields[] = { { "cause", why->text }, { "code", err_name(why->code) } };
+	time_us now = endpoint_now(endpoint);
+
+	if (endpoint->refusal_code == why->code && now - endpoint->refusal_at < REFUSAL_QUIET_US)
+		return;
+	endpoint->refusal_code = why->code;
+	endpoint->refusal_at = now;
+	endpoint_note(endpoint, EVENT_COMMUNICATION_UNVERIFIED, fields, COUNT_OF(fields));
+}
+
+static void configuration_accept(struct endpoint *endpoint, const Muster__Wire__Signed *content)
+{
+	uint8_t fingerprint[SHA256_BYTES];
+	struct buf packed;
+	struct err why = { 0 };
+	size_t size = muster__wire__configuration__get_packed_size(content->configuration);
+	uint8_t *room;
+
+	if (content->serial < endpoint->journal.configuration_serial) {
+		err_set(&why, ERR_REPLAYED, "configuration %llu is older than %llu, which was taken before",
+			(unsigned long long)content->serial,
+			(unsigned long long)endpoint->journal.configuration_serial);
+		note_refusal(endpoint, &why);
+		return;
+	}
+	buf_init(&packed, WIRE_SIGNED_MAX_BYTES);
+	room = buf_room(&packed, size + 1);
+	if (room != NULL && journal_configuration(&endpoint->journal, content->serial, NULL) == 0) {
+		muster__wire__configuration__pack(content->configuration, room);
+		endpoint->options.digest(room, size, fingerprint);
+		endpoint->options.actor.configure(endpoint->options.actor.context, content->configuration, fingerprint);
+	}
+	buf_done(&packed);
+}
+
+static void envelope_arrived(struct endpoint *endpoint, const Muster__Wire__Envelope *envelope)
+{
+	const struct envelope_acceptance acceptance = {
+		.keys = endpoint->keys,
+		.key_count = endpoint->options.key_count,
+		.computer = &endpoint->options.computer,
+		.now = env_wall(endpoint->options.env),
+		.verify = endpoint->options.verify,
+		.verify_context = endpoint->options.verify_context,
+	};
+	Muster__Wire__Signed *content;
+	struct arena *arena;
+	struct err why = { 0 };
+
+	if (envelope_accept(envelope, &acceptance, &content, &arena, &why) != 0) {
+		note_refusal(endpoint, &why);
+		return;
+	}
+	if (content->content_case == MUSTER__WIRE__SIGNED__CONTENT_COMMAND)
+		command_accept(endpoint, content);
+	else if (content->content_case == MUSTER__WIRE__SIGNED__CONTENT_CONFIGURATION)
+		configuration_accept(endpoint, content);
+	arena_free(arena);
+}
+
+static void acknowledge(struct endpoint *endpoint, const Muster__Wire__Reply *reply)
+{
+	spool_acknowledge(&endpoint->spool, reply->acknowledged_event, NULL);
+	for (size_t i = 0; i < reply->n_acknowledged_commands; i++) {
+		struct uuid id = exchange_uuid(&reply->acknowledged_commands[i]);
+		struct journal_entry *entry = journal_find(&endpoint->journal, &id);
+
+		if (entry != NULL && command_ended(entry->state) && !entry->acknowledged)
+			journal_acknowledge(&endpoint->journal, entry);
+	}
+	for (size_t i = 0; i < reply->n_acknowledged_quarantine; i++) {
+		struct uuid id = exchange_uuid(&reply->acknowledged_quarantine[i]);
+
+		item_acknowledged(endpoint, &id);
+	}
+}
+
+static void act(struct endpoint *endpoint, const Muster__Wire__Reply *reply)
+{
+	const struct endpoint_actor *actor = &endpoint->options.actor;
+
+	for (size_t i = 0; i < reply->n_commands; i++)
+		envelope_arrived(endpoint, reply->commands[i]);
+	if (reply->configuration != NULL)
+		envelope_arrived(endpoint, reply->configuration);
+	for (size_t i = 0; i < reply->n_upload_quarantine; i++) {
+		struct uuid id = exchange_uuid(&reply->upload_quarantine[i]);
+
+		actor->upload(actor->context, &id);
+	}
+	if (reply->send_full)
+		state_make_full(endpoint);
+	if (reply->rekey)
+		actor->rekey(actor->context);
+}
+
+static void in_contact(struct endpoint *endpoint)
+{
+	endpoint->status.connected = true;
+	endpoint->status.last_contact = env_wall(endpoint->options.env);
+	endpoint->status.last_error = 0;
+	endpoint->status.last_error_text[0] = '\0';
+	endpoint->outage_told = false;
+}
+
+int endpoint_reply(struct endpoint *endpoint, enum endpoint_lane which, const void *bytes, size_t size, struct err *err)
+{
+	struct lane *lane = &endpoint->lanes[which];
+	uint64_t first_waiting = endpoint->spool.count;
+	Muster__Wire__Reply *reply;
+	struct arena *arena;
+	struct err why = { 0 };
+	bool useful;
+
+	if (!lane->under_way)
+		return err_set(err, ERR_WRONG_STATE, "no report is under way");
+	if (exchange_reply_decode(bytes, size, &reply, &arena, &why) != 0) {
+		endpoint_failed(endpoint, which, why.code, why.text, 0);
+		return err_set(err, why.code, "%s", why.text);
+	}
+	lane->under_way = false;
+	in_contact(endpoint);
+	state_lane_ended(endpoint, which, true);
+	acknowledge(endpoint, reply);
+	useful = endpoint->spool.count < first_waiting || reply->n_acknowledged_commands > 0 ||
+		 reply->n_acknowledged_quarantine > 0 || reply->n_commands > 0 || reply->configuration != NULL ||
+		 reply->send_full || lane->full;
+	timing_replied(endpoint, which, useful, reply->return_after_ms);
+	act(endpoint, reply);
+	arena_free(arena);
+	return 0;
+}
