@@ -32,16 +32,17 @@ struct account_secret {
 	char text[ACCOUNT_SECRET_TEXT_BYTES]; /* to be wiped by the caller */
 };
 
-/* An API token. expires: wall clock, 0 never. by: who made it, for the list. ret_secret is filled before the
- * write and valid once it is committed. */
+/* An API token. expires: wall clock. by: who made it, for the list. ret_secret is valid once the write is committed. */
 int account_token_create(struct store_session *session, const struct env *env, const char *name, enum account_role role,
 			 time_us expires, const char *by, struct account_secret *ret_secret, struct err *err);
 
+/* The token of a user who signed in. */
+int account_session_create(struct store_session *session, const struct env *env, const struct uuid *user,
+			   const char *name, enum account_role role, time_us expires, struct account_secret *ret_secret,
+			   struct err *err);
+
 /* A local user with this password hash (trust/password.h). ERR_EXISTS when the name is taken. */
 int account_user_create(struct store_session *session, const struct env *env, const char *name, enum account_role role,
-			const char *password_hash, const char *by, struct uuid *ret_id, struct err *err);
-
-/* A random password fit for people: 5 groups of 4 letters and digits that are not mistaken, 100 bits. */
-void account_password_make(const struct env *env, char text[ACCOUNT_SECRET_TEXT_BYTES]);
+			const char *password_hash, struct uuid *ret_id, struct err *err);
 
 #endif

@@ -26,8 +26,8 @@ struct api_principal {
 };
 
 struct api_value {
-	const char *text; /* as given, decoded; NULL: absent */
-	int64_t number;   /* numbers; times in time_us; enumerations as their position */
+	const char *text; /* as given, decoded; for numbers and booleans ""; NULL: absent */
+	int64_t number;   /* numbers; times in time_us; booleans 0 or 1 */
 	struct uuid uuid;
 };
 
@@ -41,8 +41,8 @@ const char *api_call_source(const struct api_call *call); /* the peer's address 
 
 /* {id} of the pattern; zero UUID if there is none. */
 const struct uuid *api_path_id(const struct api_call *call);
-/* A query parameter of the route's table; text NULL when absent. Never NULL. */
-const struct api_value *api_query(const struct api_call *call, const char *name);
+/* A query parameter of the route's shape; text NULL when absent. */
+struct api_value api_query(const struct api_call *call, const char *name);
 /* The body, an object, valid until the call ends; NULL when the route takes none. */
 json_t *api_body(const struct api_call *call);
 

@@ -1,0 +1,110 @@
+/* /computers: rows of the database with their live state from memory over them. */
+#include <string.h>
+
+#include "manager/api/handlers.h"
+#include "manager/api/rows.h"
+#include "manager/queries.h"
+
+static const struct row_field fields[] = {
+	{ "id", "id", row_id },
+	{ "name", "name", row_text },
+	{ "status", "status", row_text },
+	{ "status_cause", "status_cause", row_text },
+	{ "status_since", "status_since", row_time },
+	{ "direction", "direction", row_text },
+	{ "policy", "policy", row_text },
+	{ "group", "group_name", row_text },
+	{ "last_heard", "last_heard", row_time },
+	{ "clock_offset_s", "clock_offset_us", row_seconds },
+	{ "agent_version", "agent_version", row_text },
+	{ "config_state", "config_state", row_text },
+	{ "config_error", "config_error", row_text },
+	{ "config_fingerprint", "config_fingerprint", row_hex },
+	{ "trusted_key_fingerprint", "trusted_key", row_hex },
+	{ "patterns", "patterns", row_text_or_null },
+	{ "components", "components", row_array },
+	{ "host_name", "host_name", row_text },
+	{ "os", "os", row_text },
+	{ "kernel", "kernel", row_text },
+	{ "architecture", "architecture", row_text },
+	{ "addresses", "addresses", row_array },
+	{ "enrolled", "enrolled", row_time },
+};
+
+static json_t *certificate_match(struct api_call *call, struct cursor *cursor)
+{
+	const struct front_identity *identity = front_identity(api_call_front(call));
+	struct bytes trusted = cursor_bytes(cursor, "trusted_key");
+
+	if (trusted.size != SHA256_BYTES)
+		return json_null();
+	return json_boolean(memcmp(trusted.data, identity->server_authentication_hash, SHA256_BYTES) == 0);
+}
+
+/* What memory knows is newer than the row: liveness reaches the database in batches. */
+static void put_live(json_t *json, const struct front_live *live)
+{
+	json_object_set_new(json, "status", json_string(live->status));
+	json_object_set_new(json, "status_cause", json_shown(live->cause, strlen(live->cause)));
+	if (live->since != 0)
+		json_object_set_new(json, "status_since", json_time(live->since));
+	if (live->last_heard != 0)
+		json_object_set_new(json, "last_heard", json_time(live->last_heard));
+	json_object_set_new(json, "clock_offset_s", json_integer(live->clock_offset_s));
+}
+
+static json_t *computer_json(struct api_call *call, struct cursor *cursor)
+{
+	json_t *json = row_json(cursor, fields, COUNT_OF(fields));
+	struct front_live live = { 0 };
+	struct uuid id;
+
+	if (json == NULL)
+		return NULL;
+	cursor_uuid(cursor, "id", &id);
+	if (front_computer_live(api_call_front(call), &id, &live, NULL) == 0)
+		put_live(json, &live);
+	json_object_set_new(json, "connected", json_boolean(live.connected));
+	json_object_set_new(json, "certificate_match", certificate_match(call, cursor));
+	json_object_set_new(json, "open_alerts", json_integer(0));
+	return json;
+}
+
+static const struct list_filter filters[] = {
+	{ "state", LIST_TEXT, " AND computer.status = :state" },
+	{ "name", LIST_PATTERN, " AND computer.name LIKE :name ESCAPE '\\'" },
+	{ "group", LIST_TEXT, " AND computer.group_name = :group" },
+	{ "policy", LIST_TEXT, " AND computer.policy = :policy" },
+};
+static const struct list list = {
+	.tag = 'c',
+	.select = "SELECT * FROM computer WHERE deleted IS NULL",
+	.filters = filters,
+	.filter_count = COUNT_OF(filters),
+	.ascending = true,
+	.key_is_text = true,
+	.key = "computer.name",
+	.key_column = "name",
+	.id = "computer.id",
+	.row = computer_json,
+};
+
+int computer_list(struct api_call *call, struct err *err)
+{
+	return list_reply(call, &list, err);
+}
+
+int computer_show(struct api_call *call, struct err *err)
+{
+	json_t *json = NULL;
+	int rc = row_get(call, &QUERY_API_COMPUTER_BY_ID, api_path_id(call), "computer", computer_json, &json, err);
+
+	return rc != 0 ? rc : api_reply_json(call, 200, json);
+}
+
+int computer_delete(struct api_call *call, struct err *err)
+{
+	int rc = front_computer_delete(api_call_front(call), api_path_id(call), api_call_actor(call), err);
+
+	return rc != 0 ? rc : api_reply_empty(call);
+}

@@ -1,0 +1,129 @@
+/* /enrolment-tokens: what agents enrol with. The secret is in the answer that makes one, and nowhere else. */
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "manager/api/changes.h"
+#include "manager/api/handlers.h"
+#include "manager/api/rows.h"
+#include "manager/api/shape.h"
+#include "manager/queries.h"
+#include "trust/token.h"
+
+#define LIFE_US DAY_US
+
+static const struct row_field fields[] = {
+	{ "id", "id", row_id },
+	{ "name", "name", row_text },
+	{ "policy", "policy", row_text },
+	{ "group", "group_name", row_text },
+	{ "uses_left", "uses_left", row_number },
+	{ "created", "created", row_time },
+	{ "created_by", "created_by", row_text },
+	{ "expires", "expires", row_time },
+	{ "revoked", "revoked", row_time },
+	{ "last_used", "last_used", row_time },
+};
+
+static json_t *token_json(struct api_call *call, struct cursor *cursor)
+{
+	(void)call;
+	return row_json(cursor, fields, COUNT_OF(fields));
+}
+
+static const struct list list = {
+	.tag = 'n',
+	.select = "SELECT * FROM enrolment_token WHERE 1",
+	.key = "enrolment_token.created",
+	.key_column = "created",
+	.id = "enrolment_token.id",
+	.row = token_json,
+};
+
+int enrolment_token_list(struct api_call *call, struct err *err)
+{
+	return list_reply(call, &list, err);
+}
+
+struct making {
+	struct uuid id;
+	char secret[TOKEN_TEXT_BYTES];
+	time_us now, expires;
+	char id_text[UUID_TEXT_BYTES];
+};
+
+static const char *text_of(const json_t *body, const char *name)
+{
+	const char *text = json_string_value(json_object_get(body, name));
+
+	return text != NULL ? text : "";
+}
+
+static int make(struct store_session *session, struct change *change, struct err *err)
+{
+	struct making *making = change->argument;
+	const json_t *body = api_body(change->call);
+	const json_t *uses = json_object_get(body, "uses");
+	struct cursor *cursor = cursor_open(session, &QUERY_ENROLMENT_TOKEN_INSERT);
+	uint8_t hash[SHA256_BYTES];
+
+	token_hash(making->secret, hash);
+	cursor_bind_uuid(cursor, "id", &making->id);
+	cursor_bind_bytes(cursor, "secret_sha256", hash, sizeof(hash));
+	cursor_bind_text(cursor, "name", text_of(body, "name"));
+	cursor_bind_text(cursor, "policy", text_of(body, "policy"));
+	cursor_bind_text(cursor, "group_name", text_of(body, "group"));
+	if (json_is_integer(uses))
+		cursor_bind_number(cursor, "uses_left", json_integer_value(uses));
+	else
+		cursor_bind_null(cursor, "uses_left");
+	cursor_bind_number(cursor, "created", making->now);
+	cursor_bind_text(cursor, "created_by", api_call_principal(change->call)->name);
+	cursor_bind_number(cursor, "expires", making->expires);
+	return cursor_run(cursor, err);
+}
+
+static int reply(struct api_call *call, const struct making *making, struct err *err)
+{
+	json_t *json = NULL;
+	int rc = row_get(call, &QUERY_ENROLMENT_TOKEN_BY_ID, &making->id, "token", token_json, &json, err);
+
+	if (rc != 0)
+		return rc;
+	json_object_set_new(json, "token", json_string(making->secret));
+	json_object_set_new(json, "ca_fingerprint", json_sha256(front_identity(api_call_front(call))->ca_fingerprint));
+	return api_reply_json(call, 201, json);
+}
+
+int enrolment_token_create(struct api_call *call, struct err *err)
+{
+	struct making making = { .now = env_wall(api_call_env(call)), .id = env_uuid(api_call_env(call)) };
+	struct change change = { .call = call,
+				 .action = "enrolment_token.create",
+				 .object = making.id_text,
+				 .apply = make,
+				 .argument = &making };
+	char *detail = json_dumps(api_body(call), JSON_COMPACT);
+	int rc = 0;
+
+	uuid_format(&making.id, making.id_text);
+	token_make(TOKEN_ENROLMENT, making.secret);
+	change.detail = detail;
+	making.expires = shape_when(json_object_get(api_body(call), "expires"), making.now);
+	if (making.expires == 0)
+		making.expires = making.now + LIFE_US;
+	if (making.expires <= making.now)
+		rc = err_set(err, ERR_RANGE, "expires lies in the past: the token could never be used.");
+	if (rc == 0)
+		rc = change_do(&change, err);
+	if (rc == 0)
+		rc = reply(call, &making, err);
+	OPENSSL_cleanse(making.secret, sizeof(making.secret));
+	free(detail);
+	return rc;
+}
+
+int enrolment_token_revoke(struct api_call *call, struct err *err)
+{
+	return change_revoke(call, &QUERY_ENROLMENT_TOKEN_REVOKE, "enrolment_token.revoke", "enrolment token", err);
+}

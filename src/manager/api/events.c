@@ -1,0 +1,97 @@
+/* /events. Fields are stored escaped; the sentence for people is made of their raw values. */
+#include "manager/api/events.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "fleet/event_types.h"
+#include "manager/api/handlers.h"
+#include "manager/api/rows.h"
+#include "manager/queries.h"
+
+#define SENTENCE_MAX_BYTES 65536
+
+static const struct row_field fields[] = {
+	{ "id", "id", row_id },
+	{ "computer", "computer", row_id },
+	{ "computer_name", "computer_name", row_text_or_null },
+	{ "time", "time", row_time },
+	{ "received", "received", row_time },
+	{ "type_id", "type", row_number },
+	{ "severity", "severity", row_text },
+	{ "fields", "fields", row_object },
+};
+
+/* The type's sentence. Values point into `raw`, which holds them unescaped. */
+static json_t *sentence(const struct event_type *type, const json_t *values)
+{
+	struct event_field list[EVENT_FIELDS_MAX];
+	size_t ends[EVENT_FIELDS_MAX];
+	size_t count = 0;
+	struct buf raw, text;
+	json_t *json;
+
+	buf_init(&raw, SENTENCE_MAX_BYTES);
+	buf_init(&text, 4 * SENTENCE_MAX_BYTES);
+	for (; count < EVENT_FIELDS_MAX && type->fields[count] != NULL; count++) {
+		const char *value = json_string_value(json_object_get(values, type->fields[count]));
+
+		if (value != NULL)
+			text_unescape(value, &raw);
+		ends[count] = raw.size;
+		list[count].name = value != NULL ? type->fields[count] : "";
+	}
+	for (size_t i = 0, at = 0; i < count; at = ends[i], i++)
+		list[i].value = (struct bytes){ raw.data + at, ends[i] - at };
+	event_text(type, list, raw.data != NULL ? count : 0, &text);
+	json = json_string(buf_text(&text));
+	buf_done(&raw);
+	buf_done(&text);
+	return json;
+}
+
+json_t *event_json(struct api_call *call, struct cursor *cursor)
+{
+	const struct event_type *type = event_type_find((uint32_t)cursor_number(cursor, "type"));
+	json_t *json = row_json(cursor, fields, COUNT_OF(fields));
+
+	(void)call;
+	if (json == NULL)
+		return NULL;
+	json_object_set_new(json, "type", json_string(type != NULL ? type->name : "unknown"));
+	json_object_set_new(json, "text",
+			    type != NULL ? sentence(type, json_object_get(json, "fields")) : json_string(""));
+	return json;
+}
+
+static const struct list_filter filters[] = {
+	{ "computer", LIST_ID, " AND event.computer = :computer" },
+	{ "type", LIST_NUMBER, " AND event.type = :type" },
+	{ "severity", LIST_TEXT, " AND event.severity = :severity" },
+	{ "since", LIST_NUMBER, " AND event.time >= :since" },
+	{ "until", LIST_NUMBER, " AND event.time < :until" },
+};
+static const struct list list = {
+	.tag = 'e',
+	.select = "SELECT event.*, computer.name AS computer_name FROM event"
+		  " LEFT JOIN computer ON computer.id = event.computer WHERE 1",
+	.filters = filters,
+	.filter_count = COUNT_OF(filters),
+	.key = "event.time",
+	.key_column = "time",
+	.id = "event.id",
+	.row = event_json,
+};
+
+int event_list(struct api_call *call, struct err *err)
+{
+	return list_reply(call, &list, err);
+}
+
+int event_show(struct api_call *call, struct err *err)
+{
+	json_t *json = NULL;
+	int rc = row_get(call, &QUERY_EVENT_BY_ID, api_path_id(call), "event", event_json, &json, err);
+
+	return rc != 0 ? rc : api_reply_json(call, 200, json);
+}

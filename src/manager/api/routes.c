@@ -1,0 +1,186 @@
+/* The table of requests, and finding a row. Paths are untrusted: compared, never interpreted further. */
+#include "manager/api/routes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "manager/api/shapes.h"
+
+#define V1     "/api/v1"
+#define JSON   "application/json"
+#define TEXT   "text/plain; version=0.0.4; charset=utf-8"
+#define PEM    "application/x-pem-file"
+#define ZIP    "application/zip"
+#define EVENTS "text/event-stream"
+
+/* clang-format off */
+const struct api_route api_routes[] = {
+	{ "POST", V1 "/sessions", ACCESS_ANYBODY, 0, "sessions", "Sign in with a user's name and password",
+	  &shape_no_query, &shape_sign_in, 201, JSON, &shape_session, OPERATION_session_begin },
+	{ "GET", V1 "/sessions/current", ACCESS_OWN, 0, "sessions", "Who am I, and what may I do",
+	  &shape_no_query, NULL, 200, JSON, &shape_principal, OPERATION_session_show },
+	{ "DELETE", V1 "/sessions/current", ACCESS_OWN, 0, "sessions", "Sign out: the token used ends",
+	  &shape_no_query, NULL, 204, NULL, NULL, OPERATION_session_end },
+
+	{ "GET", V1 "/computers", ACCESS_READ, 0, "computers", "List computers by name",
+	  &shape_computers_query, NULL, 200, JSON, &shape_computers, OPERATION_computer_list },
+	{ "GET", V1 "/computers/{id}", ACCESS_READ, 0, "computers", "Show a computer",
+	  &shape_no_query, NULL, 200, JSON, &shape_computer, OPERATION_computer_show },
+	{ "DELETE", V1 "/computers/{id}", ACCESS_ADMINISTER, 0, "computers", "Delete a computer and revoke its certificate",
+	  &shape_no_query, NULL, 204, NULL, NULL, OPERATION_computer_delete },
+	{ "POST", V1 "/computers/{id}/commands", ACCESS_OPERATE, ROUTE_IDEMPOTENT, "commands", "Tell a computer to do something",
+	  &shape_no_query, &shape_command_request, 201, JSON, &shape_command, OPERATION_command_create },
+
+	{ "GET", V1 "/commands", ACCESS_READ, 0, "commands", "List commands, newest first",
+	  &shape_commands_query, NULL, 200, JSON, &shape_commands, OPERATION_command_list },
+	{ "GET", V1 "/commands/{id}", ACCESS_READ, 0, "commands", "Show a command with its progress and result",
+	  &shape_no_query, NULL, 200, JSON, &shape_command, OPERATION_command_show },
+	{ "POST", V1 "/commands/{id}/cancel", ACCESS_OPERATE, ROUTE_IDEMPOTENT, "commands", "Cancel a command that has not ended",
+	  &shape_no_query, &shape_nothing, 201, JSON, &shape_command, OPERATION_command_cancel },
+	{ "POST", V1 "/commands/{id}/pause", ACCESS_OPERATE, ROUTE_IDEMPOTENT, "commands", "Pause a scan",
+	  &shape_no_query, &shape_nothing, 201, JSON, &shape_command, OPERATION_command_pause },
+	{ "POST", V1 "/commands/{id}/resume", ACCESS_OPERATE, ROUTE_IDEMPOTENT, "commands", "Resume a paused scan",
+	  &shape_no_query, &shape_nothing, 201, JSON, &shape_command, OPERATION_command_resume },
+
+	{ "GET", V1 "/events", ACCESS_READ, 0, "events", "List events, newest first",
+	  &shape_events_query, NULL, 200, JSON, &shape_events, OPERATION_event_list },
+	{ "GET", V1 "/events/stream", ACCESS_READ, ROUTE_STREAM, "events", "Follow events as they arrive (server-sent events)",
+	  &shape_stream_query, NULL, 200, EVENTS, NULL, OPERATION_event_stream },
+	{ "GET", V1 "/events/{id}", ACCESS_READ, 0, "events", "Show an event",
+	  &shape_no_query, NULL, 200, JSON, &shape_event, OPERATION_event_show },
+
+	{ "GET", V1 "/quarantine", ACCESS_READ, 0, "quarantine", "List quarantined files, newest first",
+	  &shape_quarantine_query, NULL, 200, JSON, &shape_quarantine_items, OPERATION_quarantine_list },
+	{ "GET", V1 "/quarantine/{id}", ACCESS_READ, 0, "quarantine", "Show a quarantined file",
+	  &shape_no_query, NULL, 200, JSON, &shape_quarantine_item, OPERATION_quarantine_show },
+	{ "GET", V1 "/quarantine/{id}/file", ACCESS_ADMINISTER, ROUTE_STREAM, "quarantine", "Download the file in a zip with a password",
+	  &shape_file_query, NULL, 200, ZIP, NULL, OPERATION_quarantine_download },
+	{ "POST", V1 "/quarantine/{id}/restore", ACCESS_OPERATE, ROUTE_IDEMPOTENT, "quarantine", "Put the file back in its place",
+	  &shape_no_query, &shape_restore_request, 201, JSON, &shape_command, OPERATION_quarantine_restore },
+	{ "DELETE", V1 "/quarantine/{id}", ACCESS_OPERATE, 0, "quarantine", "Delete the file for good, here and on the computer",
+	  &shape_no_query, NULL, 200, JSON, &shape_command, OPERATION_quarantine_delete },
+
+	{ "GET", V1 "/tokens", ACCESS_INSPECT, 0, "tokens", "List API tokens",
+	  &shape_page_query, NULL, 200, JSON, &shape_tokens, OPERATION_token_list },
+	{ "POST", V1 "/tokens", ACCESS_ADMINISTER, 0, "tokens", "Make an API token",
+	  &shape_no_query, &shape_token_request, 201, JSON, &shape_new_token, OPERATION_token_create },
+	{ "DELETE", V1 "/tokens/{id}", ACCESS_ADMINISTER, 0, "tokens", "Revoke an API token",
+	  &shape_no_query, NULL, 204, NULL, NULL, OPERATION_token_revoke },
+
+	{ "GET", V1 "/enrolment-tokens", ACCESS_INSPECT, 0, "enrolment-tokens", "List enrolment tokens",
+	  &shape_page_query, NULL, 200, JSON, &shape_enrolment_tokens, OPERATION_enrolment_token_list },
+	{ "POST", V1 "/enrolment-tokens", ACCESS_ADMINISTER, 0, "enrolment-tokens", "Make an enrolment token",
+	  &shape_no_query, &shape_enrolment_token_request, 201, JSON, &shape_new_enrolment_token, OPERATION_enrolment_token_create },
+	{ "DELETE", V1 "/enrolment-tokens/{id}", ACCESS_ADMINISTER, 0, "enrolment-tokens", "Revoke an enrolment token",
+	  &shape_no_query, NULL, 204, NULL, NULL, OPERATION_enrolment_token_revoke },
+
+	{ "GET", V1 "/users", ACCESS_INSPECT, 0, "users", "List users",
+	  &shape_page_query, NULL, 200, JSON, &shape_users, OPERATION_user_list },
+	{ "POST", V1 "/users", ACCESS_ADMINISTER, 0, "users", "Make a user",
+	  &shape_no_query, &shape_user_request, 201, JSON, &shape_user, OPERATION_user_create },
+	{ "DELETE", V1 "/users/{id}", ACCESS_ADMINISTER, 0, "users", "Delete a user and end the user's sessions",
+	  &shape_no_query, NULL, 204, NULL, NULL, OPERATION_user_delete },
+	{ "PUT", V1 "/users/{id}/password", ACCESS_OWN, 0, "users", "Set a password: one's own, or as administrator anybody's",
+	  &shape_no_query, &shape_password_request, 204, NULL, NULL, OPERATION_user_password },
+
+	{ "GET", V1 "/settings", ACCESS_READ, 0, "settings", "List settings kept in the database",
+	  &shape_no_query, NULL, 200, JSON, &shape_settings, OPERATION_setting_list },
+	{ "PATCH", V1 "/settings", ACCESS_ADMINISTER, 0, "settings", "Change settings, all or none",
+	  &shape_no_query, &shape_settings_request, 200, JSON, &shape_settings, OPERATION_setting_change },
+
+	{ "GET", V1 "/audit", ACCESS_INSPECT, 0, "audit", "List audit entries, newest first",
+	  &shape_audit_query, NULL, 200, JSON, &shape_audit, OPERATION_audit_list },
+
+	{ "GET", V1 "/system", ACCESS_READ, 0, "system", "The manager's version, limits, identity and counts",
+	  &shape_no_query, NULL, 200, JSON, &shape_system, OPERATION_system_show },
+	{ "GET", V1 "/openapi.json", ACCESS_ANYBODY, 0, "system", "This document",
+	  &shape_no_query, NULL, 200, JSON, NULL, OPERATION_document_show },
+	{ "GET", "/healthz", ACCESS_ANYBODY, 0, "system", "Does it run",
+	  &shape_no_query, NULL, 200, JSON, &shape_health, OPERATION_health_live },
+	{ "GET", "/readyz", ACCESS_ANYBODY, 0, "system", "Can it serve: database readable, not stopping",
+	  &shape_no_query, NULL, 200, JSON, &shape_health, OPERATION_health_ready },
+	{ "GET", "/metrics", ACCESS_METRICS, 0, "system", "Counters for Prometheus; no token needed from this machine",
+	  &shape_no_query, NULL, 200, TEXT, NULL, OPERATION_metrics_show },
+	{ "GET", "/ca.pem", ACCESS_ANYBODY, 0, "system", "The manager's CA certificate",
+	  &shape_no_query, NULL, 200, PEM, NULL, OPERATION_ca_show },
+};
+/* clang-format on */
+const size_t api_route_count = COUNT_OF(api_routes);
+_Static_assert(COUNT_OF(api_routes) <= API_ROUTES_MAX, "counters have room for each route");
+_Static_assert(COUNT_OF(api_routes) == OPERATION_COUNT_, "a row for each operation");
+
+#define NAME(name) [OPERATION_##name] = #name,
+static const char *const operation_names[] = { API_OPERATIONS(NAME) };
+
+const char *route_operation_name(enum api_operation operation)
+{
+	return operation_names[operation];
+}
+
+static const struct {
+	const char *text;
+	bool allowed[ROLE_COUNT_];
+} accesses[] = {
+	/*                                              viewer, operator, administrator, auditor */
+	[ACCESS_ANYBODY] = { "anybody", { true, true, true, true } },
+	[ACCESS_METRICS] = { "viewer or better, or auditor", { true, true, true, true } },
+	[ACCESS_OWN] = { "any role", { true, true, true, true } },
+	[ACCESS_READ] = { "viewer or better, or auditor", { true, true, true, true } },
+	[ACCESS_OPERATE] = { "operator or better", { false, true, true, false } },
+	[ACCESS_INSPECT] = { "administrator or auditor", { false, false, true, true } },
+	[ACCESS_ADMINISTER] = { "administrator", { false, false, true, false } },
+};
+_Static_assert(COUNT_OF(accesses) == ACCESS_COUNT_, "a row for each access");
+
+bool route_allows(enum route_access access, enum account_role role)
+{
+	return access < ACCESS_COUNT_ && role < ROLE_COUNT_ && accesses[access].allowed[role];
+}
+
+const char *route_access_text(enum route_access access)
+{
+	return accesses[access].text;
+}
+
+/* Segment by segment; a pattern's {id} takes one that is not empty. */
+static bool pattern_matches(const char *pattern, const char *path, char id[ROUTE_ID_MAX_BYTES])
+{
+	id[0] = '\0';
+	while (*pattern == '/' && *path == '/') {
+		size_t wanted = strcspn(++pattern, "/");
+		size_t given = strcspn(++path, "/");
+
+		if (wanted == 4 && strncmp(pattern, "{id}", 4) == 0) {
+			if (given == 0 || given >= ROUTE_ID_MAX_BYTES)
+				return false;
+			memcpy(id, path, given);
+			id[given] = '\0';
+		} else if (wanted != given || strncmp(pattern, path, given) != 0) {
+			return false;
+		}
+		pattern += wanted;
+		path += given;
+	}
+	return *pattern == '\0' && *path == '\0';
+}
+
+enum route_result route_find(const char *method, const char *path, const struct api_route **ret_route,
+			     char ret_id[ROUTE_ID_MAX_BYTES], char *allow, size_t capacity)
+{
+	bool known = false;
+
+	allow[0] = '\0';
+	for (size_t i = 0; i < api_route_count; i++) {
+		size_t used = strlen(allow);
+
+		if (!pattern_matches(api_routes[i].pattern, path, ret_id))
+			continue;
+		if (strcmp(api_routes[i].method, method) == 0) {
+			*ret_route = &api_routes[i];
+			return ROUTE_FOUND;
+		}
+		known = true;
+		snprintf(allow + used, capacity - used, "%s%s", used > 0 ? ", " : "", api_routes[i].method);
+	}
+	return known ? ROUTE_NO_METHOD : ROUTE_NO_PATH;
+}

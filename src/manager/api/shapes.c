@@ -1,0 +1,363 @@
+/* Tables only: the shapes of the API's input and output. */
+#include "manager/api/shapes.h"
+
+#include "manager/api/accounts.h"
+#include "manager/api/page.h"
+
+/* clang-format off */
+#define SHAPE(symbol, name_, help_, ...)                                                                     \
+	static const struct shape_field symbol##_fields[] = { __VA_ARGS__ };                                  \
+	const struct shape symbol = { name_, help_, symbol##_fields, COUNT_OF(symbol##_fields), false }
+#define SHAPE_STATIC(symbol, name_, help_, ...)                                                              \
+	static const struct shape_field symbol##_fields[] = { __VA_ARGS__ };                                  \
+	static const struct shape symbol = { name_, help_, symbol##_fields, COUNT_OF(symbol##_fields), false }
+#define EMPTY(symbol, name_, help_) const struct shape symbol = { name_, help_, NULL, 0, false }
+#define LIST(symbol, name_, entry)                                                                           \
+	SHAPE(symbol, name_, "One page of a list.",                                                           \
+		{ "items", SHAPE_OBJECTS, SHAPE_REQUIRED, .of = &entry, .help = "The entries of this page." },  \
+		{ "next", SHAPE_TEXT, SHAPE_REQUIRED | SHAPE_NULLABLE,                                          \
+		  .help = "Give it as `cursor` for the next page; null: this was the last one." })
+
+#define REQUIRED SHAPE_REQUIRED
+#define NULLABLE (SHAPE_REQUIRED | SHAPE_NULLABLE)
+#define NOTHING_OR_MORE 0, INT64_MAX
+
+const char *const shape_roles[] = { "viewer", "operator", "administrator", "auditor", NULL };
+_Static_assert(COUNT_OF(shape_roles) == ROLE_COUNT_ + 1, "a word for each role");
+const char *const shape_severities[] = { "info", "warning", "error", NULL };
+const char *const shape_command_kinds[] = { "scan", "pause", "resume", "cancel", "heartbeat", "restore", "delete", NULL };
+const char *const shape_command_states[] = { "pending", "sent", "running", "succeeded", "failed", "cancelled",
+					     "timed_out", NULL };
+static const char *const quarantine_states[] = { "held", "restored", "deleted", "too_large", NULL };
+static const char *const setting_types[] = { "size", "duration", "number", "choice", "text", "boolean", NULL };
+static const char *const actor_kinds[] = { "user", "token", "system", NULL };
+
+/* --- query strings --- */
+
+#define PAGING                                                                                               \
+	{ "limit", SHAPE_NUMBER, 0, 1, 1000, .help = "Entries of a page; 100 if not given." },                \
+	{ "cursor", SHAPE_CURSOR, 0, 1, PAGE_TEXT_BYTES, .help = "`next` of the page before." }
+
+EMPTY(shape_no_query, "NoQuery", "No parameters.");
+
+SHAPE(shape_page_query, "PageQuery", "Paging.", PAGING);
+
+SHAPE(shape_computers_query, "ComputersQuery", "Which computers.",
+	{ "state", SHAPE_TEXT, 0, 1, 64, .help = "Only those of this status (`online`, `offline`, …)." },
+	{ "name", SHAPE_NAME, .max = 255, .help = "Only those of this name, in any case; `*` and `?` stand for any text and any character." },
+	{ "group", SHAPE_NAME, .max = 255, .help = "Only those of this group." },
+	{ "policy", SHAPE_NAME, .max = 255, .help = "Only those with this policy." },
+	PAGING);
+
+SHAPE(shape_commands_query, "CommandsQuery", "Which commands; newest first.",
+	{ "computer", SHAPE_UUID, .help = "Only those for this computer." },
+	{ "state", SHAPE_CHOICE, .choices = shape_command_states, .help = "Only those in this state." },
+	{ "kind", SHAPE_CHOICE, .choices = shape_command_kinds, .help = "Only those of this kind." },
+	{ "since", SHAPE_TIME, .help = "Only those issued at or after this moment." },
+	PAGING);
+
+SHAPE(shape_events_query, "EventsQuery", "Which events; newest first.",
+	{ "computer", SHAPE_UUID, .help = "Only those of this computer." },
+	{ "type", SHAPE_NUMBER, 0, 1, 99999, .help = "Only those of this type (a number)." },
+	{ "severity", SHAPE_CHOICE, .choices = shape_severities, .help = "Only those of this severity." },
+	{ "since", SHAPE_TIME, .help = "Only those that happened at or after this moment." },
+	{ "until", SHAPE_TIME, .help = "Only those that happened before this moment." },
+	PAGING);
+
+SHAPE(shape_stream_query, "StreamQuery", "Which events are sent.",
+	{ "computer", SHAPE_UUID, .help = "Only those of this computer." },
+	{ "type", SHAPE_NUMBER, 0, 1, 99999, .help = "Only those of this type (a number)." },
+	{ "severity", SHAPE_CHOICE, .choices = shape_severities, .help = "Only those of this severity." },
+	{ "after", SHAPE_UUID, .help = "Begin after this event; the header Last-Event-ID goes before it. Neither: only what comes from now on." });
+
+SHAPE(shape_quarantine_query, "QuarantineQuery", "Which items; newest first.",
+	{ "computer", SHAPE_UUID, .help = "Only those of this computer." },
+	{ "state", SHAPE_CHOICE, .choices = quarantine_states, .help = "Only those in this state." },
+	{ "since", SHAPE_TIME, .help = "Only those quarantined at or after this moment." },
+	PAGING);
+
+SHAPE(shape_file_query, "FileQuery", "How the file is wrapped.",
+	{ "password", SHAPE_SECRET, 0, 1, 128, .help = "Password of the archive; `infected` if not given." });
+
+SHAPE(shape_audit_query, "AuditQuery", "Which entries; newest first.",
+	{ "since", SHAPE_TIME, .help = "Only those made at or after this moment." },
+	{ "action", SHAPE_TEXT, 0, 1, 64, .help = "Only this action, such as `token.create`." },
+	{ "actor", SHAPE_NAME, .max = 255, .help = "Only what this user or token did." },
+	PAGING);
+
+/* --- requests --- */
+
+EMPTY(shape_nothing, "Nothing", "An empty object, or no body at all.");
+
+SHAPE(shape_sign_in, "SignIn", "A user's name and password.",
+	{ "user", SHAPE_TEXT, REQUIRED, 1, ACCOUNT_NAME_MAX_BYTES, .help = "Name of the user." },
+	{ "password", SHAPE_SECRET, REQUIRED, 1, 256, .help = "The password." });
+
+SHAPE(shape_command_request, "CommandRequest", "What a computer is to do.",
+	{ "kind", SHAPE_CHOICE, REQUIRED, .choices = shape_command_kinds, .help = "What to do." },
+	{ "paths", SHAPE_PATHS, .max = 1000, .help = "scan: absolute paths; none: the configured ones. Bytes that are not printable are written \\xNN, as in every answer." },
+	{ "exclude", SHAPE_PATHS, .max = 1000, .help = "scan: paths to leave out." },
+	{ "item", SHAPE_UUID, .help = "restore, delete: the quarantine item." },
+	{ "command", SHAPE_UUID, .help = "pause, resume, cancel: the command aimed at." },
+	{ "overwrite", SHAPE_BOOLEAN, .help = "restore: replace a file that is at the path again." },
+	{ "timeout", SHAPE_SPAN, 0, 0, 31 * 24 * 3600, .help = "Ends as timed_out after this; 0 or absent: the kind's default." });
+
+SHAPE(shape_restore_request, "RestoreRequest", "How to restore.",
+	{ "overwrite", SHAPE_BOOLEAN, .help = "Replace a file that is at the path again." },
+	{ "timeout", SHAPE_SPAN, 0, 0, 31 * 24 * 3600, .help = "Ends as timed_out after this." });
+
+SHAPE(shape_token_request, "TokenRequest", "A new API token.",
+	{ "name", SHAPE_NAME, REQUIRED, .max = ACCOUNT_NAME_MAX_BYTES, .help = "What it is for; shown in the audit log." },
+	{ "role", SHAPE_CHOICE, REQUIRED, .choices = shape_roles, .help = "What it may do." },
+	{ "expires", SHAPE_WHEN, .help = "When it ends; 90 days from now if not given." });
+
+SHAPE(shape_enrolment_token_request, "EnrolmentTokenRequest", "A new enrolment token.",
+	{ "name", SHAPE_NAME, .max = ACCOUNT_NAME_MAX_BYTES, .help = "What it is for." },
+	{ "policy", SHAPE_NAME, .max = 255, .help = "Policy of computers that enrol with it." },
+	{ "group", SHAPE_NAME, .max = 255, .help = "Group of computers that enrol with it." },
+	{ "uses", SHAPE_NUMBER, SHAPE_NULLABLE, 1, 1000000, .help = "How many computers may enrol; null or absent: any number." },
+	{ "expires", SHAPE_WHEN, .help = "When it ends; 24 hours from now if not given." });
+
+SHAPE(shape_user_request, "UserRequest", "A new user.",
+	{ "name", SHAPE_NAME, REQUIRED, .max = ACCOUNT_NAME_MAX_BYTES, .help = "Name to sign in with." },
+	{ "role", SHAPE_CHOICE, REQUIRED, .choices = shape_roles, .help = "What the user may do." },
+	{ "password", SHAPE_SECRET, 0, 1, 256, .help = "The password; one is made and given in the answer if absent." });
+
+SHAPE(shape_password_request, "PasswordRequest", "A new password.",
+	{ "password", SHAPE_SECRET, REQUIRED, 1, 256, .help = "The new password." },
+	{ "current", SHAPE_SECRET, 0, 1, 256, .help = "The present one; needed for one's own." });
+
+const struct shape shape_settings_request = {
+	"SettingsRequest", "Names of settings with their new values as text; null goes back to the default. All or none.",
+	NULL, 0, .open = true
+};
+
+/* --- answers --- */
+
+SHAPE(shape_session, "Session", "A session that began.",
+	{ "token", SHAPE_SECRET, REQUIRED, .help = "Bearer token; shown this once." },
+	{ "expires", SHAPE_TIME, REQUIRED, .help = "When the session ends." },
+	{ "role", SHAPE_CHOICE, REQUIRED, .choices = shape_roles, .help = "What the user may do." });
+
+SHAPE(shape_principal, "Principal", "Who calls.",
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Name of the user or token." },
+	{ "kind", SHAPE_CHOICE, REQUIRED, .choices = actor_kinds, .help = "A user's session, or a token." },
+	{ "role", SHAPE_CHOICE, REQUIRED, .choices = shape_roles, .help = "What the caller may do." },
+	{ "expires", SHAPE_TIME, REQUIRED, .help = "When the token ends." });
+
+SHAPE_STATIC(shape_component, "Component", "State of one protection component.",
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "`link`, `guard`, `scan`." },
+	{ "state", SHAPE_TEXT, REQUIRED, .help = "`working`, `idle`, `degraded` or `failed`." },
+	{ "version", SHAPE_TEXT, REQUIRED, .help = "Its version." },
+	{ "detail", SHAPE_TEXT, REQUIRED, .help = "In words, when it does not work." },
+	{ "facts", SHAPE_TEXT_MAP, REQUIRED, .help = "What it tells of itself." });
+
+SHAPE(shape_computer, "Computer", "A computer with an agent.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "status", SHAPE_TEXT, REQUIRED, .help = "`online`, `offline`, `unknown`, …" },
+	{ "status_cause", SHAPE_TEXT, REQUIRED, .help = "Why, in words." },
+	{ "status_since", SHAPE_TIME, NULLABLE, .help = "Since when." },
+	{ "direction", SHAPE_TEXT, REQUIRED, .help = "Who dials: `bidirectional`, `manager-initiated`, `agent-initiated`." },
+	{ "policy", SHAPE_TEXT, REQUIRED, .help = "Its policy." },
+	{ "group", SHAPE_TEXT, REQUIRED, .help = "Its group, empty for none." },
+	{ "last_heard", SHAPE_TIME, NULLABLE, .help = "Last authenticated sign of life." },
+	{ "clock_offset_s", SHAPE_NUMBER, REQUIRED, .help = "Its clock minus the manager's, in seconds." },
+	{ "agent_version", SHAPE_TEXT, REQUIRED, .help = "Version of the agent." },
+	{ "config_state", SHAPE_TEXT, REQUIRED, .help = "Of its configuration: `pending`, `applied`, `refused`, …" },
+	{ "config_error", SHAPE_TEXT, REQUIRED, .help = "Why it was refused, else empty." },
+	{ "config_fingerprint", SHAPE_TEXT, NULLABLE, .help = "SHA-256 of the configuration in force." },
+	{ "trusted_key_fingerprint", SHAPE_TEXT, NULLABLE, .help = "SHA-256 of the server authentication key it trusts." },
+	{ "certificate_match", SHAPE_BOOLEAN, NULLABLE, .help = "Is that the manager's present key? null: not reported yet." },
+	{ "patterns", SHAPE_TEXT, NULLABLE, .help = "Version of its signatures." },
+	{ "components", SHAPE_OBJECTS, REQUIRED, .of = &shape_component, .help = "Its protection components." },
+	{ "open_alerts", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Alerts that are not resolved." },
+	{ "host_name", SHAPE_TEXT, REQUIRED, .help = "Its own host name." },
+	{ "os", SHAPE_TEXT, REQUIRED, .help = "Its operating system." },
+	{ "kernel", SHAPE_TEXT, REQUIRED, .help = "Its kernel." },
+	{ "architecture", SHAPE_TEXT, REQUIRED, .help = "Its architecture." },
+	{ "addresses", SHAPE_TEXTS, REQUIRED, .help = "Its addresses." },
+	{ "connected", SHAPE_BOOLEAN, REQUIRED, .help = "A held connection is open now: commands arrive at once." },
+	{ "enrolled", SHAPE_TIME, REQUIRED, .help = "When it was activated." });
+LIST(shape_computers, "Computers", shape_computer);
+
+SHAPE(shape_command, "Command", "Something a computer was told to do.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
+	{ "kind", SHAPE_CHOICE, REQUIRED, .choices = shape_command_kinds, .help = "What to do." },
+	{ "computer", SHAPE_UUID, REQUIRED, .help = "Who is to do it." },
+	{ "computer_name", SHAPE_TEXT, REQUIRED, .help = "That computer's name." },
+	{ "issued_by", SHAPE_TEXT, REQUIRED, .help = "Name of the user or token." },
+	{ "issued", SHAPE_TIME, REQUIRED, .help = "When." },
+	{ "changed", SHAPE_TIME, REQUIRED, .help = "When its state or progress was last heard of." },
+	{ "timeout", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Seconds until it ends as timed_out; 0: never." },
+	{ "arguments", SHAPE_ANY, REQUIRED, .help = "What was asked for, by kind." },
+	{ "state", SHAPE_CHOICE, REQUIRED, .choices = shape_command_states, .help = "How far it is." },
+	{ "progress", SHAPE_ANY, REQUIRED, .help = "How far a scan is: files and bytes done and in all, detections, the present file." },
+	{ "result", SHAPE_ANY, REQUIRED, .help = "What came of it; with `code` and `text` when it failed." });
+LIST(shape_commands, "Commands", shape_command);
+
+SHAPE(shape_event, "Event", "Something that happened.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
+	{ "computer", SHAPE_UUID, NULLABLE, .help = "Whose; null: the manager's own." },
+	{ "computer_name", SHAPE_TEXT, NULLABLE, .help = "That computer's name." },
+	{ "time", SHAPE_TIME, REQUIRED, .help = "When it happened, by the clock of where it did." },
+	{ "received", SHAPE_TIME, REQUIRED, .help = "When the manager had it." },
+	{ "type_id", SHAPE_NUMBER, REQUIRED, 1, 99999, .help = "Number of its type." },
+	{ "type", SHAPE_TEXT, REQUIRED, .help = "Name of its type." },
+	{ "severity", SHAPE_CHOICE, REQUIRED, .choices = shape_severities, .help = "How bad." },
+	{ "text", SHAPE_TEXT, REQUIRED, .help = "The sentence for people." },
+	{ "fields", SHAPE_TEXT_MAP, REQUIRED, .help = "What belongs to it, by the type." });
+LIST(shape_events, "Events", shape_event);
+
+SHAPE(shape_quarantine_item, "QuarantineItem", "A file taken from its place.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
+	{ "computer", SHAPE_UUID, REQUIRED, .help = "Where it was." },
+	{ "computer_name", SHAPE_TEXT, REQUIRED, .help = "That computer's name." },
+	{ "path", SHAPE_TEXT, REQUIRED, .help = "Its path; bytes that are not printable as \\xNN." },
+	{ "sha256", SHAPE_TEXT, REQUIRED, .help = "Of its content." },
+	{ "size", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Bytes." },
+	{ "detection", SHAPE_TEXT, REQUIRED, .help = "What was found in it." },
+	{ "quarantined_at", SHAPE_TIME, REQUIRED, .help = "When." },
+	{ "state", SHAPE_TEXT, REQUIRED, .help = "`held`, `restored`, `deleted`, or `too_large` to be sent to the manager." },
+	{ "uploaded", SHAPE_TIME, NULLABLE, .help = "When the manager's copy was complete; null: it has none." },
+	{ "stored_bytes", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Of the sealed file, how much the manager has." },
+	{ "sealed_bytes", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Size of the sealed file, 0 until known." });
+LIST(shape_quarantine_items, "QuarantineItems", shape_quarantine_item);
+
+#define TOKEN_FIELDS                                                                                         \
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },                                                     \
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "What it is for." },                                           \
+	{ "role", SHAPE_CHOICE, REQUIRED, .choices = shape_roles, .help = "What it may do." },                 \
+	{ "created", SHAPE_TIME, REQUIRED, .help = "When it was made." },                                      \
+	{ "created_by", SHAPE_TEXT, REQUIRED, .help = "By whom." },                                            \
+	{ "expires", SHAPE_TIME, REQUIRED, .help = "When it ends." },                                          \
+	{ "revoked", SHAPE_TIME, NULLABLE, .help = "When it was revoked." },                                   \
+	{ "last_used", SHAPE_TIME, NULLABLE, .help = "When it was last used, to about a minute." }
+SHAPE(shape_token, "Token", "An API token, without its secret.", TOKEN_FIELDS);
+SHAPE(shape_new_token, "NewToken", "An API token just made.", TOKEN_FIELDS,
+	{ "token", SHAPE_SECRET, REQUIRED, .help = "The bearer token; shown this once." });
+LIST(shape_tokens, "Tokens", shape_token);
+
+#define ENROLMENT_TOKEN_FIELDS                                                                               \
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },                                                     \
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "What it is for." },                                           \
+	{ "policy", SHAPE_TEXT, REQUIRED, .help = "Policy of computers that enrol with it, empty: the default." }, \
+	{ "group", SHAPE_TEXT, REQUIRED, .help = "Group of computers that enrol with it." },                   \
+	{ "uses_left", SHAPE_NUMBER, NULLABLE, NOTHING_OR_MORE, .help = "How many more may enrol; null: any number." }, \
+	{ "created", SHAPE_TIME, REQUIRED, .help = "When it was made." },                                      \
+	{ "created_by", SHAPE_TEXT, REQUIRED, .help = "By whom." },                                            \
+	{ "expires", SHAPE_TIME, REQUIRED, .help = "When it ends." },                                          \
+	{ "revoked", SHAPE_TIME, NULLABLE, .help = "When it was revoked." },                                   \
+	{ "last_used", SHAPE_TIME, NULLABLE, .help = "When a computer last enrolled with it." }
+SHAPE(shape_enrolment_token, "EnrolmentToken", "An enrolment token, without its secret.", ENROLMENT_TOKEN_FIELDS);
+SHAPE(shape_new_enrolment_token, "NewEnrolmentToken", "An enrolment token just made.", ENROLMENT_TOKEN_FIELDS,
+	{ "token", SHAPE_SECRET, REQUIRED, .help = "What agents enrol with; shown this once." },
+	{ "ca_fingerprint", SHAPE_TEXT, REQUIRED, .help = "What agents check the manager by." });
+LIST(shape_enrolment_tokens, "EnrolmentTokens", shape_enrolment_token);
+
+SHAPE(shape_user, "User", "A person who may sign in.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "The id." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Name to sign in with." },
+	{ "role", SHAPE_CHOICE, REQUIRED, .choices = shape_roles, .help = "What the user may do." },
+	{ "created", SHAPE_TIME, REQUIRED, .help = "When the user was made." },
+	{ "last_sign_in", SHAPE_TIME, NULLABLE, .help = "Last sign-in." },
+	{ "locked_until", SHAPE_TIME, NULLABLE, .help = "Locked out until then, after too many refusals." },
+	{ "password", SHAPE_SECRET, 0, .help = "The password that was made; shown this once." });
+LIST(shape_users, "Users", shape_user);
+
+SHAPE(shape_setting, "Setting", "A setting kept in the database.",
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "value", SHAPE_TEXT, REQUIRED, .help = "Its value." },
+	{ "default", SHAPE_TEXT, REQUIRED, .help = "Its default." },
+	{ "is_default", SHAPE_BOOLEAN, REQUIRED, .help = "Is the default in force?" },
+	{ "type", SHAPE_CHOICE, REQUIRED, .choices = setting_types, .help = "What values it takes." },
+	{ "help", SHAPE_TEXT, REQUIRED, .help = "What it does." });
+LIST(shape_settings, "Settings", shape_setting);
+
+SHAPE(shape_audit_entry, "AuditEntry", "Who did what.",
+	{ "number", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "1, 2, … without gaps." },
+	{ "time", SHAPE_TIME, REQUIRED, .help = "When." },
+	{ "actor_kind", SHAPE_TEXT, REQUIRED, .help = "`user`, `token` or `system`." },
+	{ "actor", SHAPE_TEXT, REQUIRED, .help = "Who." },
+	{ "actor_id", SHAPE_UUID, NULLABLE, .help = "The user's or token's id." },
+	{ "source", SHAPE_TEXT, REQUIRED, .help = "Address it came from, empty for none." },
+	{ "action", SHAPE_TEXT, REQUIRED, .help = "What, such as `token.create`." },
+	{ "object", SHAPE_TEXT, REQUIRED, .help = "To what: an id or a name." },
+	{ "detail", SHAPE_TEXT, REQUIRED, .help = "More, as JSON or empty." },
+	{ "outcome", SHAPE_TEXT, REQUIRED, .help = "`done`, or the name of an error." },
+	{ "chain", SHAPE_TEXT, REQUIRED, .help = "SHA-256 over the entry before and this one." });
+LIST(shape_audit, "Audit", shape_audit_entry);
+
+SHAPE(shape_system, "System", "The manager itself.",
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "version", SHAPE_TEXT, REQUIRED, .help = "Its version." },
+	{ "url", SHAPE_TEXT, REQUIRED, .help = "Where agents and people reach it." },
+	{ "ca_fingerprint", SHAPE_TEXT, REQUIRED, .help = "SHA-256 of its CA certificate." },
+	{ "server_authentication_fingerprint", SHAPE_TEXT, REQUIRED, .help = "SHA-256 of its server authentication key." },
+	{ "agent_port", SHAPE_NUMBER, REQUIRED, 0, 65535, .help = "Where agents listen unless told otherwise." },
+	{ "started", SHAPE_TIME, REQUIRED, .help = "When it started." },
+	{ "time", SHAPE_TIME, REQUIRED, .help = "Its clock." },
+	{ "computers", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Computers known." },
+	{ "online", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Of them online." },
+	{ "offline", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Of them offline." },
+	{ "connected", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Held connections of agents." },
+	{ "connections_max", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Connections it takes at most." },
+	{ "open_files_limit", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Descriptors the system lets it have." },
+	{ "commands_open", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Commands that have not ended." },
+	{ "quarantine_bytes", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Bytes of quarantined files here." },
+	{ "quarantine_capacity_bytes", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Room for them." });
+
+SHAPE(shape_health, "Health", "Able to serve?",
+	{ "status", SHAPE_TEXT, REQUIRED, .help = "`ok`, or the reason." });
+
+SHAPE_STATIC(shape_fault, "Fault", "One thing that was wrong.",
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Which parameter or member, such as `paths[2]`." },
+	{ "reason", SHAPE_TEXT, REQUIRED, .help = "What is wrong with it." });
+
+SHAPE(shape_problem, "Problem", "What went wrong (RFC 9457).",
+	{ "type", SHAPE_TEXT, REQUIRED, .help = "`about:blank`, or `urn:muster:problem:` and a stable name." },
+	{ "title", SHAPE_TEXT, REQUIRED, .help = "In few words." },
+	{ "status", SHAPE_NUMBER, REQUIRED, 400, 599, .help = "The HTTP status." },
+	{ "detail", SHAPE_TEXT, 0, .help = "What was wrong here, and what to do." },
+	{ "errors", SHAPE_OBJECTS, 0, .of = &shape_fault, .help = "Each fault." });
+/* clang-format on */
+
+const struct shape *const shapes_documented[] = {
+	&shape_sign_in,
+	&shape_command_request,
+	&shape_restore_request,
+	&shape_token_request,
+	&shape_enrolment_token_request,
+	&shape_user_request,
+	&shape_password_request,
+	&shape_settings_request,
+	&shape_nothing,
+	&shape_session,
+	&shape_principal,
+	&shape_component,
+	&shape_computer,
+	&shape_computers,
+	&shape_command,
+	&shape_commands,
+	&shape_event,
+	&shape_events,
+	&shape_quarantine_item,
+	&shape_quarantine_items,
+	&shape_token,
+	&shape_tokens,
+	&shape_new_token,
+	&shape_enrolment_token,
+	&shape_enrolment_tokens,
+	&shape_new_enrolment_token,
+	&shape_user,
+	&shape_users,
+	&shape_setting,
+	&shape_settings,
+	&shape_audit_entry,
+	&shape_audit,
+	&shape_system,
+	&shape_health,
+	&shape_fault,
+	&shape_problem,
+	NULL,
+};

@@ -1,0 +1,23 @@
+/* Signing in with a name and a password, with lock-out by name and by source. */
+#ifndef MUSTER_MANAGER_API_SIGN_IN_H
+#define MUSTER_MANAGER_API_SIGN_IN_H
+
+#include "manager/api/call.h"
+
+struct sign_ins;                               /* who was refused lately; thread-safe */
+struct sign_ins *sign_ins_new(uint64_t seed);  /* NULL: no memory */
+void sign_ins_free(struct sign_ins *sign_ins); /* accepts NULL */
+
+struct signed_in {
+	struct uuid user;
+	char name[ACCOUNT_NAME_MAX_BYTES + 1];
+	enum account_role role;
+};
+
+/* 0 when they match. ERR_DENIED: wrong (told apart neither by words nor by
+ * time); ERR_BUSY: locked out, for *ret_wait. Writes audit entries and events
+ * of refusals. Blocks. */
+int sign_in_check(struct api_call *call, struct sign_ins *sign_ins, const char *name, const char *password,
+		  struct signed_in *ret_signed_in, span_us *ret_wait, struct err *err);
+
+#endif
