@@ -118,6 +118,40 @@ static int unpack(const struct message_kind *kind, const void *bytes, size_t siz
 	return 0;
 }
 
+static void forget_unknown(ProtobufCMessage *message);
+
+static void forget_unknown_parts(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+{
+	uint8_t *base = (uint8_t *)message;
+	void *at = base + field->offset;
+	size_t count = 1;
+	ProtobufCMessage **parts = at;
+
+	if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+		count = *(const size_t *)(const void *)(base + field->quantifier_offset);
+		parts = *(ProtobufCMessage ***)at;
+	} else if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 &&
+		   *(const uint32_t *)(const void *)(base + field->quantifier_offset) != field->id) {
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i] != NULL)
+			forget_unknown(parts[i]);
+	}
+}
+
+/* Fields that a newer sender knows are passed over; protobuf-c would keep them
+ * and send them on when the message is packed again. */
+static void forget_unknown(ProtobufCMessage *message)
+{
+	message->n_unknown_fields = 0;
+	message->unknown_fields = NULL;
+	for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+		if (message->descriptor->fields[i].type == PROTOBUF_C_TYPE_MESSAGE)
+			forget_unknown_parts(message, &message->descriptor->fields[i]);
+	}
+}
+
 static int decode(const struct message_kind *kind, const void *bytes, size_t size, ProtobufCMessage **ret_message,
 		  struct arena **ret_arena, struct err *err)
 {
@@ -137,6 +171,7 @@ static int decode(const struct message_kind *kind, const void *bytes, size_t siz
 		arena_free(arena);
 		return status;
 	}
+	forget_unknown(message);
 	*ret_message = message;
 	*ret_arena = arena;
 	return 0;
