@@ -1,0 +1,63 @@
+/* Who this agent is: DIR/identity, written by `activate`, read by link.
+ *
+ *   key.pem          private key, made here, never leaves
+ *   cert.pem         certificate from the manager
+ *   ca.pem           the manager's authority, pinned by fingerprint at activation
+ *   manager.pub      the manager's server authentication key (Ed25519)
+ *   computer.json    id, name, manager; written last: with it the agent is activated
+ *   attempt.json     while an activation is under way: its id, so that a retry
+ *                    gives the same computer, not another one
+ *   attempt-key.pem  the key of that attempt
+ *
+ * Files are 0600 and belong to the link user. Calls block on the disk.
+ */
+#ifndef MUSTER_AGENT_IDENTITY_FILES_H
+#define MUSTER_AGENT_IDENTITY_FILES_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hex.h"
+#include "base/units.h"
+#include "wire/envelope.h"
+
+#define IDENTITY_NAME_BYTES 256
+#define IDENTITY_URL_BYTES  1025
+
+struct agent_identity {
+	struct uuid computer;
+	char name[IDENTITY_NAME_BYTES];
+	char manager[IDENTITY_URL_BYTES];
+	struct buf key_pem; /* secret */
+	struct buf certificate_pem;
+	struct buf authority_pem;
+	uint8_t manager_key[ENVELOPE_KEY_BYTES];
+};
+
+void agent_identity_init(struct agent_identity *identity);
+void agent_identity_done(struct agent_identity *identity); /* wipes the key */
+
+/* directory: open descriptor of DIR/identity. ERR_NOT_FOUND: not activated. The
+ * pieces are checked against one another (ERR_UNTRUSTED, ERR_FORMAT). */
+int identity_files_load(int directory, struct agent_identity *ret_identity, struct err *err);
+/* Only who and where, for displays; no key is read. */
+int identity_files_who(int directory, struct agent_identity *ret_identity, struct err *err);
+/* Stores all, computer.json last, and forgets the attempt. */
+int identity_files_store(int directory, const struct agent_identity *identity, uid_t uid, gid_t gid, struct err *err);
+/* Removes everything, computer.json first. */
+int identity_files_remove(int directory, struct err *err);
+
+struct enrol_attempt {
+	struct uuid id;
+	struct buf key_pem; /* secret */
+};
+
+/* The attempt for this manager and token that an earlier activate left, or a
+ * new one, stored before anything is sent. */
+int identity_attempt(int directory, const char *manager, const char *token, const struct uuid *fresh,
+		     struct enrol_attempt *ret_attempt, struct err *err);
+void identity_attempt_done(struct enrol_attempt *attempt);
+
+#endif

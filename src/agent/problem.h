@@ -1,0 +1,16 @@
+/* A refusal over HTTP as an error: status, and the sentence of problem+json if there is one. Pure. */
+#ifndef MUSTER_AGENT_PROBLEM_H
+#define MUSTER_AGENT_PROBLEM_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* Sets err to "<what> (<status>): <title>: <detail>" and returns its code:
+ * ERR_DENIED for 401 and 403, ERR_NOT_FOUND 404, ERR_CONFLICT 409, ERR_LIMIT
+ * 413, ERR_BUSY 429 and 503, ERR_SPACE 507, else ERR_REFUSED. content_type may
+ * be NULL. The body is untrusted. */
+int problem_error(const char *what, int status, const char *content_type, const void *body, size_t size,
+		  struct err *err);
+
+#endif
