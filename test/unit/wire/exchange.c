@@ -429,39 +429,6 @@ static void test_arena_bounds(void **state)
 	arena_free(NULL);
 }
 
-static void *arena_allocate(void *arena, size_t size)
-{
-	return arena_take(arena, size);
-}
-
-static void arena_keep(void *arena, void *memory)
-{
-	(void)arena;
-	(void)memory;
-}
-
-/* protobuf-c in an arena: each allocation in turn is the one that fails. */
-static void test_no_memory_anywhere(void **state)
-{
-	size_t size;
-	uint8_t *bytes = packed(sample_report(), &size);
-	ProtobufCMessage *message = NULL;
-	size_t most = 0;
-
-	(void)state;
-	for (; message == NULL; most += 16) {
-		struct arena *arena = arena_new(most);
-		ProtobufCAllocator allocator = { .alloc = arena_allocate, .free = arena_keep, .allocator_data = arena };
-
-		assert_non_null(arena);
-		message = protobuf_c_message_unpack(&muster__wire__report__descriptor, &allocator, size, bytes);
-		assert_int_equal(arena_exceeded(arena), message == NULL);
-		arena_free(arena);
-	}
-	assert_in_range(most, size, WIRE_ARENA_FIRST_BYTES);
-	free(bytes);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,7 +450,6 @@ int main(void)
 		cmocka_unit_test(test_signed_order),
 		cmocka_unit_test(test_enrolment),
 		cmocka_unit_test(test_arena_bounds),
-		cmocka_unit_test(test_no_memory_anywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,107 @@
+/* muster-agent: the endpoint's daemon and its local commands. */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/local.h"
+
+static const char about[] =
+    "The agent of Muster on this computer: keeps in touch with the manager, scans, quarantines.";
+
+#define DATA                                                                                                           \
+	{                                                                                                              \
+		"--data", "DIR", "data directory (default " LOCAL_DATA_DEFAULT ")", false                              \
+	}
+#define OUTPUT                                                                                                         \
+	{                                                                                                              \
+		"-o", "FORMAT", "text (default) or json", false                                                        \
+	}
+#define END                                                                                                            \
+	{                                                                                                              \
+		NULL, NULL, NULL, false                                                                                \
+	}
+
+static const struct arguments_option activate_options[] = {
+	{ "--token", "T", "enrolment token from the manager (muster token create --enrolment)", true },
+	{ "--ca-fingerprint", "SHA256", "fingerprint of the manager's certificate authority", true },
+	DATA,
+	{ "--name", "N", "name of this computer (default: its host name)", false },
+	{ "--policy", "P", "policy to ask for", false },
+	{ "--group", "G", "group to ask for", false },
+	OUTPUT,
+	END,
+};
+static const struct arguments_option run_options[] = {
+	DATA, { "--check-config", NULL, "read agent.ini, print every setting, and end", false }, END
+};
+static const struct arguments_option plain_options[] = { DATA, OUTPUT, END };
+static const struct arguments_option scan_options[] = {
+	DATA, { "--exclude", "PATH", "leave out this file or directory", false }, OUTPUT, END
+};
+static const struct arguments_option events_options[] = {
+	DATA, { "--limit", "N", "how many (default 50)", false }, OUTPUT, END
+};
+static const struct arguments_option restore_options[] = {
+	DATA, { "--overwrite", NULL, "replace a file that stands at the path now", false }, OUTPUT, END
+};
+static const struct arguments_option reset_options[] = {
+	DATA, { "--yes", NULL, "yes, remove the identity", false }, OUTPUT, END
+};
+static const struct arguments_option role_options[] = { { "--data", "DIR", "data directory", true }, END };
+
+static const struct arguments_command commands[] = {
+	{ "activate", "URL", 1, 1, "Makes this computer one of a manager's.",
+	  "URL is https://HOST:PORT. The key is made here and never leaves. The manager is believed\n"
+	  "only if its authority has the given fingerprint. May be repeated after any failure: the\n"
+	  "computer stays the same one. Writes agent.ini and identity/ in the data directory.",
+	  activate_options, false, local_activate },
+	{ "run", "", 0, 0, "Runs the agent until it is stopped.",
+	  "Stays in the foreground and logs JSON lines to standard error. Start it as root for full\n"
+	  "protection; otherwise it scans what its user can read, and says what is limited.",
+	  run_options, false, local_run },
+	{ "status", "", 0, 0, "Tells how the agent is: connected, protected, busy.",
+	  "Exit status 1 when no agent runs on the data directory.", plain_options, false, local_status },
+	{ "scan", "PATH...", 1, 256, "Scans files and directories now and shows what it finds.",
+	  "Detected files go into quarantine. Ctrl-C cancels the scan.\n"
+	  "Exit status: 0 scanned without detections, 1 something was detected, or the scan failed.",
+	  scan_options, false, local_scan },
+	{ "heartbeat", "", 0, 0, "Reports to the manager now and tells whether it answered.", "", plain_options, false,
+	  local_heartbeat },
+	{ "events", "", 0, 0, "Lists what happened lately on this computer.", "", events_options, false, local_events },
+	{ "quarantine list", "", 0, 0, "Lists files in quarantine.", "", plain_options, false, local_quarantine_list },
+	{ "quarantine restore", "ID", 1, 1, "Puts a file back with its owner, mode and times.",
+	  "Fetches the manager's copy when the one on this computer is lost.", restore_options, false,
+	  local_quarantine_restore },
+	{ "quarantine delete", "ID", 1, 1, "Deletes a file from quarantine for good.", "", plain_options, false,
+	  local_quarantine_delete },
+	{ "reset", "", 0, 0, "Removes this agent's identity, so that it can be activated again.",
+	  "Keeps quarantined files, signatures and settings. The agent must not be running.", reset_options, false,
+	  local_reset },
+	{ "stop", "", 0, 0, "Stops the running agent.", "", plain_options, false, local_stop },
+	{ "role link", "", 0, 0, "Started by the agent itself.", "", role_options, true, local_link },
+	{ 0 },
+};
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments;
+	struct err err = { 0 };
+	struct buf text;
+	int rc = arguments_parse(commands, argc, argv, &arguments, &err);
+
+	if (rc) {
+		fprintf(stderr, "muster-agent: %s (muster-agent --help)\n", err.text);
+		return 2;
+	}
+	if (arguments.version) {
+		puts("muster-agent " MUSTER_VERSION);
+		return 0;
+	}
+	if (arguments.help) {
+		buf_init(&text, 64 * 1024);
+		arguments_help(&arguments, commands, about, &text);
+		fputs(buf_text(&text), stdout);
+		buf_done(&text);
+		return 0;
+	}
+	return arguments.command->run(&arguments);
+}
