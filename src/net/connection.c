@@ -363,18 +363,30 @@ static void on_read(struct bufferevent *stream, void *argument)
 	step(argument);
 }
 
+/* Asks for more of a streamed reply. What is given for a reply without body
+ * (HEAD) leaves nothing to wait for, so that it is asked for at once. */
+static void drain(struct connection *connection)
+{
+	struct http_request *request = connection->request;
+
+	do {
+		if (request == NULL || !request->begun || request->ended || request->on_drain == NULL ||
+		    connection_output(connection) > 0 || connection->broken)
+			return;
+		request->swallowed = false;
+		request->on_drain(request);
+	} while (request->swallowed);
+}
+
 static void on_write(struct bufferevent *stream, void *argument)
 {
 	struct connection *connection = argument;
-	struct http_request *request = connection->request;
 
 	(void)stream;
 	if (!connection->established)
 		return;
 	connection->stepping = true;
-	if (request != NULL && request->begun && !request->ended && request->on_drain != NULL &&
-	    connection_output(connection) == 0 && !connection->broken)
-		request->on_drain(request);
+	drain(connection);
 	step(connection);
 }
 

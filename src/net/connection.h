@@ -93,7 +93,8 @@ struct http_request {
 	bool begun; /* the reply */
 	bool ended;
 	bool chunked;
-	bool bodyless; /* of the reply: HEAD, 204, 304 */
+	bool bodyless;  /* of the reply: HEAD, 204, 304 */
+	bool swallowed; /* and a piece of body was given all the same */
 };
 
 /* Takes the descriptor. */

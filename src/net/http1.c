@@ -102,10 +102,13 @@ static bool ends_empty_line(struct http1 *message, uint8_t byte)
 
 static bool head_too_large(struct http1 *message, const uint8_t *bytes, size_t size)
 {
-	bool first_line = memchr(bytes, '\n', size) == NULL &&
-			  (message->head.size == 0 || memchr(message->head.data, '\n', message->head.size) == NULL);
+	const struct buf *head = &message->head;
+	const uint8_t *end = memchr(bytes, '\n', size);
+	size_t line_size = head->size + (end != NULL ? (size_t)(end - bytes) : size);
 
-	if (first_line && message->kind == HTTP1_REQUEST)
+	if (head->size > 0 && memchr(head->data, '\n', head->size) != NULL)
+		line_size = 0;
+	if (line_size >= head->max && message->kind == HTTP1_REQUEST)
 		return http1_fail(message, 414, "the first line is too long");
 	return http1_fail(message, 431, "the headers are too large");
 }

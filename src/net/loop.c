@@ -153,8 +153,11 @@ void loop_free(struct loop *loop)
 		return;
 	if (loop->wake != NULL)
 		event_free(loop->wake);
-	if (loop->base != NULL)
+	if (loop->base != NULL) {
+		/* Freed streams whose deferred callbacks have not run yet end only there. */
+		event_base_loop(loop->base, EVLOOP_NONBLOCK);
 		event_base_free(loop->base);
+	}
 	if (loop->wake_fd >= 0)
 		close(loop->wake_fd);
 	free_posts(take_posts(loop));

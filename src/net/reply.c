@@ -183,6 +183,7 @@ void http_reply_body(struct http_request *request, const void *bytes, size_t siz
 {
 	char line[24];
 
+	request->swallowed = request->bodyless;
 	if (request->bodyless || size == 0)
 		return;
 	if (request->chunked)

@@ -71,6 +71,8 @@ struct http_client *world_client(struct world *world, struct tls_client *tls);
 /* A blocking TLS connection for what no proper client would send. */
 struct raw;
 struct raw *raw_open(struct world *world);
+struct raw *raw_connect(struct world *world);     /* TCP alone; NULL if refused */
+long raw_read_plain(struct raw *raw, char *byte); /* below TLS; 0 at the end, waits */
 void raw_send(struct raw *raw, const char *text);
 /* Reads until the peer closes; the text. */
 const char *raw_read_all(struct raw *raw);
