@@ -17,12 +17,13 @@ struct lane {
 	enum endpoint_lane which;
 	struct http_client *client;
 	bool denied;
-	time_us not_before; /* after a report could not even be made */
+	time_us not_before; /* after being denied, or when a report could not even be made */
 };
 
 struct link_exchange {
 	struct link *link;
 	struct lane lanes[ENDPOINT_LANES];
+	uint64_t worked;
 };
 
 static int make_client(struct lane *lane, struct err *err)
@@ -76,11 +77,13 @@ static void refused(struct lane *lane, const struct http_answer *answer)
 	int rc = problem_error("the manager refused", answer->status, answer->content_type, answer->body, answer->size,
 			       &err);
 
+	struct env const *env = lane->link->env;
+
 	lane->denied = rc == ERR_DENIED;
-	if (lane->denied && answer->retry_after < LINK_DENIED_WAIT_US)
-		failed(lane, &err, LINK_DENIED_WAIT_US);
-	else
-		failed(lane, &err, answer->retry_after);
+	if (lane->denied) /* its events are kept; it may be let in again */
+		lane->not_before =
+		    env_monotonic(env) + LINK_DENIED_WAIT_US + (span_us)env_below(env, (uint64_t)LINK_DENIED_WAIT_US);
+	failed(lane, &err, answer->retry_after);
 }
 
 static void on_answer(void *argument, const struct http_answer *answer)
@@ -97,8 +100,7 @@ static void on_answer(void *argument, const struct http_answer *answer)
 		if (endpoint_reply(lane->link->endpoint, lane->which, answer->body, answer->size, &err))
 			LOG(LOG_WARNING, "exchange.reply_refused", log_err(&err));
 		else
-			LOG(LOG_DEBUG, "exchange.done", log_number("lane", lane->which),
-			    log_number("bytes", (int64_t)answer->size));
+			lane->link->exchange->worked++;
 	}
 	link_wake(lane->link);
 }
@@ -158,6 +160,19 @@ time_us link_exchange_due(const struct link_exchange *exchange)
 			due = next;
 	}
 	return due;
+}
+
+void link_exchange_hurry(struct link_exchange *exchange)
+{
+	for (int i = 0; i < ENDPOINT_LANES; i++)
+		exchange->lanes[i].not_before = 0;
+	endpoint_hurry(exchange->link->endpoint);
+	link_wake(exchange->link);
+}
+
+uint64_t link_exchange_count(const struct link_exchange *exchange)
+{
+	return exchange->worked;
 }
 
 bool link_exchange_denied(const struct link_exchange *exchange)

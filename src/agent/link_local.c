@@ -13,7 +13,8 @@
 #include "agent/link_upload.h"
 #include "base/log.h"
 
-#define HEARTBEATS_MAX 16
+#define HEARTBEATS_MAX    16
+#define HEARTBEAT_WAIT_US (60 * SECOND_US)
 
 struct link_local {
 	struct link *link;
@@ -23,7 +24,8 @@ struct link_local {
 	/* Who waits for an exchange that began after they asked. */
 	struct {
 		struct control_client *client;
-		uint64_t reports, failures; /* counters when they asked */
+		uint64_t exchanges, failures; /* counters when they asked */
+		time_us asked;
 	} heartbeats[HEARTBEATS_MAX];
 	size_t heartbeat_count;
 };
@@ -116,11 +118,11 @@ static int on_heartbeat(struct link_local *local, const struct control_request *
 		return err_set(err, ERR_BUSY, "%d heartbeats were asked for already", HEARTBEATS_MAX);
 	endpoint_status(local->link->endpoint, &status);
 	local->heartbeats[local->heartbeat_count].client = client;
-	local->heartbeats[local->heartbeat_count].reports = status.reports;
+	local->heartbeats[local->heartbeat_count].exchanges = link_exchange_count(local->link->exchange);
+	local->heartbeats[local->heartbeat_count].asked = env_monotonic(local->link->env);
 	local->heartbeats[local->heartbeat_count].failures = status.failures;
 	local->heartbeat_count++;
-	endpoint_hurry(local->link->endpoint);
-	link_wake(local->link);
+	link_exchange_hurry(local->link->exchange);
 	return 0;
 }
 
@@ -191,18 +193,34 @@ static void on_gone(void *context, struct control_client *client)
 
 static void answer_heartbeats(struct link_local *local, const struct endpoint_status *status)
 {
+	uint64_t exchanges = link_exchange_count(local->link->exchange);
+	time_us now = env_monotonic(local->link->env);
 	struct err err;
 
 	for (size_t i = 0; i < local->heartbeat_count; i++) {
-		bool failed = status->failures > local->heartbeats[i].failures;
+		int rc = 0;
 
-		if (!failed && status->reports == local->heartbeats[i].reports)
+		if (status->failures > local->heartbeats[i].failures)
+			rc = err_set(&err, status->last_error, "%s", status->last_error_text);
+		else if (now - local->heartbeats[i].asked > HEARTBEAT_WAIT_US)
+			rc = err_set(&err, ERR_TIMEOUT, "the manager has not answered within %d s",
+				     (int)(HEARTBEAT_WAIT_US / SECOND_US));
+		else if (exchanges == local->heartbeats[i].exchanges)
 			continue;
-		if (failed)
-			err_set(&err, status->last_error, "%s", status->last_error_text);
-		control_client_end(local->heartbeats[i].client, failed ? status->last_error : 0, &err);
+		control_client_end(local->heartbeats[i].client, rc, &err);
 		local->heartbeats[i--] = local->heartbeats[--local->heartbeat_count];
 	}
+}
+
+time_us link_local_due(const struct link_local *local)
+{
+	time_us due = INT64_MAX;
+
+	for (size_t i = 0; i < local->heartbeat_count; i++) {
+		if (local->heartbeats[i].asked + HEARTBEAT_WAIT_US < due)
+			due = local->heartbeats[i].asked + HEARTBEAT_WAIT_US;
+	}
+	return due == INT64_MAX ? due : due + MILLISECOND_US;
 }
 
 void link_local_step(struct link_local *local)

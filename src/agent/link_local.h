@@ -9,5 +9,6 @@ struct link_local *link_local_new(struct link *link, int listen_fd, uid_t owner,
 void link_local_free(struct link_local *local);
 /* Notices when the connection to the manager comes and goes, and answers who waits for a heartbeat. */
 void link_local_step(struct link_local *local);
+time_us link_local_due(const struct link_local *local);
 
 #endif

@@ -91,6 +91,8 @@ time_us endpoint_next(const struct endpoint *endpoint, enum endpoint_lane which)
 void endpoint_hurry(struct endpoint *endpoint)
 {
 	endpoint->hurried = true;
+	for (unsigned lane = 0; lane < ENDPOINT_LANES; lane++) /* somebody waits: a back-off does not count */
+		endpoint->lanes[lane].next_at = endpoint_now(endpoint);
 }
 
 void timing_begin(struct endpoint *endpoint, enum endpoint_lane which, uint32_t hold_s)
