@@ -16,9 +16,8 @@
 
 #include "net/stream.h"
 
-#define INPUT_MAX_BYTES  (64 * KIB) /* unread input after which reading stops */
-#define LINGER_US        (2 * SECOND_US)
-#define LINGER_MAX_BYTES (1 * MIB) /* dropped after our side closed */
+#define INPUT_MAX_BYTES (64 * KIB) /* unread input after which reading stops */
+#define LINGER_US       (2 * SECOND_US)
 
 static const struct http_limits *limits_of(const struct connection *connection)
 {
@@ -178,15 +177,14 @@ static void on_linger(evutil_socket_t fd, short what, void *argument)
 	ssize_t size = read(fd, dropped, sizeof(dropped));
 
 	(void)what;
-	if (size > 0)
-		connection->lingered_bytes += (size_t)size;
-	if (size <= 0 || connection->lingered_bytes > LINGER_MAX_BYTES)
+	if (size <= 0)
 		connection_free(connection);
 }
 
 /* Closing a socket with unread input resets the connection, and the reset can
  * overtake our last words at the peer. So our side is closed first and what
- * comes is dropped, for a short while. */
+ * comes is dropped, for a short while (that of a peer who is busy sending a body
+ * that nobody wants, and must come to see the answer). */
 static void linger(struct connection *connection, bool clean)
 {
 	int fd = stream_end(connection->stream, clean);

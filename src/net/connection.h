@@ -68,7 +68,6 @@ struct connection {
 	struct http_request *request;
 	uint64_t queued;      /* bytes given to the stream, ever */
 	uint64_t sent_before; /* of these had left when last looked at */
-	size_t lingered_bytes;
 	enum phase phase;
 	bool established;
 	bool reading;

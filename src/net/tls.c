@@ -209,6 +209,8 @@ int tls_failure(struct ssl_st *ssl, unsigned long error, struct err *err)
 		for (size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++)
 			if (alerts[i].reason == ERR_GET_REASON(error))
 				return err_set(err, alerts[i].code, "TLS: %s", alerts[i].text);
+	if (ERR_SYSTEM_ERROR(error))
+		return err_set(err, ERR_CLOSED, "connection lost: %s", strerror(ERR_GET_REASON(error)));
 	words = error != 0 ? ERR_reason_error_string(error) : NULL;
 	return err_set(err, ERR_TLS, "TLS: %s", words != NULL ? words : "the connection failed");
 }
