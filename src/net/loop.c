@@ -264,7 +264,7 @@ static void on_watch(evutil_socket_t fd, short what, void *argument)
 static struct loop_watch *watch_new(struct loop *loop, int fd, short events, void (*function)(void *argument),
 				    void *argument)
 {
-	struct loop_watch *watch = malloc(sizeof(*watch));
+	struct loop_watch *watch = fd >= 0 ? malloc(sizeof(*watch)) : NULL;
 
 	if (watch == NULL)
 		return NULL;

@@ -252,7 +252,7 @@ static void watch_all(void *argument)
 int http_server_listen(struct http_server *server, const char *address, uint16_t *ret_port, struct err *err)
 {
 	struct sockaddr_storage parsed;
-	socklen_t size;
+	socklen_t size = 0;
 	struct listener *listener;
 	int fd, r = parse_address(address, &parsed, &size, err);
 
