@@ -25,7 +25,8 @@ struct lookup {
 	int ready_fd;
 	char *host;
 	char port[8];
-	int result; /* of getaddrinfo() */
+	atomic_bool ready; /* what follows is the loop's to read */
+	int result;        /* of getaddrinfo() */
 	struct addrinfo *addresses;
 };
 
@@ -71,6 +72,7 @@ static void *lookup_thread(void *argument)
 	const uint64_t one = 1;
 
 	lookup->result = look_up(lookup, 0);
+	atomic_store(&lookup->ready, true);
 	while (write(lookup->ready_fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
 	lookup_unref(lookup);
@@ -219,6 +221,8 @@ static void on_ready(void *argument)
 {
 	struct dial *dial = argument;
 
+	if (!atomic_load(&dial->lookup->ready))
+		return;
 	loop_watch_free(dial->watch);
 	dial->watch = NULL;
 	resolved(dial);
