@@ -275,6 +275,5 @@ int conf_read(const struct conf_table *table, const char *path, void *target, st
 	if (rc == 0)
 		rc = conf_read_text(table, path, buf_text(&text), text.size, target, problems, err);
 	buf_wipe(&text);
-	buf_done(&text);
 	return rc;
 }

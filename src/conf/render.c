@@ -85,7 +85,6 @@ static void write_row(const struct conf_row *row, const void *target, struct buf
 	append_comment(out, buf_text(&text));
 	buf_printf(out, "%s%s = %s\n\n", is_default(row, buf_text(&value)) ? "#" : "", row->key, buf_text(&value));
 	buf_wipe(&value);
-	buf_done(&value);
 	buf_done(&text);
 }
 
@@ -166,7 +165,6 @@ int conf_write(const struct conf_table *table, const void *target, const char *p
 	rc = text.status != 0 ? err_set(err, text.status, "%s: the settings are too large", path)
 			      : replace_file(path, &text, mode, err);
 	buf_wipe(&text);
-	buf_done(&text);
 	return rc;
 }
 
@@ -185,7 +183,6 @@ void conf_show(const struct conf_table *table, const void *target, struct buf *o
 			text_escape(out, buf_text(&value), value.size);
 		buf_append_text(out, is_default(row, buf_text(&value)) ? "   (default)\n" : "\n");
 		buf_wipe(&value);
-		buf_done(&value);
 	}
 }
 

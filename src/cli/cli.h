@@ -1,0 +1,98 @@
+/* What a verb's function works with: arguments, the manager, the output. */
+#ifndef MUSTER_CLI_CLI_H
+#define MUSTER_CLI_CLI_H
+
+#include <stdbool.h>
+
+#include "base/env.h"
+#include "cli/arguments.h"
+#include "cli/client.h"
+#include "cli/table.h"
+
+enum cli_output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV };
+
+struct cli {
+	struct cli_arguments arguments;
+	enum cli_output output;
+	const struct env *env;
+	struct client *client; /* NULL until cli_connect() */
+	size_t width;          /* of standard output when it is a terminal, else 0 */
+	size_t error_width;    /* of standard error likewise */
+};
+
+/* True once the person pressed Ctrl-C. */
+bool cli_interrupted(void);
+/* Waits, at most until an interruption. */
+void cli_wait(span_us span);
+
+const char *cli_option(const struct cli *cli, const char *name);
+static inline bool cli_flag(const struct cli *cli, const char *name)
+{
+	return cli_option(cli, name) != NULL;
+}
+
+/* --- connection.c: which manager, as whom --- */
+
+/* Makes cli->client from options, environment and the session file. ERR_USAGE when no server is known. */
+int cli_connect(struct cli *cli, struct err *err);
+/* cli_connect(), then client_request(). */
+int cli_request(struct cli *cli, const char *method, const char *path, const json_t *body, json_t **ret_json,
+		struct err *err);
+/* "/computers/" and an id that a person gave: what is not a plain id is ERR_USAGE. */
+int cli_id_path(const char *collection, const char *id, const char *rest, struct buf *path, struct err *err);
+
+/* --- output.c --- */
+
+/* Writes to standard output; ERR_IO when that fails (disk full, pipe closed). */
+int cli_print(const char *text, size_t size, struct err *err);
+/* A single object, by -o. Takes json over. */
+int cli_show(struct cli *cli, json_t *json, struct err *err);
+/* A sentence for the person (table output only), else json. Takes json over; it may be NULL. */
+int cli_say(struct cli *cli, json_t *json, struct err *err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* "Delete web1?" on a terminal, unless --yes. ERR_CANCELLED: no. */
+int cli_confirm(struct cli *cli, struct err *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* --- list.c: lists, page by page --- */
+
+enum list_kind { LIST_PLAIN, LIST_COMPUTER, LIST_MOMENT };
+
+struct list_parameter {
+	const char *option; /* also the query's name */
+	enum list_kind kind;
+};
+
+struct list {
+	const char *path;
+	const struct list_parameter *parameters;
+	size_t parameter_count;
+	const struct column *columns;
+	size_t column_count;
+	const char *nothing; /* said when the list is empty */
+};
+int list_run(struct cli *cli, const struct list *list, struct err *err);
+/* Calls on_page for each page until all are read, `limit` entries were (0: no limit), or it returns an error. */
+int list_pages(struct cli *cli, const char *path, uint64_t limit,
+	       int (*on_page)(void *context, json_t *items, struct err *err), void *context, struct err *err);
+/* Adds the options that were given as query parameters. */
+int list_query(struct cli *cli, const struct list_parameter *parameters, size_t count, struct buf *path,
+	       struct err *err);
+
+/* --- find.c --- */
+
+/* The id of a computer given by id or by a name that only one has. id: UUID_TEXT_BYTES. */
+int find_computer(struct cli *cli, const char *given, char *id, struct err *err);
+int find_user(struct cli *cli, const char *given, char *id, struct err *err);
+
+/* --- watch.c --- */
+
+/* Follows a command to its end; ERR_REFUSED when it did not succeed, ERR_CANCELLED when interrupted. Prints the end. */
+int watch_command(struct cli *cli, const char *id, struct err *err);
+
+/* --- secret.c --- */
+
+/* A line from a file ("-": standard input), or asked for on the terminal without echo; wiped by the caller. */
+int secret_read(const char *file, const char *prompt, struct buf *ret_secret, struct err *err);
+int secret_ask_new(const char *file, struct buf *ret_secret, struct err *err);
+
+#endif

@@ -1,0 +1,80 @@
+/* Bodies come from whoever answers at the address: untrusted. */
+#include "cli/problem.h"
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/units.h"
+#include "cli/table.h"
+
+static const struct {
+	long status;
+	int code;
+	const char *advice;
+} rows[] = {
+	{ 400, ERR_RANGE, "" },
+	{ 401, ERR_DENIED, "; sign in with `muster login`, or give --token or MUSTER_TOKEN" },
+	{ 403, ERR_DENIED, "; `muster login` as somebody who may, or ask an administrator" },
+	{ 404, ERR_NOT_FOUND, "" },
+	{ 405, ERR_VERSION, "; the manager may be of another version" },
+	{ 409, ERR_CONFLICT, "" },
+	{ 410, ERR_EXPIRED, "" },
+	{ 413, ERR_LIMIT, "" },
+	{ 422, ERR_RANGE, "" },
+	{ 429, ERR_BUSY, "; try again later" },
+	{ 503, ERR_BUSY, "; try again later" },
+	{ 504, ERR_TIMEOUT, "" },
+	{ 507, ERR_SPACE, "" },
+};
+
+static const char *text_of(const json_t *json, const char *name)
+{
+	const char *text = json_string_value(json_object_get(json, name));
+
+	return text != NULL ? text : "";
+}
+
+/* "(paths[0]: must begin with '/'; timeout: too large)" */
+static void append_faults(const json_t *json, struct buf *out)
+{
+	const json_t *faults = json_object_get(json, "errors");
+
+	for (size_t i = 0; i < json_array_size(faults); i++) {
+		buf_append_text(out, i == 0 ? " (" : "; ");
+		table_clean(text_of(json_array_get(faults, i), "name"), out);
+		buf_append_text(out, ": ");
+		table_clean(text_of(json_array_get(faults, i), "reason"), out);
+	}
+	if (json_array_size(faults) > 0)
+		buf_append_text(out, ")");
+}
+
+int problem_error(long status, const void *body, size_t size, long retry_after_s, struct err *err)
+{
+	json_t *json = json_loadb(body, size, 0, NULL);
+	const char *title = text_of(json, "title"), *detail = text_of(json, "detail"), *advice = "";
+	int code = status >= 500 ? ERR_INTERNAL : ERR_REFUSED;
+	char wait[64] = "";
+	struct buf text;
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (rows[i].status == status) {
+			code = rows[i].code;
+			advice = rows[i].advice;
+		}
+	}
+	buf_init(&text, 16 * 1024);
+	table_clean(detail[0] != '\0' ? detail : title, &text);
+	append_faults(json, &text);
+	if (text.size == 0)
+		buf_printf(&text, "the answer was HTTP status %ld without a reason", status);
+	/* A sentence that goes on has no full stop. */
+	if (advice[0] != '\0' && text.size > 0 && text.data[text.size - 1] == '.')
+		text.data[--text.size] = '\0';
+	if (retry_after_s > 0)
+		snprintf(wait, sizeof(wait), " (in %ld s)", retry_after_s);
+	err_set(err, code, "%s%s%s", buf_text(&text), advice, wait);
+	buf_done(&text);
+	json_decref(json);
+	return code;
+}

@@ -1,0 +1,158 @@
+/* Rows only: nouns, verbs, their arguments and options, and what help says of them. */
+#include "cli/verbs.h"
+
+#include "base/units.h"
+
+#define SEVERITIES "info warning error"
+#define ROLES      "viewer operator administrator auditor"
+#define STATES     "pending sent running succeeded failed cancelled timed_out"
+#define MANY       CLI_ARGUMENTS_MAX
+
+/* clang-format off */
+#define OPTIONS(symbol, ...) static const struct cli_option symbol[] = { __VA_ARGS__, { 0 } }
+#define LIMIT    { "limit", "N", "Show at most N entries; all if not given.", NULL }
+#define SINCE    { "since", "T", "Only since T: a moment such as 2026-11-21T08:00:00Z, or a duration back from now such as 2h.", NULL }
+#define COMPUTER { "computer", "COMPUTER", "Only of this computer (its id, or its name if no other has it).", NULL }
+#define WATCH    { "watch", NULL, "Follow it to its end and exit by its result.", NULL }
+#define YES      { "yes", NULL, "Do not ask.", NULL }
+#define ENROLMENT { "enrolment", NULL, "Enrolment tokens, which agents activate with, in place of API tokens.", NULL }
+
+OPTIONS(global_options,
+	{ "server", "URL", "The manager, https://HOST:PORT. Also MUSTER_SERVER, or as signed in.", NULL },
+	{ "ca", "FILE", "The manager's CA certificate (PEM). Also MUSTER_CA, or as signed in.", NULL },
+	{ "token", "T", "API token. Also MUSTER_TOKEN, or as signed in. Others on this machine can see arguments: the variable is safer.", NULL },
+	{ "o", "FORMAT", "Output: table, json or csv.", "table json csv" },
+	{ "help", NULL, "Help on the program, a noun or a verb.", NULL },
+	{ "version", NULL, "The version.", NULL });
+OPTIONS(login_options,
+	{ "user", "NAME", "Who signs in; asked for if not given.", NULL },
+	{ "password-file", "FILE", "Read the password from a file's first line, - for standard input; asked for if not given.", NULL });
+OPTIONS(computer_list_options,
+	{ "state", "S", "Only those of this status, such as online.", "online offline unknown" },
+	{ "name", "PATTERN", "Only those whose name fits; * and ? stand for any text and any character.", NULL },
+	{ "group", "G", "Only those of this group.", NULL },
+	{ "policy", "P", "Only those with this policy.", NULL },
+	LIMIT);
+OPTIONS(scan_options,
+	{ "exclude", "PATH", "Leave this path out; may be given several times.", NULL },
+	{ "timeout", "D", "End as timed out after this, such as 2h.", NULL },
+	WATCH);
+OPTIONS(watch_options, WATCH);
+OPTIONS(delete_options, YES);
+OPTIONS(command_list_options, COMPUTER,
+	{ "state", "S", "Only those in this state.", STATES },
+	{ "kind", "K", "Only those of this kind.", "scan pause resume cancel heartbeat restore delete" },
+	SINCE, LIMIT);
+OPTIONS(event_list_options, COMPUTER,
+	{ "type", "NUMBER", "Only events of this type.", NULL },
+	{ "severity", "S", "Only events of this severity.", SEVERITIES },
+	SINCE,
+	{ "until", "T", "Only before T, as with --since.", NULL },
+	LIMIT);
+OPTIONS(event_tail_options, COMPUTER,
+	{ "type", "NUMBER", "Only events of this type.", NULL },
+	{ "severity", "S", "Only events of this severity.", SEVERITIES },
+	{ "limit", "N", "End after N events.", NULL });
+OPTIONS(quarantine_list_options, COMPUTER,
+	{ "state", "S", "Only those in this state.", "held restored deleted too_large" },
+	SINCE, LIMIT);
+OPTIONS(restore_options,
+	{ "overwrite", NULL, "Replace a file that is at the path again.", NULL },
+	WATCH);
+OPTIONS(quarantine_delete_options, YES, WATCH);
+OPTIONS(download_options,
+	{ "file", "FILE", "Where to write; ITEM.zip if not given, - for standard output.", NULL },
+	{ "password", "P", "Password of the archive; infected if not given.", NULL },
+	{ "force", NULL, "Replace an existing file.", NULL });
+OPTIONS(token_create_options, ENROLMENT,
+	{ "name", "NAME", "What it is for; appears in the audit log.", NULL },
+	{ "role", "R", "What it may do (API tokens).", ROLES },
+	{ "policy", "P", "Policy of computers that enrol with it.", NULL },
+	{ "group", "G", "Group of computers that enrol with it.", NULL },
+	{ "uses", "N", "How many computers may enrol with it; any number if not given.", NULL },
+	{ "expires", "D", "When it ends: a duration such as 24h, or a moment.", NULL });
+OPTIONS(token_list_options, ENROLMENT, LIMIT);
+OPTIONS(token_revoke_options, ENROLMENT);
+OPTIONS(user_list_options, LIMIT);
+OPTIONS(user_create_options,
+	{ "role", "R", "What the user may do.", ROLES },
+	{ "password-file", "FILE", "Read the password from a file's first line, - for standard input. If not given the manager makes one and it is shown once.", NULL });
+OPTIONS(user_password_options,
+	{ "password-file", "FILE", "Read the new password from a file's first line, - for standard input.", NULL },
+	{ "current-file", "FILE", "Read the present password (needed for one's own) from a file's first line.", NULL });
+OPTIONS(audit_list_options,
+	{ "actor", "NAME", "Only what this user or token did.", NULL },
+	{ "action", "A", "Only this action, such as token.create.", NULL },
+	SINCE, LIMIT);
+
+static const struct cli_verb verbs[] = {
+	{ "login", NULL, "", 0, 0, login_options, "Sign in and remember the session",
+	  "Writes ~/.config/muster/session.json, readable by you alone, with the server, its CA file and the session's token. The password itself is not kept.", verb_login },
+	{ "logout", NULL, "", 0, 0, NULL, "Sign out: end the session and forget it", NULL, verb_logout },
+
+	{ "computer", "list", "", 0, 0, computer_list_options, "List computers", NULL, verb_computer_list },
+	{ "computer", "show", "COMPUTER", 1, 1, NULL, "Show a computer", NULL, verb_computer_show },
+	{ "computer", "scan", "COMPUTER [PATH...]", 1, MANY, scan_options, "Scan paths of a computer now",
+	  "PATHs are absolute paths on that computer; without any, those that it is configured to scan.", verb_computer_scan },
+	{ "computer", "heartbeat", "COMPUTER", 1, 1, watch_options, "Have a computer report now", NULL, verb_computer_heartbeat },
+	{ "computer", "delete", "COMPUTER", 1, 1, delete_options, "Delete a computer and revoke its certificate", NULL, verb_computer_delete },
+
+	{ "command", "list", "", 0, 0, command_list_options, "List commands, newest first", NULL, verb_command_list },
+	{ "command", "show", "COMMAND", 1, 1, NULL, "Show a command with its progress and result", NULL, verb_command_show },
+	{ "command", "watch", "COMMAND", 1, 1, NULL, "Follow a command to its end and exit by its result",
+	  "Interrupting the watch does not interrupt the command.", verb_command_watch },
+	{ "command", "cancel", "COMMAND", 1, 1, watch_options, "Cancel a command that has not ended", NULL, verb_command_cancel },
+	{ "command", "pause", "COMMAND", 1, 1, watch_options, "Pause a scan", NULL, verb_command_pause },
+	{ "command", "resume", "COMMAND", 1, 1, watch_options, "Resume a paused scan", NULL, verb_command_resume },
+
+	{ "event", "list", "", 0, 0, event_list_options, "List events, newest first", NULL, verb_event_list },
+	{ "event", "show", "EVENT", 1, 1, NULL, "Show an event", NULL, verb_event_show },
+	{ "event", "tail", "", 0, 0, event_tail_options, "Follow events as they arrive",
+	  "With -o json each event is one line. Ends with Ctrl-C.", verb_event_tail },
+
+	{ "quarantine", "list", "", 0, 0, quarantine_list_options, "List quarantined files, newest first", NULL, verb_quarantine_list },
+	{ "quarantine", "show", "ITEM", 1, 1, NULL, "Show a quarantined file", NULL, verb_quarantine_show },
+	{ "quarantine", "restore", "ITEM", 1, 1, restore_options, "Put a file back in its place",
+	  "With its owner, mode, times and content as they were. Refused if a file is at the path again, unless --overwrite is given.", verb_quarantine_restore },
+	{ "quarantine", "delete", "ITEM", 1, 1, quarantine_delete_options, "Delete a file for good, here and on the computer", NULL, verb_quarantine_delete },
+	{ "quarantine", "download", "ITEM", 1, 1, download_options, "Download a file in a zip with a password", NULL, verb_quarantine_download },
+
+	{ "token", "create", "", 0, 0, token_create_options, "Make a token; it is shown this once", NULL, verb_token_create },
+	{ "token", "list", "", 0, 0, token_list_options, "List tokens, without their secrets", NULL, verb_token_list },
+	{ "token", "revoke", "TOKEN-ID", 1, 1, token_revoke_options, "Revoke a token", NULL, verb_token_revoke },
+
+	{ "user", "list", "", 0, 0, user_list_options, "List users", NULL, verb_user_list },
+	{ "user", "create", "NAME", 1, 1, user_create_options, "Make a user", NULL, verb_user_create },
+	{ "user", "delete", "USER", 1, 1, delete_options, "Delete a user and end the user's sessions", NULL, verb_user_delete },
+	{ "user", "password", "USER", 1, 1, user_password_options, "Set a password: your own, or as administrator anybody's", NULL, verb_user_password },
+
+	{ "audit", "list", "", 0, 0, audit_list_options, "List who did what, newest first", NULL, verb_audit_list },
+
+	{ "settings", "list", "", 0, 0, NULL, "List the manager's settings", NULL, verb_settings_list },
+	{ "settings", "set", "NAME=VALUE...", 1, MANY, NULL, "Change settings, all or none", NULL, verb_settings_set },
+	{ "settings", "unset", "NAME...", 1, MANY, NULL, "Go back to the default", NULL, verb_settings_unset },
+
+	{ "system", "show", "", 0, 0, NULL, "Show the manager's version, identity, limits and counts", NULL, verb_system_show },
+
+	{ "completion", NULL, "bash", 1, 1, NULL, "Print completion for a shell",
+	  "Load it with: source <(muster completion bash)", verb_completion },
+	{ "manual", NULL, "", 0, 0, NULL, "Print the manual page (roff)",
+	  "Read it with: muster manual | man -l -", verb_manual },
+};
+
+static const struct cli_noun nouns[] = {
+	{ "computer", "Computers with an agent. COMPUTER is an id, or a name that only one has." },
+	{ "command", "What computers were told to do, and what came of it." },
+	{ "event", "What happened." },
+	{ "quarantine", "Files taken from their place." },
+	{ "token", "API tokens for programs, enrolment tokens for agents." },
+	{ "user", "People who may sign in. USER is an id or a name." },
+	{ "audit", "Who did what." },
+	{ "settings", "Settings that the manager keeps in its database." },
+	{ "system", "The manager itself." },
+};
+/* clang-format on */
+
+const struct cli_table cli_table = {
+	"muster", verbs, COUNT_OF(verbs), nouns, COUNT_OF(nouns), global_options,
+};

@@ -1,0 +1,90 @@
+/* The table of what the operator's program can do: one row a noun and verb.
+ *
+ * Parsing of arguments, --help, completion and the manual all read it; a row
+ * and its function are all that a new verb needs.
+ */
+#ifndef MUSTER_CLI_VERBS_H
+#define MUSTER_CLI_VERBS_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct cli;
+
+struct cli_option {
+	const char *name;  /* without dashes; one letter is written -x */
+	const char *value; /* what stands for the value in help; NULL: takes none */
+	const char *help;
+	const char *words; /* values to complete, separated by spaces, or NULL */
+};
+
+struct cli_verb {
+	const char *noun;
+	const char *verb;                 /* NULL: the noun stands alone */
+	const char *arguments;            /* "COMPUTER [PATH...]" */
+	size_t least, most;               /* how many arguments */
+	const struct cli_option *options; /* ended by a row without name; may be NULL */
+	const char *help;                 /* one line */
+	const char *detail;               /* more, or NULL */
+	int (*run)(struct cli *cli, struct err *err);
+};
+
+struct cli_noun {
+	const char *noun;
+	const char *help;
+};
+
+struct cli_table {
+	const char *program;
+	const struct cli_verb *verbs;
+	size_t verb_count;
+	const struct cli_noun *nouns; /* those with verbs: help of their own */
+	size_t noun_count;
+	const struct cli_option *options; /* global; ended by a row without name */
+};
+
+extern const struct cli_table cli_table;
+
+#define CLI_ARGUMENTS_MAX 1024
+
+/* Each row's function; contract: cli/cli.h. */
+#define VERB(name) int name(struct cli *cli, struct err *err)
+VERB(verb_login);
+VERB(verb_logout);
+VERB(verb_completion);
+VERB(verb_manual);
+VERB(verb_computer_list);
+VERB(verb_computer_show);
+VERB(verb_computer_scan);
+VERB(verb_computer_heartbeat);
+VERB(verb_computer_delete);
+VERB(verb_command_list);
+VERB(verb_command_show);
+VERB(verb_command_watch);
+VERB(verb_command_cancel);
+VERB(verb_command_pause);
+VERB(verb_command_resume);
+VERB(verb_event_list);
+VERB(verb_event_show);
+VERB(verb_event_tail);
+VERB(verb_quarantine_list);
+VERB(verb_quarantine_show);
+VERB(verb_quarantine_restore);
+VERB(verb_quarantine_delete);
+VERB(verb_quarantine_download);
+VERB(verb_token_create);
+VERB(verb_token_list);
+VERB(verb_token_revoke);
+VERB(verb_user_list);
+VERB(verb_user_create);
+VERB(verb_user_delete);
+VERB(verb_user_password);
+VERB(verb_audit_list);
+VERB(verb_settings_list);
+VERB(verb_settings_set);
+VERB(verb_settings_unset);
+VERB(verb_system_show);
+#undef VERB
+
+#endif

@@ -1,0 +1,270 @@
+/* Computers and the commands that they are given. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+
+static const struct column computer_columns[] = {
+	{ "NAME", "name", COLUMN_TEXT },
+	{ "STATUS", "status", COLUMN_TEXT },
+	{ "CAUSE", "status_cause", COLUMN_TEXT },
+	{ "GROUP", "group", COLUMN_TEXT },
+	{ "POLICY", "policy", COLUMN_TEXT },
+	{ "LAST HEARD", "last_heard", COLUMN_TIME },
+	{ "ID", "id", COLUMN_ID },
+	{ NULL, "status_since", COLUMN_TIME },
+	{ NULL, "direction", COLUMN_TEXT },
+	{ NULL, "clock_offset_s", COLUMN_NUMBER },
+	{ NULL, "agent_version", COLUMN_TEXT },
+	{ NULL, "config_state", COLUMN_TEXT },
+	{ NULL, "certificate_match", COLUMN_TEXT },
+	{ NULL, "patterns", COLUMN_TEXT },
+	{ NULL, "open_alerts", COLUMN_NUMBER },
+};
+
+int verb_computer_list(struct cli *cli, struct err *err)
+{
+	static const struct list_parameter parameters[] = {
+		{ "state", LIST_PLAIN },
+		{ "name", LIST_PLAIN },
+		{ "group", LIST_PLAIN },
+		{ "policy", LIST_PLAIN },
+	};
+	static const struct list list = { "/computers",
+					  parameters,
+					  COUNT_OF(parameters),
+					  computer_columns,
+					  COUNT_OF(computer_columns),
+					  "No computers. `muster token create --enrolment` makes a token to activate "
+					  "agents with." };
+
+	return list_run(cli, &list, err);
+}
+
+/* "/computers/ID" and rest, of the computer in the first argument. */
+static int computer_path(struct cli *cli, const char *rest, struct buf *path, struct err *err)
+{
+	char id[UUID_TEXT_BYTES];
+	int rc;
+
+	buf_init(path, 256);
+	rc = find_computer(cli, cli->arguments.words[0], id, err);
+	if (rc == 0)
+		buf_printf(path, "/computers/%s%s", id, rest);
+	return rc;
+}
+
+int verb_computer_show(struct cli *cli, struct err *err)
+{
+	json_t *json = NULL;
+	struct buf path;
+	int rc = computer_path(cli, "", &path, err);
+
+	if (rc == 0)
+		rc = cli_request(cli, "GET", buf_text(&path), NULL, &json, err);
+	buf_done(&path);
+	return rc == 0 ? cli_show(cli, json, err) : rc;
+}
+
+/* Paths are bytes; in JSON they travel in the escaped form. */
+static int add_path(json_t *paths, const char *path, struct err *err)
+{
+	struct buf text;
+	int rc = 0;
+
+	buf_init(&text, 64 * 1024);
+	text_escape(&text, path, strlen(path));
+	if (path[0] != '/')
+		rc = err_set(err, ERR_USAGE, "%.200s: a path on the computer begins with /", buf_text(&text));
+	else if (text.status != 0 || json_array_append_new(paths, json_string(buf_text(&text))) != 0)
+		rc = err_set(err, ERR_LIMIT, "a path is too long");
+	buf_done(&text);
+	return rc;
+}
+
+static int make_scan(struct cli *cli, json_t *body, struct err *err)
+{
+	json_t *paths = json_array(), *exclude = json_array();
+	int rc = 0;
+
+	for (size_t i = 1; rc == 0 && i < cli->arguments.count; i++)
+		rc = add_path(paths, cli->arguments.words[i], err);
+	for (size_t i = 0; rc == 0 && i < cli->arguments.given_count; i++) {
+		if (strcmp(cli->arguments.given[i].option->name, "exclude") == 0)
+			rc = add_path(exclude, cli->arguments.given[i].value, err);
+	}
+	json_object_set_new(body, "kind", json_string("scan"));
+	json_object_set_new(body, "paths", paths);
+	json_object_set_new(body, "exclude", exclude);
+	if (cli_option(cli, "timeout") != NULL)
+		json_object_set_new(body, "timeout", json_string(cli_option(cli, "timeout")));
+	return rc;
+}
+
+/* Shows a command just issued, or follows it with --watch. Takes it over. */
+static int after_issue(struct cli *cli, json_t *command, struct err *err)
+{
+	const char *id = json_string_value(json_object_get(command, "id"));
+	const char *kind = json_string_value(json_object_get(command, "kind"));
+	struct uuid uuid;
+	int rc;
+
+	if (id == NULL || kind == NULL || uuid_parse(id, &uuid, NULL) != 0) {
+		json_decref(command);
+		return err_set(err, ERR_FORMAT, "the answer is not a command");
+	}
+	if (cli_flag(cli, "watch")) {
+		rc = watch_command(cli, id, err);
+		json_decref(command);
+		return rc;
+	}
+	/* The texts belong to the JSON, which cli_say() lets go of. */
+	json_incref(command);
+	rc = cli_say(cli, command, err, "%s issued: command %s", kind, id);
+	json_decref(command);
+	return rc;
+}
+
+static int issue(struct cli *cli, const char *path, const json_t *body, struct err *err)
+{
+	json_t *command = NULL;
+	int rc = cli_request(cli, "POST", path, body, &command, err);
+
+	return rc == 0 ? after_issue(cli, command, err) : rc;
+}
+
+int verb_computer_scan(struct cli *cli, struct err *err)
+{
+	json_t *body = json_object();
+	struct buf path = { 0 };
+	int rc = make_scan(cli, body, err);
+
+	if (rc == 0)
+		rc = computer_path(cli, "/commands", &path, err);
+	if (rc == 0)
+		rc = issue(cli, buf_text(&path), body, err);
+	json_decref(body);
+	buf_done(&path);
+	return rc;
+}
+
+int verb_computer_heartbeat(struct cli *cli, struct err *err)
+{
+	json_t *body = json_pack("{ss}", "kind", "heartbeat");
+	struct buf path;
+	int rc = computer_path(cli, "/commands", &path, err);
+
+	if (rc == 0)
+		rc = issue(cli, buf_text(&path), body, err);
+	json_decref(body);
+	buf_done(&path);
+	return rc;
+}
+
+int verb_computer_delete(struct cli *cli, struct err *err)
+{
+	const char *given = cli->arguments.words[0];
+	struct buf path;
+	int rc = computer_path(cli, "", &path, err);
+
+	if (rc == 0)
+		rc = cli_confirm(cli, err, "Delete computer %s and revoke its certificate?", given);
+	if (rc == 0)
+		rc = cli_request(cli, "DELETE", buf_text(&path), NULL, NULL, err);
+	buf_done(&path);
+	return rc == 0 ? cli_say(cli, NULL, err, "deleted: %s", given) : rc;
+}
+
+int verb_command_list(struct cli *cli, struct err *err)
+{
+	static const struct list_parameter parameters[] = {
+		{ "computer", LIST_COMPUTER },
+		{ "state", LIST_PLAIN },
+		{ "kind", LIST_PLAIN },
+		{ "since", LIST_MOMENT },
+	};
+	static const struct column columns[] = {
+		{ "ISSUED", "issued", COLUMN_TIME },
+		{ "COMPUTER", "computer_name", COLUMN_TEXT },
+		{ "KIND", "kind", COLUMN_TEXT },
+		{ "STATE", "state", COLUMN_TEXT },
+		{ "FILES", "progress.files_done", COLUMN_NUMBER },
+		{ "FOUND", "progress.detections", COLUMN_NUMBER },
+		{ "BY", "issued_by", COLUMN_TEXT },
+		{ "ID", "id", COLUMN_ID },
+		{ NULL, "computer", COLUMN_ID },
+		{ NULL, "changed", COLUMN_TIME },
+		{ NULL, "progress", COLUMN_FIELDS },
+		{ NULL, "result", COLUMN_FIELDS },
+	};
+	static const struct list list = { "/commands", parameters,        COUNT_OF(parameters),
+					  columns,     COUNT_OF(columns), "No commands." };
+
+	return list_run(cli, &list, err);
+}
+
+int verb_command_show(struct cli *cli, struct err *err)
+{
+	json_t *json = NULL;
+	struct buf path;
+	int rc;
+
+	buf_init(&path, 256);
+	rc = cli_id_path("/commands", cli->arguments.words[0], "", &path, err);
+	if (rc == 0)
+		rc = cli_request(cli, "GET", buf_text(&path), NULL, &json, err);
+	buf_done(&path);
+	return rc == 0 ? cli_show(cli, json, err) : rc;
+}
+
+int verb_command_watch(struct cli *cli, struct err *err)
+{
+	return watch_command(cli, cli->arguments.words[0], err);
+}
+
+static int steer(struct cli *cli, const char *collection, const char *rest, const char *method, const json_t *body,
+		 struct err *err)
+{
+	json_t *command = NULL;
+	struct buf path;
+	int rc;
+
+	buf_init(&path, 256);
+	rc = cli_id_path(collection, cli->arguments.words[0], rest, &path, err);
+	if (rc == 0)
+		rc = cli_request(cli, method, buf_text(&path), body, &command, err);
+	buf_done(&path);
+	return rc == 0 ? after_issue(cli, command, err) : rc;
+}
+
+int verb_command_cancel(struct cli *cli, struct err *err)
+{
+	return steer(cli, "/commands", "/cancel", "POST", NULL, err);
+}
+
+int verb_command_pause(struct cli *cli, struct err *err)
+{
+	return steer(cli, "/commands", "/pause", "POST", NULL, err);
+}
+
+int verb_command_resume(struct cli *cli, struct err *err)
+{
+	return steer(cli, "/commands", "/resume", "POST", NULL, err);
+}
+
+int verb_quarantine_restore(struct cli *cli, struct err *err)
+{
+	json_t *body = json_pack("{sb}", "overwrite", cli_flag(cli, "overwrite"));
+	int rc = steer(cli, "/quarantine", "/restore", "POST", body, err);
+
+	json_decref(body);
+	return rc;
+}
+
+int verb_quarantine_delete(struct cli *cli, struct err *err)
+{
+	int rc = cli_confirm(cli, err, "Delete quarantined file %s for good?", cli->arguments.words[0]);
+
+	return rc == 0 ? steer(cli, "/quarantine", "", "DELETE", NULL, err) : rc;
+}

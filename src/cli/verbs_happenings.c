@@ -1,0 +1,311 @@
+/* Events, quarantined files, the audit log. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/sse.h"
+
+#define RECONNECT_EVERY (2 * SECOND_US)
+
+static const struct column event_columns[] = {
+	{ "TIME", "time", COLUMN_TIME },
+	{ "COMPUTER", "computer_name", COLUMN_TEXT },
+	{ "TYPE", "type_id", COLUMN_NUMBER },
+	{ "SEVERITY", "severity", COLUMN_TEXT },
+	{ "EVENT", "text", COLUMN_TEXT },
+	{ "FIELDS", "fields", COLUMN_FIELDS },
+	{ NULL, "id", COLUMN_ID },
+	{ NULL, "computer", COLUMN_ID },
+	{ NULL, "received", COLUMN_TIME },
+	{ NULL, "type", COLUMN_TEXT },
+};
+
+int verb_event_list(struct cli *cli, struct err *err)
+{
+	static const struct list_parameter parameters[] = {
+		{ "computer", LIST_COMPUTER }, { "type", LIST_PLAIN },   { "severity", LIST_PLAIN },
+		{ "since", LIST_MOMENT },      { "until", LIST_MOMENT },
+	};
+	static const struct list list = {
+		"/events", parameters, COUNT_OF(parameters), event_columns, COUNT_OF(event_columns), "No events."
+	};
+
+	return list_run(cli, &list, err);
+}
+
+static int show(struct cli *cli, const char *collection, struct err *err)
+{
+	json_t *json = NULL;
+	struct buf path;
+	int rc;
+
+	buf_init(&path, 256);
+	rc = cli_id_path(collection, cli->arguments.words[0], "", &path, err);
+	if (rc == 0)
+		rc = cli_request(cli, "GET", buf_text(&path), NULL, &json, err);
+	buf_done(&path);
+	return rc == 0 ? cli_show(cli, json, err) : rc;
+}
+
+int verb_event_show(struct cli *cli, struct err *err)
+{
+	return show(cli, "/events", err);
+}
+
+int verb_quarantine_show(struct cli *cli, struct err *err)
+{
+	return show(cli, "/quarantine", err);
+}
+
+struct tail {
+	struct cli *cli;
+	struct sse sse;
+	struct table table;
+	uint64_t count, limit;
+	struct err *err;
+};
+
+/* Columns of a stream cannot be fitted to what is still to come: these are given. */
+static void settle_tail(struct table *table, size_t width)
+{
+	static const size_t widths[] = { 19, 16, 4, 8, 40, 40 };
+	size_t fixed = 19 + 16 + 4 + 8 + 5 * 2;
+
+	table_init(table, event_columns, COUNT_OF(event_columns), width);
+	memcpy(table->widths, widths, sizeof(widths));
+	if (width > fixed + 20) {
+		table->widths[4] = (width - fixed) / 2;
+		table->widths[5] = width - fixed - table->widths[4];
+	}
+	table->begun = true;
+}
+
+static int print_event(struct tail *tail, json_t *event)
+{
+	json_t *items = json_pack("[O]", event);
+	struct buf out;
+	int rc;
+
+	buf_init(&out, TABLE_BYTES_MAX);
+	if (tail->cli->output == OUTPUT_JSON) {
+		char *text = json_dumps(event, JSON_COMPACT);
+
+		buf_printf(&out, "%s\n", text != NULL ? text : "{}");
+		free(text);
+	} else if (tail->cli->output == OUTPUT_CSV) {
+		tail->table.begun = tail->count > 0;
+		table_csv(&tail->table, items, &out);
+	} else {
+		table_page(&tail->table, items, &out);
+	}
+	rc = cli_print(buf_text(&out), out.size, tail->err);
+	buf_done(&out);
+	json_decref(items);
+	return rc;
+}
+
+static int on_event(void *context, const char *event, const char *data)
+{
+	struct tail *tail = context;
+	json_t *json = json_loads(data, 0, NULL);
+	int rc = 0;
+
+	(void)event;
+	/* Other news than events (a notice of some missed, say) has no type. */
+	if (json_is_integer(json_object_get(json, "type_id"))) {
+		rc = print_event(tail, json);
+		tail->count++;
+	}
+	json_decref(json);
+	/* ERR_NONE cannot end a stream: the limit ends it as if interrupted. */
+	return rc == 0 && tail->limit > 0 && tail->count >= tail->limit ? ERR_CANCELLED : rc;
+}
+
+static int on_bytes(void *context, const void *bytes, size_t size)
+{
+	struct tail *tail = context;
+
+	return sse_feed(&tail->sse, bytes, size, on_event, tail);
+}
+
+static bool is_passing(int rc)
+{
+	return rc == 0 || rc == ERR_CLOSED || rc == ERR_CONNECT || rc == ERR_BUSY || rc == ERR_TIMEOUT;
+}
+
+/* Again and again: after a break it goes on behind the last event that came. */
+static int follow(struct cli *cli, struct tail *tail, const char *path, struct err *err)
+{
+	int rc = cli_connect(cli, err);
+	bool once = false;
+
+	while (rc == 0) {
+		rc = client_stream(cli->client, path, tail->sse.id, on_bytes, tail, err);
+		once = once || rc == 0 || tail->sse.id[0] != '\0';
+		if (cli_interrupted() || (tail->limit > 0 && tail->count >= tail->limit))
+			return 0;
+		if (!once || !is_passing(rc))
+			return rc;
+		buf_reset(&tail->sse.line);
+		buf_reset(&tail->sse.data);
+		cli_wait(RECONNECT_EVERY);
+		rc = 0;
+	}
+	return rc;
+}
+
+int verb_event_tail(struct cli *cli, struct err *err)
+{
+	static const struct list_parameter parameters[] = {
+		{ "computer", LIST_COMPUTER },
+		{ "type", LIST_PLAIN },
+		{ "severity", LIST_PLAIN },
+	};
+	const char *limit = cli_option(cli, "limit");
+	struct tail tail = { .cli = cli, .err = err };
+	struct buf path;
+	int rc = 0;
+
+	if (limit != NULL && number_parse(limit, 1, UINT32_MAX, &tail.limit, err) != 0)
+		return err_set(err, ERR_USAGE, "--limit '%.40s' is not a whole number from 1", limit);
+	sse_init(&tail.sse);
+	settle_tail(&tail.table, cli->width);
+	buf_init(&path, 64 * 1024);
+	buf_append_text(&path, "/events/stream");
+	rc = list_query(cli, parameters, COUNT_OF(parameters), &path, err);
+	if (rc == 0)
+		rc = follow(cli, &tail, buf_text(&path), err);
+	buf_done(&path);
+	sse_done(&tail.sse);
+	return rc;
+}
+
+int verb_quarantine_list(struct cli *cli, struct err *err)
+{
+	static const struct list_parameter parameters[] = {
+		{ "computer", LIST_COMPUTER },
+		{ "state", LIST_PLAIN },
+		{ "since", LIST_MOMENT },
+	};
+	static const struct column columns[] = {
+		{ "QUARANTINED", "quarantined_at", COLUMN_TIME },
+		{ "COMPUTER", "computer_name", COLUMN_TEXT },
+		{ "FILE", "path", COLUMN_TEXT },
+		{ "SIZE", "size", COLUMN_SIZE },
+		{ "DETECTION", "detection", COLUMN_TEXT },
+		{ "STATE", "state", COLUMN_TEXT },
+		{ "ID", "id", COLUMN_ID },
+		{ NULL, "computer", COLUMN_ID },
+		{ NULL, "sha256", COLUMN_TEXT },
+		{ NULL, "uploaded", COLUMN_TIME },
+	};
+	static const struct list list = { "/quarantine", parameters,        COUNT_OF(parameters),
+					  columns,       COUNT_OF(columns), "Nothing in quarantine." };
+
+	return list_run(cli, &list, err);
+}
+
+struct download {
+	int fd;
+	uint64_t bytes;
+	struct err *err;
+};
+
+static int on_file(void *context, const void *bytes, size_t size)
+{
+	struct download *download = context;
+	const char *at = bytes;
+
+	download->bytes += size;
+	while (size > 0) {
+		ssize_t n = write(download->fd, at, size);
+
+		if (n < 0 && errno != EINTR)
+			return err_errno(download->err, errno, "cannot write the file");
+		at += n > 0 ? n : 0;
+		size -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/* Standard output when the name is "-". */
+static int open_file(struct cli *cli, const char *name, struct download *download, struct err *err)
+{
+	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (cli_flag(cli, "force") ? O_TRUNC : O_EXCL);
+
+	download->fd = strcmp(name, "-") == 0 ? STDOUT_FILENO : open(name, flags, 0600);
+	if (download->fd >= 0)
+		return 0;
+	if (errno == EEXIST)
+		return err_set(err, ERR_EXISTS, "%.200s exists already; choose another with --file, or --force", name);
+	return err_errno(err, errno, "%.200s", name);
+}
+
+static int close_file(const char *name, struct download *download, int rc, struct err *err)
+{
+	if (download->fd == STDOUT_FILENO)
+		return rc;
+	if (rc == 0 && fsync(download->fd) != 0)
+		rc = err_errno(err, errno, "%.200s", name);
+	close(download->fd);
+	/* Half a file is no file. */
+	if (rc != 0)
+		unlink(name);
+	return rc;
+}
+
+int verb_quarantine_download(struct cli *cli, struct err *err)
+{
+	const char *item = cli->arguments.words[0], *name = cli_option(cli, "file");
+	struct download download = { .fd = -1, .err = err };
+	char standard[UUID_TEXT_BYTES + 8];
+	struct buf path;
+	int rc;
+
+	buf_init(&path, 4096);
+	rc = cli_id_path("/quarantine", item, "/file", &path, err);
+	if (rc == 0 && cli_option(cli, "password") != NULL)
+		query_add(&path, "password", cli_option(cli, "password"));
+	snprintf(standard, sizeof(standard), "%.36s.zip", item);
+	name = name != NULL ? name : standard;
+	if (rc == 0)
+		rc = cli_connect(cli, err);
+	if (rc == 0)
+		rc = open_file(cli, name, &download, err);
+	if (rc == 0) {
+		rc = client_stream(cli->client, buf_text(&path), NULL, on_file, &download, err);
+		rc = close_file(name, &download, rc, err);
+	}
+	buf_wipe(&path);
+	if (rc != 0 || download.fd == STDOUT_FILENO)
+		return rc;
+	return cli_say(cli, json_pack("{ss, sI}", "file", name, "bytes", (json_int_t)download.bytes), err,
+		       "%s: %" PRIu64 " bytes; the password is %s. Handle with care: the file inside is live.", name,
+		       download.bytes, cli_option(cli, "password") != NULL ? "the one given" : "infected");
+}
+
+int verb_audit_list(struct cli *cli, struct err *err)
+{
+	static const struct list_parameter parameters[] = {
+		{ "actor", LIST_PLAIN },
+		{ "action", LIST_PLAIN },
+		{ "since", LIST_MOMENT },
+	};
+	static const struct column columns[] = {
+		{ "TIME", "time", COLUMN_TIME },     { "WHO", "actor", COLUMN_TEXT },
+		{ "FROM", "source", COLUMN_TEXT },   { "ACTION", "action", COLUMN_TEXT },
+		{ "OBJECT", "object", COLUMN_TEXT }, { "OUTCOME", "outcome", COLUMN_TEXT },
+		{ "DETAIL", "detail", COLUMN_TEXT }, { NULL, "number", COLUMN_NUMBER },
+		{ NULL, "actor_kind", COLUMN_TEXT }, { NULL, "actor_id", COLUMN_ID },
+		{ NULL, "chain", COLUMN_TEXT },
+	};
+	static const struct list list = { "/audit", parameters,        COUNT_OF(parameters),
+					  columns,  COUNT_OF(columns), "No entries." };
+
+	return list_run(cli, &list, err);
+}
