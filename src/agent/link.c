@@ -62,11 +62,19 @@ void link_event(struct link *link, uint32_t type, const struct event_field *fiel
 	link_wake(link);
 }
 
+/* Guard answers, then ends us. */
+static void on_stop_answered(void *argument, const struct message_answer *answer, int fd)
+{
+	(void)argument;
+	(void)answer;
+	(void)fd;
+}
+
 static void say_stop(struct link *link)
 {
 	struct err err;
 
-	if (link_guard_tell(link->guard, MESSAGE_STOP, NULL, &err))
+	if (link_guard_ask(link->guard, MESSAGE_STOP, NULL, -1, on_stop_answered, NULL, &err))
 		LOG(LOG_ERROR, "link.stop_not_sent", log_err(&err));
 }
 
@@ -271,6 +279,11 @@ static void act_trace(void *context, const struct uuid *command, const char *fro
 	LOG(LOG_DEBUG, "command.moved", log_uuid("command", command), log_text("from", from), log_text("to", to));
 }
 
+static void act_noted(void *context, uint32_t type, time_us time, const struct event_field *fields, size_t count)
+{
+	link_history_add(((struct link *)context)->history, type, time, fields, count);
+}
+
 /* --- making --- */
 
 /* What link opens before it gives up its rights. */
@@ -383,6 +396,7 @@ static int make_endpoint(struct link *link, struct err *err)
 						       .upload = act_upload,
 						       .rekey = act_rekey,
 						       .configure = act_configure,
+						       .noted = act_noted,
 						       .trace = act_trace },
 					    .computer = link->identity.computer,
 					    .keys = &key,

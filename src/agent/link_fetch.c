@@ -76,8 +76,8 @@ static void on_answer(void *argument, const struct http_answer *answer)
 	else if (answer->status == 0)
 		err = *answer->err;
 	else if (answer->status != 200)
-		problem_error("the file is gone from this computer, and the manager has no copy to give",
-			      answer->status, answer->content_type, answer->body, answer->size, &err);
+		problem_error("the manager gave no copy", answer->status, answer->content_type, answer->body,
+			      answer->size, &err);
 	finish(fetch, err.code ? -1 : fetch->fd, &err);
 }
 

@@ -343,8 +343,3 @@ int link_guard_target(struct link_guard *guard, enum message_type type, const st
 	buf_done(&payload);
 	return rc;
 }
-
-int link_guard_tell(struct link_guard *guard, enum message_type type, const struct buf *payload, struct err *err)
-{
-	return enqueue(guard, type, 0, payload, -1, err);
-}

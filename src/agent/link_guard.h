@@ -42,7 +42,5 @@ int link_guard_list(struct link_guard *guard, link_guard_item item, link_guard_a
 /* A target message (job or item) as an ask. */
 int link_guard_target(struct link_guard *guard, enum message_type type, const struct uuid *id, bool overwrite,
 		      link_guard_answer answer, void *argument, struct err *err);
-/* STOP and SETTINGS: no answer is waited for. */
-int link_guard_tell(struct link_guard *guard, enum message_type type, const struct buf *payload, struct err *err);
 
 #endif

@@ -19,8 +19,9 @@ struct operation {
 	bool overwrite;
 	bool commanded;
 	struct uuid command;
-	bool again;   /* it ran when link last ended: it may be done already */
-	bool fetched; /* the manager's copy was put back */
+	bool again;                       /* it ran when link last ended: it may be done already */
+	bool fetched;                     /* the manager's copy was asked for */
+	char missing[ERR_TEXT_BYTES / 2]; /* what guard missed, if so */
 	struct control_client *client;
 	struct operation *next;
 };
@@ -123,7 +124,8 @@ static void on_fetched(void *argument, int fd, const struct message_put *put, co
 	int rc;
 
 	if (fd < 0) {
-		finish(operation, err->code, err->text);
+		err_set(&problem, err->code, "%s; %s", operation->missing, err->text);
+		finish(operation, err->code, problem.text);
 		return;
 	}
 	buf_init(&payload, CHANNEL_PAYLOAD_MAX_BYTES);
@@ -147,6 +149,7 @@ static void on_done(void *argument, const struct message_answer *answer, int fd)
 	snprintf(text, sizeof(text), "%.*s", (int)answer->text.size, (const char *)answer->text.data);
 	if (answer->code == ERR_NOT_FOUND && operation->type == MESSAGE_ITEM_RESTORE && !operation->fetched) {
 		operation->fetched = true;
+		snprintf(operation->missing, sizeof(operation->missing), "%.255s", text);
 		if (link_fetch_start(operation->items->fetch, &operation->item, on_fetched, operation, &err))
 			finish(operation, err.code, err.text);
 		return;

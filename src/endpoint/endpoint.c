@@ -9,13 +9,16 @@
 
 void endpoint_note(struct endpoint *endpoint, uint32_t type, const struct text_field *texts, size_t count)
 {
+	const struct endpoint_actor *actor = &endpoint->options.actor;
+	time_us now = env_wall(endpoint->options.env);
 	struct event_field fields[WIRE_FIELDS_MAX];
 
 	for (size_t i = 0; i < count; i++)
 		fields[i] = (struct event_field){ texts[i].name,
 						  { (const uint8_t *)texts[i].text,
 						    strnlen(texts[i].text, WIRE_FIELD_VALUE_MAX_BYTES) } };
-	spool_add(&endpoint->spool, 0, type, env_wall(endpoint->options.env), fields, count, NULL);
+	if (spool_add(&endpoint->spool, 0, type, now, fields, count, NULL) == 0 && actor->noted != NULL)
+		actor->noted(actor->context, type, now, fields, count);
 }
 
 static void note_damage(struct endpoint *endpoint, const char *name, const struct record_damage *damage)

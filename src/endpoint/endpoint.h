@@ -47,6 +47,8 @@ struct endpoint_actor {
 	/* A verified configuration, not yet in force; answer by endpoint_configuration(). */
 	void (*configure)(void *context, const Muster__Wire__Configuration *configuration,
 			  const uint8_t fingerprint[SHA256_BYTES]);
+	/* An event of the endpoint's own is in the spool, for local displays; may be NULL. */
+	void (*noted)(void *context, uint32_t type, time_us time, const struct event_field *fields, size_t count);
 	/* Each move of a command's state, may be NULL. */
 	void (*trace)(void *context, const struct uuid *command, const char *from, const char *to);
 };
