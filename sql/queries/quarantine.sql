@@ -34,3 +34,9 @@ WHERE stored_bytes > 0 OR uploaded IS NOT NULL;
 
 -- name: quarantine_delete
 DELETE FROM quarantine_item WHERE id = :id;
+
+-- name: quarantine_promised_bytes
+SELECT coalesce(sum(sealed_size), 0) AS bytes FROM quarantine_item WHERE sealed_key IS NOT NULL;
+
+-- name: quarantine_unfinished
+SELECT id, state FROM quarantine_item WHERE sealed_key IS NOT NULL AND uploaded IS NULL;

@@ -14,3 +14,6 @@ SELECT name, value FROM setting ORDER BY name;
 INSERT INTO counter (name, value) VALUES (:name, 1)
 ON CONFLICT (name) DO UPDATE SET value = counter.value + 1
 RETURNING value;
+
+-- name: setting_unset
+DELETE FROM setting WHERE name = :name;

@@ -9,7 +9,7 @@ struct computer *computer_find(const struct fleet *fleet, const struct uuid *id)
 	return map_get(fleet->computers, id->bytes, UUID_BYTES);
 }
 
-void computer_show(const struct computer *computer, struct fleet_computer *out)
+void computer_facts(const struct computer *computer, struct fleet_computer *out)
 {
 	*out = (struct fleet_computer){
 		.id = computer->id,
@@ -42,7 +42,7 @@ int fleet_show(const struct fleet *fleet, const struct uuid *id, struct fleet_co
 
 	if (computer == NULL)
 		return err_set(err, ERR_NOT_FOUND, "no such computer");
-	computer_show(computer, ret_computer);
+	computer_facts(computer, ret_computer);
 	return 0;
 }
 

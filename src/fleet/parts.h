@@ -116,7 +116,7 @@ static inline time_us fleet_now(const struct fleet *fleet)
 
 /* computers.c */
 struct computer *computer_find(const struct fleet *fleet, const struct uuid *id);
-void computer_show(const struct computer *computer, struct fleet_computer *out);
+void computer_facts(const struct computer *computer, struct fleet_computer *out);
 void computer_trace(const struct fleet *fleet, const struct uuid *id, const char *what, const char *from,
 		    const char *to);
 

@@ -131,7 +131,7 @@ void exchange_computer_row(struct fleet_exchange *exchange, struct computer *com
 		computer->row_dirty = true;
 		return;
 	}
-	computer_show(computer, row);
+	computer_facts(computer, row);
 	computer->row_dirty = false;
 	computer->row_heard = computer->last_heard;
 	exchange->rows.computer_row = row;

@@ -88,6 +88,6 @@ const char *call_headers(struct api_call *call);
 /* stream.c: ends what api_stream_begin() began; waits for nothing. Worker thread. */
 void stream_finish(struct api_call *call);
 void stream_gone(struct api_stream *stream); /* loop thread: the client left */
-void stream_free(struct api_stream *stream); /* accepts NULL */
+void call_stream_free(struct api_stream *stream); /* accepts NULL */
 
 #endif

@@ -21,7 +21,7 @@ struct api_stream {
 	bool begun, drained;
 };
 
-void stream_free(struct api_stream *stream)
+void call_stream_free(struct api_stream *stream)
 {
 	if (stream == NULL)
 		return;

@@ -1,0 +1,52 @@
+-- What exchanges write. A computer's floor moves only from the value the events follow: exactly once.
+
+-- name: exchange_floor
+UPDATE computer SET acknowledged_event = :last WHERE id = :id AND acknowledged_event = :previous;
+
+-- name: exchange_computer
+UPDATE computer
+SET last_heard = :last_heard, clock_offset_us = :clock_offset_us, status = :status, status_cause = :status_cause,
+    status_since = :status_since, config_fingerprint = :config_fingerprint, trusted_key = :trusted_key
+WHERE id = :id;
+
+-- name: exchange_configuration_error
+UPDATE computer
+SET config_error = :config_error, config_state = CASE WHEN :config_error = '' THEN 'in_force' ELSE 'refused' END
+WHERE id = :id;
+
+-- name: exchange_command
+UPDATE command
+SET state = :state, changed = :changed, progress = coalesce(:progress, progress), result = coalesce(:result, result)
+WHERE id = :id AND computer = :computer;
+
+-- name: exchange_components_of
+SELECT components FROM computer WHERE id = :id;
+
+-- name: exchange_components
+UPDATE computer
+SET components = :components, patterns = CASE WHEN :patterns = '' THEN patterns ELSE :patterns END
+WHERE id = :id;
+
+-- name: exchange_quarantine_wanted
+SELECT id FROM quarantine_item
+WHERE id = :id AND computer = :computer AND state = 'held' AND uploaded IS NULL AND size <= :largest;
+
+-- name: exchange_serial
+UPDATE computer SET command_serial = :serial WHERE id = :id AND command_serial < :serial AND deleted IS NULL;
+
+-- name: exchange_roster
+SELECT id, certificate_fingerprint, revoked, deleted FROM computer;
+
+-- name: exchange_renewed
+UPDATE computer
+SET certificate_fingerprint = :certificate_fingerprint, certificate_not_after = :certificate_not_after,
+    certificate_pem = :certificate_pem
+WHERE id = :id AND revoked IS NULL AND deleted IS NULL;
+
+-- name: exchange_command_finish
+UPDATE command SET state = :state, changed = :changed, result = :result
+WHERE id = :id AND state IN ('pending', 'sent', 'running');
+
+-- name: exchange_commands_orphaned
+UPDATE command SET state = 'cancelled', changed = :changed, result = '{"text":"the computer was deleted"}'
+WHERE computer = :computer AND state IN ('pending', 'sent', 'running');

@@ -1,0 +1,474 @@
+/* A data directory from nothing. Arguments come from the administrator. */
+#include "manager/init.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/env.h"
+#include "base/text.h"
+#include "fleet/event_types.h"
+#include "manager/api/accounts.h"
+#include "manager/journal.h"
+#include "manager/layout.h"
+#include "manager/queries.h"
+#include "manager/settings.h"
+#include "os/env.h"
+#include "os/files.h"
+#include "os/role.h"
+#include "trust/authority.h"
+#include "trust/fingerprint.h"
+#include "trust/identity.h"
+#include "trust/secret_file.h"
+#include "trust/signing_key.h"
+#include "wire/envelope.h"
+
+#define DEFAULT_PORT     4343
+#define FIRST_USER       "admin"
+#define FREE_NUMBER_LOW  61184 /* a range that Debian leaves to nobody */
+#define FREE_NUMBER_HIGH 65519
+#define NAMES_MAX        (CONF_ADDRESSES + 8)
+
+struct making {
+	const struct init_options *options;
+	const struct env *env;
+	struct settings settings;
+	struct authority *authority;
+	struct signing_key *signing;
+	uint8_t public_key[ENVELOPE_KEY_BYTES];
+	uid_t front_uid, keys_uid;
+	gid_t front_gid, keys_gid;
+	struct init_result result;
+};
+
+static int path_of(const struct making *making, const char *name, char *path, struct err *err)
+{
+	if ((size_t)snprintf(path, LAYOUT_PATH_BYTES, "%s/%s", making->options->data_directory, name) >=
+	    LAYOUT_PATH_BYTES)
+		return err_set(err, ERR_LIMIT, "the data directory's path is too long");
+	return 0;
+}
+
+/* --- what must not be there --- */
+
+static int check_free(const struct making *making, struct err *err)
+{
+	static const char *const names[] = { LAYOUT_SETTINGS, LAYOUT_CA,         LAYOUT_TRUST_KEY,
+					     LAYOUT_KEYS_CA,  LAYOUT_KEYS_TRUST, LAYOUT_DATABASE };
+	char path[LAYOUT_PATH_BYTES];
+	struct stat facts;
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		int rc = path_of(making, names[i], path, err);
+
+		if (rc != 0)
+			return rc;
+		if (lstat(path, &facts) == 0)
+			return err_set(err, ERR_EXISTS,
+				       "%s is there already: this directory was set up before. Nothing was changed; "
+				       "choose another with --data",
+				       path);
+	}
+	return 0;
+}
+
+/* --- settings --- */
+
+static int replace_text(char **place, const char *text, struct err *err)
+{
+	char *copy = strdup(text);
+
+	if (copy == NULL)
+		return err_set(err, ERR_MEMORY, "no memory");
+	free(*place);
+	*place = copy;
+	return 0;
+}
+
+static uint16_t random_port(const struct env *env)
+{
+	/* Five digits, below the ports that the kernel hands out by itself. */
+	return (uint16_t)(10000 + env_below(env, 32768 - 10000));
+}
+
+static int choose_name(struct making *making, struct err *err)
+{
+	char host[254] = "";
+	const char *name = making->options->name;
+
+	if (name == NULL) {
+		if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
+			snprintf(host, sizeof(host), "localhost");
+		name = host;
+	}
+	if (!text_is_name(name, sizeof(making->result.name) - 1) || strpbrk(name, "/: ") != NULL)
+		return err_set(err, ERR_RANGE, "--name: a host name is expected, by which agents reach this manager");
+	snprintf(making->result.name, sizeof(making->result.name), "%s", name);
+	return replace_text(&making->settings.name, name, err);
+}
+
+static bool has_ipv6(void)
+{
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void choose_listen(struct making *making)
+{
+	struct conf_addresses *listen = &making->settings.listen;
+
+	*listen = making->options->listen;
+	if (listen->count > 0)
+		return;
+	listen->items[listen->count++] = (struct conf_address){ "0.0.0.0", DEFAULT_PORT };
+	if (has_ipv6())
+		listen->items[listen->count++] = (struct conf_address){ "::", DEFAULT_PORT };
+}
+
+/* A user of that name if the system has one, else a number that nobody has. */
+static int choose_user(struct making *making, const char *wish, uid_t other, char **place, uid_t *uid, gid_t *gid,
+		       struct err *err)
+{
+	char number[16];
+
+	if (geteuid() != 0) {
+		*uid = geteuid();
+		*gid = getegid();
+		return 0;
+	}
+	if (role_user(wish, uid, gid, NULL) == 0)
+		return replace_text(place, wish, err);
+	do {
+		*uid = (uid_t)(FREE_NUMBER_LOW + env_below(making->env, FREE_NUMBER_HIGH - FREE_NUMBER_LOW + 1));
+	} while (*uid == other || getpwuid(*uid) != NULL);
+	*gid = (gid_t)*uid;
+	snprintf(number, sizeof(number), "%u", (unsigned)*uid);
+	return replace_text(place, number, err);
+}
+
+static int choose_settings(struct making *making, struct err *err)
+{
+	int rc = conf_init(&settings_table, &making->settings, err);
+
+	if (rc == 0)
+		rc = choose_name(making, err);
+	if (rc == 0)
+		rc = choose_user(making, "muster", (uid_t)-1, &making->settings.front_user, &making->front_uid,
+				 &making->front_gid, err);
+	if (rc == 0)
+		rc = choose_user(making, "muster-keys", making->front_uid, &making->settings.keys_user,
+				 &making->keys_uid, &making->keys_gid, err);
+	if (rc != 0)
+		return rc;
+	choose_listen(making);
+	making->settings.agent_port =
+	    making->options->agent_port != 0 ? making->options->agent_port : random_port(making->env);
+	making->result.agent_port = (uint16_t)making->settings.agent_port;
+	snprintf(making->result.url, sizeof(making->result.url), "https://%s:%u", making->result.name,
+		 (unsigned)making->settings.listen.items[0].port);
+	return 0;
+}
+
+/* --- directories and owners --- */
+
+/* The directory itself and those above it that are missing. */
+static int make_parents(const char *directory, struct err *err)
+{
+	char path[LAYOUT_PATH_BYTES];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s", directory) >= sizeof(path))
+		return err_set(err, ERR_LIMIT, "the data directory's path is too long");
+	for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0755) != 0 && errno != EEXIST)
+			return err_errno(err, errno, "make %s", path);
+		*slash = '/';
+	}
+	if (mkdir(path, 0755) != 0 && errno != EEXIST)
+		return err_errno(err, errno, "make %s", path);
+	return 0;
+}
+
+static int make_directory(const struct making *making, const char *name, uid_t uid, gid_t gid, struct err *err)
+{
+	char path[LAYOUT_PATH_BYTES];
+	int rc = path_of(making, name, path, err);
+
+	return rc == 0 ? files_make_directory(AT_FDCWD, path, 0700, uid, gid, NULL, err) : rc;
+}
+
+static int make_directories(const struct making *making, struct err *err)
+{
+	int rc = make_parents(making->options->data_directory, err);
+
+	if (rc == 0)
+		rc = make_directory(making, LAYOUT_KEYS, making->keys_uid, making->keys_gid, err);
+	if (rc == 0)
+		rc = make_directory(making, LAYOUT_FRONT, making->front_uid, making->front_gid, err);
+	if (rc == 0)
+		rc = make_directory(making, LAYOUT_QUARANTINE, making->front_uid, making->front_gid, err);
+	if (rc == 0)
+		rc = make_directory(making, LAYOUT_QUARANTINE_INPUT, making->front_uid, making->front_gid, err);
+	return rc;
+}
+
+/* `missing_is_fine` for files that the database makes only at times. */
+static int give(const struct making *making, const char *name, uid_t uid, gid_t gid, bool missing_is_fine,
+		struct err *err)
+{
+	char path[LAYOUT_PATH_BYTES];
+	int rc = path_of(making, name, path, err);
+
+	if (rc != 0 || geteuid() != 0)
+		return rc;
+	if (fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW) != 0 && !(missing_is_fine && errno == ENOENT))
+		return err_errno(err, errno, "give %s to user %u", path, (unsigned)uid);
+	return 0;
+}
+
+static int give_all(const struct making *making, struct err *err)
+{
+	static const struct {
+		const char *name;
+		bool keys, missing_is_fine;
+	} files[] = {
+		{ LAYOUT_KEYS_CA, true, false },         { LAYOUT_KEYS_TRUST, true, false },
+		{ LAYOUT_TLS_KEY, false, false },        { LAYOUT_TLS_CERTIFICATE, false, false },
+		{ LAYOUT_DATABASE, false, false },       { LAYOUT_DATABASE "-wal", false, true },
+		{ LAYOUT_DATABASE "-shm", false, true }, { LAYOUT_DATABASE ".lock", false, true },
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < COUNT_OF(files) && rc == 0; i++)
+		rc = give(making, files[i].name, files[i].keys ? making->keys_uid : making->front_uid,
+			  files[i].keys ? making->keys_gid : making->front_gid, files[i].missing_is_fine, err);
+	return rc;
+}
+
+/* --- keys and certificates --- */
+
+static int make_authority(struct making *making, struct err *err)
+{
+	char name[65], key_path[LAYOUT_PATH_BYTES], certificate_path[LAYOUT_PATH_BYTES];
+	int rc;
+
+	snprintf(name, sizeof(name), "Muster CA of %.50s", making->result.name);
+	rc = authority_generate(name, env_wall(making->env), &making->authority, err);
+	if (rc == 0)
+		rc = path_of(making, LAYOUT_KEYS_CA, key_path, err);
+	if (rc == 0)
+		rc = path_of(making, LAYOUT_CA, certificate_path, err);
+	if (rc == 0)
+		rc = authority_store(making->authority, key_path, certificate_path, err);
+	if (rc == 0)
+		authority_fingerprint(making->authority, making->result.ca_fingerprint);
+	return rc == 0 ? 0 : err_add(err, rc, "certificate authority");
+}
+
+static int make_signing_key(struct making *making, struct err *err)
+{
+	char path[LAYOUT_PATH_BYTES], public_path[LAYOUT_PATH_BYTES];
+	struct buf pem;
+	int rc = signing_key_generate(&making->signing, err);
+
+	buf_init(&pem, SECRET_FILE_MAX_BYTES);
+	if (rc == 0)
+		rc = path_of(making, LAYOUT_KEYS_TRUST, path, err);
+	if (rc == 0)
+		rc = signing_key_store(making->signing, path, err);
+	if (rc == 0) {
+		signing_key_public(making->signing, making->public_key);
+		rc = signing_public_pem(making->public_key, &pem, err);
+	}
+	if (rc == 0)
+		rc = path_of(making, LAYOUT_TRUST_KEY, public_path, err);
+	if (rc == 0)
+		rc = secret_file_write(public_path, pem.data, pem.size, 0644, err);
+	buf_done(&pem);
+	return rc == 0 ? 0 : err_add(err, rc, "server authentication key");
+}
+
+static void add_name(const char **names, size_t *count, const char *name)
+{
+	for (size_t i = 0; i < *count; i++) {
+		if (strcmp(names[i], name) == 0)
+			return;
+	}
+	if (*count < NAMES_MAX)
+		names[(*count)++] = name;
+}
+
+static bool is_wildcard(const char *host)
+{
+	return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 || host[0] == '\0';
+}
+
+/* Every name by which somebody on this machine or outside may call the manager. */
+static size_t list_names(const struct making *making, const char *host, const char **names)
+{
+	const struct conf_addresses *listen = &making->settings.listen;
+	size_t count = 0;
+
+	add_name(names, &count, making->result.name);
+	if (host[0] != '\0')
+		add_name(names, &count, host);
+	add_name(names, &count, "localhost");
+	add_name(names, &count, "127.0.0.1");
+	add_name(names, &count, "::1");
+	for (size_t i = 0; i < listen->count; i++) {
+		if (!is_wildcard(listen->items[i].host))
+			add_name(names, &count, listen->items[i].host);
+	}
+	return count;
+}
+
+static int certify_tls(struct making *making, const struct buf *request, struct buf *certificate, struct err *err)
+{
+	const char *names[NAMES_MAX];
+	char host[254] = "";
+	size_t count;
+
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		host[0] = '\0';
+	count = list_names(making, host, names);
+	return authority_certify_server(making->authority, request->data, request->size, names, count,
+					env_wall(making->env), certificate, err);
+}
+
+static int make_tls(struct making *making, struct err *err)
+{
+	char key_path[LAYOUT_PATH_BYTES], certificate_path[LAYOUT_PATH_BYTES];
+	struct buf key, request, certificate;
+	int rc;
+
+	buf_init(&key, SECRET_FILE_MAX_BYTES);
+	buf_init(&request, SECRET_FILE_MAX_BYTES);
+	buf_init(&certificate, SECRET_FILE_MAX_BYTES);
+	rc = identity_make(&key, &request, err);
+	if (rc == 0)
+		rc = certify_tls(making, &request, &certificate, err);
+	if (rc == 0)
+		rc = path_of(making, LAYOUT_TLS_KEY, key_path, err);
+	if (rc == 0)
+		rc = path_of(making, LAYOUT_TLS_CERTIFICATE, certificate_path, err);
+	if (rc == 0)
+		rc = secret_file_write(key_path, key.data, key.size, 0600, err);
+	if (rc == 0)
+		rc = secret_file_write(certificate_path, certificate.data, certificate.size, 0644, err);
+	buf_wipe(&key);
+	buf_done(&key);
+	buf_done(&request);
+	buf_done(&certificate);
+	return rc == 0 ? 0 : err_add(err, rc, "TLS certificate");
+}
+
+/* --- database --- */
+
+struct first_rows {
+	struct making *making;
+	char hash[PASSWORD_ENCODED_BYTES];
+};
+
+static int write_first_rows(struct store_session *session, void *argument, struct err *err)
+{
+	static const struct front_actor actor = { .kind = "system", .name = "init", .peer = "" };
+	struct first_rows *rows = argument;
+	const struct env *env = rows->making->env;
+	uint8_t hash[SHA256_BYTES];
+	char text[SHA256_TEXT_BYTES];
+	const struct front_field key[] = { { "fingerprint", text } };
+	const struct front_field user[] = { { "user", FIRST_USER }, { "by", "init" } };
+	struct uuid id;
+	int rc;
+
+	signing_key_fingerprint(rows->making->public_key, hash);
+	hex_format(hash, sizeof(hash), text);
+	rc = account_user_create(session, env, FIRST_USER, ROLE_ADMINISTRATOR, rows->hash, &id, err);
+	if (rc == 0)
+		rc = journal_audit(env, session, &actor, "user.create", FIRST_USER, "", "done", err);
+	if (rc == 0)
+		rc = journal_event(env, session, EVENT_KEY_CREATED, key, COUNT_OF(key), err);
+	if (rc == 0)
+		rc = journal_event(env, session, EVENT_USER_CREATED, user, COUNT_OF(user), err);
+	return rc;
+}
+
+static int make_database(struct making *making, struct err *err)
+{
+	struct first_rows rows = { .making = making };
+	char path[LAYOUT_PATH_BYTES];
+	const struct store_options options = {
+		.path = path,
+		.migrations = manager_migrations,
+		.migration_count = manager_migration_count,
+		.readers = 1,
+		.group_count = 1,
+		.queue_count = 16,
+	};
+	struct store *store = NULL;
+	int rc = path_of(making, LAYOUT_DATABASE, path, err);
+
+	password_generate(making->result.password);
+	snprintf(making->result.user, sizeof(making->result.user), "%s", FIRST_USER);
+	if (rc == 0)
+		rc = password_hash(making->result.password, rows.hash, err);
+	if (rc == 0)
+		rc = store_open(&options, &store, err);
+	if (rc == 0)
+		rc = store_write_wait(store, write_first_rows, &rows, err);
+	store_close(store);
+	OPENSSL_cleanse(rows.hash, sizeof(rows.hash));
+	return rc == 0 ? 0 : err_add(err, rc, "database");
+}
+
+/* --- all of it --- */
+
+static int make_settings_file(const struct making *making, struct err *err)
+{
+	char path[LAYOUT_PATH_BYTES];
+	int rc = path_of(making, LAYOUT_SETTINGS, path, err);
+
+	return rc == 0 ? conf_write(&settings_table, &making->settings, path, 0644, err) : rc;
+}
+
+static int (*const steps[])(struct making *making, struct err *err) = {
+	make_authority,
+	make_signing_key,
+	make_tls,
+	make_database,
+};
+
+int init_make(const struct init_options *options, struct init_result *ret_result, struct err *err)
+{
+	struct making making = { .options = options, .env = env_system() };
+	int rc = check_free(&making, err);
+
+	if (rc == 0)
+		rc = choose_settings(&making, err);
+	if (rc == 0)
+		rc = make_directories(&making, err);
+	for (size_t i = 0; i < COUNT_OF(steps) && rc == 0; i++)
+		rc = steps[i](&making, err);
+	if (rc == 0)
+		rc = give_all(&making, err);
+	if (rc == 0)
+		rc = make_settings_file(&making, err);
+	if (rc == 0)
+		*ret_result = making.result;
+	OPENSSL_cleanse(making.result.password, sizeof(making.result.password));
+	authority_free(making.authority);
+	signing_key_free(making.signing);
+	conf_done(&settings_table, &making.settings);
+	return rc;
+}

@@ -1,0 +1,22 @@
+/* Where things lie in a manager's data directory (doc/architecture.md). */
+#ifndef MUSTER_MANAGER_LAYOUT_H
+#define MUSTER_MANAGER_LAYOUT_H
+
+#define LAYOUT_SETTINGS  "manager.ini"
+#define LAYOUT_CA        "ca.pem"
+#define LAYOUT_TRUST_KEY "server-authentication.pub"
+
+/* Of the keys role. */
+#define LAYOUT_KEYS             "keys"
+#define LAYOUT_KEYS_CA          "keys/ca.key"
+#define LAYOUT_KEYS_TRUST       "keys/server-authentication.key"
+#define LAYOUT_FRONT            "front" /* of the front role */
+#define LAYOUT_DATABASE         "front/muster.db"
+#define LAYOUT_TLS_KEY          "front/tls.key"
+#define LAYOUT_TLS_CERTIFICATE  "front/tls.pem"
+#define LAYOUT_QUARANTINE       "front/quarantine"
+#define LAYOUT_QUARANTINE_INPUT "front/quarantine/incoming"
+
+#define LAYOUT_PATH_BYTES 4096
+
+#endif

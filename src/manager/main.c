@@ -1,0 +1,334 @@
+/* muster-manager: what it is made of.
+ *
+ *   init    init.c          a data directory from nothing
+ *   run     supervisor.c    starts and watches the roles:
+ *             role keys       keys.c        private keys
+ *             role front      front_role.c  connections, exchange, API, storage
+ *   token   local_token.c   an API token for this machine
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "manager/front_role.h"
+#include "manager/init.h"
+#include "manager/keys.h"
+#include "manager/layout.h"
+#include "manager/local_token.h"
+#include "manager/role_start.h"
+#include "manager/settings.h"
+#include "manager/supervisor.h"
+#include "os/env.h"
+#include "trust/fingerprint.h"
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+
+struct arguments {
+	char *data; /* absolute; owned */
+	struct init_options init;
+	bool json, check_config, help;
+	const char *role;
+	span_us expires;
+	struct conf_addresses listen;
+};
+
+/* --- options: one table for all subcommands; each names the letters it takes --- */
+
+static const struct option options[] = {
+	{ "data", required_argument, NULL, 'd' },   { "listen", required_argument, NULL, 'l' },
+	{ "name", required_argument, NULL, 'n' },   { "agent-port", required_argument, NULL, 'p' },
+	{ "output", required_argument, NULL, 'o' }, { "check-config", no_argument, NULL, 'c' },
+	{ "role", required_argument, NULL, 'r' },   { "expires", required_argument, NULL, 'e' },
+	{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+};
+
+static int usage_error(const char *command, const char *text)
+{
+	fprintf(stderr, "muster-manager: %s\nTry: muster-manager %s --help\n", text, command);
+	return EXIT_USAGE;
+}
+
+static int take_listen(struct arguments *arguments, const char *text, struct err *err)
+{
+	static const struct conf_row row = { .key = "listen", .type = CONF_LISTEN };
+	union conf_value value;
+	int rc = conf_value_parse(&row, text, &value, err);
+
+	for (size_t i = 0; rc == 0 && i < value.addresses.count; i++) {
+		if (arguments->listen.count == CONF_ADDRESSES)
+			return err_set(err, ERR_LIMIT, "--listen: at most %d addresses", CONF_ADDRESSES);
+		arguments->listen.items[arguments->listen.count++] = value.addresses.items[i];
+	}
+	return rc == 0 ? 0 : err_add(err, rc, "--listen %s", text);
+}
+
+/* The roles get an absolute path: what they may open is said by path. */
+static char *below_here(const char *path)
+{
+	char *here = get_current_dir_name();
+	char *whole = NULL;
+
+	if (here == NULL || asprintf(&whole, "%s/%s", here, path) < 0)
+		whole = NULL;
+	free(here);
+	return whole;
+}
+
+static int take_option(struct arguments *arguments, int letter, char *text, struct err *err)
+{
+	uint64_t number;
+	int rc = 0;
+
+	switch (letter) {
+	case 'd':
+		free(arguments->data);
+		if (text[0] == '/')
+			arguments->data = strdup(text);
+		else
+			arguments->data = below_here(text);
+		return arguments->data != NULL ? 0 : err_set(err, ERR_MEMORY, "no memory");
+	case 'l':
+		return take_listen(arguments, text, err);
+	case 'n':
+		arguments->init.name = text;
+		return 0;
+	case 'p':
+		rc = number_parse(text, 1, 65535, &number, err);
+		arguments->init.agent_port = rc == 0 ? (uint16_t)number : 0;
+		return rc == 0 ? 0 : err_add(err, rc, "--agent-port");
+	case 'o':
+		arguments->json = strcmp(text, "json") == 0;
+		if (!arguments->json && strcmp(text, "text") != 0)
+			return err_set(err, ERR_USAGE, "-o: text or json");
+		return 0;
+	case 'c':
+		arguments->check_config = true;
+		return 0;
+	case 'r':
+		arguments->role = text;
+		return 0;
+	case 'e':
+		rc = span_parse(text, &arguments->expires, err);
+		return rc == 0 ? 0 : err_add(err, rc, "--expires");
+	default:
+		arguments->help = true;
+		return 0;
+	}
+}
+
+/* --- subcommands --- */
+
+static void print_json(const struct init_result *result, const char *fingerprint)
+{
+	printf("{\"name\":\"%s\",\"url\":\"%s\",\"ca_fingerprint\":\"%s\",\"user\":\"%s\",\"password\":\"%s\","
+	       "\"agent_port\":%u}\n",
+	       result->name, result->url, fingerprint, result->user, result->password, (unsigned)result->agent_port);
+}
+
+static void print_text(const char *data, const struct init_result *result, const char *fingerprint)
+{
+	printf("A manager is set up in %s\n\n"
+	       "  name                 %s\n"
+	       "  address              %s\n"
+	       "  CA fingerprint       %s\n"
+	       "  agents listen on     port %u\n"
+	       "  first administrator  %s\n"
+	       "  password             %s   (shown once; it is not stored)\n\n"
+	       "Next:\n"
+	       "  1. muster-manager run --data %s\n"
+	       "  2. muster --server %s --ca %s/%s login\n"
+	       "  3. muster token create --enrolment\n"
+	       "  4. on each computer:\n"
+	       "     muster-agent activate %s --token TOKEN --ca-fingerprint %s --data /var/lib/muster-agent\n\n"
+	       "Keep a copy of %s/keys in a safe place: without it agents cannot be commanded any more.\n",
+	       data, result->name, result->url, fingerprint, (unsigned)result->agent_port, result->user,
+	       result->password, data, result->url, data, LAYOUT_CA, result->url, fingerprint, data);
+}
+
+static int command_init(struct arguments *arguments, struct err *err)
+{
+	struct init_result result;
+	char fingerprint[SHA256_TEXT_BYTES];
+	int rc;
+
+	arguments->init.data_directory = arguments->data;
+	arguments->init.listen = arguments->listen;
+	rc = init_make(&arguments->init, &result, err);
+	if (rc != 0)
+		return rc;
+	hex_format(result.ca_fingerprint, SHA256_BYTES, fingerprint);
+	if (arguments->json)
+		print_json(&result, fingerprint);
+	else
+		print_text(arguments->data, &result, fingerprint);
+	explicit_bzero(&result, sizeof(result));
+	return 0;
+}
+
+static int check_settings(const struct arguments *arguments, bool show, struct err *err)
+{
+	struct settings settings;
+	struct buf problems, text;
+	int rc;
+
+	buf_init(&problems, CONF_PROBLEMS_BYTES);
+	buf_init(&text, CONF_PROBLEMS_BYTES);
+	rc = settings_load(arguments->data, &settings, &problems, err);
+	if (rc == 0 && show) {
+		conf_show(&settings_table, &settings, &text);
+		printf("%s", buf_text(&text));
+	}
+	if (rc == 0)
+		conf_done(&settings_table, &settings);
+	else
+		fprintf(stderr, "%s", buf_text(&problems));
+	buf_done(&problems);
+	buf_done(&text);
+	return rc;
+}
+
+static int command_run(struct arguments *arguments, struct err *err)
+{
+	int rc = check_settings(arguments, arguments->check_config, err);
+
+	if (rc != 0 || arguments->check_config)
+		return rc;
+	log_setup("muster-manager", "supervisor", 2, LOG_INFO, env_system_wall);
+	if (supervisor_run(arguments->data) != 0)
+		return err_set(err, ERR_REFUSED, "the manager could not run; the log lines above say why");
+	return 0;
+}
+
+static int command_token(struct arguments *arguments, struct err *err)
+{
+	struct account_secret secret;
+	enum account_role role;
+	int rc = account_role_parse(arguments->role, &role, err);
+
+	if (rc != 0)
+		return err_add(err, ERR_USAGE, "--role %s", arguments->role);
+	rc = local_token_make(arguments->data, role, arguments->expires, &secret, err);
+	if (rc != 0)
+		return rc;
+	printf("%s\n", secret.text);
+	explicit_bzero(&secret, sizeof(secret));
+	return 0;
+}
+
+static const struct subcommand {
+	const char *name;
+	const char *letters; /* short options and getopt's letters that it takes */
+	int (*run)(struct arguments *arguments, struct err *err);
+	const char *summary;
+	const char *help;
+} subcommands[] = {
+	{ "init", "dlnpoh", command_init, "set up a data directory: keys, certificates, database, first administrator",
+	  "usage: muster-manager init --data DIR [--listen ADDR:PORT]... [--name NAME] [--agent-port N] [-o json]\n\n"
+	  "Sets up a manager in DIR and prints the first administrator's password once. A directory that was set\n"
+	  "up before is never touched.\n\n"
+	  "  --data DIR           where everything is kept; made if missing\n"
+	  "  --listen ADDR:PORT   for console, API and agents; may be given several times (default: every address,\n"
+	  "                       port 4343)\n"
+	  "  --name NAME          host name by which agents and people reach the manager (default: this host's)\n"
+	  "  --agent-port N       port on which agents will listen (default: a random one of five digits)\n"
+	  "  -o, --output json    what was made as one JSON object\n" },
+	{ "run", "dch", command_run, "run the manager until SIGTERM",
+	  "usage: muster-manager run --data DIR [--check-config]\n\n"
+	  "Runs the manager in the foreground; log lines (JSON) go to stderr. SIGTERM and SIGINT stop it in order.\n\n"
+	  "  --data DIR       as given to `init`\n"
+	  "  --check-config   read DIR/manager.ini, list every problem or every setting, and exit\n" },
+	{ "token", "dreh", command_token, "print a new API token, for scripts on this machine",
+	  "usage: muster-manager token --data DIR [--role ROLE] [--expires DURATION]\n\n"
+	  "Writes a new API token into the database and prints it. Works beside a running manager.\n\n"
+	  "  --role ROLE          viewer, operator, administrator (default) or auditor\n"
+	  "  --expires DURATION   how long it is valid, as 30m, 1h (default), 7d\n" },
+};
+
+static void print_help(FILE *out)
+{
+	fprintf(out, "usage: muster-manager COMMAND --data DIR [OPTION...]\n\nThe server of Muster: agents' exchange, "
+		     "commands, events, quarantine, REST API.\n\n");
+	for (size_t i = 0; i < COUNT_OF(subcommands); i++)
+		fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].summary);
+	fprintf(out, "\n  --version, --help; muster-manager COMMAND --help says more.\n");
+}
+
+static int parse(const struct subcommand *command, int argc, char **argv, struct arguments *arguments)
+{
+	struct err err = { 0 };
+	int letter;
+
+	opterr = 0;
+	while ((letter = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
+		char text[300];
+
+		if (letter == '?' || letter == ':' || strchr(command->letters, letter) == NULL) {
+			snprintf(text, sizeof(text), letter == ':' ? "%s needs a value" : "%s is not an option of `%s`",
+				 argv[optind - 1], command->name);
+			return usage_error(command->name, text);
+		}
+		if (take_option(arguments, letter, optarg, &err) != 0)
+			return usage_error(command->name, err.text);
+	}
+	if (optind < argc)
+		return usage_error(command->name, "unexpected arguments");
+	if (arguments->data == NULL && !arguments->help)
+		return usage_error(command->name, "--data DIR is needed");
+	return EXIT_DONE;
+}
+
+static int run_subcommand(const struct subcommand *command, int argc, char **argv)
+{
+	struct arguments arguments = { .role = "administrator", .expires = HOUR_US };
+	struct err err = { 0 };
+	int code = parse(command, argc, argv, &arguments);
+
+	if (code == EXIT_DONE && arguments.help) {
+		printf("%s", command->help);
+	} else if (code == EXIT_DONE) {
+		int rc = command->run(&arguments, &err);
+
+		code = rc == 0 ? EXIT_DONE : rc == ERR_USAGE ? EXIT_USAGE : EXIT_REFUSED;
+		if (rc != 0)
+			fprintf(stderr, "muster-manager: %s\n", err.text);
+	}
+	free(arguments.data);
+	return code;
+}
+
+/* How the supervisor starts a role: role NAME --data DIR. */
+static int run_role(int argc, char **argv)
+{
+	if (argc != 5 || strcmp(argv[3], "--data") != 0)
+		return usage_error("run", "roles are started by `muster-manager run`");
+	if (strcmp(argv[2], ROLE_NAME_KEYS) == 0)
+		return keys_main(argv[4]);
+	if (strcmp(argv[2], ROLE_NAME_FRONT) == 0)
+		return front_main(argv[4]);
+	return usage_error("run", "there is no such role");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc >= 2 && strcmp(argv[1], "role") == 0)
+		return run_role(argc, argv);
+	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+		printf("muster-manager %s\n", MUSTER_VERSION);
+		return EXIT_DONE;
+	}
+	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		print_help(stdout);
+		return EXIT_DONE;
+	}
+	for (size_t i = 0; argc >= 2 && i < COUNT_OF(subcommands); i++) {
+		if (strcmp(argv[1], subcommands[i].name) == 0)
+			return run_subcommand(&subcommands[i], argc - 1, argv + 1);
+	}
+	if (argc >= 2)
+		fprintf(stderr, "muster-manager: there is no command '%s'\n", argv[1]);
+	print_help(stderr);
+	return EXIT_USAGE;
+}

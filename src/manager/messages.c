@@ -1,0 +1,137 @@
+/* Encoding of messages between the manager's roles. Input is untrusted. */
+#include "manager/messages.h"
+
+#include <string.h>
+
+#include "base/units.h"
+
+/* Room for the numbers and lengths around the named bytes. */
+#define FRAME_BYTES 64
+
+static const struct channel_permit from_front[] = {
+	{ .type = MESSAGE_READY, .name = "ready", .max_bytes = 0 },
+	{ .type = MESSAGE_BROKEN, .name = "broken", .max_bytes = 0 },
+};
+static const struct channel_permit from_keys[] = {
+	{ .type = MESSAGE_BROKEN, .name = "broken", .max_bytes = 0 },
+};
+static const struct channel_permit from_supervisor[] = {
+	{ .type = MESSAGE_ATTACH, .name = "attach", .max_bytes = 0, .descriptor = true },
+	{ .type = MESSAGE_STOP, .name = "stop", .max_bytes = 0 },
+};
+static const struct channel_permit asked_of_keys[] = {
+	{ .type = MESSAGE_SIGN, .name = "sign", .max_bytes = MESSAGE_SIGN_MAX_BYTES + FRAME_BYTES },
+	{ .type = MESSAGE_CERTIFY, .name = "certify", .max_bytes = MESSAGE_REQUEST_MAX_BYTES + FRAME_BYTES },
+};
+static const struct channel_permit answered_by_keys[] = {
+	{ .type = MESSAGE_SIGNED, .name = "signed", .max_bytes = SHA256_BYTES + MESSAGE_SIGNATURE_BYTES },
+	{ .type = MESSAGE_CERTIFIED, .name = "certified", .max_bytes = MESSAGE_CERTIFICATE_MAX_BYTES + FRAME_BYTES },
+	{ .type = MESSAGE_REFUSED, .name = "refused", .max_bytes = ERR_TEXT_BYTES + FRAME_BYTES },
+};
+
+const struct message_table messages_from_front = { from_front, COUNT_OF(from_front) };
+const struct message_table messages_from_keys = { from_keys, COUNT_OF(from_keys) };
+const struct message_table messages_from_supervisor = { from_supervisor, COUNT_OF(from_supervisor) };
+const struct message_table messages_asked_of_keys = { asked_of_keys, COUNT_OF(asked_of_keys) };
+const struct message_table messages_answered_by_keys = { answered_by_keys, COUNT_OF(answered_by_keys) };
+
+void message_pack_sign(struct buf *out, const void *payload, size_t size)
+{
+	pack_bytes(out, payload, size);
+}
+
+int message_unpack_sign(const void *data, size_t size, struct bytes *ret_payload)
+{
+	struct unpack in;
+	struct bytes payload;
+	int rc;
+
+	unpack_init(&in, data, size);
+	payload = unpack_bytes(&in, MESSAGE_SIGN_MAX_BYTES);
+	rc = unpack_end(&in);
+	if (rc == 0)
+		*ret_payload = payload;
+	return rc;
+}
+
+void message_pack_certify(struct buf *out, const struct message_certify *certify)
+{
+	buf_append(out, certify->computer.bytes, UUID_BYTES);
+	pack_bytes(out, certify->request.data, certify->request.size);
+}
+
+int message_unpack_certify(const void *data, size_t size, struct message_certify *ret_certify)
+{
+	struct unpack in;
+	struct message_certify certify;
+	int rc;
+
+	unpack_init(&in, data, size);
+	unpack_fixed(&in, certify.computer.bytes, UUID_BYTES);
+	certify.request = unpack_bytes(&in, MESSAGE_REQUEST_MAX_BYTES);
+	rc = unpack_end(&in);
+	if (rc == 0)
+		*ret_certify = certify;
+	return rc;
+}
+
+void message_pack_signed(struct buf *out, const struct message_signed *answer)
+{
+	buf_append(out, answer->key, sizeof(answer->key));
+	buf_append(out, answer->signature, sizeof(answer->signature));
+}
+
+int message_unpack_signed(const void *data, size_t size, struct message_signed *ret_answer)
+{
+	struct unpack in;
+	struct message_signed answer;
+	int rc;
+
+	unpack_init(&in, data, size);
+	unpack_fixed(&in, answer.key, sizeof(answer.key));
+	unpack_fixed(&in, answer.signature, sizeof(answer.signature));
+	rc = unpack_end(&in);
+	if (rc == 0)
+		*ret_answer = answer;
+	return rc;
+}
+
+void message_pack_certified(struct buf *out, const char *pem)
+{
+	pack_text(out, pem);
+}
+
+int message_unpack_certified(const void *data, size_t size, char *pem)
+{
+	struct unpack in;
+
+	unpack_init(&in, data, size);
+	unpack_text(&in, pem, MESSAGE_CERTIFICATE_MAX_BYTES);
+	return unpack_end(&in);
+}
+
+void message_pack_refused(struct buf *out, const struct err *err)
+{
+	pack_u32(out, (uint32_t)-err->code);
+	pack_text(out, err->text);
+}
+
+int message_unpack_refused(const void *data, size_t size, struct message_refused *ret_refused)
+{
+	struct unpack in;
+	struct message_refused refused;
+	uint32_t code;
+	int rc;
+
+	unpack_init(&in, data, size);
+	code = unpack_u32(&in);
+	unpack_text(&in, refused.text, sizeof(refused.text));
+	rc = unpack_end(&in);
+	if (rc != 0)
+		return rc;
+	if (code == 0 || code > (uint32_t)-ERR_LAST_)
+		return ERR_FORMAT;
+	refused.code = -(int)code;
+	*ret_refused = refused;
+	return 0;
+}

@@ -1,0 +1,74 @@
+/* What the manager's roles may say to each other (os/channel.h).
+ *
+ *   supervisor -> keys, front   ATTACH with one end of a channel to the other; STOP
+ *   front -> supervisor         READY
+ *   front, keys -> supervisor   BROKEN: the other role broke the rules, end it
+ *   front -> keys               SIGN, CERTIFY
+ *   keys -> front               SIGNED, CERTIFIED, REFUSED
+ *
+ * A table a receiver; any other type ends the peer. Each side treats what it
+ * receives as hostile: the other role may have been taken over.
+ */
+#ifndef MUSTER_MANAGER_MESSAGES_H
+#define MUSTER_MANAGER_MESSAGES_H
+
+#include "base/buf.h"
+#include "base/hex.h"
+#include "base/pack.h"
+#include "os/channel.h"
+#include "wire/limits.h"
+
+enum message_type {
+	MESSAGE_ATTACH = 1,
+	MESSAGE_STOP = 2,
+	MESSAGE_READY = 3,
+	MESSAGE_BROKEN = 4,
+	MESSAGE_SIGN = 10,
+	MESSAGE_CERTIFY = 11,
+	MESSAGE_SIGNED = 12,
+	MESSAGE_CERTIFIED = 13,
+	MESSAGE_REFUSED = 14,
+};
+
+#define MESSAGE_SIGN_MAX_BYTES        WIRE_SIGNED_MAX_BYTES
+#define MESSAGE_REQUEST_MAX_BYTES     WIRE_REQUEST_MAX_BYTES
+#define MESSAGE_CERTIFICATE_MAX_BYTES (16 * 1024) /* of PEM with its NUL */
+#define MESSAGE_SIGNATURE_BYTES       64
+
+struct message_table {
+	const struct channel_permit *permits;
+	size_t count;
+};
+extern const struct message_table messages_from_front; /* to the supervisor */
+extern const struct message_table messages_from_keys;  /* to the supervisor */
+extern const struct message_table messages_from_supervisor;
+extern const struct message_table messages_asked_of_keys;
+extern const struct message_table messages_answered_by_keys;
+
+struct message_certify {
+	struct uuid computer;
+	struct bytes request; /* PKCS#10 in DER; points into the message */
+};
+struct message_signed {
+	uint8_t key[SHA256_BYTES];
+	uint8_t signature[MESSAGE_SIGNATURE_BYTES];
+};
+struct message_refused {
+	int code; /* enum err_code, negative */
+	char text[ERR_TEXT_BYTES];
+};
+
+/* Encoders append to out; its sticky status tells. Decoders return 0 or ERR_FORMAT, ERR_LIMIT. */
+void message_pack_sign(struct buf *out, const void *payload, size_t size);
+int message_unpack_sign(const void *data, size_t size, struct bytes *ret_payload);
+void message_pack_certify(struct buf *out, const struct message_certify *certify);
+int message_unpack_certify(const void *data, size_t size, struct message_certify *ret_certify);
+void message_pack_signed(struct buf *out, const struct message_signed *answer);
+int message_unpack_signed(const void *data, size_t size, struct message_signed *ret_answer);
+/* pem needs MESSAGE_CERTIFICATE_MAX_BYTES. */
+void message_pack_certified(struct buf *out, const char *pem);
+int message_unpack_certified(const void *data, size_t size, char *pem);
+void message_pack_refused(struct buf *out, const struct err *err);
+int message_unpack_refused(const void *data, size_t size, struct message_refused *ret_refused);
+
+#endif

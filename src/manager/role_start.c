@@ -1,0 +1,111 @@
+/* How roles begin and are confined. */
+#include "manager/role_start.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "manager/layout.h"
+#include "manager/messages.h"
+#include "manager/settings.h"
+#include "os/env.h"
+#include "os/role.h"
+
+struct role_row {
+	const char *name;
+	size_t user_offset; /* of its user's name in struct settings */
+	unsigned needs;
+	const char *write_path; /* below the data directory, NULL: none */
+	uint64_t memory_max_bytes;
+};
+
+static const struct role_row role_rows[] = {
+	{ ROLE_NAME_KEYS, offsetof(struct settings, keys_user), 0, NULL, 256 * MIB },
+	{ ROLE_NAME_FRONT, offsetof(struct settings, front_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS,
+	  LAYOUT_FRONT, 0 },
+};
+
+static const struct role_row *find_role(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(role_rows); i++) {
+		if (strcmp(role_rows[i].name, name) == 0)
+			return &role_rows[i];
+	}
+	return NULL;
+}
+
+int role_start(const char *name, const char *data_directory, struct channel *ret_supervisor, struct err *err)
+{
+	struct stat facts;
+
+	(void)data_directory;
+	log_setup("muster-manager", find_role(name)->name, STDERR_FILENO, LOG_INFO, env_system_wall);
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (fstat(ROLE_CHANNEL_FD, &facts) != 0 || !S_ISSOCK(facts.st_mode))
+		return err_set(err, ERR_USAGE, "the %s role is started by `muster-manager run`, not by hand", name);
+	return channel_init(ret_supervisor, ROLE_CHANNEL_FD, messages_from_supervisor.permits,
+			    messages_from_supervisor.count, err);
+}
+
+static int find_user(const struct settings *settings, const struct role_row *row, uid_t *uid, gid_t *gid,
+		     struct err *err)
+{
+	const char *user = *(char *const *)((const char *)settings + row->user_offset);
+	int rc;
+
+	*uid = geteuid();
+	*gid = getegid();
+	if (user == NULL || user[0] == '\0' || geteuid() != 0)
+		return 0;
+	rc = role_user(user, uid, gid, err);
+	return rc == 0 ? 0 : err_add(err, rc, "[process] %s_user", row->name);
+}
+
+static int confine(const struct role_row *row, const char *data_directory, uid_t uid, gid_t gid, struct err *err)
+{
+	char write_path[LAYOUT_PATH_BYTES], missing[256] = "";
+	const char *const write_paths[] = { write_path, NULL };
+	const char *const read_paths[] = { data_directory, NULL };
+	const struct role_confinement confinement = {
+		.name = row->name,
+		.uid = uid,
+		.gid = gid,
+		.needs = row->needs,
+		.read_paths = row->write_path != NULL ? read_paths : NULL,
+		.write_paths = row->write_path != NULL ? write_paths : NULL,
+		.memory_max_bytes = row->memory_max_bytes,
+	};
+	int rc;
+
+	snprintf(write_path, sizeof(write_path), "%s/%s", data_directory,
+		 row->write_path != NULL ? row->write_path : "");
+	rc = role_confine(&confinement, missing, sizeof(missing), err);
+	if (rc == 0 && missing[0] != '\0')
+		LOG(LOG_WARNING, "role.less_confined", log_text("missing", missing));
+	return rc;
+}
+
+int role_enclose(const char *name, const char *data_directory, struct err *err)
+{
+	const struct role_row *row = find_role(name);
+	struct settings settings;
+	struct buf problems;
+	uid_t uid;
+	gid_t gid;
+	int rc;
+
+	buf_init(&problems, CONF_PROBLEMS_BYTES);
+	rc = settings_load(data_directory, &settings, &problems, err);
+	buf_done(&problems);
+	if (rc != 0)
+		return rc;
+	log_set_level((enum log_level)settings.log_level);
+	rc = find_user(&settings, row, &uid, &gid, err);
+	conf_done(&settings_table, &settings);
+	return rc == 0 ? confine(row, data_directory, uid, gid, err) : rc;
+}

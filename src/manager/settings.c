@@ -1,0 +1,77 @@
+/* The table of manager.ini. */
+#include "manager/settings.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "manager/layout.h"
+
+#define ROW(section_, key_, type_, field_)                                                                             \
+	.section = section_, .key = key_, .type = type_, .offset = offsetof(struct settings, field_)
+
+static const struct conf_row rows[] = {
+	{ ROW("manager", "name", CONF_TEXT, name), .min = 1, .max = 253, .flags = CONF_REQUIRED,
+	  .help = "The name under which agents and people reach this manager. It stands in the TLS certificate that "
+		  "`muster-manager init` made." },
+	{ ROW("network", "listen", CONF_LISTEN, listen), .initial = "0.0.0.0:4343, [::]:4343",
+	  .help = "Addresses and ports for the console, the API and the agents' exchange (HTTPS)." },
+	{ ROW("network", "agent_port", CONF_NUMBER, agent_port), .aliases = "Client_LocalServer_Port", .min = 1,
+	  .max = 65535, .initial = "21112",
+	  .help = "The port on which agents listen for this manager. `init` draws a random five-digit one." },
+	{ ROW("network", "connections", CONF_NUMBER, connections), .min = 16, .max = 1000000, .initial = "100000",
+	  .help =
+	      "The most connections at a time. The open-files limit may allow fewer; the log says what it allows." },
+	{ ROW("process", "loops", CONF_NUMBER, loops), .min = 0, .max = 256, .initial = "0",
+	  .help = "Threads that serve connections; 0 is one a processor core." },
+	{ ROW("process", "workers", CONF_NUMBER, workers), .min = 1, .max = 64, .initial = "4",
+	  .help = "Threads that handle API requests, enrolments and quarantined files." },
+	{ ROW("process", "front_user", CONF_TEXT, front_user), .max = 64, .initial = "",
+	  .help = "User, by name or number, of the process that talks to the network, when started as root. Empty: the "
+		  "user that started it." },
+	{ ROW("process", "keys_user", CONF_TEXT, keys_user), .max = 64, .initial = "",
+	  .help = "User of the process that holds the private keys, when started as root." },
+	{ ROW("process", "stop_grace", CONF_SPAN, stop_grace), .min = 0, .max = 5 * MINUTE_US, .initial = "10s",
+	  .help = "How long requests under way may take to finish when the manager is told to stop." },
+	{ ROW("exchange", "hold", CONF_SPAN, hold), .min = 0, .max = HOUR_US, .initial = "15m",
+	  .help =
+	      "The longest time that an agent's poll is held open. Networks that cut idle connections sooner need a "
+	      "smaller value; 0 answers every poll at once." },
+	{ ROW("exchange", "return_window", CONF_SPAN, return_window), .min = 0, .max = HOUR_US, .initial = "0s",
+	  .help = "After a start of the manager, agents are asked to come back spread over this time." },
+	{ ROW("store", "readers", CONF_NUMBER, readers), .min = 1, .max = 16, .initial = "4",
+	  .help = "Database connections for reading." },
+	{ ROW("store", "group_span", CONF_SPAN, group_span), .min = 0, .max = SECOND_US, .initial = "2ms",
+	  .help = "How long a write waits for others to share its commit." },
+	{ ROW("store", "group_count", CONF_NUMBER, group_count), .min = 1, .max = 100000, .initial = "2000",
+	  .help = "The most writes in one commit." },
+	{ ROW("store", "queue_count", CONF_NUMBER, queue_count), .min = 16, .max = 1000000, .initial = "20000",
+	  .help = "The most writes that wait; past it agents are asked to come back later and keep their events." },
+	{ ROW("log", "level", CONF_CHOICE, log_level), .choices = "error warning info debug", .initial = "info",
+	  .help = "The least severe lines that are logged." },
+};
+
+const struct conf_table settings_table = {
+	.program = "manager",
+	.file = LAYOUT_SETTINGS,
+	.rows = rows,
+	.count = COUNT_OF(rows),
+	.size = sizeof(struct settings),
+};
+
+_Static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3, "choices of [log] level are in the order of enum log_level");
+
+int settings_load(const char *data_directory, struct settings *settings, struct buf *problems, struct err *err)
+{
+	char path[LAYOUT_PATH_BYTES];
+	int rc = conf_init(&settings_table, settings, err);
+
+	if (rc != 0)
+		return rc;
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", data_directory, LAYOUT_SETTINGS) >= sizeof(path))
+		rc = err_set(err, ERR_LIMIT, "the data directory's path is too long");
+	else
+		rc = conf_read(&settings_table, path, settings, problems, err);
+	if (rc != 0)
+		conf_done(&settings_table, settings);
+	return rc;
+}

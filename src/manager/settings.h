@@ -1,0 +1,33 @@
+/* manager.ini: one table of settings, and the struct it fills. */
+#ifndef MUSTER_MANAGER_SETTINGS_H
+#define MUSTER_MANAGER_SETTINGS_H
+
+#include "base/log.h"
+#include "conf/conf.h"
+
+struct settings {
+	char *name; /* of this manager, in its certificate and URL */
+	struct conf_addresses listen;
+	int64_t agent_port;
+	int64_t loops; /* 0: one a core */
+	int64_t workers;
+	int64_t connections;
+	char *front_user;
+	char *keys_user;
+	span_us hold;          /* longest a poll is held */
+	span_us return_window; /* agents come back spread over this after a start */
+	span_us stop_grace;
+	int64_t readers;
+	span_us group_span;
+	int64_t group_count;
+	int64_t queue_count;
+	int log_level; /* enum log_level */
+};
+
+extern const struct conf_table settings_table;
+
+/* Defaults, then DIR/manager.ini over them. Problems, one a line, in `problems`. Blocks.
+ * On success free with conf_done(&settings_table, settings). */
+int settings_load(const char *data_directory, struct settings *settings, struct buf *problems, struct err *err);
+
+#endif

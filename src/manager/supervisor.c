@@ -1,0 +1,334 @@
+/* The supervisor of the manager's roles. Messages from roles are untrusted. */
+#include "manager/supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "manager/messages.h"
+#include "manager/role_start.h"
+#include "os/env.h"
+#include "os/role.h"
+
+#define PAUSE_FIRST_US   (100 * MILLISECOND_US)
+#define PAUSE_MAX_US     (30 * SECOND_US)
+#define LIVED_WELL_US    (60 * SECOND_US) /* after this long the pause starts small again */
+#define STOP_PATIENCE_US (6 * MINUTE_US)  /* over the largest [process] stop_grace */
+
+enum { KEYS, FRONT, ROLES };
+
+struct role {
+	const char *name;
+	const struct message_table *from;
+	pid_t pid; /* 0: not running */
+	struct channel channel;
+	time_us started;
+	time_us start_at; /* when not running */
+	span_us pause;
+	bool came_up; /* once since the supervisor began */
+	bool told;    /* to stop */
+};
+
+struct supervisor {
+	const struct env *env;
+	const char *data_directory;
+	struct role roles[ROLES];
+	int signals;
+	bool stopping;
+	time_us kill_at;
+	int exit_code;
+};
+
+/* --- starting --- */
+
+static int spawn(struct supervisor *supervisor, struct role *role, struct err *err)
+{
+	const char *const arguments[] = { "role", role->name, "--data", supervisor->data_directory, NULL };
+	struct role_spawn row = { .arguments = arguments };
+	int pair[2];
+	int rc = channel_pair(pair, err);
+
+	if (rc != 0)
+		return rc;
+	row.channel_fd = pair[1];
+	rc = channel_init(&role->channel, pair[0], role->from->permits, role->from->count, err);
+	if (rc != 0) {
+		close(pair[0]);
+		close(pair[1]);
+		return rc;
+	}
+	rc = role_spawn(&row, &role->pid, err);
+	if (rc != 0) {
+		role->pid = 0;
+		close(pair[1]);
+		channel_done(&role->channel);
+	}
+	return rc;
+}
+
+static int hand_over(struct role *role, int fd, struct err *err)
+{
+	int rc = channel_send(&role->channel, MESSAGE_ATTACH, 0, NULL, 0, fd, err);
+
+	close(fd);
+	return rc == 0 ? 0 : err_add(err, rc, "connect the %s role", role->name);
+}
+
+/* Both roles run: each gets an end of a new channel between them. */
+static void connect_roles(struct supervisor *supervisor)
+{
+	struct err err = { 0 };
+	int pair[2];
+	int rc;
+
+	if (supervisor->roles[KEYS].pid == 0 || supervisor->roles[FRONT].pid == 0)
+		return;
+	rc = channel_pair(pair, &err);
+	if (rc == 0) {
+		rc = hand_over(&supervisor->roles[KEYS], pair[0], &err);
+		if (hand_over(&supervisor->roles[FRONT], pair[1], &err) != 0 || rc != 0)
+			rc = ERR_CLOSED;
+	}
+	if (rc != 0)
+		LOG(LOG_WARNING, "supervisor.connect_failed", log_err(&err));
+}
+
+static void plan_restart(struct supervisor *supervisor, struct role *role)
+{
+	time_us now = env_monotonic(supervisor->env);
+
+	if (now - role->started > LIVED_WELL_US)
+		role->pause = 0;
+	role->start_at = now + role->pause;
+	role->pause = role->pause == 0 ? PAUSE_FIRST_US : role->pause * 2;
+	if (role->pause > PAUSE_MAX_US)
+		role->pause = PAUSE_MAX_US;
+}
+
+static void start(struct supervisor *supervisor, struct role *role)
+{
+	struct err err = { 0 };
+
+	role->started = env_monotonic(supervisor->env);
+	if (spawn(supervisor, role, &err) != 0) {
+		LOG(LOG_ERROR, "supervisor.start_failed", log_text("which", role->name), log_err(&err));
+		plan_restart(supervisor, role);
+		return;
+	}
+	LOG(LOG_INFO, "supervisor.role_started", log_text("which", role->name), log_number("pid", role->pid));
+	connect_roles(supervisor);
+}
+
+/* --- stopping --- */
+
+static void begin_stop(struct supervisor *supervisor, int exit_code)
+{
+	if (supervisor->stopping)
+		return;
+	supervisor->stopping = true;
+	supervisor->exit_code = exit_code;
+	supervisor->kill_at = env_monotonic(supervisor->env) + STOP_PATIENCE_US;
+	LOG(LOG_INFO, "supervisor.stopping", log_number("pid", getpid()));
+}
+
+static void tell_stop(struct role *role)
+{
+	if (role->pid != 0 && channel_send(&role->channel, MESSAGE_STOP, 0, NULL, 0, -1, NULL) != 0)
+		kill(role->pid, SIGKILL);
+}
+
+/* Front first: what it finishes may need a signature. */
+static void proceed_stop(struct supervisor *supervisor)
+{
+	static const int order[] = { FRONT, KEYS };
+
+	for (size_t i = 0; i < COUNT_OF(order); i++) {
+		struct role *role = &supervisor->roles[order[i]];
+
+		if (role->pid == 0)
+			continue;
+		if (!role->told)
+			tell_stop(role);
+		role->told = true;
+		return;
+	}
+}
+
+/* --- what happens --- */
+
+static void log_end(const struct role *role, int status, bool expected)
+{
+	enum log_level level = expected ? LOG_INFO : LOG_ERROR;
+
+	if (WIFSIGNALED(status))
+		LOG(level, "supervisor.role_ended", log_text("which", role->name), log_number("pid", role->pid),
+		    log_number("signal", WTERMSIG(status)));
+	else
+		LOG(level, "supervisor.role_ended", log_text("which", role->name), log_number("pid", role->pid),
+		    log_number("exit_code", WEXITSTATUS(status)));
+}
+
+/* keys never says that it is up; having answered front's first questions is not waited for. */
+static bool first_start_failed(const struct role *role, int status)
+{
+	return !role->came_up && WIFEXITED(status) && WEXITSTATUS(status) != 0;
+}
+
+static void role_ended(struct supervisor *supervisor, struct role *role, int status)
+{
+	log_end(role, status, supervisor->stopping);
+	role->pid = 0;
+	channel_done(&role->channel);
+	if (first_start_failed(role, status)) {
+		begin_stop(supervisor, 1);
+		return;
+	}
+	if (!supervisor->stopping)
+		plan_restart(supervisor, role);
+}
+
+static void reap(struct supervisor *supervisor)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (size_t i = 0; i < ROLES; i++) {
+			if (supervisor->roles[i].pid == pid)
+				role_ended(supervisor, &supervisor->roles[i], status);
+		}
+	}
+}
+
+static void hear_signals(struct supervisor *supervisor)
+{
+	struct signalfd_siginfo info;
+
+	while (read(supervisor->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+			begin_stop(supervisor, 0);
+	}
+	reap(supervisor);
+}
+
+/* "broken" accuses the other role. */
+static void hear_role(struct supervisor *supervisor, size_t index)
+{
+	struct role *role = &supervisor->roles[index];
+	const struct role *other = &supervisor->roles[index == KEYS ? FRONT : KEYS];
+	struct channel_message message;
+	struct err err = { 0 };
+	int rc = channel_receive(&role->channel, &message, &err);
+
+	if (rc == ERR_BUSY)
+		return;
+	if (rc == 0 && message.type == MESSAGE_READY) {
+		role->came_up = true;
+		supervisor->roles[KEYS].came_up = true;
+	} else if (rc == 0 && other->pid != 0) {
+		LOG(LOG_ERROR, "supervisor.role_broke_rules", log_text("which", other->name));
+		kill(other->pid, SIGKILL);
+	} else if (rc == ERR_DENIED) {
+		LOG(LOG_ERROR, "supervisor.role_broke_rules", log_text("which", role->name), log_err(&err));
+		kill(role->pid, SIGKILL);
+	} else if (rc != 0) {
+		channel_done(&role->channel); /* it is ending: its exit comes by signal */
+	}
+}
+
+static int wait_ms(const struct supervisor *supervisor)
+{
+	time_us now = env_monotonic(supervisor->env);
+	time_us until = supervisor->stopping ? supervisor->kill_at : now + HOUR_US;
+
+	for (size_t i = 0; i < ROLES && !supervisor->stopping; i++) {
+		if (supervisor->roles[i].pid == 0 && supervisor->roles[i].start_at < until)
+			until = supervisor->roles[i].start_at;
+	}
+	return until <= now ? 0 : (int)((until - now) / MILLISECOND_US) + 1;
+}
+
+static void start_due(struct supervisor *supervisor)
+{
+	time_us now = env_monotonic(supervisor->env);
+
+	for (size_t i = 0; i < ROLES; i++) {
+		struct role *role = &supervisor->roles[i];
+
+		if (supervisor->stopping && role->pid != 0 && now >= supervisor->kill_at)
+			kill(role->pid, SIGKILL);
+		else if (!supervisor->stopping && role->pid == 0 && role->start_at <= now)
+			start(supervisor, role);
+	}
+}
+
+static void watch(struct supervisor *supervisor)
+{
+	struct pollfd watched[1 + ROLES] = { { .fd = supervisor->signals, .events = POLLIN } };
+
+	for (size_t i = 0; i < ROLES; i++) {
+		const struct role *role = &supervisor->roles[i];
+
+		watched[1 + i] = (struct pollfd){ .fd = role->pid != 0 ? role->channel.fd : -1, .events = POLLIN };
+	}
+	if (poll(watched, COUNT_OF(watched), wait_ms(supervisor)) < 0 && errno != EINTR)
+		begin_stop(supervisor, 1);
+	for (size_t i = 0; i < ROLES; i++) {
+		if (watched[1 + i].revents != 0)
+			hear_role(supervisor, i);
+	}
+	if (watched[0].revents != 0)
+		hear_signals(supervisor);
+}
+
+static bool any_running(const struct supervisor *supervisor)
+{
+	return supervisor->roles[KEYS].pid != 0 || supervisor->roles[FRONT].pid != 0;
+}
+
+static int take_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int supervisor_run(const char *data_directory)
+{
+	struct supervisor supervisor = {
+		.env = env_system(),
+		.data_directory = data_directory,
+		.roles = {
+			[KEYS] = { .name = ROLE_NAME_KEYS, .from = &messages_from_keys, .channel.fd = -1 },
+			[FRONT] = { .name = ROLE_NAME_FRONT, .from = &messages_from_front, .channel.fd = -1 },
+		},
+	};
+
+	supervisor.signals = take_signals();
+	if (supervisor.signals < 0) {
+		LOG(LOG_ERROR, "supervisor.failed", log_text("error", strerror(errno)));
+		return 1;
+	}
+	LOG(LOG_INFO, "supervisor.started", log_text("version", MUSTER_VERSION), log_number("pid", getpid()));
+	while (!supervisor.stopping || any_running(&supervisor)) {
+		start_due(&supervisor);
+		if (supervisor.stopping)
+			proceed_stop(&supervisor);
+		watch(&supervisor);
+	}
+	close(supervisor.signals);
+	LOG(LOG_INFO, "supervisor.stopped", log_number("pid", getpid()));
+	return supervisor.exit_code;
+}
