@@ -63,7 +63,9 @@ static int untrusted(struct client *client, struct err *err)
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		return err_set(err, ERR_CLOCK, "%s: its certificate has expired; or is this machine's clock wrong?",
 			       client->server);
+	/* libcurl compares names itself, after OpenSSL had no complaint. */
 	case X509_V_OK:
+	case X509_V_ERR_UNSPECIFIED:
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
 		return err_set(err, ERR_UNTRUSTED,
