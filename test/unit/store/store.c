@@ -157,7 +157,7 @@ static void a_failing_write_undoes_only_itself(void **state)
 	struct job jobs[] = {
 		{ { .id = 1, .name = "a" }, &outcome },
 		{ { .id = 2, .name = "b", .rc = ERR_WRONG_STATE }, &outcome }, /* inserts, then fails */
-		{ { .id = 3, .name = "a" }, &outcome },                  /* unique */
+		{ { .id = 3, .name = "a" }, &outcome },                        /* unique */
 		{ { .id = 4, .name = "d" }, &outcome },
 	};
 
