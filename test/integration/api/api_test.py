@@ -1,0 +1,497 @@
+#!/usr/bin/env python3
+"""The REST API of a real muster-manager, each answer checked against the OpenAPI document.
+
+usage: api_test.py MUSTER-MANAGER SEAL OPENAPI.JSON [TEST...]
+"""
+import concurrent.futures
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+
+import seeds
+from manager import Manager, next_event
+
+CONTENT = b"malware for a test\n" * 20000
+EXPIRED, REVOKED, STRANGER = (seeds.make_token(word) for word in ("expired", "revoked", "stranger"))
+COMPUTER = seeds.text_of(seeds.COMPUTERS[1])
+NOBODY = "01900000-0000-7000-8000-000000000000"
+V1 = "/api/v1"
+
+
+class World:
+    """One manager for all tests; each test leaves it usable for the next."""
+
+    def __init__(self, program, seal, document):
+        self.manager = Manager(program)
+        self.committed_document = document
+        with self.manager.database() as database:
+            seeds.add_computers(database)
+            seeds.add_events(database)
+            seeds.add_quarantine(database, self.manager, seal, CONTENT)
+            seeds.add_tokens(database, {EXPIRED: ("administrator", seeds.NOW_US - 1, None),
+                                        REVOKED: ("administrator", seeds.NOW_US + 10**12, seeds.NOW_US)})
+        database.close()
+        self.manager.settle()
+        self.manager.start()
+        self.call = self.manager.call
+        self.admin = self.manager.sign_in()
+        self.tokens = {role: self.token(role) for role in ("viewer", "operator", "administrator", "auditor")}
+
+    def token(self, role):
+        return self.call("POST", V1 + "/tokens", self.admin, {"name": role + " of tests", "role": role},
+                         expect=201).json["token"]
+
+    def get(self, path, expect=200):
+        return self.call("GET", V1 + path, self.admin, expect=expect).json
+
+    def all_of(self, path, limit):
+        items, cursor, pages = [], "", 0
+        while True:
+            page = self.get(f"{path}{'&' if '?' in path else '?'}limit={limit}{cursor}")
+            assert len(page["items"]) <= limit
+            items += page["items"]
+            pages += 1
+            if page["next"] is None:
+                return items, pages
+            cursor = "&cursor=" + page["next"]
+
+
+def faults(answer):
+    return {fault["name"]: fault["reason"] for fault in answer.json.get("errors", [])}
+
+
+# --- who calls ---
+
+def the_document_is_the_committed_one(w):
+    with open(w.committed_document, encoding="utf-8") as file:
+        assert w.manager.document == json.load(file)
+
+
+def without_a_token_nothing_is_told(w):
+    for path, operations in w.manager.document["paths"].items():
+        for method, operation in operations.items():
+            path_with_id = path.replace("{id}", NOBODY)
+            answer = w.call(method.upper(), path_with_id)
+            if operation.get("security") == []:
+                assert answer.status != 401 or path == V1 + "/sessions", path
+            else:
+                assert answer.status == 401, (method, path, answer.status)
+                assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def bad_tokens_are_told_apart(w):
+    for token, words in ((EXPIRED, "expired"), (REVOKED, "revoked"), (STRANGER, "not known"), ("mst_x", "mistyped"),
+                         (w.admin[:-1] + ("0" if w.admin[-1] != "0" else "1"), "mistyped")):
+        answer = w.call("GET", V1 + "/system", token, expect=401)
+        assert words in answer.json["detail"], (token, answer.json)
+    answer = w.call("GET", V1 + "/system", headers={"Authorization": "Basic YTpi"}, expect=401)
+    assert "Bearer" in answer.json["detail"]
+
+
+def each_role_may_do_what_the_table_says(w):
+    for path, operations in w.manager.document["paths"].items():
+        for method, operation in operations.items():
+            role_text = operation["description"]
+            for role, token in w.tokens.items():
+                if path.endswith("/stream") or path.endswith("/sessions/current"):
+                    continue
+                answer = w.call(method.upper(), path.replace("{id}", NOBODY), token)
+                may = allowed(role, method, role_text)
+                assert (answer.status != 403) == may or path.endswith("/password"), (role, method, path, answer.status)
+
+
+def allowed(role, method, role_text):
+    if "anybody" in role_text or "any role" in role_text or role == "administrator":
+        return True
+    if "viewer or better, or auditor" in role_text:
+        return True
+    if "operator or better" in role_text:
+        return role == "operator"
+    return "administrator or auditor" in role_text and role == "auditor" and method == "get"
+
+
+def a_session_begins_and_ends(w):
+    token = w.manager.sign_in()
+    who = w.call("GET", V1 + "/sessions/current", token, expect=200).json
+    assert who["name"] == w.manager.identity["user"] and who["kind"] == "user" and who["role"] == "administrator"
+    w.call("DELETE", V1 + "/sessions/current", token, expect=204)
+    assert "ended" in w.call("GET", V1 + "/sessions/current", token, expect=401).json["detail"]
+
+
+def wrong_passwords_lock_out(w):
+    user = w.call("POST", V1 + "/users", w.admin, {"name": "victim", "role": "viewer"}, expect=201).json
+    right = {"user": "victim", "password": user["password"]}
+    w.call("POST", V1 + "/sessions", body=right, expect=201)
+    for name in ("victim", "nobody at all"):
+        answers = [w.call("POST", V1 + "/sessions", body={"user": name, "password": "wrong"}) for _ in range(6)]
+        assert [answer.status for answer in answers] == [401] * 5 + [429], (name, [a.status for a in answers])
+        assert len({answer.json["detail"] for answer in answers[:5]}) == 1
+        assert int(answers[5].headers["Retry-After"]) > 0
+    w.call("POST", V1 + "/sessions", body=right, expect=429)
+    assert w.get(f"/users")["items"][-1]["locked_until"] is not None
+    types = [event["type_id"] for event in w.get("/events?limit=20")["items"]]
+    assert 603 in types and 664 in types and 660 in types, types
+    w.call("PUT", f"{V1}/users/{user['id']}/password", w.admin, {"password": "another password"}, expect=204)
+    assert w.get("/users")["items"][-1]["locked_until"] is None
+    w.call("DELETE", f"{V1}/users/{user['id']}", w.admin, expect=204)
+
+
+def users_are_kept_in_order(w):
+    made = w.call("POST", V1 + "/users", w.admin, {"name": "kim", "role": "operator", "password": "first password"},
+                  expect=201).json
+    assert "password" not in made
+    w.call("POST", V1 + "/users", w.admin, {"name": "kim", "role": "viewer"}, expect=409)
+    w.call("POST", V1 + "/users", w.admin, {"name": "short", "role": "viewer", "password": "short"}, expect=400)
+    session = w.call("POST", V1 + "/sessions", body={"user": "kim", "password": "first password"}, expect=201).json
+    own = f"{V1}/users/{made['id']}/password"
+    assert "current" in faults(w.call("PUT", own, session["token"], {"password": "second password"}, expect=400))
+    w.call("PUT", own, session["token"], {"password": "second password", "current": "wrong"}, expect=403)
+    admin_id = next(user["id"] for user in w.get("/users")["items"] if user["name"] == w.manager.identity["user"])
+    w.call("PUT", f"{V1}/users/{admin_id}/password", session["token"], {"password": "mine now 123"}, expect=403)
+    w.call("PUT", own, session["token"], {"password": "second password", "current": "first password"}, expect=204)
+    w.call("GET", V1 + "/system", session["token"], expect=401)
+    w.call("DELETE", f"{V1}/users/{admin_id}", w.admin, expect=409)
+    w.call("DELETE", f"{V1}/users/{made['id']}", w.admin, expect=204)
+    w.call("DELETE", f"{V1}/users/{made['id']}", w.admin, expect=404)
+
+
+# --- lists ---
+
+def pages_hold_each_event_once(w):
+    path = f"/events?until={w.get('/events/' + seeds.text_of(seeds.make_id(249, seeds.NOW_US - 10**9 + 4 * 10**6)))['time']}"
+    whole, _ = w.all_of(path, 1000)
+    small, pages = w.all_of(path, 7)
+    assert whole == small and len(whole) == 200 and pages == 29
+    keys = [(event["time"], event["id"]) for event in whole]
+    assert keys == sorted(keys, reverse=True)
+
+
+def pages_stay_while_rows_come(w):
+    first = w.get("/events?limit=50")
+    w.manager.sign_in()
+    second = w.get("/events?limit=50&cursor=" + first["next"])
+    assert not {e["id"] for e in first["items"]} & {e["id"] for e in second["items"]}
+    again = w.get("/events?limit=50&cursor=" + first["next"])
+    assert again == second
+
+
+def filters_filter(w):
+    assert {e["severity"] for e in w.all_of("/events?severity=error", 1000)[0]} == {"error"}
+    found = w.all_of(f"/events?type=2000&computer={COMPUTER}", 1000)[0]
+    assert found and {(e["type_id"], e["type"], e["computer"]) for e in found} == {(2000, "malware_detected", COMPUTER)}
+    assert "/tmp/a\\x0ab" in found[0]["text"] and "Eicar" in found[0]["text"], found[0]
+    names = lambda query: [c["name"] for c in w.get("/computers?" + query)["items"]]
+    assert names("name=web-0*") == ["Web-01", "web-02"]
+    assert names("name=web-01") == ["Web-01"]
+    assert names("name=web-0%25") == [] and names("name=web_0*") == []
+    assert names("group=web&limit=2") == ["Web-01", "web\\x0a\\x1b[31m\"</script>"]
+    assert names("name=alpha&policy=base") == ["alpha"] and names("policy=other") == []
+    assert w.get(f"/quarantine?computer={seeds.text_of(seeds.COMPUTERS[0])}")["items"] == []
+
+
+def hostile_text_is_shown_escaped(w):
+    computer = w.get("/computers/" + seeds.text_of(seeds.COMPUTERS[4]))
+    assert computer["name"] == "web\\x0a\\x1b[31m\"</script>"
+    item = w.get("/quarantine/" + seeds.text_of(seeds.ITEM))
+    assert item["path"] == "/tmp/evil\\x0a\\xff\\xfe \\xe2\\x80\\xae.exe"
+
+
+def faults_are_listed_all_at_once(w):
+    answer = w.call("GET", V1 + "/events?limit=0&colour=red&since=now&computer=1", w.admin, expect=400)
+    assert set(faults(answer)) == {"limit", "colour", "since", "computer"}
+    answer = w.call("POST", f"{V1}/computers/{COMPUTER}/commands", w.admin, {"kind": "x", "path": "/", "paths": ["a"]},
+                    expect=400)
+    assert set(faults(answer)) == {"kind", "path", "paths[0]"}
+    other = w.get("/commands?limit=1")
+    assert other["next"] is None or w.call("GET", V1 + "/events?cursor=" + other["next"], w.admin).status == 400
+    assert set(faults(w.call("GET", V1 + "/events?cursor=00", w.admin, expect=400))) == {"cursor"}
+
+
+def bodies_are_limited(w):
+    post = lambda body, expect, **headers: w.call("POST", V1 + "/tokens", w.admin, body, headers, expect=expect)
+    post(b"{", 400)
+    post(b"[]", 400)
+    post(b'{"name":"a","name":"b","role":"viewer"}', 400)
+    post(b'{"a":' * 40 + b"1" + b"}" * 40, 413)
+    post(b'{"name":"\xff","role":"viewer"}', 400)
+    post(b'{"name":"' + b"a" * (1 << 20) + b'"}', 413)
+    post(b"{}", 415, **{"Content-Type": "text/plain"})
+    post({"name": "a", "role": "viewer", "expires": "2001-01-01T00:00:00Z"}, 400)
+    w.call("GET", V1 + "/system", w.admin, body={}, expect=400)
+
+
+def unknown_things_are_said_to_be(w):
+    w.call("GET", "/", w.admin, expect=404)
+    w.call("GET", V1 + "/nothing", w.admin, expect=404)
+    assert w.call("PUT", V1 + "/computers", w.admin, expect=405).headers["Allow"] == "GET"
+    for what in ("computers", "commands", "events", "quarantine"):
+        assert "id" in w.call("GET", f"{V1}/{what}/{NOBODY}", w.admin, expect=404).json["detail"]
+        w.call("GET", f"{V1}/{what}/xyz", w.admin, expect=404)
+
+
+# --- commands ---
+
+def a_command_is_made_and_cancelled(w):
+    body = {"kind": "scan", "paths": ["/home", "/tmp/new\\x0aline"], "exclude": ["/home/x"], "timeout": "2h"}
+    command = w.call("POST", f"{V1}/computers/{COMPUTER}/commands", w.tokens["operator"], body, expect=201).json
+    assert command["state"] == "pending" and command["kind"] == "scan" and command["timeout"] == 7200
+    assert command["issued_by"] == "operator of tests" and command["computer"] == COMPUTER
+    assert command["computer_name"] == "beta"
+    assert w.get("/commands/" + command["id"]) == command
+    assert command["id"] in [c["id"] for c in w.get("/commands?state=pending&kind=scan")["items"]]
+    ended = w.call("POST", f"{V1}/commands/{command['id']}/cancel", w.admin, expect=201).json
+    assert ended["id"] == command["id"] and ended["state"] == "cancelled"
+    w.call("POST", f"{V1}/commands/{command['id']}/cancel", w.admin, expect=409)
+    w.call("POST", f"{V1}/commands/{NOBODY}/cancel", w.admin, expect=404)
+    w.call("POST", f"{V1}/computers/{NOBODY}/commands", w.admin, {"kind": "heartbeat"}, expect=404)
+
+
+def a_command_takes_only_what_belongs_to_it(w):
+    path = f"{V1}/computers/{COMPUTER}/commands"
+    assert set(faults(w.call("POST", path, w.admin, {"kind": "heartbeat", "paths": ["/"]}, expect=400))) == {"paths"}
+    assert set(faults(w.call("POST", path, w.admin, {"kind": "restore"}, expect=400))) == {"item"}
+    assert set(faults(w.call("POST", path, w.admin, {"kind": "pause", "item": NOBODY}, expect=400))) == {"command", "item"}
+    other = seeds.text_of(seeds.COMPUTERS[0])
+    restore = {"kind": "restore", "item": seeds.text_of(seeds.ITEM)}
+    w.call("POST", f"{V1}/computers/{other}/commands", w.admin, restore, expect=404)
+    made = w.call("POST", path, w.admin, restore, expect=201).json
+    w.call("POST", f"{V1}/commands/{made['id']}/cancel", w.admin, expect=201)
+
+
+def a_repeated_key_does_it_once(w):
+    path = f"{V1}/computers/{COMPUTER}/commands"
+    ask = lambda key, body, token=w.admin: w.call("POST", path, token, body, {"Idempotency-Key": key})
+    before = len(w.all_of("/commands", 1000)[0])
+    first, second = ask("one", {"kind": "heartbeat"}), ask("one", {"kind": "heartbeat"})
+    assert first.status == second.status == 201 and first.body == second.body
+    assert second.headers["Idempotency-Replayed"] == "true" and "Idempotency-Replayed" not in first.headers
+    assert ask("one", {"kind": "scan"}).status == 422
+    assert ask("one", {"kind": "heartbeat"}, w.tokens["operator"]).json["id"] != first.json["id"]
+    assert ask("k" * 129, {"kind": "heartbeat"}).status == 400
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: ask("many", {"kind": "heartbeat"}), range(8)))
+    assert {answer.status for answer in answers} <= {201, 409}
+    assert len({answer.json["id"] for answer in answers if answer.status == 201}) == 1
+    assert len(w.all_of("/commands", 1000)[0]) == before + 3
+
+
+# --- events as they come ---
+
+def events_stream_and_resume(w):
+    connection, answer = w.manager.events(w.admin, "?type=660")
+    w.manager.sign_in()
+    first, event = next_event(answer)
+    assert event["type_id"] == 660 and event["id"] == first
+    connection.close()
+    for _ in range(3):
+        w.manager.sign_in()
+    connection, answer = w.manager.events(w.admin, "?type=660", last=first)
+    missed = [next_event(answer)[0] for _ in range(3)]
+    connection.close()
+    listed = [e["id"] for e in w.get("/events?type=660&limit=3")["items"]]
+    assert missed == listed[::-1], (missed, listed)
+
+
+def a_stream_replays_from_the_beginning_in_batches(w):
+    connection, answer = w.manager.events(w.admin, f"?computer={COMPUTER}&after={NOBODY}")
+    got = [next_event(answer)[0] for _ in range(seeds.EVENTS // 2)]
+    connection.close()
+    assert len(set(got)) == seeds.EVENTS // 2
+
+
+def a_stream_ends_with_its_token(w):
+    token = w.manager.sign_in()
+    connection, answer = w.manager.events(token)
+    w.call("DELETE", V1 + "/sessions/current", token, expect=204)
+    w.manager.sign_in()
+    rest = answer.read()
+    connection.close()
+    assert b"data:" not in rest, rest
+    w.call("GET", V1 + "/events/stream", w.admin, headers={"Last-Event-ID": "x"}, expect=400)
+
+
+# --- quarantine ---
+
+def a_file_comes_in_a_zip_with_a_password(w):
+    item = seeds.text_of(seeds.ITEM)
+    for query, password in (("", "infected"), ("?password=other%20word", "other word")):
+        answer = w.call("GET", f"{V1}/quarantine/{item}/file{query}", w.admin, expect=200)
+        assert b"malware for a test" not in answer.body
+        directory = tempfile.mkdtemp(prefix="muster-zip-")
+        try:
+            archive = os.path.join(directory, "a.zip")
+            with open(archive, "wb") as file:
+                file.write(answer.body)
+            subprocess.run(["7z", "x", "-y", "-p" + password, "-o" + directory, archive], check=True,
+                           stdout=subprocess.DEVNULL)
+            os.unlink(archive)
+            (name,) = os.listdir(directory)
+            assert name.startswith("evil"), name
+            with open(os.path.join(directory, name), "rb") as file:
+                assert file.read() == CONTENT
+        finally:
+            shutil.rmtree(directory)
+    w.call("GET", f"{V1}/quarantine/{seeds.text_of(seeds.ITEM_NOT_HERE)}/file", w.admin, expect=409)
+    assert "quarantine.download" in [entry["action"] for entry in w.get("/audit?limit=5")["items"]]
+
+
+def an_altered_file_is_not_given_as_whole(w):
+    sealed = w.manager.path("front", "quarantine", seeds.text_of(seeds.ITEM))
+    with open(sealed, "r+b") as file:
+        file.seek(-30, os.SEEK_END)
+        byte = file.read(1)
+        file.seek(-30, os.SEEK_END)
+        file.write(bytes([byte[0] ^ 1]))
+    try:
+        answer = w.call("GET", f"{V1}/quarantine/{seeds.text_of(seeds.ITEM)}/file", w.admin)
+        assert answer.status != 200 or b"PK\x05\x06" not in answer.body[-200:]
+    finally:
+        with open(sealed, "r+b") as file:
+            file.seek(-30, os.SEEK_END)
+            file.write(byte)
+
+
+def an_item_is_restored_and_deleted_by_command(w):
+    item = seeds.text_of(seeds.ITEM)
+    made = w.call("POST", f"{V1}/quarantine/{item}/restore", w.tokens["operator"], {"overwrite": True}, expect=201).json
+    assert made["kind"] == "restore" and made["computer"] == COMPUTER
+    w.call("POST", f"{V1}/quarantine/{item}/restore", w.tokens["viewer"], {}, expect=403)
+    w.call("POST", f"{V1}/commands/{made['id']}/cancel", w.admin, expect=201)
+    made = w.call("DELETE", f"{V1}/quarantine/{seeds.text_of(seeds.ITEM_NOT_HERE)}", w.admin, expect=200).json
+    assert made["kind"] == "delete"
+
+
+# --- tokens, settings, audit, system ---
+
+def tokens_are_shown_once_and_revoked(w):
+    made = w.call("POST", V1 + "/tokens", w.admin, {"name": "ci", "role": "viewer", "expires": "1h"}, expect=201).json
+    listed = next(token for token in w.get("/tokens")["items"] if token["id"] == made["id"])
+    assert "token" not in listed and listed["created_by"] == w.manager.identity["user"]
+    w.call("GET", V1 + "/system", made["token"], expect=200)
+    w.call("DELETE", f"{V1}/tokens/{made['id']}", w.admin, expect=204)
+    w.call("GET", V1 + "/system", made["token"], expect=401)
+    w.call("DELETE", f"{V1}/tokens/{made['id']}", w.admin, expect=404)
+    database_text = open(w.manager.path("front", "muster.db"), "rb").read()
+    assert made["token"].encode() not in database_text
+
+
+def enrolment_tokens_are_made(w):
+    body = {"name": "lab", "policy": "base", "group": "lab", "uses": 2, "expires": "1h"}
+    made = w.call("POST", V1 + "/enrolment-tokens", w.admin, body, expect=201).json
+    assert made["token"].startswith("mse_") and made["uses_left"] == 2 and made["group"] == "lab"
+    assert made["ca_fingerprint"] == w.get("/system")["ca_fingerprint"]
+    assert made["id"] in [token["id"] for token in w.get("/enrolment-tokens")["items"]]
+    w.call("DELETE", f"{V1}/enrolment-tokens/{made['id']}", w.admin, expect=204)
+    w.call("POST", V1 + "/enrolment-tokens", w.admin, {"uses": 0}, expect=400)
+
+
+def settings_change_all_or_none(w):
+    before = {s["name"]: s["value"] for s in w.get("/settings")["items"]}
+    answer = w.call("PATCH", V1 + "/settings", w.admin, {"quarantine.capacity": "5GB", "no.such": "1"}, expect=400)
+    assert set(faults(answer)) == {"no.such"}
+    assert {s["name"]: s["value"] for s in w.get("/settings")["items"]} == before
+    w.call("PATCH", V1 + "/settings", w.admin, {"quarantine.capacity": "many"}, expect=400)
+    changed = w.call("PATCH", V1 + "/settings", w.admin, {"quarantine.capacity": "5GB"}, expect=200).json
+    setting = next(s for s in changed["items"] if s["name"] == "quarantine.capacity")
+    assert setting["value"] == "5GB" and not setting["is_default"]
+    changed = w.call("PATCH", V1 + "/settings", w.admin, {"quarantine.capacity": None}, expect=200).json
+    assert {s["name"]: s["value"] for s in changed["items"]} == before
+
+
+def every_change_is_in_the_audit_log(w):
+    entries, _ = w.all_of("/audit", 1000)
+    numbers = [entry["number"] for entry in entries]
+    assert numbers == list(range(len(numbers), 0, -1))
+    actions = {entry["action"] for entry in entries}
+    assert {"session.create", "token.create", "token.revoke", "user.create", "user.delete"} <= actions, actions
+    assert len({entry["chain"] for entry in entries}) == len(entries)
+    assert {e["action"] for e in w.all_of("/audit?action=token.create", 1000)[0]} == {"token.create"}
+    assert w.call("GET", V1 + "/audit", w.tokens["auditor"], expect=200)
+
+
+def the_system_tells_of_itself(w):
+    system = w.get("/system")
+    assert system["ca_fingerprint"].lower() == w.manager.identity["ca_fingerprint"].replace(":", "").lower()
+    assert system["computers"] >= 4
+    assert w.call("GET", "/healthz", expect=200).json == {"status": "ok"}
+    assert w.call("GET", "/readyz", expect=200).json == {"status": "ok"}
+    with open(w.manager.path("ca.pem"), "rb") as file:
+        assert w.call("GET", "/ca.pem", expect=200).body == file.read()
+    w.call("GET", "/metrics", w.tokens["viewer"], expect=200)
+    lines = w.call("GET", "/metrics", expect=200).body.decode().splitlines()
+    values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert float(values["muster_computers"]) == system["computers"]
+    assert float(values["muster_store_commits_total"]) > 0
+    assert any(name.startswith("muster_api_request_seconds_bucket") for name in values)
+    assert any(name.startswith("muster_commands{") for name in values)
+
+
+def clients_that_leave_do_no_harm(w):
+    for _ in range(30):
+        connection = w.manager.connection()
+        connection.request("GET", V1 + "/events?limit=1000", headers={"Authorization": "Bearer " + w.admin})
+        connection.sock.close()
+    for path in ("/events/stream", f"/quarantine/{seeds.text_of(seeds.ITEM)}/file"):
+        connection = w.manager.connection()
+        connection.request("GET", V1 + path, headers={"Authorization": "Bearer " + w.admin})
+        connection.sock.close()
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: w.call("GET", V1 + "/computers", w.admin).status, range(200)))
+    assert set(answers) <= {200, 503} and answers.count(200) > 0
+
+
+def a_deleted_computer_is_gone(w):
+    identity = seeds.text_of(seeds.COMPUTERS[0])
+    w.call("DELETE", f"{V1}/computers/{identity}", w.tokens["operator"], expect=403)
+    w.call("DELETE", f"{V1}/computers/{identity}", w.admin, expect=204)
+    w.get("/computers/" + identity, expect=404)
+    assert identity not in [computer["id"] for computer in w.get("/computers")["items"]]
+    w.call("DELETE", f"{V1}/computers/{identity}", w.admin, expect=404)
+
+
+def the_manager_stops_while_a_stream_is_open(w):
+    connection, answer = w.manager.events(w.admin)
+    assert w.manager.stop() == 0
+    answer.read()
+    connection.close()
+    text = "".join(w.manager.lines)
+    assert "Sanitizer" not in text and "runtime error" not in text, text[-4000:]
+    assert '"level":"error"' not in text, [line for line in w.manager.lines if '"level":"error"' in line]
+
+
+TESTS = [value for value in list(globals().values())
+         if callable(value) and getattr(value, "__code__", None) and value.__code__.co_varnames[:1] == ("w",)
+         and value.__module__ == "__main__"]
+
+
+def main():
+    wanted = sys.argv[4:]
+    world = World(*sys.argv[1:4])
+    failed = []
+    tests = [test for test in TESTS if not wanted or test.__name__ in wanted]
+    try:
+        for test in tests:
+            print(f"[ RUN      ] {test.__name__}", flush=True)
+            try:
+                test(world)
+                print(f"[       OK ] {test.__name__}", flush=True)
+            except Exception:
+                traceback.print_exc()
+                failed.append(test.__name__)
+                print(f"[  FAILED  ] {test.__name__}", flush=True)
+    finally:
+        if failed:
+            sys.stdout.write("".join(world.manager.lines[-40:]))
+        world.manager.remove()
+    print(f"[  PASSED  ] {len(tests) - len(failed)} test(s).")
+    if failed:
+        print(f"[  FAILED  ] {len(failed)} test(s), alone: {' '.join(sys.argv[:4])} {' '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
