@@ -130,7 +130,7 @@ static void work(void *argument)
 		answer(call);
 	measured(call);
 	if (call->stream != NULL) {
-		stream_finish(call);
+		answer_stream_finish(call);
 		call_unref(call);
 	} else if (loop_post(call->loop, deliver, call) != 0) {
 		call_unref(call); /* no memory: the connection's own time-out ends the request */
@@ -241,7 +241,7 @@ void api_on_gone(struct http_request *request)
 	call->request = NULL;
 	atomic_store(&call->gone, true);
 	if (call->loop_stream != NULL)
-		stream_gone(call->loop_stream);
+		answer_stream_gone(call->loop_stream);
 	if (call->taken_gone != NULL)
 		call->taken_gone(call);
 	call_unref(call);

@@ -113,7 +113,7 @@ void call_unref(struct api_call *call)
 	json_decref(call->query);
 	json_decref(call->body);
 	faults_done(&call->faults);
-	call_stream_free(call->stream);
+	answer_stream_free(call->stream);
 	if (call->taken_free != NULL)
 		call->taken_free(call->taken);
 	free(call);

@@ -17,7 +17,7 @@
 #include "manager/api/routes.h"
 
 struct sign_ins;
-struct api_stream;
+struct answer_stream;
 
 #define API_SOURCE_BYTES     64
 #define API_KEY_MAX_BYTES    128 /* of an Idempotency-Key */
@@ -65,8 +65,8 @@ struct api_call {
 	struct buf headers;
 	struct buf answer;
 	struct faults faults;
-	struct api_stream *stream;      /* of a streamed answer; the worker's */
-	struct api_stream *loop_stream; /* the same, once the loop knows of it */
+	struct answer_stream *stream;      /* of a streamed answer; the worker's */
+	struct answer_stream *loop_stream; /* the same, once the loop knows of it */
 	/* Set by a handler that goes on on the loop's thread: called there instead of replying. */
 	void (*take_over)(struct api_call *call);
 	void *taken; /* what it keeps */
@@ -85,9 +85,9 @@ void call_send(struct api_call *call);
 /* The header lines that every answer carries, and the call's own. */
 const char *call_headers(struct api_call *call);
 
-/* stream.c: ends what api_stream_begin() began; waits for nothing. Worker thread. */
-void stream_finish(struct api_call *call);
-void stream_gone(struct api_stream *stream); /* loop thread: the client left */
-void call_stream_free(struct api_stream *stream); /* accepts NULL */
+/* answer_stream.c: ends what api_stream_begin() began; waits for nothing. Worker thread. */
+void answer_stream_finish(struct api_call *call);
+void answer_stream_gone(struct answer_stream *stream); /* loop thread: the client left */
+void answer_stream_free(struct answer_stream *stream); /* accepts NULL */
 
 #endif

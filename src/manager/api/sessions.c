@@ -85,7 +85,7 @@ int session_show(struct api_call *call, struct err *err)
 
 	(void)err;
 	return api_reply_json(call, 200,
-			      json_pack("{so, ss, ss, so}", "name",
+			      json_pack("{so, so, ss, ss, so}", "id", json_uuid(&call->actor.id), "name",
 					json_shown(principal->name, strlen(principal->name)), "kind", call->actor.kind,
 					"role", account_role_name(principal->role), "expires",
 					json_time(call->token_expires)));

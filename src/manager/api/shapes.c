@@ -140,6 +140,7 @@ SHAPE(shape_session, "Session", "A session that began.",
 	{ "role", SHAPE_CHOICE, REQUIRED, .choices = shape_roles, .help = "What the user may do." });
 
 SHAPE(shape_principal, "Principal", "Who calls.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Id of the user or token." },
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "Name of the user or token." },
 	{ "kind", SHAPE_CHOICE, REQUIRED, .choices = actor_kinds, .help = "A user's session, or a token." },
 	{ "role", SHAPE_CHOICE, REQUIRED, .choices = shape_roles, .help = "What the caller may do." },

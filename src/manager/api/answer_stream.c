@@ -11,7 +11,7 @@
 
 #define PENDING_MAX_BYTES (256 * 1024)
 
-struct api_stream {
+struct answer_stream {
 	pthread_mutex_t mutex;
 	pthread_cond_t room;
 	/* under the mutex */
@@ -21,7 +21,7 @@ struct api_stream {
 	bool begun, drained;
 };
 
-void call_stream_free(struct api_stream *stream)
+void answer_stream_free(struct answer_stream *stream)
 {
 	if (stream == NULL)
 		return;
@@ -31,7 +31,7 @@ void call_stream_free(struct api_stream *stream)
 	free(stream);
 }
 
-void stream_gone(struct api_stream *stream)
+void answer_stream_gone(struct answer_stream *stream)
 {
 	pthread_mutex_lock(&stream->mutex);
 	stream->gone = true;
@@ -54,7 +54,7 @@ static void on_drain(struct http_request *request)
 /* Moves what is pending to the connection; ends the reply after the last piece. */
 static void pump(struct api_call *call)
 {
-	struct api_stream *stream = call->loop_stream;
+	struct answer_stream *stream = call->loop_stream;
 	uint8_t *bytes = NULL;
 	size_t size = 0;
 	bool ended;
@@ -88,14 +88,14 @@ static void pump(struct api_call *call)
 static void posted(void *argument)
 {
 	struct api_call *call = argument;
-	struct api_stream *stream = call->stream;
+	struct answer_stream *stream = call->stream;
 
 	call->loop_stream = stream;
 	pthread_mutex_lock(&stream->mutex);
 	stream->posted = false;
 	pthread_mutex_unlock(&stream->mutex);
 	if (call->request == NULL) {
-		stream_gone(stream);
+		answer_stream_gone(stream);
 	} else {
 		if (!stream->begun) {
 			stream->begun = true;
@@ -121,7 +121,7 @@ static int post(struct api_call *call, struct err *err)
 
 int api_stream_begin(struct api_call *call, const char *content_type, struct err *err)
 {
-	struct api_stream *stream = calloc(1, sizeof(*stream));
+	struct answer_stream *stream = calloc(1, sizeof(*stream));
 
 	if (stream == NULL)
 		return err_set(err, ERR_MEMORY, "no memory");
@@ -136,7 +136,7 @@ int api_stream_begin(struct api_call *call, const char *content_type, struct err
 	return post(call, err);
 }
 
-static int put(struct api_stream *stream, const uint8_t *bytes, size_t size, bool *ret_post, struct err *err)
+static int put(struct answer_stream *stream, const uint8_t *bytes, size_t size, bool *ret_post, struct err *err)
 {
 	int rc = 0;
 
@@ -173,7 +173,7 @@ int api_stream_write(struct api_call *call, const void *bytes, size_t size, stru
 	return 0;
 }
 
-void stream_finish(struct api_call *call)
+void answer_stream_finish(struct api_call *call)
 {
 	pthread_mutex_lock(&call->stream->mutex);
 	call->stream->ended = true;
