@@ -100,26 +100,34 @@ static int add_to_chain(void *argument, X509 *certificate)
 	return SSL_CTX_use_certificate(identity->context, certificate);
 }
 
-int tls_context_identity(SSL_CTX *context, OSSL_LIB_CTX *library, const char *chain_pem, const char *key_pem,
-			 struct err *err)
+int tls_context_key(SSL_CTX *context, OSSL_LIB_CTX *library, const char *key_pem, struct err *err)
 {
-	struct identity identity = { .context = context };
+	BIO *bio = BIO_new_mem_buf(key_pem, -1);
 	EVP_PKEY *key = NULL;
-	BIO *bio = NULL;
-	int r = tls_each_certificate(library, chain_pem, "the own certificate", add_to_chain, &identity, err);
+	int r = 0;
 
-	if (r != 0)
-		return r;
-	bio = BIO_new_mem_buf(key_pem, -1);
 	/* "" as password: an encrypted key fails instead of asking the terminal. */
 	if (bio != NULL)
 		key = PEM_read_bio_PrivateKey_ex(bio, NULL, NULL, (void *)(uintptr_t) "", library, NULL);
 	if (key == NULL)
 		r = tls_library_error(err, ERR_FORMAT, "the private key cannot be read");
-	else if (SSL_CTX_use_PrivateKey(context, key) != 1 || SSL_CTX_check_private_key(context) != 1)
+	else if (SSL_CTX_use_PrivateKey(context, key) != 1)
 		r = tls_library_error(err, ERR_UNTRUSTED, "the private key does not belong to the certificate");
 	EVP_PKEY_free(key);
 	BIO_free(bio);
+	return r;
+}
+
+int tls_context_identity(SSL_CTX *context, OSSL_LIB_CTX *library, const char *chain_pem, const char *key_pem,
+			 struct err *err)
+{
+	struct identity identity = { .context = context };
+	int r = tls_each_certificate(library, chain_pem, "the own certificate", add_to_chain, &identity, err);
+
+	if (r == 0)
+		r = tls_context_key(context, library, key_pem, err);
+	if (r == 0 && SSL_CTX_check_private_key(context) != 1)
+		r = tls_library_error(err, ERR_UNTRUSTED, "the private key does not belong to the certificate");
 	return r;
 }
 

@@ -38,12 +38,16 @@ bool tls_resumed(struct ssl_st *ssl);
 struct tls_client_options {
 	const char *ca_pem;            /* trust these roots; or */
 	const uint8_t *ca_fingerprint; /* trust the root in the peer's chain with this SHA-256 (enrolment) */
-	const char *certificate_pem;   /* own certificate (and chain) and key, or NULL */
+	const char *certificate_pem;   /* own certificate (and chain) and key, or NULL; a key alone is for _beside() */
 	const char *key_pem;
 	bool any_host_name; /* verify the chain only; the name inside is not compared */
 	bool own_library;   /* a library context of its own (300 KB): one of several loop threads */
 };
 struct tls_client *tls_client_new(const struct tls_client_options *options, struct err *err);
+/* One more client with base's trust and key, and a certificate and sessions of its own: for many
+ * identities in one process, since a context takes a hundred times a certificate's memory. On the
+ * thread of base, which outlives it. */
+struct tls_client *tls_client_beside(struct tls_client *base, const char *certificate_pem, struct err *err);
 void tls_client_free(struct tls_client *tls);
 /* Presents `host` as SNI and verifies it (a name or a numeric address) unless
  * any_host_name; resumes the last session with the same host. host must outlive

@@ -11,6 +11,7 @@
 struct tls_client {
 	OSSL_LIB_CTX *library; /* NULL: the process's own */
 	SSL_CTX *context;
+	X509 *certificate; /* instead of the context's; NULL: none of its own */
 	bool any_host_name;
 	bool pinned;
 	uint8_t pin[SHA256_BYTES];
@@ -70,7 +71,7 @@ static int verify_pinned(X509_STORE_CTX *context, void *argument)
 /* OpenSSL gives a reference; 1 keeps it. */
 static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
-	struct tls_client *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	struct tls_client *tls = SSL_get_app_data(ssl);
 	const char *host = SSL_get_ex_data(ssl, host_index());
 	char *copy = host != NULL ? strdup(host) : NULL;
 
@@ -110,12 +111,14 @@ static int set_up(struct tls_client *tls, const struct tls_client_options *optio
 	tls->context = tls_context_new(tls->library, TLS_client_method(), err);
 	if (tls->context == NULL)
 		return ERR_TLS;
-	SSL_CTX_set_app_data(tls->context, tls);
 	SSL_CTX_set_session_cache_mode(tls->context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(tls->context, keep_session);
 	r = set_trust(tls, options, err);
-	if (r == 0 && options->certificate_pem != NULL && options->key_pem != NULL)
-		r = tls_context_identity(tls->context, tls->library, options->certificate_pem, options->key_pem, err);
+	if (r == 0 && options->key_pem != NULL)
+		r = options->certificate_pem != NULL
+			? tls_context_identity(tls->context, tls->library, options->certificate_pem, options->key_pem,
+					       err)
+			: tls_context_key(tls->context, tls->library, options->key_pem, err);
 	return r;
 }
 
@@ -134,10 +137,44 @@ struct tls_client *tls_client_new(const struct tls_client_options *options, stru
 	return tls;
 }
 
+static int keep_first(void *argument, X509 *certificate)
+{
+	struct tls_client *tls = argument;
+
+	if (tls->certificate == NULL && X509_up_ref(certificate) == 1)
+		tls->certificate = certificate;
+	return tls->certificate != NULL;
+}
+
+struct tls_client *tls_client_beside(struct tls_client *base, const char *certificate_pem, struct err *err)
+{
+	struct tls_client *tls = calloc(1, sizeof(*tls));
+	const EVP_PKEY *key;
+	int r;
+
+	if (tls == NULL || SSL_CTX_up_ref(base->context) != 1) {
+		free(tls);
+		err_set(err, ERR_MEMORY, "no memory for TLS");
+		return NULL;
+	}
+	tls->context = base->context;
+	tls->any_host_name = base->any_host_name;
+	r = tls_each_certificate(base->library, certificate_pem, "the own certificate", keep_first, tls, err);
+	key = SSL_CTX_get0_privatekey(tls->context);
+	if (r == 0 && (key == NULL || X509_check_private_key(tls->certificate, key) != 1))
+		r = tls_library_error(err, ERR_UNTRUSTED, "the private key does not belong to the certificate");
+	if (r != 0) {
+		tls_client_free(tls);
+		return NULL;
+	}
+	return tls;
+}
+
 void tls_client_free(struct tls_client *tls)
 {
 	if (tls == NULL)
 		return;
+	X509_free(tls->certificate);
 	SSL_SESSION_free(tls->session);
 	free(tls->session_host);
 	SSL_CTX_free(tls->context);
@@ -172,10 +209,12 @@ struct ssl_st *tls_client_connection(struct tls_client *tls, const char *host)
 
 	if (ssl == NULL)
 		return NULL;
-	if (!name_peer(tls, ssl, host)) {
+	if (!name_peer(tls, ssl, host) ||
+	    (tls->certificate != NULL && SSL_use_certificate(ssl, tls->certificate) != 1)) {
 		SSL_free(ssl);
 		return NULL;
 	}
+	SSL_set_app_data(ssl, tls);
 	/* The connection's owner keeps `host` as long as the connection. */
 	SSL_set_ex_data(ssl, host_index(), (void *)(uintptr_t)host);
 	if (tls->session != NULL && strcmp(tls->session_host, host) == 0)

@@ -11,6 +11,8 @@ SSL_CTX *tls_context_new(OSSL_LIB_CTX *library, const SSL_METHOD *method, struct
 /* Leaf, chain and key; the key must fit. */
 int tls_context_identity(SSL_CTX *context, OSSL_LIB_CTX *library, const char *chain_pem, const char *key_pem,
 			 struct err *err);
+/* The key alone. */
+int tls_context_key(SSL_CTX *context, OSSL_LIB_CTX *library, const char *key_pem, struct err *err);
 /* All certificates in pem become trusted roots; their number must not be zero. */
 int tls_context_roots(SSL_CTX *context, OSSL_LIB_CTX *library, const char *pem, struct err *err);
 /* Calls each() with every certificate in pem, which is freed afterwards. what: "the CA". */

@@ -186,6 +186,43 @@ static void test_client_certificate_of_another_ca(void **state)
 	pem_free(&other_ca);
 }
 
+/* Many identities share one context; each shows its own certificate and resumes its own session. */
+static void test_identities_beside_each_other(void **state)
+{
+	struct world world;
+	struct got first = { 0 }, again = { 0 };
+	struct tls_client_options options = { 0 };
+	struct tls_client *base, *own;
+	struct http_client *client;
+	struct err err = { 0 };
+
+	(void)state;
+	begin(&world);
+	options.ca_pem = world.pki.ca.certificate;
+	options.key_pem = world.pki.client.key;
+	world_start(&world);
+	base = tls_client_new(&options, &err);
+	assert_non_null(base);
+	assert_null(tls_client_beside(base, world.pki.server.certificate, &err));
+	assert_int_equal(err.code, ERR_UNTRUSTED);
+	own = tls_client_beside(base, world.pki.client.certificate, &err);
+	assert_non_null(own);
+	client = world_client(&world, own);
+	world_ask(&world, client, "GET", "/", NULL, NULL, &first);
+	assert_int_equal(first.body.size, SHA256_BYTES);
+	assert_memory_equal(first.body.data, world.pki.client.fingerprint, SHA256_BYTES);
+	http_client_disconnect(client);
+	world_ask(&world, client, "GET", "/", NULL, NULL, &again);
+	assert_true(again.resumed);
+	assert_memory_equal(again.body.data, world.pki.client.fingerprint, SHA256_BYTES);
+	http_client_free(client);
+	tls_client_free(own);
+	tls_client_free(base);
+	buf_done(&first.body);
+	buf_done(&again.body);
+	world_end(&world);
+}
+
 static int ask_pinned(const uint8_t *pin, const char *host, bool any_name, struct err *ret_err)
 {
 	struct world world;
@@ -609,6 +646,7 @@ int main(void)
 		cmocka_unit_test(test_server_certificates),
 		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_client_certificate_of_another_ca),
+		cmocka_unit_test(test_identities_beside_each_other),
 		cmocka_unit_test(test_pinned_root),
 		cmocka_unit_test(test_pinned_root_must_have_signed),
 		cmocka_unit_test(test_peers_that_are_no_servers),
