@@ -1,6 +1,7 @@
 /* Durable small files and directories. */
 #include "os/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -214,4 +215,37 @@ int files_open_no_links(const char *path, int flags, int *ret_fd, struct err *er
 		return err_errno(err, errno, "open");
 	*ret_fd = (int)fd;
 	return 0;
+}
+
+#define EMPTY_DEPTH_MAX 64
+
+static void empty(int directory, int depth)
+{
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (stream == NULL && fd >= 0)
+		close(fd);
+	for (const struct dirent *entry = stream != NULL ? readdir(stream) : NULL; entry != NULL;
+	     entry = readdir(stream)) {
+		int below;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (unlinkat(directory, entry->d_name, 0) == 0 || depth == EMPTY_DEPTH_MAX)
+			continue;
+		below = openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (below < 0)
+			continue;
+		empty(below, depth + 1);
+		close(below);
+		(void)unlinkat(directory, entry->d_name, AT_REMOVEDIR);
+	}
+	if (stream != NULL)
+		closedir(stream);
+}
+
+void files_empty_directory(int directory)
+{
+	empty(directory, 0);
 }

@@ -36,6 +36,9 @@ int files_make_directory(int directory, const char *name, mode_t mode, uid_t uid
 /* Removes name and syncs the directory; a name that is not there is no error. */
 int files_remove(int directory, const char *name, struct err *err);
 
+/* Removes everything below an open directory, following nothing; what cannot be removed stays. */
+void files_empty_directory(int directory);
+
 int files_sync_directory(int directory, struct err *err);
 
 /* Opens a path with no symbolic link in any of its components (openat2);

@@ -223,9 +223,6 @@ static const int forbidden[] = {
 	CALL(init_module),
 	CALL(finit_module),
 	CALL(delete_module),
-	CALL(mount),
-	CALL(umount2),
-	CALL(pivot_root),
 	CALL(swapon),
 	CALL(swapoff),
 	CALL(reboot),
@@ -244,11 +241,12 @@ static const int forbidden[] = {
 	CALL(sethostname),
 	CALL(setdomainname),
 	CALL(open_by_handle_at),
-	CALL(move_mount),
-	CALL(fsopen),
-	CALL(fsmount),
-	CALL(open_tree),
 	CALL(quotactl),
+};
+
+/* Nor these, once a role has settled; on its way it may (os/reach.h). */
+static const int forbidden_when_settled[] = {
+	CALL(mount), CALL(umount2), CALL(pivot_root), CALL(move_mount), CALL(fsopen), CALL(fsmount), CALL(open_tree),
 };
 
 static const struct {
@@ -351,6 +349,9 @@ int syscalls_restrict(unsigned needs, struct err *err)
 	if (filter == NULL)
 		return err_set(err, ERR_MEMORY, "system call filter: no memory");
 	code = add_calls(filter, SCMP_ACT_KILL_PROCESS, forbidden, COUNT_OF(forbidden));
+	if (code == 0 && !supervisor)
+		code =
+		    add_calls(filter, SCMP_ACT_KILL_PROCESS, forbidden_when_settled, COUNT_OF(forbidden_when_settled));
 	if (code == 0 && !supervisor)
 		code = fill_allow_list(filter, needs);
 	if (code == 0)
