@@ -26,7 +26,8 @@
 #include "os/files.h"
 #include "os/role.h"
 
-#define SCAN_NICE 10 /* people's programs go first */
+#define DESCRIPTOR_PATH_BYTES 32
+#define SCAN_NICE             10 /* people's programs go first */
 
 struct scan {
 	struct channel guard;
@@ -34,6 +35,12 @@ struct scan {
 	int signatures, temporary, signals;
 	pid_t workers[SCAN_WORKERS_MAX]; /* 0: none */
 };
+
+/* By descriptor: the way to a directory may be closed to this user. */
+static void descriptor_path(int fd, char path[DESCRIPTOR_PATH_BYTES])
+{
+	snprintf(path, DESCRIPTOR_PATH_BYTES, "/proc/self/fd/%d", fd);
+}
 
 static int send_to_guard(struct scan *scan, uint16_t type, uint32_t request, const struct buf *out, int fd,
 			 struct err *err)
@@ -67,13 +74,15 @@ static int tell_version(struct scan *scan, struct err *err)
 
 static int load(struct scan *scan, uint32_t request, struct err *err)
 {
+	char temporary[DESCRIPTOR_PATH_BYTES];
 	struct scan_loaded loaded;
 	struct buf out;
 	int code;
 
 	if (scan->engine != NULL)
 		return err_set(err, ERR_WRONG_STATE, "the signatures are loaded already");
-	if (scan_engine_load(&scan->engine, &loaded, NULL) != 0)
+	descriptor_path(scan->temporary, temporary);
+	if (scan_engine_load(temporary, &scan->engine, &loaded, NULL) != 0)
 		LOG(LOG_ERROR, "scan.load_failed", log_text("error", loaded.text));
 	buf_init(&out, CHANNEL_PAYLOAD_MAX_BYTES);
 	scan_pack_loaded(&out, &loaded);
@@ -83,7 +92,7 @@ static int load(struct scan *scan, uint32_t request, struct err *err)
 }
 
 /* In the child: nothing of the parent's stays but the engine. */
-static void become_worker(struct scan *scan, int channel_fd, const struct message_limits *limits)
+static void become_worker(struct scan *scan, uint32_t number, int channel_fd, const struct message_limits *limits)
 {
 	sigset_t none;
 
@@ -92,7 +101,7 @@ static void become_worker(struct scan *scan, int channel_fd, const struct messag
 	close(scan->signatures);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	scan_worker_run(scan->engine, channel_fd, scan->temporary, limits);
+	scan_worker_run(scan->engine, number, channel_fd, scan->temporary, limits);
 }
 
 static int start_worker(struct scan *scan, const struct channel_message *message, struct err *err)
@@ -111,7 +120,7 @@ static int start_worker(struct scan *scan, const struct channel_message *message
 	scan->workers[number] = fork();
 	if (scan->workers[number] == 0) {
 		close(fds[0]);
-		become_worker(scan, fds[1], &limits);
+		become_worker(scan, number, fds[1], &limits);
 	}
 	close(fds[1]);
 	if (scan->workers[number] < 0) {
@@ -208,7 +217,7 @@ static int serve(struct scan *scan, struct err *err)
 /* After this the process has its directories as descriptors and little else. */
 static int confine(const struct scan *scan, uid_t uid, gid_t gid, struct err *err)
 {
-	char temporary[32];
+	char temporary[DESCRIPTOR_PATH_BYTES];
 	static const char *const here[] = { ".", NULL };
 	const char *const writable[] = { temporary, NULL };
 	const struct role_confinement confinement = {
@@ -222,8 +231,7 @@ static int confine(const struct scan *scan, uid_t uid, gid_t gid, struct err *er
 	char missing[256];
 	int code;
 
-	/* By descriptor: the way to it may be closed to this user. */
-	snprintf(temporary, sizeof(temporary), "/proc/self/fd/%d", scan->temporary);
+	descriptor_path(scan->temporary, temporary);
 	code = role_confine(&confinement, missing, sizeof(missing), err);
 
 	if (code == 0 && missing[0] != '\0')

@@ -180,7 +180,7 @@ static int eicar_file(struct err *err)
 	return code;
 }
 
-static int self_test(struct scan_engine *engine, struct err *err)
+int scan_engine_self_test(struct scan_engine *engine, struct err *err)
 {
 	struct scan_verdict verdict;
 	int fd = eicar_file(err);
@@ -195,7 +195,16 @@ static int self_test(struct scan_engine *engine, struct err *err)
 	return 0;
 }
 
-static int load(struct scan_engine *engine, struct scan_loaded *loaded, struct err *err)
+/* Called for the file itself before anything inside it. */
+static cl_error_t looked_at(int fd, const char *type, void *context)
+{
+	(void)fd;
+	(void)type;
+	*(bool *)context = true;
+	return CL_CLEAN;
+}
+
+static int load(struct scan_engine *engine, const char *temporary, struct scan_loaded *loaded, struct err *err)
 {
 	unsigned signatures = 0;
 	cl_error_t code;
@@ -203,6 +212,7 @@ static int load(struct scan_engine *engine, struct scan_loaded *loaded, struct e
 	engine->engine = cl_engine_new();
 	if (engine->engine == NULL)
 		return err_set(err, ERR_MEMORY, "engine: no memory");
+	cl_engine_set_clcb_pre_scan(engine->engine, looked_at);
 	code = cl_load(".", engine->engine, &signatures, CL_DB_STDOPT);
 	if (code == CL_SUCCESS)
 		code = cl_engine_compile(engine->engine);
@@ -211,7 +221,7 @@ static int load(struct scan_engine *engine, struct scan_loaded *loaded, struct e
 	if (signatures == 0)
 		return err_set(err, ERR_NOT_FOUND, "the signature files hold no signature");
 	loaded->signatures = signatures;
-	return scan_engine_limit(engine, &default_limits, NULL, err);
+	return scan_engine_limit(engine, &default_limits, temporary, err);
 }
 
 static void free_engine(struct scan_engine *engine)
@@ -221,7 +231,8 @@ static void free_engine(struct scan_engine *engine)
 	free(engine);
 }
 
-int scan_engine_load(struct scan_engine **ret_engine, struct scan_loaded *ret_loaded, struct err *err)
+int scan_engine_load(const char *temporary, struct scan_engine **ret_engine, struct scan_loaded *ret_loaded,
+		     struct err *err)
 {
 	struct scan_engine *engine = calloc(1, sizeof(*engine));
 	time_us started = env_monotonic(env_system());
@@ -232,10 +243,10 @@ int scan_engine_load(struct scan_engine **ret_engine, struct scan_loaded *ret_lo
 	code = engine != NULL ? scan_engine_version(AT_FDCWD, &ret_loaded->version, &cause)
 			      : err_set(&cause, ERR_MEMORY, "engine: no memory");
 	if (code == 0)
-		code = load(engine, ret_loaded, &cause);
+		code = load(engine, temporary, ret_loaded, &cause);
 	if (code == 0) {
 		ret_loaded->failure = SCAN_SELF_TEST_FAILED;
-		code = self_test(engine, &cause);
+		code = scan_engine_self_test(engine, &cause);
 	}
 	ret_loaded->duration_us = (uint64_t)(env_monotonic(env_system()) - started);
 	if (code != 0) {
@@ -275,7 +286,7 @@ int scan_engine_limit(struct scan_engine *engine, const struct message_limits *l
 		if (code != CL_SUCCESS)
 			return err_set(err, ERR_RANGE, "scan limit %zu: %s", i, cl_strerror(code));
 	}
-	if (temporary != NULL && cl_engine_set_str(engine->engine, CL_ENGINE_TMPDIR, temporary) != CL_SUCCESS)
+	if (cl_engine_set_str(engine->engine, CL_ENGINE_TMPDIR, temporary) != CL_SUCCESS)
 		return err_set(err, ERR_INTERNAL, "temporary directory of the engine");
 	return 0;
 }
@@ -312,11 +323,16 @@ void scan_engine_check(struct scan_engine *engine, int fd, struct scan_verdict *
 	time_us started = env_monotonic(env_system());
 	const char *name = NULL;
 	unsigned long scanned = 0;
-	cl_error_t code = cl_scandesc_callback(fd, NULL, &name, &scanned, engine->engine, &options, NULL);
+	bool seen = false;
+	cl_error_t code = cl_scandesc_callback(fd, NULL, &name, &scanned, engine->engine, &options, &seen);
 
 	*ret_verdict = (struct scan_verdict){ .outcome = outcome_of(code, name != NULL ? name : "") };
 	ret_verdict->duration_us = (uint64_t)(env_monotonic(env_system()) - started);
-	if (ret_verdict->outcome != SCAN_CLEAN)
+	/* Without a temporary directory (a full disk, say) libclamav 1.4 calls a file clean unseen. */
+	if (ret_verdict->outcome == SCAN_CLEAN && !seen) {
+		ret_verdict->outcome = SCAN_UNREADABLE;
+		snprintf(ret_verdict->name, sizeof(ret_verdict->name), "the engine did not look at it");
+	} else if (ret_verdict->outcome != SCAN_CLEAN)
 		snprintf(ret_verdict->name, sizeof(ret_verdict->name), "%s",
 			 code == CL_VIRUS && name != NULL ? name : cl_strerror(code));
 }

@@ -20,13 +20,17 @@ int scan_engine_init(struct err *err);
  * engine's version. ERR_NOT_FOUND when there is no database. */
 int scan_engine_version(int directory, struct scan_version *ret_version, struct err *err);
 
-/* Loads the current directory, compiles, finds EICAR or fails. ret_loaded is
- * always filled in (failure and text too). ret_engine only on success. */
-int scan_engine_load(struct scan_engine **ret_engine, struct scan_loaded *ret_loaded, struct err *err);
+/* Loads the current directory, with room for temporary files in `temporary`, compiles, finds EICAR or fails. ret_loaded
+ * is always filled in (failure and text too). ret_engine only on success. */
+int scan_engine_load(const char *temporary, struct scan_engine **ret_engine, struct scan_loaded *ret_loaded,
+		     struct err *err);
 
 /* Limits for the files that follow; temporary files go to `temporary`. */
 int scan_engine_limit(struct scan_engine *engine, const struct message_limits *limits, const char *temporary,
 		      struct err *err);
+
+/* EICAR is detected, or ERR_WRONG_STATE. Workers ask again: their sandbox could be what breaks it. */
+int scan_engine_self_test(struct scan_engine *engine, struct err *err);
 
 /* One file from its start. Never fails: what cannot be scanned is a verdict. */
 void scan_engine_check(struct scan_engine *engine, int fd, struct scan_verdict *ret_verdict);

@@ -4,9 +4,9 @@
 
 #include "agent/scan_engine.h"
 
-/* Confines itself to the directory open as `temporary`, then answers FILEs
+/* Confines itself to a directory of its own below `temporary`, then answers FILEs
  * from the channel until guard closes it. Never returns. */
-void scan_worker_run(struct scan_engine *engine, int channel_fd, int temporary, const struct message_limits *limits)
-    __attribute__((noreturn));
+void scan_worker_run(struct scan_engine *engine, uint32_t number, int channel_fd, int temporary,
+		     const struct message_limits *limits) __attribute__((noreturn));
 
 #endif
