@@ -2,6 +2,7 @@
 #include "cli/problem.h"
 
 #include <jansson.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/units.h"
@@ -49,6 +50,18 @@ static void append_faults(const json_t *json, struct buf *out)
 		buf_append_text(out, ")");
 }
 
+static void first_sentence(struct buf *text)
+{
+	const char *end = strstr(buf_text(text), ". ");
+	const char *colon = strstr(buf_text(text), ": ");
+
+	end = colon != NULL && (end == NULL || colon < end) ? colon : end;
+	if (end != NULL) {
+		text->size = (size_t)(end - buf_text(text));
+		text->data[text->size] = '\0';
+	}
+}
+
 int problem_error(long status, const void *body, size_t size, long retry_after_s, struct err *err)
 {
 	json_t *json = json_loadb(body, size, 0, NULL);
@@ -65,6 +78,9 @@ int problem_error(long status, const void *body, size_t size, long retry_after_s
 	}
 	buf_init(&text, 16 * 1024);
 	table_clean(detail[0] != '\0' ? detail : title, &text);
+	/* What the manager advises there is for programs that speak HTTP themselves. */
+	if (status == 401)
+		first_sentence(&text);
 	append_faults(json, &text);
 	if (text.size == 0)
 		buf_printf(&text, "the answer was HTTP status %ld without a reason", status);

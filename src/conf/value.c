@@ -110,6 +110,12 @@ void conf_value_allowed(const struct conf_row *row, struct buf *out)
 		buf_append_text(out, words[row->type]);
 	} else if (row->type == CONF_TEXT || row->type == CONF_PATH) {
 		buf_printf(out, "%s of %" PRId64 " to %" PRId64 " bytes", words[row->type], row->min, row->max);
+	} else if (row->max == INT64_MAX) {
+		buf_append_text(out, words[row->type]);
+		if (row->min > 0)
+			buf_append_text(out, ", at least ");
+		if (row->min > 0)
+			append_number(row, row->min, out);
 	} else {
 		append_number(row, row->min, out);
 		buf_append_text(out, " to ");

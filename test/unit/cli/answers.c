@@ -29,6 +29,8 @@ static void problems_become_sentences(void **state)
 		  0, ERR_RANGE, "Not valid (paths[0]: must begin with /; timeout: too long)" },
 		{ 401, "{\"detail\":\"The token has expired.\"}", 0, ERR_DENIED,
 		  "The token has expired; sign in with `muster login`, or give --token or MUSTER_TOKEN" },
+		{ 401, "{\"detail\":\"This needs a token: send a header. Or else.\"}", 0, ERR_DENIED,
+		  "This needs a token; sign in with `muster login`, or give --token or MUSTER_TOKEN" },
 		{ 503, "{\"title\":\"Busy\"}", 7, ERR_BUSY, "Busy; try again later (in 7 s)" },
 		{ 502, "<html>Bad gateway</html>", 0, ERR_INTERNAL, "the answer was HTTP status 502 without a reason" },
 		{ 418, "", 0, ERR_REFUSED, "the answer was HTTP status 418 without a reason" },

@@ -99,6 +99,7 @@ static void parses_and_formats(void **state)
 
 static void refusals_say_what_is_allowed(void **state)
 {
+	static const struct conf_row no_end = { "s", "x", NULL, CONF_SIZE, 0, 0, 1024, INT64_MAX, NULL, "1MB", "" };
 	union conf_value value;
 	struct err err;
 
@@ -107,6 +108,8 @@ static void refusals_say_what_is_allowed(void **state)
 	assert_string_equal(err.text, "allowed: 10s to 1d");
 	conf_value_parse(&rows[CONF_NUMBER], "101", &value, &err);
 	assert_string_equal(err.text, "allowed: 0 to 100, or unlimited");
+	conf_value_parse(&no_end, "x", &value, &err);
+	assert_string_equal(err.text, "allowed: a size such as 10240, 5MB or 2GB, at least 1KB");
 	conf_value_parse(&rows[CONF_CHOICE], "x", &value, &err);
 	assert_string_equal(err.text, "allowed: held, periodic");
 	conf_value_parse(&rows[CONF_BOOLEAN], "x", &value, &err);
