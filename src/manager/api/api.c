@@ -188,6 +188,7 @@ uint64_t api_on_request(struct api *api, struct http_request *request)
 {
 	struct api_call *call = call_new(api, request);
 	enum route_result found;
+	const char *method;
 	char allow[64];
 
 	if (call == NULL) {
@@ -195,7 +196,14 @@ uint64_t api_on_request(struct api *api, struct http_request *request)
 		return 0;
 	}
 	http_set_data(request, call);
-	found = route_find(http_method(request), http_path(request), &call->route, call->id_text, allow, sizeof(allow));
+	/* HEAD is GET whose body stays here (RFC 9110 section 9.3.2). */
+	method = strcmp(http_method(request), "HEAD") == 0 ? "GET" : http_method(request);
+	found = route_find(method, http_path(request), &call->route, call->id_text, allow, sizeof(allow));
+	if (found == ROUTE_FOUND && (call->route->flags & ROUTE_STREAM) != 0 &&
+	    strcmp(method, http_method(request)) != 0) {
+		found = ROUTE_NO_METHOD; /* a stream without its bytes would only cost */
+		snprintf(allow, sizeof(allow), "%s", method);
+	}
 	if (refuse_early(call, found, allow)) {
 		send_now(call);
 		return 0;

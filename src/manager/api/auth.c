@@ -145,7 +145,8 @@ static bool authenticate(struct api_call *call, struct err *err)
 
 static bool from_this_machine(const struct api_call *call)
 {
-	return strncmp(call->source, "127.", 4) == 0 || strcmp(call->source, "::1") == 0;
+	return strncmp(call->source, "127.", 4) == 0 || strncmp(call->source, "::ffff:127.", 11) == 0 ||
+	       strcmp(call->source, "::1") == 0;
 }
 
 bool auth_check(struct api_call *call, struct err *err)

@@ -4,9 +4,12 @@
 usage: api_test.py MUSTER-MANAGER SEAL OPENAPI.JSON [TEST...]
 """
 import concurrent.futures
+import hashlib
 import json
 import os
 import shutil
+import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
@@ -228,6 +231,9 @@ def unknown_things_are_said_to_be(w):
     w.call("GET", "/", w.admin, expect=404)
     w.call("GET", V1 + "/nothing", w.admin, expect=404)
     assert w.call("PUT", V1 + "/computers", w.admin, expect=405).headers["Allow"] == "GET"
+    head = w.manager.raw("HEAD", V1 + "/computers", headers={"Authorization": "Bearer " + w.admin})
+    assert head.status == 200 and int(head.headers["Content-Length"]) > 2 and head.body == b""
+    assert w.manager.raw("HEAD", V1 + "/events/stream", headers={"Authorization": "Bearer " + w.admin}).status == 405
     for what in ("computers", "commands", "events", "quarantine"):
         assert "id" in w.call("GET", f"{V1}/{what}/{NOBODY}", w.admin, expect=404).json["detail"]
         w.call("GET", f"{V1}/{what}/xyz", w.admin, expect=404)
@@ -402,15 +408,48 @@ def settings_change_all_or_none(w):
     assert {s["name"]: s["value"] for s in changed["items"]} == before
 
 
+def pack_row(chain, number, time, kind, name, identity, texts):
+    """The bytes that a link is the SHA-256 of (src/manager/journal.c, base/pack.h)."""
+    packed = chain + struct.pack("<QQ", number, time) + (identity or bytes(16))
+    for text in (kind, name, *texts):
+        packed += struct.pack("<I", len(text.encode())) + text.encode()
+    return packed
+
+
+def check_chain(manager):
+    """Computes the chain anew from the rows as they lie in the database."""
+    with sqlite3.connect(f"file:{manager.path('front', 'muster.db')}?mode=ro", uri=True) as database:
+        database.execute("PRAGMA query_only = 1")
+        rows = database.execute("SELECT number, time, actor_kind, actor_name, actor_id, peer, action, object, detail,"
+                                " outcome, chain FROM audit ORDER BY number").fetchall()
+    database.close()
+    chain = bytes(32)
+    for number, time, kind, name, identity, *texts, stored in rows:
+        chain = hashlib.sha256(pack_row(chain, number, time, kind, name, identity, texts)).digest()
+        assert chain == stored, number
+
+
 def every_change_is_in_the_audit_log(w):
     entries, _ = w.all_of("/audit", 1000)
     numbers = [entry["number"] for entry in entries]
     assert numbers == list(range(len(numbers), 0, -1))
     actions = {entry["action"] for entry in entries}
     assert {"session.create", "token.create", "token.revoke", "user.create", "user.delete"} <= actions, actions
-    assert len({entry["chain"] for entry in entries}) == len(entries)
+    check_chain(w.manager)
     assert {e["action"] for e in w.all_of("/audit?action=token.create", 1000)[0]} == {"token.create"}
     assert w.call("GET", V1 + "/audit", w.tokens["auditor"], expect=200)
+
+
+def the_audit_log_takes_rows_and_nothing_else(w):
+    for change in ("DELETE FROM audit WHERE number = 1", "UPDATE audit SET actor_name = 'nobody' WHERE number = 1"):
+        database = sqlite3.connect(w.manager.path("front", "muster.db"), timeout=30)
+        try:
+            database.execute(change)
+            raise AssertionError(change)
+        except sqlite3.IntegrityError as error:
+            assert "append-only" in str(error)
+        finally:
+            database.close()
 
 
 def the_system_tells_of_itself(w):
@@ -462,7 +501,7 @@ def the_manager_stops_while_a_stream_is_open(w):
     assert "Sanitizer" not in text and "runtime error" not in text, text[-4000:]
     errors = [json.loads(line) for line in w.manager.lines if '"level":"error"' in line]
     # an_altered_file_is_not_given_as_whole() is the one that is told
-    assert [e["event"] for e in errors] == ["api.download_cut_short"], errors
+    assert {e["event"] for e in errors} <= {"api.download_cut_short"}, errors
 
 
 TESTS = [value for value in list(globals().values())
