@@ -35,10 +35,17 @@ static int move(struct endpoint *endpoint, struct journal_entry *entry, enum com
 	return rc;
 }
 
-static int end_with(struct endpoint *endpoint, struct journal_entry *entry, enum command_state state,
-		    const struct err *why)
+#define END_RETRY_US (10 * SECOND_US)
+
+/* An end of our own making; one that cannot be written now is written by a later tick. */
+static void end_with(struct endpoint *endpoint, struct journal_entry *entry, enum command_state state,
+		     const struct err *why)
 {
-	return move(endpoint, entry, state, why->code != 0 ? err_name(why->code) : "", why->text, NULL, 0, NULL);
+	if (move(endpoint, entry, state, why->code != 0 ? err_name(why->code) : "", why->text, NULL, 0, NULL) == 0)
+		return;
+	entry->wanted_end = state;
+	entry->wanted_why = *why;
+	entry->deadline = endpoint_now(endpoint) + END_RETRY_US;
 }
 
 /* --- kinds: work that the actor does --- */
@@ -178,7 +185,15 @@ static const struct kind *find_kind(unsigned kind)
 
 /* --- taking one --- */
 
-/* Counted from its issue, unless one of the clocks is plainly wrong. */
+/* Our wall clock when its time began: its issue, unless one of the clocks is plainly wrong. */
+static time_us counts_from(const struct endpoint *endpoint, const Muster__Wire__Signed *content)
+{
+	time_us now = env_wall(endpoint->options.env);
+	span_us age = now - content->issued_us;
+
+	return age < 0 || age > content->command->timeout_us ? now : content->issued_us;
+}
+
 static void set_deadline(struct endpoint *endpoint, struct journal_entry *entry)
 {
 	span_us left;
@@ -186,9 +201,9 @@ static void set_deadline(struct endpoint *endpoint, struct journal_entry *entry)
 	if (entry->timeout_us <= 0)
 		return;
 	left = entry->issued + entry->timeout_us - env_wall(endpoint->options.env);
-	if (left < 0 || left > entry->timeout_us)
+	if (left > entry->timeout_us)
 		left = entry->timeout_us;
-	entry->deadline = endpoint_now(endpoint) + left;
+	entry->deadline = endpoint_now(endpoint) + (left > 0 ? left : 0);
 }
 
 static void begin(struct endpoint *endpoint, struct journal_entry *entry, const Muster__Wire__Command *content)
@@ -226,7 +241,7 @@ void command_accept(struct endpoint *endpoint, const Muster__Wire__Signed *conte
 		.id = exchange_uuid(&command->id),
 		.serial = content->serial,
 		.kind = (uint8_t)command->kind_case,
-		.issued = content->issued_us,
+		.issued = counts_from(endpoint, content),
 		.expires = content->expires_us,
 		.timeout_us = command->timeout_us,
 	};
@@ -341,6 +356,12 @@ static void time_out(struct endpoint *endpoint, struct journal_entry *entry, tim
 {
 	const struct err why = { ERR_TIMEOUT, "it did not end in time" };
 
+	if (entry->wanted_end != COMMAND_PENDING) {
+		const struct err wanted = entry->wanted_why;
+
+		end_with(endpoint, entry, entry->wanted_end, &wanted);
+		return;
+	}
 	if (entry->state == COMMAND_RUNNING && !entry->timing_out) {
 		entry->timing_out = true;
 		entry->give_up = now + ENDPOINT_STOP_WAIT_US;
@@ -353,7 +374,7 @@ static void time_out(struct endpoint *endpoint, struct journal_entry *entry, tim
 
 static time_us entry_due(const struct journal_entry *entry)
 {
-	return entry->timing_out ? entry->give_up : entry->deadline;
+	return entry->timing_out && entry->wanted_end == COMMAND_PENDING ? entry->give_up : entry->deadline;
 }
 
 int commands_tick(struct endpoint *endpoint)

@@ -34,7 +34,8 @@ struct endpoint_command {
 /* What the shell can do. 0, or an error that ends the command as failed (code
  * and text of err are reported); for start with `again`, ERR_NOT_FOUND is
  * "nothing of it is left". Must return without waiting for the work, and must
- * not call back into the endpoint; ends arrive by endpoint_end(). */
+ * not call back into the endpoint, but for endpoint_configuration() inside
+ * configure(); ends arrive by endpoint_end(). */
 struct endpoint_actor {
 	void *context;
 	int (*start)(void *context, const struct endpoint_command *command,

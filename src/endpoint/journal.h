@@ -27,7 +27,7 @@ struct journal_entry {
 	uint64_t serial;
 	uint8_t kind;             /* enum command_kind; 0: cancelled before it came */
 	enum command_state state; /* PENDING: taken, not begun */
-	time_us issued, expires;  /* wall clock */
+	time_us issued, expires;  /* our wall clock: its time-out counts from, its envelope ends at */
 	span_us timeout_us;
 	bool acknowledged;
 	bool cancelling, timing_out; /* the actor was told to stop it */
@@ -37,6 +37,8 @@ struct journal_entry {
 	size_t content_size;
 	uint8_t *result; /* packed: text code, text text, u16 count, fields */
 	size_t result_size;
+	enum command_state wanted_end; /* could not be written yet; PENDING: none */
+	struct err wanted_why;
 	struct revision revision;
 	time_us progress_sent; /* monotonic */
 	bool progress_new;

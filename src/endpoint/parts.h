@@ -88,7 +88,7 @@ void state_make_full(struct endpoint *endpoint);
 void state_lane_ended(struct endpoint *endpoint, unsigned lane, bool told);
 bool state_waits(const struct endpoint *endpoint);
 bool items_wait(const struct endpoint *endpoint);
-void item_acknowledged(struct endpoint *endpoint, const struct uuid *id);
+void item_acknowledged(struct endpoint *endpoint, unsigned lane, const struct uuid *id);
 
 /* commands.c */
 void command_accept(struct endpoint *endpoint, const Muster__Wire__Signed *content);

@@ -72,7 +72,7 @@ static void envelope_arrived(struct endpoint *endpoint, const Muster__Wire__Enve
 	arena_free(arena);
 }
 
-static void acknowledge(struct endpoint *endpoint, const Muster__Wire__Reply *reply)
+static void acknowledge(struct endpoint *endpoint, enum endpoint_lane lane, const Muster__Wire__Reply *reply)
 {
 	spool_acknowledge(&endpoint->spool, reply->acknowledged_event, NULL);
 	for (size_t i = 0; i < reply->n_acknowledged_commands; i++) {
@@ -85,7 +85,7 @@ static void acknowledge(struct endpoint *endpoint, const Muster__Wire__Reply *re
 	for (size_t i = 0; i < reply->n_acknowledged_quarantine; i++) {
 		struct uuid id = exchange_uuid(&reply->acknowledged_quarantine[i]);
 
-		item_acknowledged(endpoint, &id);
+		item_acknowledged(endpoint, lane, &id);
 	}
 }
 
@@ -134,8 +134,8 @@ int endpoint_reply(struct endpoint *endpoint, enum endpoint_lane which, const vo
 	}
 	lane->under_way = false;
 	in_contact(endpoint);
+	acknowledge(endpoint, which, reply);
 	state_lane_ended(endpoint, which, true);
-	acknowledge(endpoint, reply);
 	useful = endpoint->spool.count < first_waiting || reply->n_acknowledged_commands > 0 ||
 		 reply->n_acknowledged_quarantine > 0 || reply->n_commands > 0 || reply->configuration != NULL ||
 		 reply->send_full || lane->full;

@@ -157,14 +157,12 @@ int endpoint_item(struct endpoint *endpoint, const Muster__Wire__QuarantineItem 
 	return 0;
 }
 
-/* By id, whichever report told it: what is stored is the state that was told. */
-void item_acknowledged(struct endpoint *endpoint, const struct uuid *id)
+/* What is stored is the state that the lane's report carried. */
+void item_acknowledged(struct endpoint *endpoint, unsigned lane, const struct uuid *id)
 {
 	struct kept_item *kept = item_find(endpoint, id->bytes);
 
-	if (kept == NULL)
-		return;
-	for (unsigned lane = 0; lane < ENDPOINT_LANES; lane++)
+	if (kept != NULL)
 		revision_end(&kept->revision, lane, true);
 }
 

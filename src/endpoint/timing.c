@@ -105,6 +105,16 @@ void timing_begin(struct endpoint *endpoint, enum endpoint_lane which, uint32_t 
 	endpoint->hurried = false;
 }
 
+/* Never rarer than the heartbeat. */
+static span_us poll_wait(const struct endpoint *endpoint)
+{
+	span_us wait = endpoint->options.poll_us;
+
+	if (wait > endpoint->options.heartbeat_us)
+		wait = endpoint->options.heartbeat_us;
+	return wait - (span_us)below(endpoint, wait / 10);
+}
+
 void timing_replied(struct endpoint *endpoint, enum endpoint_lane which, bool useful, uint32_t return_after_ms)
 {
 	struct lane *lane = &endpoint->lanes[which];
@@ -116,8 +126,7 @@ void timing_replied(struct endpoint *endpoint, enum endpoint_lane which, bool us
 	if (which == ENDPOINT_URGENT)
 		lane->next_at = now + ENDPOINT_URGENT_GAP_US;
 	else if (endpoint->options.poll_us > 0)
-		lane->next_at =
-		    now + endpoint->options.poll_us - (span_us)below(endpoint, endpoint->options.poll_us / 10);
+		lane->next_at = now + poll_wait(endpoint);
 	else if (held || useful)
 		lane->next_at = now;
 	else /* a manager that holds nothing must not make us spin */

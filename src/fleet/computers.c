@@ -64,7 +64,7 @@ void fleet_alive(struct fleet *fleet, const struct uuid *id)
 	if (computer == NULL)
 		return;
 	was_online = computer->status == FLEET_ONLINE;
-	liveness_heard(fleet, computer, NULL);
+	liveness_heard(fleet, computer);
 	if (!was_online)
 		due_by(fleet, computer, fleet_now(fleet) + SECOND_US); /* the tick stores it */
 }

@@ -47,7 +47,7 @@ static time_us computer_due(const struct fleet *fleet, const struct computer *co
 
 	if (commands < due)
 		due = commands;
-	if (computer->commands_dirty || computer->row_dirty) {
+	if (computer->commands_dirty || computer->row_dirty || liveness_untold(computer)) {
 		time_us soon = fleet_now(fleet) + SECOND_US;
 
 		due = soon < due ? soon : due;
@@ -228,9 +228,11 @@ static void tick_computer(struct fleet *fleet, struct computer *computer, time_u
 			  void (*store)(void *argument, struct fleet_exchange *exchange), void *argument)
 {
 	struct fleet_exchange *exchange = exchange_new(&computer->id);
-	bool done = exchange != NULL && liveness_tick(fleet, computer, exchange, now) == 0 &&
-		    open_commands_tick(fleet, computer, exchange, now) == 0;
+	bool done;
 
+	liveness_tick(fleet, computer, now);
+	done = exchange != NULL && liveness_tell(fleet, computer, exchange) == 0 &&
+	       open_commands_tick(fleet, computer, exchange, now) == 0;
 	if (exchange != NULL && computer->row_dirty)
 		exchange_computer_row(exchange, computer);
 	due_insert(fleet, computer, done ? computer_due(fleet, computer) : now + FLEET_RETRY_US);

@@ -199,8 +199,10 @@ static int take_report(struct fleet *fleet, struct computer *computer, struct fl
 {
 	const Muster__Wire__Report *report = exchange->report;
 	bool stale = verdict == SESSION_STALE;
-	int rc = liveness_heard(fleet, computer, exchange);
+	int rc;
 
+	liveness_heard(fleet, computer);
+	rc = liveness_tell(fleet, computer, exchange);
 	computer->events_waiting = report->events_waiting;
 	exchange->send_full =
 	    stale || verdict == SESSION_GAP || computer->need_full || (verdict == SESSION_FIRST && !report->full);
@@ -301,11 +303,14 @@ void fleet_stored(struct fleet *fleet, struct fleet_exchange *exchange, int rc)
 	if (computer == NULL)
 		return;
 	open_commands_stored(fleet, computer, exchange, rc);
+	liveness_stored(computer, exchange, rc);
 	if (rc == 0)
 		stored_well(computer, exchange);
 	else
 		stored_badly(fleet, computer, exchange);
 	due_by(fleet, computer, open_commands_due(computer));
+	if (liveness_untold(computer))
+		due_by(fleet, computer, fleet_now(fleet) + (rc == 0 ? SECOND_US : FLEET_RETRY_US));
 }
 
 void fleet_exchange_free(struct fleet *fleet, struct fleet_exchange *exchange)

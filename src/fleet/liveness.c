@@ -49,44 +49,70 @@ time_us liveness_deadline(const struct fleet *fleet, const struct computer *comp
 	return from + ((span_us)computer->missed + 1) * computer->interval_us + grace(computer);
 }
 
-static int report_back_online(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange,
-			      time_us wall)
-{
-	char silent[24];
-	const struct made_field field = { "silent_s", silent };
-	span_us silence = wall - computer->last_heard;
-
-	snprintf(silent, sizeof(silent), "%lld", (long long)((silence > 0 ? silence : 0) / SECOND_US));
-	return exchange_manager_event(fleet, exchange, EVENT_COMPUTER_ONLINE, &field, 1);
-}
-
-int liveness_heard(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
+void liveness_heard(struct fleet *fleet, struct computer *computer)
 {
 	time_us wall = env_wall(fleet->options.env);
-	int rc = 0;
 
 	if (computer->status != FLEET_ONLINE) {
-		if (computer->status == FLEET_OFFLINE && exchange != NULL)
-			rc = report_back_online(fleet, computer, exchange, wall);
+		span_us silence = wall - computer->last_heard;
+
+		computer->silent_s = (uint32_t)(silence > 0 ? silence / SECOND_US : 0);
 		set_status(fleet, computer, FLEET_ONLINE, "");
 	}
 	computer->heard = fleet_now(fleet);
 	computer->last_heard = wall;
 	due_by(fleet, computer, liveness_deadline(fleet, computer));
-	return rc;
 }
 
-int liveness_tick(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, time_us now)
+void liveness_tick(struct fleet *fleet, struct computer *computer, time_us now)
+{
+	if (now >= liveness_deadline(fleet, computer))
+		set_status(fleet, computer, FLEET_OFFLINE, cause_silent);
+}
+
+bool liveness_untold(const struct computer *computer)
+{
+	return computer->offline_told != (computer->status == FLEET_OFFLINE) && !computer->status_writing;
+}
+
+static int tell_offline(struct fleet *fleet, const struct computer *computer, struct fleet_exchange *exchange)
 {
 	char heard[TIME_TEXT_BYTES] = "never";
 	const struct made_field fields[] = { { "cause", cause_silent }, { "last_heard", heard } };
 
-	if (now < liveness_deadline(fleet, computer))
-		return 0;
 	if (computer->last_heard != 0)
 		time_format(computer->last_heard, heard);
-	set_status(fleet, computer, FLEET_OFFLINE, cause_silent);
 	return exchange_manager_event(fleet, exchange, EVENT_COMPUTER_OFFLINE, fields, COUNT_OF(fields));
+}
+
+static int tell_online(struct fleet *fleet, const struct computer *computer, struct fleet_exchange *exchange)
+{
+	char silent[16];
+	const struct made_field field = { "silent_s", silent };
+
+	snprintf(silent, sizeof(silent), "%u", computer->silent_s);
+	return exchange_manager_event(fleet, exchange, EVENT_COMPUTER_ONLINE, &field, 1);
+}
+
+int liveness_tell(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
+{
+	int rc;
+
+	if (!liveness_untold(computer))
+		return 0;
+	exchange->tells_offline = computer->status == FLEET_OFFLINE;
+	rc = exchange->tells_offline ? tell_offline(fleet, computer, exchange) : tell_online(fleet, computer, exchange);
+	exchange->tells_status = computer->status_writing = rc == 0;
+	return rc;
+}
+
+void liveness_stored(struct computer *computer, const struct fleet_exchange *exchange, int rc)
+{
+	if (!exchange->tells_status)
+		return;
+	computer->status_writing = false;
+	if (rc == 0)
+		computer->offline_told = exchange->tells_offline;
 }
 
 /* As stored; but "online" is a claim only while it may still be true. */
@@ -100,6 +126,7 @@ void liveness_restore(struct fleet *fleet, struct computer *computer, const stru
 	computer->last_heard = computer->row_heard = record->last_heard;
 	computer->status_since = record->status_since;
 	computer->status = FLEET_UNKNOWN;
+	computer->offline_told = record->status == FLEET_OFFLINE;
 	if (record->last_heard == 0) {
 		computer->cause = cause_never;
 		if (computer->status_since == 0)

@@ -57,12 +57,15 @@ struct computer {
 	span_us clock_offset_us;
 	uint64_t host_hash, components_hash, error_hash;
 	uint32_t missed;
+	uint32_t silent_s; /* before it came back */
 	uint8_t status;
 	uint8_t stale_run;
 	bool row_dirty;      /* the stored row differs in more than last_heard */
 	bool commands_dirty; /* a state is not stored yet */
 	bool need_full;
-	bool paced; /* was asked to come back later, once per start */
+	bool offline_told;   /* the last event stored about it was "offline" */
+	bool status_writing; /* such an event is being stored */
+	bool paced;          /* was asked to come back later, once per start */
 	uint8_t configuration_sent_count;
 	const char *cause; /* constant text */
 	uint8_t configuration[SHA256_BYTES], wanted_configuration[SHA256_BYTES], trusted_key[SHA256_BYTES];
@@ -99,7 +102,8 @@ struct fleet_exchange {
 	uint32_t hold_s;
 	uint32_t return_after_ms;
 	bool writing, failed, must_answer, send_full, rekey;
-	struct uuid *command_acks; /* those of ends known already */
+	bool tells_status, tells_offline; /* carries event 730 or 731 */
+	struct uuid *command_acks;        /* those of ends known already */
 	size_t command_ack_count;
 	struct uuid *item_acks;
 	size_t item_ack_count;
@@ -131,8 +135,12 @@ struct computer *due_take(struct fleet *fleet, time_us now);
 
 /* liveness.c */
 time_us liveness_deadline(const struct fleet *fleet, const struct computer *computer);
-int liveness_heard(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange);
-int liveness_tick(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, time_us now);
+void liveness_heard(struct fleet *fleet, struct computer *computer);
+void liveness_tick(struct fleet *fleet, struct computer *computer, time_us now);
+/* Events 730 and 731, each until it is stored. */
+bool liveness_untold(const struct computer *computer);
+int liveness_tell(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange);
+void liveness_stored(struct computer *computer, const struct fleet_exchange *exchange, int rc);
 void liveness_restore(struct fleet *fleet, struct computer *computer, const struct fleet_computer *record);
 
 /* sessions.c */

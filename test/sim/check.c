@@ -1,0 +1,206 @@
+/* What must be true, whatever happens. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+/* Status may lag behind the arithmetic by the way of a message, a tick, a second's rounding. */
+#define SLACK_US (3 * SECOND_US)
+
+static void check_status(struct sim *sim, size_t index)
+{
+	const struct sim_stored_computer *computer = &sim->store.computers[index];
+	struct fleet_computer shown;
+	time_us from = sim->manager.heard[index];
+	span_us silence, allowed;
+
+	if (fleet_show(sim->manager.fleet, &computer->record.id, &shown, NULL) != 0) {
+		sim_fail(sim, "computer %zu is not known to the fleet", index);
+		return;
+	}
+	if (shown.missed == FLEET_UNLIMITED)
+		return;
+	allowed = ((span_us)shown.missed + 1) * shown.interval_us;
+	silence = sim->now - from;
+	if (shown.status == FLEET_OFFLINE && silence + SLACK_US < allowed && from > 0)
+		sim_fail(sim, "computer %zu is shown offline, heard %lld s ago, %lld s are allowed", index,
+			 (long long)(silence / SECOND_US), (long long)(allowed / SECOND_US));
+	if (from < sim->manager.listening_since)
+		from = sim->manager.listening_since;
+	silence = sim->now - from;
+	if (shown.status == FLEET_ONLINE && sim->now >= sim->manager.stalled_until &&
+	    silence > allowed + 5 * SECOND_US + shown.interval_us / 20 + 2 * SLACK_US)
+		sim_fail(sim, "computer %zu is shown online, heard %lld s ago, %lld s are allowed", index,
+			 (long long)(silence / SECOND_US), (long long)(allowed / SECOND_US));
+}
+
+/* Every command ends within its time-out, counted while the manager runs. */
+static void check_overdue(struct sim *sim)
+{
+	for (size_t i = 0; i < sim->store.command_count; i++) {
+		const struct sim_stored_command *command = &sim->store.commands[i];
+		time_us from = command->issued_mono;
+
+		if (command_ended(command->state))
+			continue;
+		if (from < sim->manager.started)
+			from = sim->manager.started; /* it may have to wait for the manager's clock to be right */
+		if (from < sim->manager.stalled_until)
+			from = sim->manager.stalled_until;
+		if (sim->now - from > command->timeout_us + MINUTE_US)
+			sim_fail(sim, "command %zu (%s) is %s long after its time-out", i,
+				 command_kind_name(command->kind), command_state_name(command->state));
+	}
+}
+
+void check_step(struct sim *sim)
+{
+	if (!sim->manager.up || sim->failed)
+		return;
+	for (size_t i = 0; i < sim->store.computer_count && !sim->failed; i++)
+		check_status(sim, i);
+	check_overdue(sim);
+}
+
+/* Acknowledged implies durable. */
+void check_reply(struct sim *sim, const struct uuid *id, const Muster__Wire__Reply *reply)
+{
+	const struct sim_stored_computer *computer = store_computer(sim, id);
+
+	if (reply->rekey)
+		return;
+	if (computer == NULL || reply->acknowledged_event > computer->record.events_stored)
+		sim_fail(sim, "event %llu is acknowledged and not stored",
+			 (unsigned long long)reply->acknowledged_event);
+	for (size_t i = 0; i < reply->n_acknowledged_commands; i++) {
+		struct uuid command_id = exchange_uuid(&reply->acknowledged_commands[i]);
+		const struct sim_stored_command *command = store_command(sim, &command_id);
+
+		if (command != NULL && !command_ended(command->state))
+			sim_fail(sim, "the end of a command is acknowledged and not stored");
+	}
+}
+
+/* --- at the end, when all is healed and quiet --- */
+
+static bool is_stored(const struct sim_stored_computer *computer, uint64_t payload)
+{
+	for (size_t i = 0; i < computer->event_count; i++) {
+		if (computer->events[i].payload == payload)
+			return true;
+	}
+	return false;
+}
+
+static void check_events(struct sim *sim, const struct sim_machine *machine)
+{
+	const struct sim_stored_computer *computer = store_computer(sim, &machine->computer);
+	uint64_t missing = 0, first = 0;
+
+	if (machine->outbox_count > 0)
+		sim_fail(sim, "machine %u: %zu notices never reached the link's disk", machine->index,
+			 machine->outbox_count);
+	for (uint64_t i = 1; i <= machine->made; i++) {
+		uint64_t payload = (uint64_t)(machine->index + 1) * 1000000 + i;
+
+		if (!is_stored(computer, payload)) {
+			missing++;
+			first = first == 0 ? i : first;
+		}
+	}
+	if (missing > computer->told_drops && !machine->damaged)
+		sim_fail(sim, "machine %u: %llu events are lost (the first is %llu of %llu), %llu told as dropped",
+			 machine->index, (unsigned long long)missing, (unsigned long long)first,
+			 (unsigned long long)machine->made, (unsigned long long)computer->told_drops);
+}
+
+static const struct sim_job *find_job(const struct sim *sim, const struct sim_stored_command *command)
+{
+	for (size_t i = 0; i < sim->machine_count; i++) {
+		const struct sim_machine *machine = &sim->machines[i];
+
+		for (size_t at = 0; at < machine->job_count; at++) {
+			if (uuid_equal(&machine->jobs[at].id, &command->id))
+				return &machine->jobs[at];
+		}
+	}
+	return NULL;
+}
+
+static void check_command(struct sim *sim, size_t index)
+{
+	const struct sim_stored_command *command = &sim->store.commands[index];
+	const struct sim_job *job = find_job(sim, command);
+	bool work = command->kind == COMMAND_SCAN || command->kind == COMMAND_RESTORE;
+
+	if (!command_ended(command->state)) {
+		sim_fail(sim, "command %zu (%s) never ended: %s", index, command_kind_name(command->kind),
+			 command_state_name(command->state));
+		return;
+	}
+	if (!work || sim->cloned)
+		return; /* a clone may have run what its original was sent */
+	if (job == NULL && command->state == COMMAND_SUCCEEDED)
+		sim_fail(sim, "command %zu is told as succeeded and was never begun", index);
+	/* Timed out is true of work that was stopped, or whose end the agent could not wait for. */
+	if (job != NULL && job->told && command_ended(job->state) && command->state != job->state &&
+	    command->state != COMMAND_TIMED_OUT)
+		sim_fail(sim, "command %zu is told as %s and was %s", index, command_state_name(command->state),
+			 command_state_name(job->state));
+	if (job != NULL && job->begun > 1)
+		sim_fail(sim, "command %zu was begun %u times", index, job->begun);
+}
+
+static void check_machine_state(struct sim *sim, const struct sim_machine *machine)
+{
+	const struct sim_stored_computer *computer = store_computer(sim, &machine->computer);
+	struct endpoint_status status;
+	struct fleet_computer shown;
+
+	endpoint_status(machine->endpoint, &status);
+	fleet_show(sim->manager.fleet, &machine->computer, &shown, NULL);
+	if (shown.status != FLEET_ONLINE)
+		sim_fail(sim, "machine %u is up and not online: %s", machine->index, shown.cause);
+	if (status.events_waiting > 0)
+		sim_fail(sim, "machine %u still has %llu events", machine->index,
+			 (unsigned long long)status.events_waiting);
+	if (computer->component_state != machine->component_state)
+		sim_fail(sim, "machine %u: component %u is stored as %u", machine->index, machine->component_state,
+			 computer->component_state);
+	if (memcmp(shown.configuration, sim->manager.wanted, SHA256_BYTES) != 0)
+		sim_fail(sim, "machine %u has not the wanted configuration", machine->index);
+	for (unsigned i = 0; i < machine->item_count; i++) {
+		bool same = false;
+
+		for (unsigned at = 0; at < computer->item_count; at++)
+			same |= uuid_equal(&computer->items[at], &machine->items[i]) &&
+				computer->item_states[at] == machine->item_states[i];
+		if (!same)
+			sim_fail(sim, "machine %u: quarantine item %u is not stored as it is", machine->index, i);
+	}
+}
+
+void check_end(struct sim *sim)
+{
+	for (size_t i = 0; i < sim->machine_count && !sim->failed; i++) {
+		const struct sim_machine *machine = &sim->machines[i];
+
+		if (!machine->up) {
+			sim_fail(sim, "machine %zu is not up at the end", i);
+			return;
+		}
+		if (shares_identity(machine))
+			sim_fail(sim, "machine %zu shares its identity to the end", i);
+		check_machine_state(sim, machine);
+		if (!machine->has_clone && sim->store.clones == 0)
+			check_events(sim, machine);
+	}
+	for (size_t i = 0; i < sim->store.command_count && !sim->failed; i++)
+		check_command(sim, i);
+	for (size_t i = 0; i < sim->store.computer_count && !sim->failed; i++) {
+		const struct sim_stored_computer *computer = &sim->store.computers[i];
+
+		if (computer->online_events > computer->offline_events)
+			sim_fail(sim, "computer %zu came back more often than it went", i);
+	}
+}

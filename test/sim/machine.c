@@ -1,0 +1,619 @@
+/* A machine: guard (keeps jobs and an outbox over crashes of the link), the
+ * link's shell around the endpoint, and what crashes do to both. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+/* --- environment --- */
+
+static time_us machine_wall(void *context)
+{
+	struct sim_machine *machine = context;
+
+	return SIM_START_WALL + machine->sim->now + machine->clock_offset;
+}
+
+static time_us machine_monotonic(void *context)
+{
+	struct sim_machine *machine = context;
+
+	return machine->sim->now - machine->booted;
+}
+
+static void machine_random(void *context, void *out, size_t size)
+{
+	struct sim_machine *machine = context;
+	uint8_t *bytes = out;
+
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)sim_random(machine->sim);
+}
+
+/* --- guard: jobs --- */
+
+static struct sim_job *find_job(struct sim_machine *machine, const struct uuid *id)
+{
+	for (size_t i = 0; i < machine->job_count; i++) {
+		if (uuid_equal(&machine->jobs[i].id, id))
+			return &machine->jobs[i];
+	}
+	return NULL;
+}
+
+static void tell_end(struct sim *sim, struct sim_event *event);
+
+static void tell_later(struct sim_machine *machine, struct sim_job *job)
+{
+	struct sim_event *event =
+	    sim_after(machine->sim, (span_us)sim_below(machine->sim, 200) * MILLISECOND_US, tell_end);
+
+	event->machine = machine->index;
+	event->generation = machine->generation;
+	event->number = (uint64_t)(job - machine->jobs);
+}
+
+/* Guard tells the end until the link has it on disk. */
+static void tell_end(struct sim *sim, struct sim_event *event)
+{
+	struct sim_machine *machine = &sim->machines[event->machine];
+	struct sim_job *job = &machine->jobs[event->number];
+	int rc;
+
+	if (!machine->up || event->generation != machine->generation || job->told)
+		return;
+	rc = endpoint_end(machine->endpoint, &job->id, job->state, "", "", NULL, 0, NULL);
+	if (rc == 0 && !machine->disk.dead)
+		job->told = true;
+	else if (rc != ERR_NOT_FOUND && !machine->disk.dead)
+		tell_later(machine, job);
+	machine_poll(machine);
+}
+
+static void end_job(struct sim_machine *machine, struct sim_job *job, enum command_state state)
+{
+	sim_log(machine->sim, "m%u: job %zu ends %s", machine->index, (size_t)(job - machine->jobs),
+		command_state_name(state));
+	job->state = state;
+	tell_later(machine, job);
+}
+
+static void job_due(struct sim *sim, struct sim_event *event)
+{
+	struct sim_machine *machine = &sim->machines[event->machine];
+	struct sim_job *job = &machine->jobs[event->number];
+
+	if (command_ended(job->state) || job->paused || sim->now < job->ends_at)
+		return;
+	end_job(machine, job, job->outcome);
+}
+
+static void schedule_job(struct sim_machine *machine, struct sim_job *job)
+{
+	struct sim_event *event;
+
+	job->ends_at = machine->sim->now + job->left;
+	event = sim_after(machine->sim, job->left, job_due);
+	event->machine = machine->index;
+	event->number = (uint64_t)(job - machine->jobs);
+}
+
+static int begin_job(struct sim_machine *machine, const struct uuid *id, struct err *err)
+{
+	struct sim *sim = machine->sim;
+	struct sim_job *job = find_job(machine, id);
+
+	if (job != NULL) {
+		job->begun++;
+		sim_fail(sim, "a command was begun twice");
+		return err_set(err, ERR_EXISTS, "begun already");
+	}
+	if (machine->job_count == SIM_JOBS_MAX)
+		return err_set(err, ERR_BUSY, "too many jobs");
+	job = &machine->jobs[machine->job_count++];
+	*job = (struct sim_job){ .id = *id, .begun = 1, .state = COMMAND_RUNNING };
+	job->outcome = sim_below(sim, 5) == 0 ? COMMAND_FAILED : COMMAND_SUCCEEDED;
+	job->left = (span_us)(1 + sim_below(sim, sim_below(sim, 4) == 0 ? 900 : 30)) * SECOND_US;
+	sim_log(sim, "m%u: job %zu begins", machine->index, machine->job_count - 1);
+	schedule_job(machine, job);
+	return 0;
+}
+
+void machine_unpause(struct sim_machine *machine, struct sim_job *job)
+{
+	job->paused = false;
+	schedule_job(machine, job);
+}
+
+/* --- the actor --- */
+
+static int actor_start(void *context, const struct endpoint_command *command, struct err *err)
+{
+	struct sim_machine *machine = context;
+	struct sim_job *job;
+
+	if (machine->disk.dead)
+		return 0;
+	if (!command->again)
+		return begin_job(machine, &command->id, err);
+	job = find_job(machine, &command->id);
+	if (job == NULL)
+		return err_set(err, ERR_NOT_FOUND, "nothing of it is left");
+	if (command_ended(job->state)) {
+		job->told = false;
+		tell_later(machine, job);
+	}
+	return 0;
+}
+
+static int actor_pause(void *context, const struct uuid *id, struct err *err)
+{
+	struct sim_machine *machine = context;
+	struct sim_job *job = find_job(machine, id);
+
+	if (machine->disk.dead)
+		return 0;
+	if (job == NULL || command_ended(job->state))
+		return err_set(err, ERR_NOT_FOUND, "no such job");
+	if (!job->paused) {
+		job->paused = true;
+		job->left = job->ends_at - machine->sim->now;
+	}
+	return 0;
+}
+
+static int actor_resume(void *context, const struct uuid *id, struct err *err)
+{
+	struct sim_machine *machine = context;
+	struct sim_job *job = find_job(machine, id);
+
+	if (machine->disk.dead)
+		return 0;
+	if (job == NULL || command_ended(job->state))
+		return err_set(err, ERR_NOT_FOUND, "no such job");
+	if (job->paused)
+		machine_unpause(machine, job);
+	return 0;
+}
+
+static int actor_cancel(void *context, const struct uuid *id, struct err *err)
+{
+	struct sim_machine *machine = context;
+	struct sim_job *job = find_job(machine, id);
+
+	if (machine->disk.dead)
+		return 0;
+	if (job == NULL)
+		return err_set(err, ERR_NOT_FOUND, "no such job");
+	if (!command_ended(job->state))
+		end_job(machine, job, COMMAND_CANCELLED);
+	return 0;
+}
+
+static void actor_upload(void *context, const struct uuid *item)
+{
+	(void)context;
+	(void)item;
+}
+
+static void actor_rekey(void *context)
+{
+	struct sim_machine *machine = context;
+
+	machine->rekey_asked = true;
+}
+
+static void actor_configure(void *context, const Muster__Wire__Configuration *configuration,
+			    const uint8_t fingerprint[SHA256_BYTES])
+{
+	struct sim_machine *machine = context;
+
+	(void)configuration;
+	if (!machine->disk.dead)
+		memcpy(machine->configuration, fingerprint, SHA256_BYTES);
+	endpoint_configuration(machine->endpoint, fingerprint, "", NULL);
+}
+
+static void actor_trace(void *context, const struct uuid *id, const char *from, const char *to)
+{
+	const struct sim_machine *machine = context;
+	char text[UUID_TEXT_BYTES];
+
+	uuid_format(id, text);
+	sim_log(machine->sim, "m%u: command %s %s -> %s", machine->index, text + 24, from, to);
+}
+
+/* --- guard: outbox --- */
+
+/* As the daemons do: hand over, make durable, forget what the link has. */
+static void pump(struct sim_machine *machine)
+{
+	uint64_t durable;
+	size_t kept = 0;
+
+	if (!machine->up || machine->outbox_count == 0)
+		return;
+	for (size_t i = 0; i < machine->outbox_count; i++) {
+		const struct sim_notice *notice = &machine->outbox[i];
+		char payload[24];
+		int size = snprintf(payload, sizeof(payload), "%llu", (unsigned long long)notice->payload);
+		const struct event_field field = { "payload", { (const uint8_t *)payload, (size_t)size } };
+
+		endpoint_event(machine->endpoint, notice->source, notice->type, machine_wall(machine), &field, 1, NULL);
+	}
+	if (endpoint_flush(machine->endpoint, NULL) != 0 || machine->disk.dead)
+		return;
+	durable = endpoint_source(machine->endpoint);
+	for (size_t i = 0; i < machine->outbox_count; i++) {
+		if (machine->outbox[i].source > durable)
+			machine->outbox[kept++] = machine->outbox[i];
+	}
+	machine->outbox_count = kept;
+}
+
+void machine_detect(struct sim_machine *machine)
+{
+	static const uint32_t types[] = { EVENT_MALWARE_DETECTED, EVENT_SCAN_FINISHED, EVENT_NOT_FULLY_SCANNED,
+					  EVENT_QUARANTINED };
+
+	if (machine->outbox_count == machine->outbox_capacity) {
+		machine->outbox_capacity = machine->outbox_capacity * 2 + 16;
+		machine->outbox = reallocarray(machine->outbox, machine->outbox_capacity, sizeof(*machine->outbox));
+		if (machine->outbox == NULL)
+			abort();
+	}
+	machine->outbox[machine->outbox_count++] = (struct sim_notice){
+		.source = ++machine->next_source,
+		.payload = (uint64_t)(machine->index + 1) * 1000000 + ++machine->made,
+		.type = types[sim_below(machine->sim, COUNT_OF(types))],
+	};
+	machine_poll(machine);
+}
+
+/* --- state --- */
+
+static void give_component(struct sim_machine *machine)
+{
+	Muster__Wire__Component component = MUSTER__WIRE__COMPONENT__INIT;
+	char version[16];
+	char name[] = "guard", state[] = "working";
+
+	snprintf(version, sizeof(version), "%u", machine->component_state);
+	component.name = name;
+	component.state = state;
+	component.version = version;
+	endpoint_component(machine->endpoint, &component, NULL);
+}
+
+static void give_item(struct sim_machine *machine, unsigned index)
+{
+	Muster__Wire__QuarantineItem item = MUSTER__WIRE__QUARANTINE_ITEM__INIT;
+	uint8_t digest[SHA256_BYTES] = { 0 };
+	char detection[] = "Eicar";
+
+	item.id = exchange_bytes(machine->items[index].bytes, UUID_BYTES);
+	item.path = exchange_bytes("/tmp/x", 6);
+	item.sha256 = exchange_bytes(digest, sizeof(digest));
+	item.detection = detection;
+	item.state = (Muster__Wire__QuarantineItem__State)machine->item_states[index];
+	endpoint_item(machine->endpoint, &item, NULL);
+}
+
+void machine_new_state(struct sim_machine *machine)
+{
+	machine->component_state++;
+	if (machine->up) {
+		give_component(machine);
+		machine_poll(machine);
+	}
+}
+
+void machine_new_item(struct sim_machine *machine)
+{
+	unsigned index;
+
+	if (machine->item_count < 32 && sim_below(machine->sim, 2) == 0) {
+		index = machine->item_count++;
+		machine->items[index] = env_uuid(&machine->env);
+		machine->item_states[index] = 0;
+	} else if (machine->item_count > 0) {
+		index = (unsigned)sim_below(machine->sim, machine->item_count);
+		machine->item_states[index] = 1;
+	} else {
+		return;
+	}
+	if (machine->up) {
+		give_item(machine, index);
+		machine_poll(machine);
+	}
+}
+
+/* --- talking --- */
+
+static void wake(struct sim *sim, struct sim_event *event)
+{
+	struct sim_machine *machine = &sim->machines[event->machine];
+
+	if (event->generation != machine->generation || !machine->up)
+		return;
+	machine->wake_at = INT64_MAX;
+	machine_poll(machine);
+}
+
+static void gave_up(struct sim *sim, struct sim_event *event)
+{
+	struct sim_machine *machine = &sim->machines[event->machine];
+
+	if (!machine->up || event->generation != machine->generation ||
+	    machine->lane_token[event->lane] != event->token)
+		return;
+	machine->lane_token[event->lane] = 0;
+	endpoint_failed(machine->endpoint, (enum endpoint_lane)event->lane, ERR_TIMEOUT, "no answer", 0);
+	machine_poll(machine);
+}
+
+static void send_report(struct sim_machine *machine, enum endpoint_lane lane)
+{
+	struct sim *sim = machine->sim;
+	struct sim_event *timer;
+	struct err err = { 0 };
+	struct buf report;
+	uint32_t hold_s = 0;
+
+	buf_init(&report, WIRE_REPORT_MAX_BYTES);
+	if (endpoint_report(machine->endpoint, lane, &report, &hold_s, &err) != 0) {
+		sim_fail(sim, "a report could not be made: %s", err.text);
+	} else if (!machine->disk.dead) {
+		machine->lane_token[lane] = ++sim->token;
+		network_request(machine, lane, sim->token, &report);
+		timer = sim_after(sim, (span_us)(hold_s + 30) * SECOND_US, gave_up);
+		timer->machine = machine->index;
+		timer->generation = machine->generation;
+		timer->lane = lane;
+		timer->token = sim->token;
+	}
+	buf_done(&report);
+}
+
+static bool talk(struct sim_machine *machine)
+{
+	time_us now = machine_monotonic(machine);
+	bool talked = false;
+
+	for (unsigned lane = 0; lane < ENDPOINT_LANES; lane++) {
+		if (endpoint_next(machine->endpoint, (enum endpoint_lane)lane) > now || machine->disk.dead)
+			continue;
+		send_report(machine, (enum endpoint_lane)lane);
+		talked = true;
+	}
+	return talked;
+}
+
+static time_us next_wake(const struct sim_machine *machine)
+{
+	time_us at = endpoint_due(machine->endpoint);
+
+	for (unsigned lane = 0; lane < ENDPOINT_LANES; lane++) {
+		time_us next = endpoint_next(machine->endpoint, (enum endpoint_lane)lane);
+
+		at = next < at ? next : at;
+	}
+	return at;
+}
+
+static void take_new_identity(struct sim_machine *machine);
+
+void machine_poll(struct sim_machine *machine)
+{
+	struct sim *sim = machine->sim;
+	struct sim_event *event;
+	time_us at;
+
+	if (!machine->up)
+		return;
+	pump(machine);
+	if (endpoint_due(machine->endpoint) <= machine_monotonic(machine))
+		endpoint_tick(machine->endpoint, NULL);
+	while (!sim->failed && !machine->disk.dead && talk(machine))
+		continue;
+	if (machine->disk.dead) {
+		machine_kill(machine, sim_below(sim, 2) == 0);
+		return;
+	}
+	if (machine->rekey_asked) {
+		take_new_identity(machine);
+		return;
+	}
+	at = next_wake(machine);
+	if (machine->outbox_count > 0 && at > machine_monotonic(machine) + SECOND_US)
+		at = machine_monotonic(machine) + SECOND_US; /* the disk failed; try again */
+	if (at >= machine->wake_at || at == INT64_MAX)
+		return;
+	machine->wake_at = at;
+	at -= machine_monotonic(machine);
+	event = sim_after(sim, at > 0 ? at : 0, wake);
+	event->machine = machine->index;
+	event->generation = machine->generation;
+}
+
+void machine_reply(struct sim *sim, struct sim_event *event)
+{
+	struct sim_machine *machine = &sim->machines[event->machine];
+	struct err err = { 0 };
+
+	if (!machine->up || event->generation != machine->generation ||
+	    machine->lane_token[event->lane] != event->token || sim->now < machine->cut_until)
+		return;
+	machine->lane_token[event->lane] = 0;
+	if (endpoint_reply(machine->endpoint, (enum endpoint_lane)event->lane, event->bytes, event->size, &err) != 0)
+		sim_fail(sim, "a reply was not understood: %s", err.text);
+	sim->exchanges++;
+	machine_poll(machine);
+}
+
+void machine_no_reply(struct sim *sim, struct sim_event *event)
+{
+	struct sim_machine *machine = &sim->machines[event->machine];
+
+	if (!machine->up || event->generation != machine->generation ||
+	    machine->lane_token[event->lane] != event->token)
+		return;
+	machine->lane_token[event->lane] = 0;
+	endpoint_failed(machine->endpoint, (enum endpoint_lane)event->lane, ERR_CONNECT, "refused",
+			sim_below(sim, 8) == 0 ? 5 * SECOND_US : 0);
+	machine_poll(machine);
+}
+
+/* --- life --- */
+
+void machine_init(struct sim *sim, unsigned index)
+{
+	static const uint64_t heartbeats[] = { 10, 60, 600 };
+	struct sim_machine *machine = &sim->machines[index];
+
+	*machine = (struct sim_machine){ .sim = sim, .index = index, .generation = 1 };
+	machine->env = (struct env){ machine, machine_wall, machine_monotonic, machine_random };
+	machine->heartbeat_s = heartbeats[sim_below(sim, COUNT_OF(heartbeats))];
+	machine->computer = env_uuid(&machine->env);
+	disk_init(&machine->disk, sim);
+	machine->disk.lies = sim->options.broken == BREAK_NO_SYNC;
+}
+
+void machine_done(struct sim_machine *machine)
+{
+	endpoint_free(machine->endpoint);
+	machine->endpoint = NULL;
+	disk_done(&machine->disk);
+	free(machine->outbox);
+}
+
+static void restart(struct sim *sim, struct sim_event *event)
+{
+	struct sim_machine *machine = &sim->machines[event->machine];
+
+	if (!machine->up && event->generation == machine->generation)
+		machine_start(machine);
+}
+
+static void start_later(struct sim_machine *machine, span_us wait)
+{
+	struct sim_event *event = sim_after(machine->sim, wait, restart);
+
+	event->machine = machine->index;
+	event->generation = machine->generation;
+}
+
+void machine_start(struct sim_machine *machine)
+{
+	struct sim *sim = machine->sim;
+	const struct endpoint_options options = {
+		.env = &machine->env,
+		.storage = disk_storage(&machine->disk),
+		.actor = { machine, actor_start, actor_pause, actor_resume, actor_cancel, actor_upload, actor_rekey,
+			   actor_configure, actor_trace },
+		.computer = machine->computer,
+		.keys = &sim_key,
+		.key_count = 1,
+		.verify = sim_verify,
+		.digest = sim_digest,
+		.heartbeat_us = (span_us)machine->heartbeat_s * SECOND_US,
+		.poll_us = machine->index == 3 ? 20 * SECOND_US : 0,
+		.spool_events = machine->small_spool ? 12 : 0,
+	};
+	struct err err = { 0 };
+
+	if (sim->options.broken == BREAK_JOURNAL_LOST) {
+		buf_reset(&machine->disk.files[1].durable);
+		buf_reset(&machine->disk.files[1].pending);
+	}
+	machine->disk.error_permille = sim->options.faults ? 2 : 0;
+	machine->wake_at = INT64_MAX;
+	machine->up = true;
+	memset(machine->lane_token, 0, sizeof(machine->lane_token));
+	if (endpoint_new(&options, &machine->endpoint, &err) != 0) {
+		machine->up = false; /* the disk failed; the supervisor tries again */
+		machine->endpoint = NULL;
+		if (!sim->chaos && !machine->disk.dead)
+			sim_fail(sim, "an endpoint does not start: %s", err.text);
+		machine->generation++;
+		disk_process_died(&machine->disk);
+		start_later(machine, SECOND_US);
+		return;
+	}
+	if (!machine->disk.dead) {
+		give_component(machine);
+		for (unsigned i = 0; i < machine->item_count; i++)
+			give_item(machine, i);
+		endpoint_configuration(machine->endpoint, machine->configuration, "", NULL);
+	}
+	machine_poll(machine);
+}
+
+void machine_kill(struct sim_machine *machine, bool power)
+{
+	struct sim *sim = machine->sim;
+
+	if (!machine->up)
+		return;
+	sim_log(sim, "m%u: %s", machine->index, power ? "loses power" : "link is killed");
+	sim->crashes++;
+	endpoint_free(machine->endpoint);
+	machine->endpoint = NULL;
+	machine->up = false;
+	machine->generation++;
+	if (power) {
+		disk_power_lost(&machine->disk);
+		machine->booted = sim->now - (time_us)sim_below(sim, 1000) * SECOND_US;
+	} else {
+		disk_process_died(&machine->disk);
+	}
+	manager_drop_machine(sim, machine->index);
+	start_later(machine, (span_us)sim_below(sim, sim->chaos && sim_below(sim, 5) == 0 ? 3600 : 20) * SECOND_US);
+}
+
+/* The whole disk is copied and the copy started beside the original. */
+void machine_clone(struct sim_machine *from, struct sim_machine *to)
+{
+	sim_log(from->sim, "m%u is cloned to m%u", from->index, to->index);
+	to->computer = from->computer;
+	to->heartbeat_s = from->heartbeat_s;
+	to->has_clone = from->has_clone = from->sim->cloned = true;
+	to->next_source = from->next_source;
+	memcpy(to->jobs, from->jobs, sizeof(to->jobs));
+	to->job_count = from->job_count;
+	disk_copy(&to->disk, &from->disk);
+	machine_start(to);
+}
+
+bool shares_identity(const struct sim_machine *machine)
+{
+	const struct sim *sim = machine->sim;
+
+	for (size_t i = 0; i < sim->machine_count; i++) {
+		const struct sim_machine *other = &sim->machines[i];
+
+		if (other != machine && uuid_equal(&other->computer, &machine->computer))
+			return true;
+	}
+	return false;
+}
+
+/* Told that another holds its identity: it enrols anew. */
+static void take_new_identity(struct sim_machine *machine)
+{
+	struct sim *sim = machine->sim;
+	struct fleet_computer record = { 0 };
+
+	machine->rekey_asked = false;
+	sim_log(sim, "m%u: takes a new identity", machine->index);
+	if (!shares_identity(machine))
+		sim_fail(sim, "machine %u was told to re-key and holds its identity alone", machine->index);
+	machine->computer = env_uuid(&machine->env);
+	store_add_computer(sim, &machine->computer, machine->heartbeat_s);
+	record.id = machine->computer;
+	record.interval_us = (span_us)machine->heartbeat_s * SECOND_US;
+	if (sim->manager.up)
+		fleet_add(sim->manager.fleet, &record, NULL);
+	machine_kill(machine, false);
+}
