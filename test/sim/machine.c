@@ -511,7 +511,7 @@ void machine_start(struct sim_machine *machine)
 		.env = &machine->env,
 		.storage = disk_storage(&machine->disk),
 		.actor = { machine, actor_start, actor_pause, actor_resume, actor_cancel, actor_upload, actor_rekey,
-			   actor_configure, actor_trace },
+			   actor_configure, .trace = actor_trace },
 		.computer = machine->computer,
 		.keys = &sim_key,
 		.key_count = 1,

@@ -99,6 +99,7 @@ static void apply_item(struct sim_stored_computer *computer, const Muster__Wire_
 static void apply_manager_event(struct sim *sim, struct sim_stored_computer *computer,
 				const struct fleet_event_row *row)
 {
+	sim_log(sim, "store: computer %zu: event %u", (size_t)(computer - sim->store.computers), row->type);
 	computer->offline_events += row->type == EVENT_COMPUTER_OFFLINE;
 	computer->online_events += row->type == EVENT_COMPUTER_ONLINE;
 	sim->store.clones += row->type == EVENT_CLONE_REKEYED;
