@@ -63,8 +63,6 @@ int journal_event(const struct env *env, struct store_session *session, uint32_t
 	return rc;
 }
 
-/* Published before the commit: a reader that comes too early finds the row at
- * its next look, since news only say that something is there. */
 static void publish(struct front *front, const struct uuid *id, uint32_t type, const struct uuid *computer)
 {
 	struct front_news news = { .topic = FRONT_TOPIC_EVENT, .id = *id, .event_type = type };
@@ -72,6 +70,40 @@ static void publish(struct front *front, const struct uuid *id, uint32_t type, c
 	if (computer != NULL)
 		news.computer = *computer;
 	feed_publish(front->feed, &news, 1);
+}
+
+/* News of an event whose row is not committed yet. */
+struct due {
+	struct front *front;
+	struct uuid id, computer;
+	uint32_t type;
+	bool has_computer;
+};
+
+static void publish_due(void *argument, bool committed)
+{
+	struct due *due = argument;
+
+	if (committed)
+		publish(due->front, &due->id, due->type, due->has_computer ? &due->computer : NULL);
+	free(due);
+}
+
+static int publish_after(struct front *front, struct store_session *session, const struct uuid *id, uint32_t type,
+			 const struct uuid *computer)
+{
+	struct due *due = malloc(sizeof(*due));
+	int rc;
+
+	if (due == NULL)
+		return ERR_MEMORY;
+	*due = (struct due){ .front = front, .id = *id, .type = type, .has_computer = computer != NULL };
+	if (computer != NULL)
+		due->computer = *computer;
+	rc = store_after(session, publish_due, due);
+	if (rc != 0)
+		free(due);
+	return rc;
 }
 
 int front_event(struct front *front, struct store_session *session, uint32_t type, const struct uuid *computer,
@@ -85,8 +117,8 @@ int front_event(struct front *front, struct store_session *session, uint32_t typ
 		return err_set(err, ERR_MEMORY, "event %u: no memory", type);
 	rc = insert_event(front->env, session, &id, type, computer, json, err);
 	free(json);
-	if (rc == 0)
-		publish(front, &id, type, computer);
+	if (rc == 0 && publish_after(front, session, &id, type, computer) != 0)
+		rc = err_set(err, ERR_MEMORY, "event %u: no memory", type);
 	return rc;
 }
 

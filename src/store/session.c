@@ -103,6 +103,7 @@ int session_open(struct store_session *session, const char *path, bool writer, s
 	int rc;
 
 	memset(session, 0, sizeof(*session));
+	session->writes = writer;
 	if (sqlite3_open_v2(path, &session->database, flags, NULL) != SQLITE_OK) {
 		rc = session_error(session, path, err);
 		session_close(session);
@@ -147,5 +148,32 @@ void session_reset(struct store_session *session)
 		next = cursor->next;
 		if (cursor->busy)
 			cursor_end(cursor, NULL);
+	}
+}
+
+int store_after(struct store_session *session, void (*function)(void *argument, bool committed), void *argument)
+{
+	struct after *after = session->writes ? malloc(sizeof(*after)) : NULL;
+
+	if (after == NULL)
+		return session->writes ? ERR_MEMORY : ERR_WRONG_STATE;
+	*after = (struct after){ function, argument, session->after };
+	session->after = after;
+	return 0;
+}
+
+void session_after(struct after *after, bool committed)
+{
+	struct after *ordered = NULL, *next;
+
+	for (; after != NULL; after = next) {
+		next = after->next;
+		after->next = ordered;
+		ordered = after;
+	}
+	for (; ordered != NULL; ordered = next) {
+		next = ordered->next;
+		ordered->function(ordered->argument, committed);
+		free(ordered);
 	}
 }

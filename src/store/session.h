@@ -20,8 +20,17 @@ struct cursor {
 	struct cursor *next;
 };
 
+/* What store_after() was asked for. */
+struct after {
+	void (*function)(void *argument, bool committed);
+	void *argument;
+	struct after *next;
+};
+
 struct store_session {
 	sqlite3 *database;
+	bool writes;
+	struct after *after; /* of the write that runs now, the last first */
 	struct cursor *cursors;
 	size_t count;
 };
@@ -30,6 +39,8 @@ struct store_session {
 int session_open(struct store_session *session, const char *path, bool writer, struct err *err);
 /* Accepts a zeroed struct. */
 void session_close(struct store_session *session);
+/* Calls and frees what store_after() was asked for, in the order it was. */
+void session_after(struct after *after, bool committed);
 /* Ends whatever cursors a function left open. */
 void session_reset(struct store_session *session);
 /* Drops the prepared statements. */

@@ -94,6 +94,11 @@ bool cursor_is_null(struct cursor *cursor, const char *column);
 int cursor_end(struct cursor *cursor, struct err *err);
 /* Runs a statement without rows, bound already: next and end in one. */
 int cursor_run(struct cursor *cursor, struct err *err);
+/* For what must happen only if this write lasts, such as telling others of it:
+ * function(argument, true) on the writer thread once it is committed, before
+ * `done`; (argument, false) when it was undone. Exactly once, unless this fails:
+ * ERR_MEMORY, ERR_WRONG_STATE in a read. */
+int store_after(struct store_session *session, void (*function)(void *argument, bool committed), void *argument);
 /* Rows the last INSERT, UPDATE or DELETE of this session changed. */
 int64_t store_changes(struct store_session *session);
 

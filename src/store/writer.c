@@ -18,6 +18,7 @@ struct write {
 	void (*done)(void *argument, int rc, const struct err *err);
 	void *argument;
 	struct err err; /* code 0: done well */
+	struct after *after;
 	struct write *next;
 };
 
@@ -116,6 +117,8 @@ static void run_one(struct store_session *session, struct write *write)
 		return;
 	rc = write->function(session, write->argument, &write->err);
 	session_reset(session);
+	write->after = session->after;
+	session->after = NULL;
 	if (rc == 0) {
 		write->err.code = 0;
 		session_run(session, "RELEASE one", &write->err);
@@ -181,6 +184,7 @@ static size_t finish_group(struct writer *writer, struct write *group)
 	pthread_mutex_unlock(&writer->mutex);
 	for (struct write *write = group; write != NULL; write = next) {
 		next = write->next;
+		session_after(write->after, write->err.code == 0);
 		if (write->done != NULL)
 			write->done(write->argument, write->err.code, &write->err);
 		free(write);

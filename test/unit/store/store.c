@@ -195,6 +195,56 @@ static void unique_violation_is_exists(void **state)
 	assert_int_equal(err.code, ERR_EXISTS);
 }
 
+struct told {
+	struct store *store;
+	int64_t seen; /* rows that a reader sees when told */
+	int committed, undone;
+	int rc; /* of the write */
+};
+
+static void tell(void *argument, bool committed)
+{
+	struct told *told = argument;
+
+	told->committed += committed;
+	told->undone += !committed;
+	told->seen = items_of(told->store);
+}
+
+static int write_and_tell(struct store_session *session, void *argument, struct err *err)
+{
+	struct told *told = argument;
+	struct item item = { .id = 5 };
+
+	assert_int_equal(store_after(session, tell, told), 0);
+	assert_int_equal(store_after(session, tell, told), 0);
+	assert_int_equal(insert_item(session, &item, err), 0);
+	return told->rc;
+}
+
+static int tell_in_a_read(struct store_session *session, void *argument, struct err *err)
+{
+	(void)err;
+	return store_after(session, tell, argument);
+}
+
+static void others_are_told_after_the_commit(void **state)
+{
+	struct fixture *fixture = *state;
+	struct told told = { .store = fixture->store, .rc = ERR_RANGE };
+
+	assert_int_equal(store_write_wait(fixture->store, write_and_tell, &told, NULL), ERR_RANGE);
+	assert_int_equal(told.undone, 2);
+	assert_int_equal(told.committed, 0);
+	assert_int_equal(told.seen, 0);
+	told.rc = 0;
+	assert_int_equal(store_write_wait(fixture->store, write_and_tell, &told, NULL), 0);
+	assert_int_equal(told.undone, 2);
+	assert_int_equal(told.committed, 2);
+	assert_int_equal(told.seen, 1);
+	assert_int_equal(store_read(fixture->store, tell_in_a_read, &told, NULL), ERR_WRONG_STATE);
+}
+
 static void a_full_queue_refuses(void **state)
 {
 	struct fixture *fixture = *state;
@@ -426,6 +476,7 @@ int main(void)
 		TEST(a_failing_write_undoes_only_itself),
 		TEST(a_failure_without_words_gets_some),
 		TEST(unique_violation_is_exists),
+		TEST(others_are_told_after_the_commit),
 		TEST(a_full_queue_refuses),
 		TEST(closing_finishes_what_is_queued),
 		TEST(a_read_sees_one_moment),
