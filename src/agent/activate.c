@@ -36,17 +36,22 @@ struct enrolment {
 	struct err err;
 };
 
+/* A value on the command line that is not what it should be. */
+static int wrong_usage(const char *option, struct err *err)
+{
+	err->code = ERR_USAGE;
+	return err_add(err, ERR_USAGE, "%s", option);
+}
+
 static int check_usage(const struct activation *activation, struct manager_url *url, uint8_t pin[SHA256_BYTES],
 		       struct err *err)
 {
-	int rc = manager_url_parse(activation->url, url, err);
-
-	if (rc)
-		return err_set(err, ERR_USAGE, "%s", err->text);
+	if (manager_url_parse(activation->url, url, err))
+		return wrong_usage("URL", err);
 	if (fingerprint_parse(activation->fingerprint, pin, err))
-		return err_add(err, err_set(err, ERR_USAGE, "%s", err->text), "--ca-fingerprint");
+		return wrong_usage("--ca-fingerprint", err);
 	if (token_check(activation->token, TOKEN_ENROLMENT, err))
-		return err_add(err, err_set(err, ERR_USAGE, "%s", err->text), "--token");
+		return wrong_usage("--token", err);
 	return 0;
 }
 
