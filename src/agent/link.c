@@ -149,23 +149,27 @@ static void step(void *argument)
 /* As the manager takes it: values are cut at the limits of the wire. */
 static int take_event(struct link *link, uint64_t number, const struct message_event *event, struct err *err)
 {
-	struct event_field fields[MESSAGE_FIELDS_MAX];
+	const char *origin = event->type == EVENT_SCAN_STARTED ? link_jobs_origin(link->jobs, event) : NULL;
+	struct event_field fields[MESSAGE_FIELDS_MAX + 1];
+	size_t count = event->fields.count;
 	int rc;
 
-	for (size_t i = 0; i < event->fields.count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		fields[i].name = event->fields.fields[i].name;
 		fields[i].value = event->fields.fields[i].value;
 		if (fields[i].value.size > WIRE_FIELD_VALUE_MAX_BYTES)
 			fields[i].value.size = WIRE_FIELD_VALUE_MAX_BYTES;
 	}
+	if (origin) /* guard does not know it */
+		fields[count++] = link_field("origin", origin);
 	if (number <= endpoint_source(link->endpoint))
 		return 0;
-	rc = endpoint_event(link->endpoint, number, event->type, event->time, fields, event->fields.count, err);
+	rc = endpoint_event(link->endpoint, number, event->type, event->time, fields, count, err);
 	if (rc == ERR_LIMIT || rc == ERR_FORMAT) { /* never acceptable: sending it again would not help */
 		LOG(LOG_ERROR, "link.event_not_kept", log_number("type", event->type), log_err(err));
 		rc = 0;
 	}
-	link_history_add(link->history, event->type, event->time, fields, event->fields.count);
+	link_history_add(link->history, event->type, event->time, fields, count);
 	if (event->type == EVENT_MALWARE_DETECTED || event->type == EVENT_NOT_FULLY_SCANNED)
 		link_jobs_event(link->jobs, event);
 	return rc;

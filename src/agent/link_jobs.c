@@ -417,13 +417,16 @@ int link_jobs_ended(struct link_jobs *jobs, const struct message_job_ended *ende
 
 	if (job == NULL)
 		job = adopt(jobs, &ended->last.job);
+	if (job != NULL)
+		take_progress(job, &ended->last);
+	if (job != NULL && job->origin == ORIGIN_MANAGER)
+		report_progress(job); /* the end is shown with what was reached */
 	if (job == NULL || job->origin == ORIGIN_MANAGER)
 		rc = end_command(jobs, ended, err);
 	if (rc == ERR_NOT_FOUND) /* acknowledged long ago, told again */
 		rc = 0;
 	if (rc || job == NULL)
 		return rc;
-	take_progress(job, &ended->last);
 	tell_client(job, ended);
 	LOG(LOG_INFO, "scan.ended", log_uuid("job", &job->id), log_text("origin", origin_names[job->origin]),
 	    log_number("outcome", ended->outcome), log_number("files", (int64_t)ended->last.files_done),
@@ -442,18 +445,34 @@ static struct bytes field_of(const struct message_event *event, const char *name
 	return (struct bytes){ 0 };
 }
 
+static bool is_about(const struct job *job, struct bytes command)
+{
+	char text[UUID_TEXT_BYTES];
+
+	uuid_format(&job->id, text);
+	return command.size == strlen(text) && memcmp(command.data, text, command.size) == 0;
+}
+
+const char *link_jobs_origin(const struct link_jobs *jobs, const struct message_event *event)
+{
+	struct bytes command = field_of(event, "command");
+
+	for (const struct job *job = jobs->first; job != NULL; job = job->next) {
+		if (is_about(job, command))
+			return origin_names[job->origin];
+	}
+	return NULL;
+}
+
 void link_jobs_event(struct link_jobs *jobs, const struct message_event *event)
 {
 	static const char *const shown[] = { "file", "detection", "action", "result", "item", "limit" };
 	struct bytes command = field_of(event, "command");
-	char text[UUID_TEXT_BYTES];
 
 	for (struct job *job = jobs->first; job != NULL; job = job->next) {
 		json_t *line;
 
-		uuid_format(&job->id, text);
-		if (job->client == NULL || command.size != strlen(text) ||
-		    memcmp(command.data, text, command.size) != 0)
+		if (job->client == NULL || !is_about(job, command))
 			continue;
 		line = json_pack("{s:s}", "type",
 				 event->type == EVENT_MALWARE_DETECTED ? "detection" : "not_fully_scanned");

@@ -31,6 +31,8 @@ void link_jobs_progress(struct link_jobs *jobs, const struct message_progress *p
 int link_jobs_ended(struct link_jobs *jobs, const struct message_job_ended *ended, struct err *err);
 /* A detection among the notices: shown to whoever watches its scan. */
 void link_jobs_event(struct link_jobs *jobs, const struct message_event *event);
+/* Who wanted the scan that an event is about: "manager", "local", "schedule"; NULL when not known. */
+const char *link_jobs_origin(const struct link_jobs *jobs, const struct message_event *event);
 /* Guard has told everything it had kept: commands that were running when link
  * ended, and that guard said nothing about, are given to it again. */
 void link_jobs_settled(struct link_jobs *jobs);
