@@ -430,6 +430,10 @@ def check_chain(manager):
 
 
 def every_change_is_in_the_audit_log(w):
+    user = w.call("POST", V1 + "/users", w.admin, {"name": "traced", "role": "viewer"}, expect=201).json
+    w.call("DELETE", f"{V1}/users/{user['id']}", w.admin, expect=204)
+    token = w.call("POST", V1 + "/tokens", w.admin, {"name": "traced", "role": "viewer"}, expect=201).json
+    w.call("DELETE", f"{V1}/tokens/{token['id']}", w.admin, expect=204)
     entries, _ = w.all_of("/audit", 1000)
     numbers = [entry["number"] for entry in entries]
     assert numbers == list(range(len(numbers), 0, -1))
