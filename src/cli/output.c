@@ -11,8 +11,12 @@
 
 int cli_print(const char *text, size_t size, struct err *err)
 {
-	if (fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0)
+	if (fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0) {
+		/* `muster event list | head`: whoever read has had enough, and wants no complaint. */
+		if (errno == EPIPE)
+			_exit(1);
 		return err_errno(err, errno, "standard output");
+	}
 	return 0;
 }
 

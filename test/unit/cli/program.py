@@ -387,6 +387,9 @@ class Program(unittest.TestCase):
         self.assertRegex(self.muster("--version").stdout, r"^muster \d+\.\d+\.\d+\n$")
         done = subprocess.run(["bash", "-n"], input=self.muster("completion", "bash").stdout, text=True, check=False)
         self.assertEqual(done.returncode, 0)
+        done = subprocess.run(["bash", "-c", '"$1" manual | head -1; exit ${PIPESTATUS[0]}', "-", MUSTER],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.stderr, "")
         with open("/dev/full", "w", encoding="ascii") as full:
             done = subprocess.run([MUSTER, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
         self.assertEqual(done.returncode, 1)
