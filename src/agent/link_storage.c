@@ -111,7 +111,7 @@ static int storage_append(void *context, const char *name, const void *bytes, si
 {
 	struct link_storage *storage = context;
 	struct stat before;
-	size_t index;
+	size_t index = 0;
 	int rc = find_log(name, &index, err);
 
 	if (rc)
@@ -127,7 +127,7 @@ static int storage_append(void *context, const char *name, const void *bytes, si
 static int storage_sync(void *context, const char *name, struct err *err)
 {
 	struct link_storage *storage = context;
-	size_t index;
+	size_t index = 0;
 	int rc = find_log(name, &index, err);
 
 	if (rc)
@@ -140,7 +140,7 @@ static int storage_sync(void *context, const char *name, struct err *err)
 static int storage_replace(void *context, const char *name, const void *bytes, size_t size, struct err *err)
 {
 	struct link_storage *storage = context;
-	size_t index;
+	size_t index = 0;
 	int rc = find_log(name, &index, err);
 
 	if (rc == 0)
