@@ -339,6 +339,7 @@ int front_main(const char *data_directory)
 		.env = env_system(), .data_directory = data_directory, .quarantine_fd = -1, .incoming_fd = -1
 	};
 	struct channel supervisor = { .fd = -1 };
+	char reached[LAYOUT_PATH_BYTES];
 	struct err err = { 0 };
 	int rc = role_start(ROLE_NAME_FRONT, data_directory, &supervisor, &err);
 
@@ -352,9 +353,11 @@ int front_main(const char *data_directory)
 	if (rc == 0)
 		rc = make_server(&front, &err);
 	if (rc == 0)
-		rc = role_enclose(ROLE_NAME_FRONT, data_directory, &err);
-	if (rc == 0)
+		rc = role_enclose(ROLE_NAME_FRONT, data_directory, reached, sizeof(reached), &err);
+	if (rc == 0) {
+		front.data_directory = reached;
 		rc = open_store(&front, &err);
+	}
 	if (rc == 0)
 		rc = make_parts(&front, &supervisor, &err);
 	if (rc == 0)

@@ -182,6 +182,17 @@ static int choose_settings(struct making *making, struct err *err)
 
 /* --- directories and owners --- */
 
+/* The roles keep their files below the data directory and have users of their
+ * own, so they must be able to search it, whatever the umask or whoever made it. */
+static int open_to_roles(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0 || chmod(path, (st.st_mode & 07777) | 0711) != 0)
+		return err_errno(err, errno, "open %s to the roles", path);
+	return 0;
+}
+
 /* The directory itself and those above it that are missing. */
 static int make_parents(const char *directory, struct err *err)
 {
@@ -197,7 +208,7 @@ static int make_parents(const char *directory, struct err *err)
 	}
 	if (mkdir(path, 0755) != 0 && errno != EEXIST)
 		return err_errno(err, errno, "make %s", path);
-	return 0;
+	return open_to_roles(path, err);
 }
 
 static int make_directory(const struct making *making, const char *name, uid_t uid, gid_t gid, struct err *err)

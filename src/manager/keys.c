@@ -202,7 +202,7 @@ int keys_main(const char *data_directory)
 	if (rc == 0)
 		rc = load(&keys, data_directory, &err);
 	if (rc == 0)
-		rc = role_enclose(ROLE_NAME_KEYS, data_directory, &err);
+		rc = role_enclose(ROLE_NAME_KEYS, data_directory, NULL, 0, &err);
 	if (rc == 0) {
 		LOG(LOG_INFO, "keys.started", log_number("pid", getpid()));
 		serve(&keys);

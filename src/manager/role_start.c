@@ -12,6 +12,7 @@
 #include "manager/messages.h"
 #include "manager/settings.h"
 #include "os/env.h"
+#include "os/reach.h"
 #include "os/role.h"
 
 struct role_row {
@@ -90,7 +91,7 @@ static int confine(const struct role_row *row, const char *data_directory, uid_t
 	return rc;
 }
 
-int role_enclose(const char *name, const char *data_directory, struct err *err)
+int role_enclose(const char *name, const char *data_directory, char *ret_directory, size_t capacity, struct err *err)
 {
 	const struct role_row *row = find_role(name);
 	struct settings settings;
@@ -107,5 +108,9 @@ int role_enclose(const char *name, const char *data_directory, struct err *err)
 	log_set_level((enum log_level)settings.log_level);
 	rc = find_user(&settings, row, &uid, &gid, err);
 	conf_done(&settings_table, &settings);
+	if (rc == 0 && ret_directory != NULL) {
+		rc = reach_directory(data_directory, uid, gid, ret_directory, capacity, err);
+		data_directory = ret_directory;
+	}
 	return rc == 0 ? confine(row, data_directory, uid, gid, err) : rc;
 }

@@ -15,7 +15,8 @@
  * when it was not started by a supervisor. */
 int role_start(const char *name, const char *data_directory, struct channel *ret_supervisor, struct err *err);
 /* Reads the role's user from manager.ini and confines this process; what could not be had is logged. Before any
- * thread is made. */
-int role_enclose(const char *name, const char *data_directory, struct err *err);
+ * thread is made. ret_directory (capacity bytes, or NULL for a role that opens no file any more): the data
+ * directory as this role reaches it from now on (os/reach.h). */
+int role_enclose(const char *name, const char *data_directory, char *ret_directory, size_t capacity, struct err *err);
 
 #endif

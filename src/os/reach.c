@@ -98,12 +98,27 @@ static int mount_again(const char *directory, char *ret_path, size_t capacity, s
 	return 0;
 }
 
+/* The directory's own mode: mounting it elsewhere would not change it. */
+static int check_itself(const char *resolved, uid_t uid, gid_t gid, struct err *err)
+{
+	struct stat st;
+
+	if (stat(resolved, &st) != 0)
+		return err_errno(err, errno, "%s", resolved);
+	if (geteuid() == 0 && !may_search(&st, uid, gid))
+		return err_set(err, ERR_DENIED, "%s is closed to user %u, who keeps files below it (chmod o+x %s)",
+			       resolved, (unsigned)uid, resolved);
+	return 0;
+}
+
 int reach_directory(const char *directory, uid_t uid, gid_t gid, char *ret_path, size_t capacity, struct err *err)
 {
 	char resolved[PATH_MAX];
 	bool allowed = true;
 	int rc = absolute(directory, resolved, err);
 
+	if (rc == 0)
+		rc = check_itself(resolved, uid, gid, err);
 	if (rc == 0 && geteuid() == 0)
 		rc = reach_allowed(resolved, uid, gid, &allowed, err);
 	if (rc != 0)
