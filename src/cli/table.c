@@ -10,6 +10,7 @@
 #include "base/units.h"
 
 #define CELL_BYTES  (1024 * 1024)
+#define DEPTH_MAX   8 /* of members of members; deeper ones are not told apart */
 #define GAP         2
 #define LEAST_CELLS 8 /* a cut column keeps this many */
 
@@ -158,25 +159,41 @@ static void append_time(const char *text, struct buf *out)
 
 static void append_value(const json_t *value, struct buf *out);
 
-static void append_members(const json_t *object, struct buf *out)
+static bool is_empty(const json_t *value)
 {
-	const char *name, *separator = "";
-	const json_t *value;
+	return value == NULL || json_is_null(value) || (json_is_string(value) && json_string_length(value) == 0) ||
+	       ((json_is_object(value) || json_is_array(value)) &&
+		json_object_size(value) + json_array_size(value) == 0);
+}
 
+/* "a=1 b.c=2": what is empty is left out. first: nothing was appended yet. */
+static bool append_members(const json_t *object, const char *prefix, bool first, unsigned depth, struct buf *out)
+{
 	for (void *at = json_object_iter((json_t *)object); at != NULL;
 	     at = json_object_iter_next((json_t *)object, at)) {
-		name = json_object_iter_key(at);
-		value = json_object_iter_value(at);
-		buf_printf(out, "%s%s=", separator, name);
-		append_value(value, out);
-		separator = " ";
+		const json_t *value = json_object_iter_value(at);
+		struct buf name;
+
+		if (is_empty(value))
+			continue;
+		buf_init(&name, 4096);
+		buf_printf(&name, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", json_object_iter_key(at));
+		if (json_is_object(value) && depth < DEPTH_MAX) {
+			first = append_members(value, buf_text(&name), first, depth + 1, out);
+		} else {
+			buf_printf(out, "%s%s=", first ? "" : " ", buf_text(&name));
+			append_value(value, out);
+			first = false;
+		}
+		buf_done(&name);
 	}
+	return first;
 }
 
 static void append_value(const json_t *value, struct buf *out)
 {
 	if (json_is_object(value)) {
-		append_members(value, out);
+		append_members(value, "", true, 0, out);
 	} else if (json_is_array(value)) {
 		for (size_t i = 0; i < json_array_size(value); i++) {
 			buf_append_text(out, i > 0 ? ", " : "");

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/sse.h"
 
+#define CELLS_OF_A_LINE 4096
 #define RECONNECT_EVERY (2 * SECOND_US)
 
 static const struct column event_columns[] = {
@@ -18,7 +19,7 @@ static const struct column event_columns[] = {
 	{ "TYPE", "type_id", COLUMN_NUMBER },
 	{ "SEVERITY", "severity", COLUMN_TEXT },
 	{ "EVENT", "text", COLUMN_TEXT },
-	{ "FIELDS", "fields", COLUMN_FIELDS },
+	{ NULL, "fields", COLUMN_FIELDS }, /* the sentence says what matters; `event show` says all */
 	{ NULL, "id", COLUMN_ID },
 	{ NULL, "computer", COLUMN_ID },
 	{ NULL, "received", COLUMN_TIME },
@@ -73,15 +74,15 @@ struct tail {
 /* Columns of a stream cannot be fitted to what is still to come: these are given. */
 static void settle_tail(struct table *table, size_t width)
 {
-	static const size_t widths[] = { 19, 16, 4, 8, 40, 40 };
-	size_t fixed = 19 + 16 + 4 + 8 + 5 * 2;
+	static const size_t widths[] = { 19, 16, 4, 8, 80 };
+	size_t fixed = 19 + 16 + 4 + 8 + 4 * 2;
 
 	table_init(table, event_columns, COUNT_OF(event_columns), width);
 	memcpy(table->widths, widths, sizeof(widths));
-	if (width > fixed + 20) {
-		table->widths[4] = (width - fixed) / 2;
-		table->widths[5] = width - fixed - table->widths[4];
-	}
+	if (width > 0)
+		table->widths[4] = width > fixed + 20 ? width - fixed : 20;
+	else
+		table->widths[4] = CELLS_OF_A_LINE; /* not a terminal: nothing is cut */
 	table->begun = true;
 }
 

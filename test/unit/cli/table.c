@@ -151,16 +151,17 @@ static void an_empty_csv_has_its_header(void **state)
 
 static void objects_are_lines(void **state)
 {
-	json_t *object = json_loads("{\"id\":\"1\",\"longer\":null,\"list\":[\"a\",\"b\"],"
-				    "\"parts\":[{\"n\":1},{\"n\":2}],\"flag\":true}",
-				    0, NULL);
+	json_t *object =
+	    json_loads("{\"id\":\"1\",\"longer\":null,\"list\":[\"a\",\"b\"],"
+		       "\"parts\":[{\"n\":1,\"e\":\"\",\"f\":{}},{\"n\":2,\"m\":{\"o\":3}}],\"flag\":true}",
+		       0, NULL);
 	struct buf out;
 
 	(void)state;
 	buf_init(&out, 1000);
 	table_object(object, &out);
 	assert_string_equal(buf_text(&out),
-			    "id:      1\nlonger:\nlist:    a, b\nparts:   n=1\n         n=2\nflag:    true\n");
+			    "id:      1\nlonger:\nlist:    a, b\nparts:   n=1\n         n=2 m.o=3\nflag:    true\n");
 	json_decref(object);
 	buf_done(&out);
 }
