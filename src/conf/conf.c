@@ -56,13 +56,14 @@ void conf_done(const struct conf_table *table, void *target)
 static bool row_is(const struct conf_row *row, const char *section, const char *key)
 {
 	char both[128];
+	int length;
 
 	if (strcasecmp(row->section, section) == 0 && conf_row_is(row, key))
 		return true;
-	if (row->aliases == NULL || strlen(section) + strlen(key) + 2 > sizeof(both))
+	if (row->aliases == NULL)
 		return false;
-	snprintf(both, sizeof(both), "%s.%s", section, key);
-	return conf_row_is(row, both);
+	length = snprintf(both, sizeof(both), "%s.%s", section, key);
+	return length > 0 && (size_t)length < sizeof(both) && conf_row_is(row, both);
 }
 
 const struct conf_row *conf_find(const struct conf_table *table, const char *section, const char *key)
