@@ -216,7 +216,8 @@ static int take_report(struct fleet *fleet, struct computer *computer, struct fl
 		rc = take_commands(fleet, computer, exchange, stale);
 	if (rc == 0 && !stale)
 		rc = take_state(fleet, computer, exchange);
-	if (computer->row_dirty || computer->last_heard - computer->row_heard >= FLEET_ROW_SPAN_US ||
+	if (computer->row_dirty || exchange->tells_status ||
+	    computer->last_heard - computer->row_heard >= FLEET_ROW_SPAN_US ||
 	    computer->last_heard < computer->row_heard)
 		exchange_computer_row(exchange, computer);
 	pace(fleet, computer, exchange);

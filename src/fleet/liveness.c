@@ -72,7 +72,9 @@ void liveness_tick(struct fleet *fleet, struct computer *computer, time_us now)
 
 bool liveness_untold(const struct computer *computer)
 {
-	return computer->offline_told != (computer->status == FLEET_OFFLINE) && !computer->status_writing;
+	enum fleet_status untold = computer->offline_told ? FLEET_ONLINE : FLEET_OFFLINE;
+
+	return computer->status == untold && !computer->status_writing;
 }
 
 static int tell_offline(struct fleet *fleet, const struct computer *computer, struct fleet_exchange *exchange)
@@ -127,13 +129,13 @@ void liveness_restore(struct fleet *fleet, struct computer *computer, const stru
 	computer->status_since = record->status_since;
 	computer->status = FLEET_UNKNOWN;
 	computer->offline_told = record->status == FLEET_OFFLINE;
-	if (record->last_heard == 0) {
+	if (record->status == FLEET_OFFLINE) {
+		computer->status = FLEET_OFFLINE;
+		computer->cause = cause_silent;
+	} else if (record->last_heard == 0) {
 		computer->cause = cause_never;
 		if (computer->status_since == 0)
 			computer->status_since = wall;
-	} else if (record->status == FLEET_OFFLINE) {
-		computer->status = FLEET_OFFLINE;
-		computer->cause = cause_silent;
 	} else if (record->status == FLEET_ONLINE && wall - record->last_heard < span) {
 		computer->status = FLEET_ONLINE;
 		computer->cause = "";

@@ -1,0 +1,406 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "endpoint/endpoint.h"
+#include "memory_disk.h"
+
+#define WALL_START ((time_us)1790000000 * SECOND_US)
+
+static time_us now;
+static uint64_t chance;
+static unsigned started, started_again, cancelled;
+static struct uuid last_started;
+static struct memory_disk disk;
+
+static time_us test_wall(void *context)
+{
+	(void)context;
+	return WALL_START + now;
+}
+
+static time_us test_monotonic(void *context)
+{
+	(void)context;
+	return now;
+}
+
+static void test_random(void *context, void *out, size_t size)
+{
+	uint8_t *bytes = out;
+
+	(void)context;
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)((chance = chance * 6364136223846793005u + 1442695040888963407u) >> 56);
+}
+
+static const struct env env = { NULL, test_wall, test_monotonic, test_random };
+static const struct uuid computer = { { 1, 2, 3 } };
+static const struct envelope_key key = { .fingerprint = { 7 } };
+
+static int note_start(void *context, const struct endpoint_command *command, struct err *err)
+{
+	(void)context;
+	(void)err;
+	if (command->again) {
+		started_again++;
+		return ERR_NOT_FOUND;
+	}
+	started++;
+	last_started = command->id;
+	return 0;
+}
+
+static int note_cancel(void *context, const struct uuid *id, struct err *err)
+{
+	(void)context;
+	(void)id;
+	(void)err;
+	cancelled++;
+	return 0;
+}
+
+/* A signature of 0x5a is good. */
+static bool test_verify(void *context, const uint8_t *public_key, const void *message, size_t size,
+			const uint8_t *signature)
+{
+	(void)context;
+	(void)public_key;
+	(void)message;
+	(void)size;
+	return signature[0] == 0x5a;
+}
+
+static struct endpoint *make(void)
+{
+	const struct endpoint_options options = {
+		.env = &env,
+		.storage = memory_disk_storage(&disk),
+		.actor = { .start = note_start, .cancel = note_cancel },
+		.computer = computer,
+		.keys = &key,
+		.key_count = 1,
+		.verify = test_verify,
+		.heartbeat_us = MINUTE_US,
+	};
+	struct endpoint *endpoint;
+
+	assert_int_equal(endpoint_new(&options, &endpoint, NULL), 0);
+	return endpoint;
+}
+
+static int start(void **state)
+{
+	(void)state;
+	now = DAY_US;
+	started = started_again = cancelled = 0;
+	memory_disk_init(&disk);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	memory_disk_done(&disk);
+	return 0;
+}
+
+/* Makes the report of the lane and decodes it. */
+static Muster__Wire__Report *report(struct endpoint *endpoint, enum endpoint_lane lane, struct arena **ret_arena)
+{
+	Muster__Wire__Report *message;
+	struct buf out;
+	uint32_t hold_s;
+
+	buf_init(&out, WIRE_REPORT_MAX_BYTES);
+	assert_int_equal(endpoint_report(endpoint, lane, &out, &hold_s, NULL), 0);
+	assert_int_equal(exchange_report_decode(out.data, out.size, &message, ret_arena, NULL), 0);
+	assert_int_equal(message->hold_s, hold_s);
+	buf_done(&out);
+	return message;
+}
+
+static void send(struct endpoint *endpoint, enum endpoint_lane lane)
+{
+	struct arena *arena;
+
+	report(endpoint, lane, &arena);
+	arena_free(arena);
+}
+
+static void answer(struct endpoint *endpoint, enum endpoint_lane lane, Muster__Wire__Reply *reply)
+{
+	struct buf out;
+
+	buf_init(&out, WIRE_REPLY_MAX_BYTES);
+	reply->protocol = WIRE_PROTOCOL;
+	assert_int_equal(exchange_reply_encode(reply, &out, NULL), 0);
+	assert_int_equal(endpoint_reply(endpoint, lane, out.data, out.size, NULL), 0);
+	buf_done(&out);
+}
+
+static void answer_plain(struct endpoint *endpoint, enum endpoint_lane lane, uint64_t acknowledged)
+{
+	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;
+
+	reply.acknowledged_event = acknowledged;
+	answer(endpoint, lane, &reply);
+}
+
+/* A reply with one command. */
+static void order(struct endpoint *endpoint, uint8_t number, enum command_kind kind, uint8_t target, uint8_t mark,
+		  const struct uuid *to)
+{
+	struct uuid id = { { number } }, other = { { target } };
+	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;
+	Muster__Wire__Envelope envelope = MUSTER__WIRE__ENVELOPE__INIT, *list[] = { &envelope };
+	Muster__Wire__Signed content = MUSTER__WIRE__SIGNED__INIT;
+	Muster__Wire__Command command = MUSTER__WIRE__COMMAND__INIT;
+	Muster__Wire__Scan scan = MUSTER__WIRE__SCAN__INIT;
+	Muster__Wire__Target about = MUSTER__WIRE__TARGET__INIT;
+	uint8_t signature[ENVELOPE_SIGNATURE_BYTES] = { mark };
+	struct buf payload;
+
+	about.id = exchange_bytes(other.bytes, UUID_BYTES);
+	command.id = exchange_bytes(id.bytes, UUID_BYTES);
+	command.timeout_us = HOUR_US;
+	command.kind_case = (Muster__Wire__Command__KindCase)kind;
+	if (kind == COMMAND_SCAN)
+		command.scan = &scan;
+	else
+		command.cancel = &about;
+	content.version = WIRE_ENVELOPE_VERSION;
+	content.computer = exchange_bytes(to->bytes, UUID_BYTES);
+	content.serial = number;
+	content.issued_us = test_wall(NULL);
+	content.expires_us = content.issued_us + HOUR_US;
+	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_COMMAND;
+	content.command = &command;
+	buf_init(&payload, WIRE_SIGNED_MAX_BYTES);
+	assert_int_equal(envelope_payload(&content, &payload, NULL), 0);
+	envelope.payload = exchange_bytes(payload.data, payload.size);
+	envelope.key = exchange_bytes(key.fingerprint, SHA256_BYTES);
+	envelope.signature = exchange_bytes(signature, sizeof(signature));
+	reply.commands = list;
+	reply.n_commands = 1;
+	send(endpoint, ENDPOINT_MAIN);
+	answer(endpoint, ENDPOINT_MAIN, &reply);
+	buf_done(&payload);
+}
+
+static enum command_state state_of(struct endpoint *endpoint, uint8_t number)
+{
+	size_t position = 0;
+	struct uuid id;
+	enum command_kind kind;
+	enum command_state state;
+
+	while (endpoint_commands(endpoint, &position, &id, &kind, &state)) {
+		if (id.bytes[0] == number)
+			return state;
+	}
+	return COMMAND_STATES;
+}
+
+/* --- tests --- */
+
+static void the_first_report_is_full_and_the_next_is_held(void **state)
+{
+	struct endpoint *endpoint = make();
+	Muster__Wire__Report *message;
+	struct arena *arena;
+
+	(void)state;
+	assert_true(endpoint_next(endpoint, ENDPOINT_MAIN) <= now);
+	message = report(endpoint, ENDPOINT_MAIN, &arena);
+	assert_true(message->full);
+	assert_int_equal(message->sequence, 1);
+	assert_int_equal(message->hold_s, 0);
+	arena_free(arena);
+	assert_int_equal(endpoint_next(endpoint, ENDPOINT_MAIN), INT64_MAX);
+	answer_plain(endpoint, ENDPOINT_MAIN, 0);
+	message = report(endpoint, ENDPOINT_MAIN, &arena);
+	assert_false(message->full);
+	assert_int_equal(message->sequence, 2);
+	assert_in_range(message->hold_s, 54, 60);
+	arena_free(arena);
+	endpoint_free(endpoint);
+}
+
+static void news_takes_the_second_lane_while_the_first_is_held(void **state)
+{
+	struct endpoint *endpoint = make();
+	Muster__Wire__Report *message;
+	struct arena *arena;
+
+	(void)state;
+	send(endpoint, ENDPOINT_MAIN);
+	answer_plain(endpoint, ENDPOINT_MAIN, 0);
+	send(endpoint, ENDPOINT_MAIN);
+	assert_int_equal(endpoint_next(endpoint, ENDPOINT_URGENT), INT64_MAX);
+	assert_int_equal(endpoint_event(endpoint, 1, EVENT_MALWARE_DETECTED, 5, NULL, 0, NULL), 0);
+	assert_true(endpoint_next(endpoint, ENDPOINT_URGENT) <= now);
+	message = report(endpoint, ENDPOINT_URGENT, &arena);
+	assert_int_equal(message->n_events, 1);
+	assert_int_equal(message->hold_s, 0);
+	arena_free(arena);
+	answer_plain(endpoint, ENDPOINT_URGENT, 1);
+	assert_int_equal(endpoint_next(endpoint, ENDPOINT_URGENT), INT64_MAX);
+	endpoint_free(endpoint);
+}
+
+static void a_command_is_run_once(void **state)
+{
+	struct endpoint *endpoint = make();
+	const struct uuid id = { { 1 } };
+
+	(void)state;
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer);
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer);
+	assert_int_equal(started, 1);
+	assert_int_equal(state_of(endpoint, 1), COMMAND_RUNNING);
+	assert_int_equal(endpoint_end(endpoint, &id, COMMAND_SUCCEEDED, "", "", NULL, 0, NULL), 0);
+	assert_int_equal(endpoint_end(endpoint, &id, COMMAND_FAILED, "", "", NULL, 0, NULL), 0);
+	assert_int_equal(state_of(endpoint, 1), COMMAND_SUCCEEDED);
+	endpoint_free(endpoint);
+	endpoint = make();
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer);
+	assert_int_equal(started + started_again, 1);
+	endpoint_free(endpoint);
+}
+
+static void what_a_crash_interrupted_is_ended_truthfully(void **state)
+{
+	struct endpoint *endpoint = make();
+
+	(void)state;
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer);
+	endpoint_free(endpoint);
+	endpoint = make();
+	assert_int_equal(started_again, 1);
+	assert_int_equal(state_of(endpoint, 1), COMMAND_FAILED);
+	endpoint_free(endpoint);
+}
+
+static void what_does_not_verify_is_not_done(void **state)
+{
+	const struct uuid stranger = { { 4 } };
+	struct endpoint *endpoint = make();
+	struct endpoint_status status;
+
+	(void)state;
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x11, &computer);
+	order(endpoint, 2, COMMAND_SCAN, 0, 0x11, &computer);
+	assert_int_equal(started, 0);
+	endpoint_status(endpoint, &status);
+	assert_int_equal(status.events_waiting, 1); /* 4030, once */
+	order(endpoint, 3, COMMAND_SCAN, 0, 0x5a, &stranger);
+	assert_int_equal(started, 0);
+	assert_int_equal(state_of(endpoint, 3), COMMAND_STATES);
+	endpoint_free(endpoint);
+}
+
+static void a_cancel_that_overtakes_keeps_the_command_from_running(void **state)
+{
+	struct endpoint *endpoint = make();
+
+	(void)state;
+	order(endpoint, 2, COMMAND_CANCEL, 1, 0x5a, &computer);
+	assert_int_equal(state_of(endpoint, 2), COMMAND_SUCCEEDED);
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer);
+	assert_int_equal(started, 0);
+	assert_int_equal(state_of(endpoint, 1), COMMAND_CANCELLED);
+	endpoint_free(endpoint);
+}
+
+static void a_journal_that_cannot_be_written_begins_nothing(void **state)
+{
+	struct endpoint *endpoint = make();
+
+	(void)state;
+	disk.fail_append = disk.fail_sync = disk.fail_replace = true;
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer);
+	assert_int_equal(started, 0);
+	disk.fail_append = disk.fail_sync = disk.fail_replace = false;
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer);
+	assert_int_equal(started, 1);
+	endpoint_free(endpoint);
+}
+
+static void a_time_out_cancels_and_is_told_as_such(void **state)
+{
+	struct endpoint *endpoint = make();
+	const struct uuid id = { { 1 } };
+
+	(void)state;
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer);
+	now = endpoint_due(endpoint);
+	assert_int_equal(endpoint_tick(endpoint, NULL), 0);
+	assert_int_equal(cancelled, 1);
+	assert_int_equal(endpoint_end(endpoint, &id, COMMAND_CANCELLED, "", "", NULL, 0, NULL), 0);
+	assert_int_equal(state_of(endpoint, 1), COMMAND_TIMED_OUT);
+	endpoint_free(endpoint);
+}
+
+static void an_outage_is_one_event_and_waits_grow(void **state)
+{
+	struct endpoint *endpoint = make();
+	struct endpoint_status status;
+	span_us longest = 0;
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		span_us wait;
+
+		send(endpoint, ENDPOINT_MAIN);
+		endpoint_failed(endpoint, ENDPOINT_MAIN, ERR_RESOLVE, "no such name", 0);
+		wait = endpoint_next(endpoint, ENDPOINT_MAIN) - now;
+		assert_in_range(wait, 0, MINUTE_US);
+		longest = wait > longest ? wait : longest;
+		now += wait;
+	}
+	assert_true(longest > 30 * SECOND_US);
+	endpoint_status(endpoint, &status);
+	assert_int_equal(status.events_waiting, 1);
+	assert_int_equal(status.last_error, ERR_RESOLVE);
+	send(endpoint, ENDPOINT_MAIN);
+	endpoint_failed(endpoint, ENDPOINT_MAIN, ERR_REFUSED, "busy", 5 * MINUTE_US);
+	assert_true(endpoint_next(endpoint, ENDPOINT_MAIN) >= now + 5 * MINUTE_US);
+	endpoint_free(endpoint);
+}
+
+static void rubbish_for_a_reply_is_a_failure(void **state)
+{
+	struct endpoint *endpoint = make();
+	struct endpoint_status status;
+
+	(void)state;
+	send(endpoint, ENDPOINT_MAIN);
+	assert_true(endpoint_reply(endpoint, ENDPOINT_MAIN, "\xff\xff", 2, NULL) < 0);
+	endpoint_status(endpoint, &status);
+	assert_int_equal(status.failures, 1);
+	assert_false(status.connected);
+	endpoint_free(endpoint);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_first_report_is_full_and_the_next_is_held, start, stop),
+		cmocka_unit_test_setup_teardown(news_takes_the_second_lane_while_the_first_is_held, start, stop),
+		cmocka_unit_test_setup_teardown(a_command_is_run_once, start, stop),
+		cmocka_unit_test_setup_teardown(what_a_crash_interrupted_is_ended_truthfully, start, stop),
+		cmocka_unit_test_setup_teardown(what_does_not_verify_is_not_done, start, stop),
+		cmocka_unit_test_setup_teardown(a_cancel_that_overtakes_keeps_the_command_from_running, start, stop),
+		cmocka_unit_test_setup_teardown(a_journal_that_cannot_be_written_begins_nothing, start, stop),
+		cmocka_unit_test_setup_teardown(a_time_out_cancels_and_is_told_as_such, start, stop),
+		cmocka_unit_test_setup_teardown(an_outage_is_one_event_and_waits_grow, start, stop),
+		cmocka_unit_test_setup_teardown(rubbish_for_a_reply_is_a_failure, start, stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,178 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "endpoint/spool.h"
+#include "memory_disk.h"
+#include "wire/limits.h"
+
+static struct memory_disk disk;
+static struct endpoint_storage storage;
+
+static int start(void **state)
+{
+	(void)state;
+	memory_disk_init(&disk);
+	storage = memory_disk_storage(&disk);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	memory_disk_done(&disk);
+	return 0;
+}
+
+static void open_spool(struct spool *spool, uint32_t max_count, uint32_t damaged_places)
+{
+	struct record_damage damage;
+
+	assert_int_equal(spool_open(spool, &storage, max_count, 1u << 20, &damage, NULL), 0);
+	assert_int_equal(damage.places, damaged_places);
+}
+
+static void add(struct spool *spool, uint64_t source, uint32_t type)
+{
+	assert_int_equal(spool_add(spool, source, type, 1, NULL, 0, NULL), 0);
+}
+
+static uint64_t number_of(const struct spool *spool, size_t index)
+{
+	const struct spool_entry *entry = NULL;
+	size_t position = 0;
+
+	for (size_t i = 0; i <= index; i++)
+		entry = spool_next(spool, &position);
+	return entry != NULL ? entry->number : UINT64_MAX;
+}
+
+static void events_outlive_the_process(void **state)
+{
+	struct spool spool;
+
+	(void)state;
+	open_spool(&spool, 10, 0);
+	assert_false(spool.numbers_known);
+	add(&spool, 1, EVENT_MALWARE_DETECTED);
+	add(&spool, 2, EVENT_QUARANTINED);
+	add(&spool, 2, EVENT_QUARANTINED); /* known already */
+	assert_int_equal(spool.count, 2);
+	assert_int_equal(number_of(&spool, 0), 0);
+	assert_int_equal(spool_acknowledge(&spool, 0, NULL), 0);
+	assert_int_equal(number_of(&spool, 0), 1);
+	assert_int_equal(spool_flush(&spool, NULL), 0);
+	spool_done(&spool);
+	open_spool(&spool, 10, 0);
+	assert_true(spool.numbers_known);
+	assert_int_equal(spool.count, 2);
+	assert_int_equal(spool.source, 2);
+	assert_int_equal(spool_acknowledge(&spool, 1, NULL), 0);
+	spool_done(&spool);
+	open_spool(&spool, 10, 0);
+	assert_int_equal(spool.count, 1);
+	add(&spool, 3, EVENT_QUARANTINED);
+	assert_int_equal(number_of(&spool, 1), 3); /* never reused */
+	spool_done(&spool);
+}
+
+static void lowest_class_goes_first_and_is_told(void **state)
+{
+	const struct spool_entry *entry;
+	struct spool spool;
+	size_t position = 0, detections = 0, told = 0;
+
+	(void)state;
+	open_spool(&spool, 4, 0);
+	assert_int_equal(spool_acknowledge(&spool, 0, NULL), 0);
+	for (uint64_t i = 0; i < 3; i++) {
+		add(&spool, 2 * i + 1, EVENT_MALWARE_DETECTED);
+		add(&spool, 2 * i + 2, EVENT_SCAN_FINISHED);
+	}
+	assert_int_equal(spool.count, 4);
+	assert_int_equal(spool.drops[EVENT_ROUTINE], 2);
+	spool_done(&spool);
+	open_spool(&spool, 4, 0); /* counts are durable too */
+	assert_int_equal(spool.drops[EVENT_ROUTINE], 2);
+	assert_int_equal(spool_tell_drops(&spool, 5, NULL), 0);
+	while ((entry = spool_next(&spool, &position)) != NULL) {
+		detections += entry->type == EVENT_MALWARE_DETECTED;
+		told += entry->type == EVENT_EVENTS_DROPPED ? entry->noted : 0;
+	}
+	assert_int_equal(detections, 3);
+	assert_int_equal(told, 2);
+	assert_int_equal(spool.drops[EVENT_ROUTINE], 1); /* the last routine one made room for the telling */
+	spool_done(&spool);
+}
+
+static void after_damage_numbers_are_learnt(void **state)
+{
+	struct spool spool;
+
+	(void)state;
+	open_spool(&spool, 10, 0);
+	assert_int_equal(spool_acknowledge(&spool, 0, NULL), 0);
+	for (uint64_t i = 1; i <= 3; i++)
+		add(&spool, i, EVENT_MALWARE_DETECTED);
+	assert_int_equal(spool_flush(&spool, NULL), 0);
+	spool_done(&spool);
+	disk.spool.data[disk.spool.size - 1] ^= 1; /* the third */
+	open_spool(&spool, 10, 1);
+	assert_int_equal(spool.count, 2);
+	assert_false(spool.numbers_known);
+	add(&spool, 3, EVENT_MALWARE_DETECTED);
+	assert_int_equal(spool_acknowledge(&spool, 3, NULL), 0); /* the manager has a third already */
+	assert_int_equal(spool.count, 1);
+	assert_true(number_of(&spool, 0) > 3);
+	spool_done(&spool);
+}
+
+static void a_full_disk_keeps_events_in_memory(void **state)
+{
+	struct spool spool;
+
+	(void)state;
+	open_spool(&spool, 10, 0);
+	assert_int_equal(spool_acknowledge(&spool, 0, NULL), 0);
+	disk.fail_append = disk.fail_replace = true;
+	add(&spool, 1, EVENT_MALWARE_DETECTED);
+	add(&spool, 2, EVENT_MALWARE_DETECTED);
+	assert_int_equal(spool_flush(&spool, NULL), ERR_SPACE);
+	assert_int_equal(spool.durable_id, 0);
+	disk.fail_append = disk.fail_replace = false;
+	assert_int_equal(spool_flush(&spool, NULL), 0);
+	assert_int_equal(spool.durable_id, 2);
+	spool_done(&spool);
+	open_spool(&spool, 10, 0);
+	assert_int_equal(spool.count, 2);
+	spool_done(&spool);
+}
+
+static void too_large_fields_are_refused(void **state)
+{
+	static uint8_t big[WIRE_FIELD_VALUE_MAX_BYTES + 1];
+	const struct event_field field = { "file", { big, sizeof(big) } };
+	struct spool spool;
+
+	(void)state;
+	open_spool(&spool, 10, 0);
+	assert_int_equal(spool_add(&spool, 1, EVENT_MALWARE_DETECTED, 1, &field, 1, NULL), ERR_LIMIT);
+	assert_int_equal(spool.count, 0);
+	spool_done(&spool);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(events_outlive_the_process, start, stop),
+		cmocka_unit_test_setup_teardown(lowest_class_goes_first_and_is_told, start, stop),
+		cmocka_unit_test_setup_teardown(after_damage_numbers_are_learnt, start, stop),
+		cmocka_unit_test_setup_teardown(a_full_disk_keeps_events_in_memory, start, stop),
+		cmocka_unit_test_setup_teardown(too_large_fields_are_refused, start, stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,76 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "fleet/event_types.h"
+
+static void rows_ascend_and_are_found(void **state)
+{
+	size_t count;
+	const struct event_type *rows = event_types(&count);
+
+	(void)state;
+	assert_true(count > 70);
+	for (size_t i = 0; i < count; i++) {
+		assert_ptr_equal(event_type_find(rows[i].number), &rows[i]);
+		if (i > 0)
+			assert_true(rows[i].number > rows[i - 1].number);
+	}
+	assert_null(event_type_find(2999));
+	assert_int_equal(event_type_find(EVENT_MALWARE_DETECTED)->severity, EVENT_WARNING);
+	assert_int_equal(event_type_find(EVENT_EVENTS_DROPPED)->severity, EVENT_ERROR);
+}
+
+static bool has_field(const struct event_type *row, const char *name, size_t size)
+{
+	for (size_t i = 0; row->fields[i] != NULL; i++) {
+		if (strlen(row->fields[i]) == size && memcmp(row->fields[i], name, size) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void texts_name_fields_that_are_there(void **state)
+{
+	size_t count;
+	const struct event_type *rows = event_types(&count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		for (const char *at = strchr(rows[i].text, '{'); at != NULL; at = strchr(at + 1, '{'))
+			assert_true(has_field(&rows[i], at + 1, (size_t)(strchr(at, '}') - at - 1)));
+	}
+}
+
+static void text_is_filled_and_escaped(void **state)
+{
+	const struct event_field fields[] = {
+		{ "file", { (const uint8_t *)"/tmp/a\nb", 8 } },
+		{ "limit", { (const uint8_t *)"size", 4 } },
+	};
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 1000);
+	event_text(event_type_find(EVENT_NOT_FULLY_SCANNED), fields, 2, &out);
+	assert_string_equal(buf_text(&out), "/tmp/a\\x0ab was not fully scanned: size.");
+	buf_reset(&out);
+	event_text(event_type_find(EVENT_NOT_FULLY_SCANNED), fields, 1, &out);
+	assert_string_equal(buf_text(&out), "/tmp/a\\x0ab was not fully scanned: -.");
+	buf_done(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_ascend_and_are_found),
+		cmocka_unit_test(texts_name_fields_that_are_there),
+		cmocka_unit_test(text_is_filled_and_escaped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,534 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "fleet/fleet.h"
+
+#define WALL_START ((time_us)1790000000 * SECOND_US)
+
+static time_us now;
+static uint64_t chance;
+static void *woken;
+
+static time_us test_wall(void *context)
+{
+	(void)context;
+	return WALL_START + now;
+}
+
+static time_us test_monotonic(void *context)
+{
+	(void)context;
+	return now;
+}
+
+static void test_random(void *context, void *out, size_t size)
+{
+	uint8_t *bytes = out;
+
+	(void)context;
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)((chance = chance * 6364136223846793005u + 1442695040888963407u) >> 56);
+}
+
+static const struct env env = { NULL, test_wall, test_monotonic, test_random };
+static const struct uuid id = { { 1, 2, 3 } };
+static const struct uuid command_id = { { 9, 9 } };
+
+static void note_wake(void *context, void *parked)
+{
+	(void)context;
+	woken = parked;
+}
+
+static struct fleet *make(const struct fleet_computer *record)
+{
+	const struct fleet_options options = { .env = &env, .wake = note_wake };
+	struct fleet *fleet;
+
+	woken = NULL;
+	assert_int_equal(fleet_new(&options, &fleet, NULL), 0);
+	assert_int_equal(fleet_add(fleet, record, NULL), 0);
+	return fleet;
+}
+
+static struct fleet *make_plain(void)
+{
+	const struct fleet_computer record = { .id = id, .interval_us = MINUTE_US, .missed = 2 };
+
+	return make(&record);
+}
+
+struct report {
+	Muster__Wire__Report wire;
+	Muster__Wire__Event events[4], *event_list[4];
+	Muster__Wire__CommandState command, *command_list[1];
+};
+
+static void fill(struct report *report, uint64_t session, uint64_t sequence, uint64_t first, size_t events)
+{
+	muster__wire__report__init(&report->wire);
+	report->wire.protocol = 1;
+	report->wire.computer = exchange_bytes(id.bytes, UUID_BYTES);
+	report->wire.session = session;
+	report->wire.sequence = sequence;
+	report->wire.full = sequence == 1;
+	report->wire.hold_s = 50;
+	report->wire.events = report->event_list;
+	report->wire.n_events = report->wire.events_waiting = events;
+	for (size_t i = 0; i < events; i++) {
+		muster__wire__event__init(&report->events[i]);
+		report->events[i].number = first + i;
+		report->events[i].type = EVENT_MALWARE_DETECTED;
+		report->event_list[i] = &report->events[i];
+	}
+}
+
+static void add_command(struct report *report, enum command_state state)
+{
+	muster__wire__command_state__init(&report->command);
+	report->command.id = exchange_bytes(command_id.bytes, UUID_BYTES);
+	report->command.state = (Muster__Wire__CommandState__State)state;
+	report->command_list[0] = &report->command;
+	report->wire.commands = report->command_list;
+	report->wire.n_commands = 1;
+}
+
+static struct fleet_exchange *heard(struct fleet *fleet, const struct report *report)
+{
+	struct fleet_exchange *exchange;
+
+	assert_int_equal(fleet_heard(fleet, &id, &report->wire, &exchange, NULL), 0);
+	return exchange;
+}
+
+static Muster__Wire__Reply *reply(struct fleet *fleet, struct fleet_exchange *exchange)
+{
+	Muster__Wire__Reply *answer;
+	bool configuration;
+
+	assert_int_equal(fleet_reply(fleet, exchange, &answer, &configuration, NULL), 0);
+	return answer;
+}
+
+/* One whole exchange, committed. */
+static void exchange_once(struct fleet *fleet, const struct report *report)
+{
+	struct fleet_exchange *exchange = heard(fleet, report);
+
+	if (!fleet_rows_empty(fleet_exchange_rows(exchange)))
+		fleet_stored(fleet, exchange, 0);
+	fleet_exchange_free(fleet, exchange);
+}
+
+static void issue(struct fleet *fleet, bool restored, enum command_state state)
+{
+	static const uint8_t envelope[] = { 0x0a, 0x01, 'x' };
+	const struct fleet_command command = {
+		.id = command_id,
+		.computer = id,
+		.kind = COMMAND_SCAN,
+		.state = state,
+		.issued = test_wall(NULL),
+		.timeout_us = MINUTE_US,
+		.restored = restored,
+		.envelope = envelope,
+		.envelope_size = sizeof(envelope),
+	};
+
+	assert_int_equal(fleet_issue(fleet, &command, NULL), 0);
+	assert_int_equal(fleet_issue(fleet, &command, NULL), ERR_EXISTS);
+}
+
+/* --- tests --- */
+
+static void events_go_in_once_and_are_acknowledged_when_stored(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *first, *second;
+	struct report report, again;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 3);
+	first = heard(fleet, &report);
+	assert_int_equal(fleet_exchange_rows(first)->events.count, 3);
+	fill(&again, 7, 2, 1, 4);
+	second = heard(fleet, &again);
+	assert_int_equal(fleet_exchange_rows(second)->events.count, 1);
+	assert_int_equal(fleet_exchange_rows(second)->events.previous, 3);
+	assert_int_equal(reply(fleet, second)->acknowledged_event, 0);
+	fleet_stored(fleet, first, 0);
+	assert_int_equal(reply(fleet, first)->acknowledged_event, 3);
+	fleet_stored(fleet, second, ERR_CONFLICT);
+	assert_int_equal(fleet_reply(fleet, second, &(Muster__Wire__Reply *){ NULL }, &(bool){ false }, NULL), ERR_IO);
+	fleet_exchange_free(fleet, first);
+	fleet_exchange_free(fleet, second);
+	fill(&again, 7, 3, 1, 4); /* the fourth comes again and is new again */
+	first = heard(fleet, &again);
+	assert_int_equal(fleet_exchange_rows(first)->events.count, 1);
+	fleet_exchange_free(fleet, first);
+	fleet_free(fleet);
+}
+
+static void another_computer_is_refused(void **state)
+{
+	struct fleet *fleet = make_plain();
+	const struct uuid stranger = { { 5 } };
+	struct fleet_exchange *exchange;
+	struct report report;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 0);
+	assert_int_equal(fleet_heard(fleet, &stranger, &report.wire, &exchange, NULL), ERR_NOT_FOUND);
+	report.wire.computer = exchange_bytes(stranger.bytes, UUID_BYTES);
+	assert_int_equal(fleet_heard(fleet, &id, &report.wire, &exchange, NULL), ERR_UNTRUSTED);
+	fleet_free(fleet);
+}
+
+static void a_gap_asks_for_the_full_state(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	fill(&report, 7, 3, 1, 0);
+	exchange = heard(fleet, &report);
+	assert_true(reply(fleet, exchange)->send_full);
+	fleet_exchange_free(fleet, exchange);
+	fill(&report, 7, 4, 1, 0);
+	exchange = heard(fleet, &report);
+	assert_false(reply(fleet, exchange)->send_full);
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
+static void a_stale_report_changes_no_state(void **state)
+{
+	struct fleet *fleet = make_plain();
+	Muster__Wire__Host host = MUSTER__WIRE__HOST__INIT;
+	struct fleet_exchange *exchange;
+	struct report report;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	fill(&report, 7, 2, 1, 0);
+	exchange_once(fleet, &report);
+	fill(&report, 7, 1, 1, 2);
+	report.wire.host = &host;
+	exchange = heard(fleet, &report);
+	assert_null(fleet_exchange_rows(exchange)->host);
+	assert_int_equal(fleet_exchange_rows(exchange)->events.count, 2); /* events have numbers of their own */
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
+static size_t ticked_events;
+static uint32_t ticked_type;
+static enum command_state ticked_state;
+
+static void take_tick(void *argument, struct fleet_exchange *exchange)
+{
+	const struct fleet_rows *rows = fleet_exchange_rows(exchange);
+
+	*(struct fleet_exchange **)argument = exchange;
+	for (size_t i = 0; i < rows->manager_event_count; i++) {
+		ticked_events++;
+		ticked_type = rows->manager_events[i].type;
+	}
+	for (size_t i = 0; i < rows->command_count; i++)
+		ticked_state = rows->commands[i].state;
+}
+
+static void tick_until(struct fleet *fleet, time_us end)
+{
+	ticked_events = 0;
+	while (now < end) {
+		struct fleet_exchange *exchange = NULL;
+
+		now += SECOND_US;
+		fleet_tick(fleet, take_tick, &exchange);
+		if (exchange != NULL) {
+			fleet_stored(fleet, exchange, 0);
+			fleet_exchange_free(fleet, exchange);
+		}
+	}
+}
+
+static enum fleet_status status(struct fleet *fleet)
+{
+	struct fleet_computer shown;
+
+	assert_int_equal(fleet_show(fleet, &id, &shown, NULL), 0);
+	return shown.status;
+}
+
+static void offline_after_one_heartbeat_more_than_allowed(void **state)
+{
+	struct fleet *fleet;
+	struct report report;
+	time_us start;
+
+	(void)state;
+	now = 0;
+	fleet = make_plain();
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	start = now;
+	tick_until(fleet, start + 3 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_ONLINE);
+	tick_until(fleet, start + 3 * MINUTE_US + 10 * SECOND_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	assert_int_equal(ticked_type, EVENT_COMPUTER_OFFLINE);
+	assert_int_equal(ticked_events, 1);
+	fill(&report, 7, 2, 1, 0);
+	exchange_once(fleet, &report);
+	assert_int_equal(status(fleet), FLEET_ONLINE);
+	fleet_free(fleet);
+}
+
+static void a_restart_neither_lies_nor_alarms(void **state)
+{
+	const struct fleet_computer record = {
+		.id = id,
+		.interval_us = MINUTE_US,
+		.missed = 2,
+		.status = FLEET_ONLINE,
+		.last_heard = WALL_START - HOUR_US,
+	};
+	struct fleet *fleet;
+
+	(void)state;
+	now = 0;
+	fleet = make(&record);
+	assert_int_equal(status(fleet), FLEET_UNKNOWN); /* an hour of silence, and nobody listened */
+	tick_until(fleet, 2 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_UNKNOWN);
+	tick_until(fleet, 4 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	fleet_free(fleet);
+}
+
+static void a_late_tick_forgives_the_silence(void **state)
+{
+	struct fleet *fleet;
+	struct report report;
+
+	(void)state;
+	now = 0;
+	fleet = make_plain();
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	now += HOUR_US; /* stopped, not listening */
+	tick_until(fleet, now + 2 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_ONLINE);
+	fleet_free(fleet);
+}
+
+static void never_heard_and_stored_offline_stays_quiet(void **state)
+{
+	const struct fleet_computer record = {
+		.id = id, .interval_us = MINUTE_US, .missed = 2, .status = FLEET_OFFLINE
+	};
+	struct fleet *fleet;
+
+	(void)state;
+	now = 0;
+	fleet = make(&record);
+	tick_until(fleet, 10 * MINUTE_US);
+	assert_int_equal(ticked_events, 0); /* it was told, and has not come back */
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	fleet_free(fleet);
+}
+
+static void two_live_sessions_are_a_clone(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+	uint64_t sequence = 1;
+
+	(void)state;
+	fill(&report, 7, sequence, 1, 0);
+	exchange_once(fleet, &report);
+	for (int round = 0; round < 2; round++) {
+		now += 3 * MINUTE_US;
+		fill(&report, 8, (uint64_t)round + 1, 1, 0);
+		exchange = heard(fleet, &report);
+		if (round == 1) {
+			assert_true(reply(fleet, exchange)->rekey);
+			assert_int_equal(fleet_exchange_rows(exchange)->manager_events[0].type, EVENT_CLONE_REKEYED);
+		}
+		fleet_stored(fleet, exchange, 0);
+		fleet_exchange_free(fleet, exchange);
+		now += 3 * MINUTE_US;
+		fill(&report, 7, ++sequence, 1, 0);
+		exchange = heard(fleet, &report);
+		assert_false(reply(fleet, exchange)->rekey);
+		fleet_stored(fleet, exchange, 0);
+		fleet_exchange_free(fleet, exchange);
+	}
+	fleet_free(fleet);
+}
+
+static void last_words_of_a_dead_agent_are_no_clone(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	fill(&report, 8, 1, 1, 0);
+	exchange_once(fleet, &report);
+	now += 10 * SECOND_US;
+	fill(&report, 7, 2, 1, 0);
+	exchange_once(fleet, &report);
+	now += 10 * MINUTE_US;
+	fill(&report, 8, 2, 1, 0);
+	exchange = heard(fleet, &report);
+	assert_false(reply(fleet, exchange)->rekey);
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
+static void a_command_wakes_the_parked_request(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+	time_us until;
+	int parked;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	fill(&report, 7, 2, 1, 0);
+	exchange = heard(fleet, &report);
+	assert_false(fleet_answer(fleet, exchange, true, &parked, &until));
+	assert_int_equal(until, now + 50 * SECOND_US);
+	issue(fleet, false, COMMAND_PENDING);
+	assert_ptr_equal(woken, &parked);
+	assert_int_equal(reply(fleet, exchange)->n_commands, 1);
+	fleet_exchange_free(fleet, exchange);
+	fill(&report, 7, 3, 1, 0);
+	exchange = heard(fleet, &report); /* sent just now: not again at once */
+	assert_false(fleet_answer(fleet, exchange, true, &parked, &until));
+	assert_true(until <= now + 2 * SECOND_US);
+	now = until;
+	assert_true(fleet_answer(fleet, exchange, false, &parked, &until));
+	assert_int_equal(reply(fleet, exchange)->n_commands, 1);
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
+static void an_end_is_acknowledged_when_stored(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+	Muster__Wire__Reply *answer;
+
+	(void)state;
+	issue(fleet, true, COMMAND_RUNNING);
+	fill(&report, 7, 1, 1, 0);
+	add_command(&report, COMMAND_SUCCEEDED);
+	exchange = heard(fleet, &report);
+	assert_int_equal(fleet_exchange_rows(exchange)->commands[0].state, COMMAND_SUCCEEDED);
+	assert_int_equal(reply(fleet, exchange)->n_acknowledged_commands, 0);
+	fleet_stored(fleet, exchange, 0);
+	answer = reply(fleet, exchange);
+	assert_int_equal(answer->n_acknowledged_commands, 1);
+	assert_memory_equal(answer->acknowledged_commands[0].data, command_id.bytes, UUID_BYTES);
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
+static void the_truth_arrives_after_a_time_out(void **state)
+{
+	struct fleet *fleet;
+	struct fleet_exchange *exchange;
+	struct report report;
+
+	(void)state;
+	now = 0;
+	fleet = make_plain();
+	issue(fleet, true, COMMAND_RUNNING);
+	tick_until(fleet, 2 * MINUTE_US);
+	assert_int_equal(ticked_state, COMMAND_TIMED_OUT);
+	assert_int_equal(ticked_type, EVENT_COMMAND_TIMED_OUT);
+	fill(&report, 7, 1, 1, 0);
+	add_command(&report, COMMAND_SUCCEEDED);
+	exchange = heard(fleet, &report);
+	assert_int_equal(fleet_exchange_rows(exchange)->commands[0].state, COMMAND_SUCCEEDED);
+	fleet_stored(fleet, exchange, 0);
+	assert_int_equal(reply(fleet, exchange)->n_acknowledged_commands, 1);
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
+static void cancel_ends_at_once_only_what_was_never_sent(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange = NULL;
+
+	(void)state;
+	issue(fleet, false, COMMAND_PENDING);
+	assert_int_equal(fleet_cancel(fleet, &id, &command_id, &exchange, NULL), 0);
+	assert_non_null(exchange);
+	assert_int_equal(fleet_exchange_rows(exchange)->commands[0].state, COMMAND_CANCELLED);
+	fleet_stored(fleet, exchange, 0);
+	fleet_exchange_free(fleet, exchange);
+	assert_int_equal(fleet_cancel(fleet, &id, &command_id, &exchange, NULL), ERR_NOT_FOUND);
+	issue(fleet, true, COMMAND_PENDING); /* from before a restart: it may be on its way */
+	assert_int_equal(fleet_cancel(fleet, &id, &command_id, &exchange, NULL), 0);
+	assert_null(exchange);
+	fleet_free(fleet);
+}
+
+static void a_running_command_missing_from_a_full_report_has_failed(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+
+	(void)state;
+	issue(fleet, true, COMMAND_RUNNING);
+	fill(&report, 7, 1, 1, 0);
+	exchange = heard(fleet, &report);
+	assert_int_equal(fleet_exchange_rows(exchange)->command_count, 1);
+	assert_int_equal(fleet_exchange_rows(exchange)->commands[0].state, COMMAND_FAILED);
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(events_go_in_once_and_are_acknowledged_when_stored),
+		cmocka_unit_test(another_computer_is_refused),
+		cmocka_unit_test(a_gap_asks_for_the_full_state),
+		cmocka_unit_test(a_stale_report_changes_no_state),
+		cmocka_unit_test(offline_after_one_heartbeat_more_than_allowed),
+		cmocka_unit_test(a_restart_neither_lies_nor_alarms),
+		cmocka_unit_test(a_late_tick_forgives_the_silence),
+		cmocka_unit_test(never_heard_and_stored_offline_stays_quiet),
+		cmocka_unit_test(two_live_sessions_are_a_clone),
+		cmocka_unit_test(last_words_of_a_dead_agent_are_no_clone),
+		cmocka_unit_test(a_command_wakes_the_parked_request),
+		cmocka_unit_test(an_end_is_acknowledged_when_stored),
+		cmocka_unit_test(the_truth_arrives_after_a_time_out),
+		cmocka_unit_test(cancel_ends_at_once_only_what_was_never_sent),
+		cmocka_unit_test(a_running_command_missing_from_a_full_report_has_failed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
