@@ -25,6 +25,7 @@
 #define LINK_BACK_OFF_MIN_US (250 * MILLISECOND_US)
 #define LINK_BACK_OFF_MAX_US (60 * SECOND_US)
 #define LINK_STEADY_US       (60 * SECOND_US) /* after running this long its failures are forgotten */
+#define LOCK_WAIT_US         (3 * SECOND_US)
 #define STOP_WAIT_US         (5 * SECOND_US)
 
 #define CAPABILITY(name) (1ULL << (name))
@@ -111,12 +112,17 @@ static int read_key(int directory, const struct env *env, uint8_t key[VAULT_KEY_
 static int lock_data(struct guard *guard, struct err *err)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	time_us give_up = env_monotonic(guard->env) + LOCK_WAIT_US;
 
 	guard->lock = openat(guard->guard, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (guard->lock < 0)
 		return err_errno(err, errno, "guard/lock");
-	if (fcntl(guard->lock, F_OFD_SETLK, &lock) != 0)
-		return err_set(err, ERR_BUSY, "an agent runs already on this data directory");
+	/* The starter of a guard that was killed holds it for a moment longer. */
+	while (fcntl(guard->lock, F_OFD_SETLK, &lock) != 0) {
+		if (env_monotonic(guard->env) >= give_up)
+			return err_set(err, ERR_BUSY, "an agent runs already on this data directory");
+		(void)poll(NULL, 0, 50);
+	}
 	return 0;
 }
 
@@ -325,9 +331,9 @@ static void loop(struct guard *guard)
 			continue;
 		}
 		more = jobs_step(guard->jobs);
-		guard_link_flush(guard);
 		if (!guard->link_running && env_monotonic(guard->env) >= guard->link_due)
 			start_link(guard);
+		guard_link_flush(guard);
 	}
 }
 

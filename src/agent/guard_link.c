@@ -87,7 +87,7 @@ static void tell_scan(struct guard *guard)
 
 void guard_link_started(struct guard *guard)
 {
-	guard->sent = guard->stored;
+	guard->sent = guard->stored = outbox_finished(guard->outbox);
 	guard->link_waits = false;
 	tell_guard(guard);
 	tell_scan(guard);

@@ -247,6 +247,11 @@ uint64_t outbox_last(const struct outbox *outbox)
 	return outbox->last;
 }
 
+uint64_t outbox_finished(const struct outbox *outbox)
+{
+	return outbox->first < outbox->count ? outbox->places[outbox->first].number - 1 : outbox->last;
+}
+
 bool outbox_full(const struct outbox *outbox)
 {
 	return outbox->end > FULL_BYTES;

@@ -25,7 +25,8 @@ int outbox_stored(struct outbox *outbox, uint64_t number, struct err *err);
 /* The first notice above `after`, as MESSAGE_NOTICE payload appended to out. ERR_NOT_FOUND when there is none. */
 int outbox_next(struct outbox *outbox, uint64_t after, struct buf *out, uint64_t *ret_number, struct err *err);
 
-uint64_t outbox_last(const struct outbox *outbox); /* number given last */
+uint64_t outbox_last(const struct outbox *outbox);     /* number given last */
+uint64_t outbox_finished(const struct outbox *outbox); /* every notice up to this number is stored */
 bool outbox_full(const struct outbox *outbox);
 /* True when the end of this job waits in here. */
 bool outbox_holds_end(struct outbox *outbox, const struct uuid *job);

@@ -19,6 +19,7 @@
 #include "os/files.h"
 
 #define DATABASE_FILES_MAX 4096
+#define TINY_BYTES         5
 #define LIMIT_NAME_PREFIX  "Heuristics.Limits.Exceeded"
 
 /* Of a libclamav scan when neither job nor settings say otherwise. */
@@ -212,6 +213,7 @@ static int load(struct scan_engine *engine, const char *temporary, struct scan_l
 	engine->engine = cl_engine_new();
 	if (engine->engine == NULL)
 		return err_set(err, ERR_MEMORY, "engine: no memory");
+	cl_engine_set_clcb_pre_cache(engine->engine, looked_at);
 	cl_engine_set_clcb_pre_scan(engine->engine, looked_at);
 	code = cl_load(".", engine->engine, &signatures, CL_DB_STDOPT);
 	if (code == CL_SUCCESS)
@@ -312,6 +314,14 @@ static enum scan_outcome outcome_of(cl_error_t code, const char *name)
 	}
 }
 
+/* libclamav does not look at these at all. */
+static bool is_tiny(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_size <= TINY_BYTES;
+}
+
 void scan_engine_check(struct scan_engine *engine, int fd, struct scan_verdict *ret_verdict)
 {
 	struct cl_scan_options options = {
@@ -329,7 +339,7 @@ void scan_engine_check(struct scan_engine *engine, int fd, struct scan_verdict *
 	*ret_verdict = (struct scan_verdict){ .outcome = outcome_of(code, name != NULL ? name : "") };
 	ret_verdict->duration_us = (uint64_t)(env_monotonic(env_system()) - started);
 	/* Without a temporary directory (a full disk, say) libclamav 1.4 calls a file clean unseen. */
-	if (ret_verdict->outcome == SCAN_CLEAN && !seen) {
+	if (ret_verdict->outcome == SCAN_CLEAN && !seen && !is_tiny(fd)) {
 		ret_verdict->outcome = SCAN_UNREADABLE;
 		snprintf(ret_verdict->name, sizeof(ret_verdict->name), "the engine did not look at it");
 	} else if (ret_verdict->outcome != SCAN_CLEAN)

@@ -3,6 +3,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -454,6 +455,59 @@ size_t harness_items(const struct harness *harness, enum message_item_state stat
 			*ret_item = notice->body.item;
 	}
 	return count;
+}
+
+static pid_t parent_of(pid_t pid, char name[32])
+{
+	char path[64], line[256] = "";
+	int parent = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	if (fgets(line, sizeof(line), file) == NULL ||
+	    sscanf(line, "%*d (%31[^)]) %*c %d", name, &parent) != 2) /* NOLINT: our own kernel's text */
+		parent = 0;
+	fclose(file);
+	return parent;
+}
+
+static bool is_below(pid_t pid, pid_t ancestor, int depth)
+{
+	char name[32];
+
+	for (int i = 0; i < depth && pid > 1; i++)
+		pid = parent_of(pid, name);
+	return pid == ancestor;
+}
+
+static pid_t find_process(const struct harness *harness, const char *wanted, int depth)
+{
+	DIR *stream = opendir("/proc");
+	pid_t found = 0;
+
+	assert_non_null(stream);
+	for (const struct dirent *entry = readdir(stream); entry != NULL && found == 0; entry = readdir(stream)) {
+		char name[32] = "";
+		uint64_t pid;
+
+		if (number_parse(entry->d_name, 1, INT32_MAX, &pid, NULL) == 0 && parent_of((pid_t)pid, name) > 0 &&
+		    strncmp(name, wanted, 15) == 0 && is_below((pid_t)pid, harness->guard, depth))
+			found = (pid_t)pid;
+	}
+	closedir(stream);
+	return found;
+}
+
+pid_t harness_process(struct harness *harness, const char *name, int depth)
+{
+	pid_t found;
+
+	while ((found = find_process(harness, name, depth)) == 0)
+		harness_receive(harness); /* progress comes several times a second */
+	return found;
 }
 
 /* ---- files ---- */

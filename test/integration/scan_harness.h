@@ -12,7 +12,7 @@
 
 #include "agent/messages.h"
 
-#define HARNESS_WAIT_MS     60000
+#define HARNESS_WAIT_MS     30000
 #define HARNESS_NOTICES_MAX 4096
 
 struct harness_notice {
@@ -70,6 +70,10 @@ size_t harness_count(const struct harness *harness, uint32_t type);
 const char *harness_field(const struct message_event *event, const char *name);
 /* Items told so far, of a state; the last one through ret_item (may be NULL). */
 size_t harness_items(const struct harness *harness, enum message_item_state state, struct message_item *ret_item);
+
+/* A process named `name` below guard, `depth` generations down (scan program: 2, worker: 3); waits until there is
+ * one. */
+pid_t harness_process(struct harness *harness, const char *name, int depth);
 
 /* ---- files ---- */
 /* Below harness->files; directories must exist. */
