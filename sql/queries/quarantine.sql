@@ -37,6 +37,3 @@ DELETE FROM quarantine_item WHERE id = :id;
 
 -- name: quarantine_promised_bytes
 SELECT coalesce(sum(sealed_size), 0) AS bytes FROM quarantine_item WHERE sealed_key IS NOT NULL;
-
--- name: quarantine_unfinished
-SELECT id, state FROM quarantine_item WHERE sealed_key IS NOT NULL AND uploaded IS NULL;

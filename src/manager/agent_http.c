@@ -8,13 +8,21 @@
 
 #include "base/log.h"
 #include "fleet/event_types.h"
+#include "manager/quarantine.h"
 #include "wire/limits.h"
 
 #define RETRY_BUSY_S 5
 
+#define QUARANTINE "/agent/v1/quarantine/"
+
 static const struct agent_route routes[] = {
 	{ "POST", "/agent/v1/enrol", WIRE_ENROL_REQUEST_MAX_BYTES, false, NULL, NULL, enrol_complete, enrol_gone },
 	{ "POST", "/agent/v1/exchange", WIRE_REPORT_MAX_BYTES, true, NULL, NULL, exchange_complete, exchange_gone },
+	{ "POST", QUARANTINE, QUARANTINE_METADATA_MAX_BYTES, true, NULL, NULL, quarantine_announce_complete,
+	  quarantine_announce_gone },
+	{ "PUT", QUARANTINE, 0, true, quarantine_put_begin, quarantine_put_piece, quarantine_put_complete,
+	  quarantine_put_gone },
+	{ "GET", QUARANTINE, 0, true, NULL, NULL, quarantine_send_complete, quarantine_send_gone },
 };
 
 /* --- answers --- */
@@ -189,7 +197,7 @@ static uint64_t begin(struct agent_request *request)
 	}
 	if (route->begin != NULL && !route->begin(request))
 		return 0;
-	return route->body_max_bytes;
+	return request->body_max_bytes;
 }
 
 uint64_t agent_http_on_request(struct front *front, struct http_request *http)
@@ -214,6 +222,7 @@ uint64_t agent_http_on_request(struct front *front, struct http_request *http)
 	request->http = http;
 	request->loop = http_loop(http);
 	snprintf(request->peer, sizeof(request->peer), "%s", http_peer(http));
+	request->body_max_bytes = route->body_max_bytes;
 	buf_init(&request->body, route->body_max_bytes);
 	http_set_data(http, request);
 	most = begin(request);
@@ -240,7 +249,6 @@ void agent_http_on_complete(struct http_request *http)
 
 	if (request == NULL)
 		return;
-	request->completed = true;
 	if (request->body.status != 0) {
 		agent_refuse_status(request, 503, "Out of memory", "Come back later.", RETRY_BUSY_S);
 		request->route->gone(request);

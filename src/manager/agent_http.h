@@ -14,8 +14,8 @@ struct agent_request;
 
 struct agent_route {
 	const char *method;
-	const char *path; /* ends in '/': an item's id follows */
-	uint64_t body_max_bytes;
+	const char *path;        /* ends in '/': an item's id follows */
+	uint64_t body_max_bytes; /* 0: begin() says it in the request's */
 	bool certificate;
 	/* Headers are there; may answer (then returns false). NULL: nothing to check. */
 	bool (*begin)(struct agent_request *request);
@@ -37,8 +37,8 @@ struct agent_request {
 	uint8_t fingerprint[SHA256_BYTES];
 	struct uuid item;
 	char peer[80];
+	uint64_t body_max_bytes;
 	struct buf body;
-	bool completed;
 	void *state; /* the handler's */
 };
 
@@ -64,5 +64,13 @@ void exchange_complete(struct agent_request *request);
 void exchange_gone(struct agent_request *request);
 void enrol_complete(struct agent_request *request);
 void enrol_gone(struct agent_request *request);
+void quarantine_announce_complete(struct agent_request *request);
+void quarantine_announce_gone(struct agent_request *request);
+bool quarantine_put_begin(struct agent_request *request);
+void quarantine_put_piece(struct agent_request *request, const uint8_t *bytes, size_t size);
+void quarantine_put_complete(struct agent_request *request);
+void quarantine_put_gone(struct agent_request *request);
+void quarantine_send_complete(struct agent_request *request);
+void quarantine_send_gone(struct agent_request *request);
 
 #endif

@@ -14,14 +14,15 @@
 #include "manager/exchange.h"
 #include "manager/front_load.h"
 #include "manager/layout.h"
+#include "manager/maintenance.h"
 #include "manager/messages.h"
 #include "manager/queries.h"
 #include "manager/role_start.h"
+#include "manager/uploads.h"
 #include "os/env.h"
 
 #define FILES_BESIDE_CONNECTIONS 128 /* database, log, channels, loops, files being served */
 #define WORK_QUEUE               1024
-#define TICK_US                  SECOND_US
 
 /* --- limits --- */
 
@@ -183,6 +184,8 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 	if (rc == 0)
 		rc = cooldown_new(front->env, &front->cooldown, err);
 	if (rc == 0)
+		rc = uploads_new(front->env, &front->uploads, err);
+	if (rc == 0)
 		rc = shards_new(&fleet, &front->shards, err);
 	if (rc == 0)
 		rc = stored_settings_open(front->store, &front->stored, err);
@@ -204,7 +207,7 @@ static int load_state(struct front *front, struct err *err)
 	if (rc == 0 && (front->api = api_new(front, err)) == NULL)
 		rc = err->code;
 	if (rc == 0)
-		rc = workers_every(front->workers, TICK_US, exchange_tick, front);
+		rc = maintenance_begin(front, err);
 	return rc;
 }
 
@@ -306,6 +309,7 @@ static void done(struct front *front)
 	shards_free(front->shards);
 	signer_free(front->signer);
 	stored_settings_free(front->stored);
+	uploads_free(front->uploads);
 	cooldown_free(front->cooldown);
 	roster_free(front->roster);
 	if (front->incoming_fd >= 0)

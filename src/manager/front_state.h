@@ -27,6 +27,8 @@ struct front_numbers {
 	_Atomic uint64_t quarantine_bytes; /* on disk and promised to uploads under way */
 };
 
+struct uploads;
+
 struct front {
 	const struct env *env;
 	const char *data_directory;
@@ -46,6 +48,7 @@ struct front {
 	struct cooldown *cooldown;
 	struct parked_list parked;
 	struct stored_settings *stored;
+	struct uploads *uploads;
 	int quarantine_fd; /* directory of sealed files */
 	int incoming_fd;   /* directory of uploads under way */
 
