@@ -1,0 +1,169 @@
+/* Enrolment at a real manager: tokens right and wrong, attempts repeated, names, cool-down. */
+#include "agent.h"
+#include "manager/cooldown.h"
+
+static struct fixture fixture;
+
+static int start(void **state)
+{
+	(void)state;
+	fixture_start(&fixture);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	assert_int_equal(fixture_stop(&fixture), 0);
+	fixture_end(&fixture);
+	return 0;
+}
+
+static void a_token_enrols_as_often_as_it_may(void **state)
+{
+	char *token = enrolment_token(&fixture, 1, "1h");
+	struct agent first, second;
+	char detail[512];
+
+	(void)state;
+	agent_init(&first, &fixture);
+	agent_init(&second, &fixture);
+	assert_int_equal(agent_enrol(&first, token, "alpha", NULL, NULL, 0), 200);
+	assert_string_equal(first.name, "alpha");
+	assert_int_equal(agent_enrol(&second, token, "beta", NULL, detail, sizeof(detail)), 401);
+	assert_non_null(strstr(detail, "used"));
+	agent_hello(&first);
+	agent_done(&first);
+	agent_done(&second);
+	free(token);
+}
+
+static void a_repeated_attempt_gives_the_same_computer(void **state)
+{
+	char *token = enrolment_token(&fixture, 1, "1h");
+	size_t before = fixture_count(&fixture, "/api/v1/computers?limit=100");
+	struct agent agent;
+	struct uuid computer;
+
+	(void)state;
+	agent_init(&agent, &fixture);
+	assert_int_equal(agent_enrol(&agent, token, "gamma", NULL, NULL, 0), 200);
+	computer = agent.computer;
+	assert_int_equal(agent_enrol(&agent, token, "gamma", NULL, NULL, 0), 200);
+	assert_memory_equal(&computer, &agent.computer, sizeof(computer));
+	assert_int_equal(fixture_count(&fixture, "/api/v1/computers?limit=100"), before + 1);
+	agent_hello(&agent);
+	agent_done(&agent);
+	free(token);
+}
+
+static void the_same_name_gets_a_number(void **state)
+{
+	struct agent first, second;
+
+	(void)state;
+	agent_enrolled(&first, &fixture, "twin");
+	agent_enrolled(&second, &fixture, "twin");
+	assert_string_equal(second.name, "twin-2");
+	assert_memory_not_equal(&first.computer, &second.computer, sizeof(first.computer));
+	json_decref(fixture_api(&fixture, "PATCH", "/api/v1/settings", "{\"enrolment.same_name\":\"refuse\"}", 200));
+	{
+		char *token = enrolment_token(&fixture, 1, "1h");
+		struct agent third;
+
+		agent_init(&third, &fixture);
+		assert_int_equal(agent_enrol(&third, token, "twin", NULL, NULL, 0), 409);
+		assert_int_equal(agent_enrol(&third, token, "triplet", NULL, NULL, 0), 200);
+		agent_done(&third);
+		free(token);
+	}
+	agent_done(&first);
+	agent_done(&second);
+}
+
+static void malformed_requests_are_refused(void **state)
+{
+	const struct call bad = { .method = "POST", .path = "/agent/v1/enrol", .body = "\xff\xff\xff", .size = 3 };
+	char *token = enrolment_token(&fixture, 5, "1h");
+	struct answer answer;
+	struct agent agent;
+	char detail[512];
+
+	(void)state;
+	fixture_call(&fixture, &bad, &answer);
+	assert_int_equal(answer.status, 400);
+	answer_done(&answer);
+	agent_init(&agent, &fixture);
+	assert_int_equal(agent_enrol(&agent, token, "new\nline", NULL, detail, sizeof(detail)), 422);
+	assert_non_null(strstr(detail, "name"));
+	agent.request.data[agent.request.size - 1] ^= 1; /* the signature of the request by its own key */
+	assert_int_equal(agent_enrol(&agent, token, "delta", NULL, detail, sizeof(detail)), 422);
+	agent_done(&agent);
+	free(token);
+}
+
+static void a_lost_database_row_is_not_enough(void **state)
+{
+	struct agent agent;
+	char path[128];
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "leaver");
+	uuid_format(&agent.computer, path);
+	{
+		char text[128];
+
+		snprintf(text, sizeof(text), "/api/v1/computers/%s", path);
+		json_decref(fixture_api(&fixture, "DELETE", text, NULL, 204));
+	}
+	{
+		Muster__Wire__Report report = agent_report(&agent);
+
+		assert_int_equal(agent_exchange(&agent, &report, NULL, NULL), 403);
+	}
+	agent_done(&agent);
+}
+
+/* Last: this address has to wait afterwards. */
+static void wrong_and_expired_tokens_cool_down(void **state)
+{
+	char *expired = enrolment_token(&fixture, 1, "1s");
+	struct agent agent;
+	char detail[512];
+	long status = 0, retry = 0;
+
+	(void)state;
+	agent_init(&agent, &fixture);
+	assert_int_equal(agent_enrol(&agent, "not a token", "epsilon", NULL, detail, sizeof(detail)), 401);
+	assert_null(strstr(detail, "not a token"));
+	/* Each try shows the token again until its second is over: the wait is on the state, not on a clock. */
+	do {
+		status = agent_enrol(&agent, expired, "epsilon", NULL, detail, sizeof(detail));
+		agent.attempt.bytes[15]++;
+		agent.attempt.bytes[0] ^= 1;
+		if (status == 200)
+			break;
+	} while (status == 401 && strstr(detail, "expired") == NULL && strstr(detail, "used") == NULL);
+	for (unsigned i = 0; i <= COOLDOWN_FREE + 1 && status != 429; i++)
+		status =
+		    agent_enrol(&agent, "mse_0000000000000000000000000000000000000000", "epsilon", &retry, NULL, 0);
+	assert_int_equal(status, 429);
+	assert_true(retry >= 1);
+	assert_true(fixture_count(&fixture, "/api/v1/events?type=705&limit=100") >= COOLDOWN_FREE);
+	agent_done(&agent);
+	free(expired);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_token_enrols_as_often_as_it_may),
+		cmocka_unit_test(a_repeated_attempt_gives_the_same_computer),
+		cmocka_unit_test(the_same_name_gets_a_number),
+		cmocka_unit_test(malformed_requests_are_refused),
+		cmocka_unit_test(a_lost_database_row_is_not_enough),
+		cmocka_unit_test(wrong_and_expired_tokens_cool_down),
+	};
+
+	return cmocka_run_group_tests_name("integration/manager/enrolment", tests, start, end);
+}
