@@ -55,7 +55,7 @@ static void the_first_administrator_signs_in(void **state)
 	body = json_pack("{s:O, s:O}", "user", json_object_get(fixture.made, "user"), "password",
 			 json_object_get(fixture.made, "password"));
 	text = json_dumps(body, 0);
-	session = fixture_api(&fixture, "POST", "/api/v1/sessions", text, 200);
+	session = fixture_api(&fixture, "POST", "/api/v1/sessions", text, 201);
 	assert_string_equal(json_string_value(json_object_get(session, "role")), "administrator");
 	json_decref(session);
 	json_decref(body);
