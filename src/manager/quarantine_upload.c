@@ -189,8 +189,8 @@ struct put {
 	struct buf pending;    /* came, not yet handed to a worker */
 	struct buf writing;    /* at a worker */
 	uint64_t offset;       /* on disk */
-	bool busy, paused, complete, whole;
-	int rc;
+	bool busy, paused, complete, overrun, whole;
+	int rc; /* the worker's while busy */
 	struct err err;
 };
 
@@ -303,14 +303,18 @@ static void write_work(void *argument)
 		LOG(LOG_ERROR, "quarantine.lost", log_text("error", "no memory"));
 }
 
-static void start_work(struct put *put, void (*function)(void *argument))
+/* put->rc is the worker's from here on: it may be done before this returns. */
+static int start_work(struct put *put, void (*function)(void *argument))
 {
+	int rc;
+
 	put->busy = true;
-	put->rc = front_work(put->request->front, function, put);
-	if (put->rc == 0)
-		return;
+	rc = front_work(put->request->front, function, put);
+	if (rc == 0)
+		return 0;
 	put->busy = false;
-	err_set(&put->err, put->rc, "too much work at once; come back shortly");
+	put->rc = err_set(&put->err, ERR_BUSY, "too much work at once; come back shortly");
+	return rc;
 }
 
 static void put_whole_request(struct put *put)
@@ -320,8 +324,7 @@ static void put_whole_request(struct put *put)
 		put_end(put);
 		return;
 	}
-	start_work(put, verify_work);
-	if (put->rc != 0)
+	if (start_work(put, verify_work) != 0)
 		put_refuse(put);
 }
 
@@ -334,13 +337,14 @@ static void put_step(struct put *put)
 		put_end(put); /* the client went; what is on disk counts */
 		return;
 	}
+	if (put->rc == 0 && put->overrun)
+		put->rc = err_set(&put->err, ERR_BUSY, "the upload came faster than it could be written");
 	if (put->rc == 0 && put->pending.size > 0) {
 		put->writing = put->pending;
 		put->pending = swap;
-		start_work(put, write_work);
+		if (start_work(put, write_work) == 0)
+			return;
 	}
-	if (put->busy)
-		return;
 	if (put->rc != 0) {
 		put_refuse(put);
 	} else if (put->complete) {
@@ -400,8 +404,8 @@ void quarantine_put_piece(struct agent_request *request, const uint8_t *bytes, s
 {
 	struct put *put = request->state;
 
-	if (put->rc == 0 && buf_append(&put->pending, bytes, size) != 0)
-		put->rc = err_set(&put->err, ERR_BUSY, "the upload came faster than it could be written");
+	if (buf_append(&put->pending, bytes, size) != 0)
+		put->overrun = true;
 	if (put->pending.size >= PENDING_MAX_BYTES && !put->paused) {
 		put->paused = true;
 		http_pause(request->http);
