@@ -44,9 +44,9 @@ struct tls_client_options {
 	bool own_library;   /* a library context of its own (300 KB): one of several loop threads */
 };
 struct tls_client *tls_client_new(const struct tls_client_options *options, struct err *err);
-/* One more client with base's trust and key, and a certificate and sessions of its own: for many
- * identities in one process, since a context takes a hundred times a certificate's memory. On the
- * thread of base, which outlives it. */
+/* One more client with base's trust and key, and a certificate (NULL: none) and sessions of its
+ * own: for many identities in one process, since a context takes a hundred times a certificate's
+ * memory. On the thread of base, which outlives it. */
 struct tls_client *tls_client_beside(struct tls_client *base, const char *certificate_pem, struct err *err);
 void tls_client_free(struct tls_client *tls);
 /* Presents `host` as SNI and verifies it (a name or a numeric address) unless

@@ -159,6 +159,8 @@ struct tls_client *tls_client_beside(struct tls_client *base, const char *certif
 	}
 	tls->context = base->context;
 	tls->any_host_name = base->any_host_name;
+	if (certificate_pem == NULL)
+		return tls;
 	r = tls_each_certificate(base->library, certificate_pem, "the own certificate", keep_first, tls, err);
 	key = SSL_CTX_get0_privatekey(tls->context);
 	if (r == 0 && (key == NULL || X509_check_private_key(tls->certificate, key) != 1))

@@ -1,0 +1,57 @@
+/* The agents of one thread: their loop, their start one after the other, their
+ * events, their end. Made and joined by the main thread; everything between
+ * happens on the crowd's own thread. The figures may be read from anywhere.
+ */
+#ifndef MUSTER_FLEETSIM_CROWD_H
+#define MUSTER_FLEETSIM_CROWD_H
+
+#include "base/env.h"
+#include "base/pack.h"
+#include "fleetsim/figures.h"
+#include "fleetsim/identities.h"
+#include "fleetsim/options.h"
+#include "net/loop.h"
+#include "net/tls.h"
+
+/* What all crowds share; constant while they run, but for `computers` and `fatal`. */
+struct fleet_plan {
+	const struct options *options;
+	const struct env *env;
+	const char *ca_pem;
+	const char *key_pem;
+	const char *token;    /* for enrolment */
+	struct bytes request; /* PKCS#10 of the key */
+	struct uuid boot_id;
+	char name_prefix[32];
+	bool loopback; /* agents have source addresses of their own */
+	struct identities *identities;
+	void (*fatal)(const struct err *err); /* nothing can come of it; any thread */
+};
+
+struct agent;
+
+struct crowd {
+	const struct fleet_plan *plan;
+	unsigned index; /* agents index, index + threads, index + 2 * threads ... are here */
+	struct loop *loop;
+	pthread_t thread;
+	struct tls_client *tls; /* of whom all agents' are siblings */
+	struct agent **agents;
+	size_t count, started, enrolling;
+	time_us began; /* monotonic */
+	struct loop_timer *ramp_timer, *event_timer, *end_timer;
+	time_us events_at; /* up to when events were made */
+	double events_owed;
+	size_t next_agent;
+	bool finishing;
+	time_us give_up_at;
+	struct figures figures;
+};
+
+int crowd_start(struct crowd *crowd, const struct fleet_plan *plan, unsigned index, struct err *err);
+/* Makes no more events, waits for acknowledgements for at most `patience`, then ends the agents and the thread. */
+void crowd_finish(struct crowd *crowd, span_us patience);
+/* Waits for the thread's end and frees everything but the figures. A crowd that never started is fine. */
+void crowd_join(struct crowd *crowd);
+
+#endif
