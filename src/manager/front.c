@@ -1,5 +1,6 @@
 /* The small services of manager/front.h; the larger ones have files of their own. */
 #include "manager/front_state.h"
+#include "manager/records_json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -77,6 +78,20 @@ int front_computer_live(struct front *front, const struct uuid *computer, struct
 	};
 	snprintf(ret_live->cause, sizeof(ret_live->cause), "%s", shown.cause);
 	return 0;
+}
+
+char *front_command_progress(struct front *front, const struct uuid *computer, const struct uuid *command)
+{
+	struct shard *shard = shards_of(front->shards, computer);
+	const Muster__Wire__Progress *progress;
+	char *json = NULL;
+
+	pthread_mutex_lock(&shard->lock);
+	progress = fleet_progress(shard->fleet, computer, command);
+	if (progress != NULL)
+		json = json_of_progress(progress);
+	pthread_mutex_unlock(&shard->lock);
+	return json;
 }
 
 static int count_open(struct store_session *session, void *argument, struct err *err)

@@ -139,6 +139,11 @@ struct front_command {
 int front_command_issue(struct front *front, const struct front_command *command, const struct front_actor *actor,
 			struct uuid *ret_id, struct err *err);
 
+/* How far a command is that has not ended, as JSON text to free(), from memory:
+ * its row holds what was reported with its last change of state alone. NULL:
+ * nothing was reported, or no memory. Any thread; never blocks for long. */
+char *front_command_progress(struct front *front, const struct uuid *computer, const struct uuid *command);
+
 /* --- quarantine store --- */
 struct front_quarantine_file {
 	int fd; /* of the sealed file, for reading; the caller's to close */

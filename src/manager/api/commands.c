@@ -25,10 +25,29 @@ static const struct row_field fields[] = {
 	{ "result", "result", row_object },
 };
 
+/* Progress between changes of state is in memory alone. */
+static void put_live_progress(struct api_call *call, struct cursor *cursor, json_t *command)
+{
+	struct uuid computer, id;
+	json_t *progress;
+	char *text;
+
+	cursor_uuid(cursor, "computer", &computer);
+	cursor_uuid(cursor, "id", &id);
+	text = front_command_progress(api_call_front(call), &computer, &id);
+	progress = text != NULL ? json_loads(text, 0, NULL) : NULL;
+	if (progress != NULL)
+		json_object_set_new(command, "progress", progress);
+	free(text);
+}
+
 static json_t *command_json(struct api_call *call, struct cursor *cursor)
 {
-	(void)call;
-	return row_json(cursor, fields, COUNT_OF(fields));
+	json_t *json = row_json(cursor, fields, COUNT_OF(fields));
+
+	if (json != NULL && strcmp(cursor_text(cursor, "state"), "running") == 0)
+		put_live_progress(call, cursor, json);
+	return json;
 }
 
 static const struct list_filter filters[] = {
