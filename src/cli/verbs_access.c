@@ -264,19 +264,23 @@ int verb_user_delete(struct cli *cli, struct err *err)
 	return rc == 0 ? delete_at(cli, "/users", id, "deleted", err) : rc;
 }
 
-/* One's own password needs the present one, and a role that may not list users. */
-static int is_own(struct cli *cli, bool *ret_own, struct err *err)
+/* One's own password needs the present one, and no role that may list users: the session tells the id. */
+static int is_own(struct cli *cli, bool *ret_own, char id[UUID_TEXT_BYTES], struct err *err)
 {
 	json_t *json = NULL;
-	const char *name, *kind;
+	const char *name, *kind, *own;
+	struct uuid uuid;
 	int rc = cli_request(cli, "GET", "/sessions/current", NULL, &json, err);
 
 	if (rc != 0)
 		return rc;
 	name = json_string_value(json_object_get(json, "name"));
 	kind = json_string_value(json_object_get(json, "kind"));
-	*ret_own =
-	    name != NULL && kind != NULL && strcmp(kind, "user") == 0 && strcmp(name, cli->arguments.words[0]) == 0;
+	own = json_string_value(json_object_get(json, "id"));
+	*ret_own = name != NULL && kind != NULL && own != NULL && strcmp(kind, "user") == 0 &&
+		   strcmp(name, cli->arguments.words[0]) == 0 && uuid_parse(own, &uuid, NULL) == 0;
+	if (*ret_own)
+		uuid_format(&uuid, id);
 	json_decref(json);
 	return 0;
 }
@@ -312,9 +316,9 @@ int verb_user_password(struct cli *cli, struct err *err)
 {
 	char id[UUID_TEXT_BYTES];
 	bool own = false;
-	int rc = is_own(cli, &own, err);
+	int rc = is_own(cli, &own, id, err);
 
-	if (rc == 0)
+	if (rc == 0 && !own)
 		rc = find_user(cli, cli->arguments.words[0], id, err);
 	if (rc == 0)
 		rc = put_password(cli, id, own, err);

@@ -399,7 +399,7 @@ static int write_first_rows(struct store_session *session, void *argument, struc
 	uint8_t hash[SHA256_BYTES];
 	char text[SHA256_TEXT_BYTES];
 	const struct front_field key[] = { { "fingerprint", text } };
-	const struct front_field user[] = { { "user", FIRST_USER }, { "by", "init" } };
+	const struct front_field user[] = { { "name", FIRST_USER }, { "user", "init" }, { "role", "administrator" } };
 	struct uuid id;
 	int rc;
 
