@@ -219,7 +219,7 @@ int vault_file_unseal(const struct vault_file *file, int out, struct err *err)
 
 		code = sealed_reader_place(file->reader, i, &offset, &size, err);
 		if (code == 0)
-		code = files_read_at(file->fd, sealed, size, offset, err);
+			code = files_read_at(file->fd, sealed, size, offset, err);
 		if (code == 0)
 			code = sealed_reader_chunk(file->reader, i, sealed, size, plain, &plain_size, err);
 		if (code == 0 && out >= 0)
