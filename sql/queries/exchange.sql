@@ -50,3 +50,7 @@ WHERE id = :id AND state IN ('pending', 'sent', 'running');
 -- name: exchange_commands_orphaned
 UPDATE command SET state = 'cancelled', changed = :changed, result = '{"text":"the computer was deleted"}'
 WHERE computer = :computer AND state IN ('pending', 'sent', 'running');
+
+-- name: exchange_progress
+UPDATE command SET state = 'running', changed = :changed, progress = :progress
+WHERE id = :id AND computer = :computer AND state IN ('pending', 'sent', 'running');

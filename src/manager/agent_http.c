@@ -136,14 +136,25 @@ static const struct agent_route *find_route(const char *method, const char *path
 
 /* --- who asks --- */
 
-static void log_refused(const struct agent_request *request, const char *cause)
+void agent_note_refused(struct agent_request *request, uint32_t event, const char *cause)
 {
-	char text[SHA256_TEXT_BYTES];
+	struct front *front = request->front;
+	char fingerprint[SHA256_TEXT_BYTES], source[sizeof(request->peer)];
+	const struct front_field fields[] = {
+		{ event == EVENT_UNRECOGNISED_AGENT ? "fingerprint" : "cause",
+		  event == EVENT_UNRECOGNISED_AGENT ? fingerprint : cause },
+		{ "address", source },
+	};
 
-	hex_format(request->fingerprint, SHA256_BYTES, text);
-	request->front->numbers.exchanges_refused++;
-	LOG(LOG_WARNING, "exchange.certificate_refused", log_text("cause", cause), log_text("peer", request->peer),
-	    log_text("fingerprint", text));
+	hex_format(request->fingerprint, SHA256_BYTES, fingerprint);
+	cooldown_source(request->peer, source, sizeof(source));
+	front->numbers.exchanges_refused++;
+	LOG(LOG_WARNING, "exchange.refused", log_text("cause", cause), log_text("peer", request->peer),
+	    log_text("fingerprint", fingerprint));
+	if (cooldown_left(front->refusals, source) != 0)
+		return;
+	cooldown_failed(front->refusals, source);
+	front_event_later(front, event, NULL, fields, COUNT_OF(fields));
 }
 
 /* Answers 401 or 403 unless the certificate is that of a computer of ours. */
@@ -170,7 +181,8 @@ static bool check_certificate(struct agent_request *request)
 	standing = roster_find(request->front->roster, request->fingerprint, &request->computer);
 	if (standing == ROSTER_ACTIVE)
 		return true;
-	log_refused(request, titles[standing]);
+	agent_note_refused(request, standing == ROSTER_UNKNOWN ? EVENT_UNRECOGNISED_AGENT : EVENT_HEARTBEAT_REJECTED,
+			   titles[standing]);
 	agent_refuse_status(request, 403, titles[standing], details[standing], 0);
 	return false;
 }

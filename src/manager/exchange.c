@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "manager/agent_http.h"
 #include "manager/parked.h"
+#include "manager/progress.h"
 #include "manager/records.h"
 
 #define STOP_RETURN_MS 3000 /* agents come back this long after an orderly stop, plus their jitter */
@@ -316,9 +317,9 @@ static void store_rows(struct exchange *exchange, const struct fleet_rows *rows)
 
 static void refuse_report(struct exchange *exchange, const struct err *err)
 {
-	LOG(LOG_WARNING, "exchange.report_refused", log_uuid("computer", &exchange->request->computer),
-	    log_text("peer", exchange->request->peer), log_err(err));
-	refuse(exchange, err);
+	agent_note_refused(exchange->request, EVENT_HEARTBEAT_REJECTED, err->text);
+	agent_refuse(exchange->request, "The report was not taken", err);
+	end(exchange);
 }
 
 static void hear(struct exchange *exchange)
@@ -339,6 +340,7 @@ static void hear(struct exchange *exchange)
 		return;
 	}
 	exchange->front->numbers.exchanges++;
+	progress_note(exchange->front, &request->computer, exchange->report);
 	rows = fleet_exchange_rows(exchange->fleet);
 	if (fleet_rows_empty(rows))
 		answer(exchange);

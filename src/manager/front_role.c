@@ -184,6 +184,8 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 	if (rc == 0)
 		rc = cooldown_new(front->env, &front->cooldown, err);
 	if (rc == 0)
+		rc = cooldown_new(front->env, &front->refusals, err);
+	if (rc == 0)
 		rc = uploads_new(front->env, &front->uploads, err);
 	if (rc == 0)
 		rc = shards_new(&fleet, &front->shards, err);
@@ -311,6 +313,7 @@ static void done(struct front *front)
 	stored_settings_free(front->stored);
 	uploads_free(front->uploads);
 	cooldown_free(front->cooldown);
+	cooldown_free(front->refusals);
 	roster_free(front->roster);
 	if (front->incoming_fd >= 0)
 		close(front->incoming_fd);

@@ -45,7 +45,8 @@ struct front {
 	struct feed *feed;
 	struct roster *roster;
 	struct shards *shards;
-	struct cooldown *cooldown;
+	struct cooldown *cooldown; /* of wrong enrolment tokens */
+	struct cooldown *refusals; /* how often refused exchanges become events */
 	struct parked_list parked;
 	struct stored_settings *stored;
 	struct uploads *uploads;

@@ -106,7 +106,9 @@ static void unknown_certificates_are_told_so(void **state)
 	agent.certificate = strdup(buf_text(&certificate));
 	report = agent_report(&agent);
 	assert_int_equal(agent_exchange(&agent, &report, NULL, NULL), 403);
-	fixture_log_wait(&fixture, "exchange.certificate_refused", 1);
+	fixture_log_wait(&fixture, "Certificate not known", 1);
+	while (fixture_count(&fixture, "/api/v1/events?type=771") == 0)
+		; /* it is queued, and comes */
 	buf_done(&certificate);
 	authority_free(authority);
 	agent_done(&agent);
@@ -223,6 +225,40 @@ static void report_end(struct agent *agent, const struct uuid *id, Muster__Wire_
 	arena_free(arena);
 }
 
+static void report_progress(struct agent *from, const struct uuid *id, uint64_t done)
+{
+	Muster__Wire__CommandState command = MUSTER__WIRE__COMMAND_STATE__INIT;
+	Muster__Wire__Progress progress = MUSTER__WIRE__PROGRESS__INIT;
+	Muster__Wire__CommandState *commands[] = { &command };
+	Muster__Wire__Report report = agent_report(from);
+
+	progress.files_total = 100;
+	progress.files_done = done;
+	command.id = exchange_bytes(id->bytes, UUID_BYTES);
+	command.state = MUSTER__WIRE__COMMAND_STATE__STATE__RUNNING;
+	command.progress = &progress;
+	report.commands = commands;
+	report.n_commands = 1;
+	assert_int_equal(agent_exchange(from, &report, NULL, NULL), 200);
+}
+
+/* It is queued behind the answer: asked for until it is there. */
+static void expect_progress(const char *id, uint64_t done)
+{
+	char path[128];
+	uint64_t seen = UINT64_MAX;
+
+	snprintf(path, sizeof(path), "/api/v1/commands/%s", id);
+	while (seen != done) {
+		json_t *command = fixture_api(&fixture, "GET", path, NULL, 200);
+		const json_t *progress = json_object_get(command, "progress");
+
+		seen = (uint64_t)json_integer_value(json_object_get(progress, "files_done"));
+		json_decref(command);
+	}
+	expect_state(id, "running");
+}
+
 static void a_command_wakes_a_held_poll(void **state)
 {
 	struct agent agent;
@@ -241,6 +277,8 @@ static void a_command_wakes_a_held_poll(void **state)
 	assert_true(poll.verified);
 	uuid_format(&poll.command, id);
 	assert_string_equal(id, json_string_value(json_object_get(command, "id")));
+	report_progress(&agent, &poll.command, 40);
+	expect_progress(id, 40);
 	report_end(&agent, &poll.command, MUSTER__WIRE__COMMAND_STATE__STATE__SUCCEEDED);
 	expect_state(id, "succeeded");
 	json_decref(command);

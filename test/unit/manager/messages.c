@@ -1,0 +1,107 @@
+/* Messages between the manager's roles: what was packed comes back, what does not decode is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "manager/messages.h"
+
+static void a_signing_request_comes_back(void **state)
+{
+	struct bytes payload;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 65536);
+	message_pack_sign(&out, "order", 5);
+	assert_int_equal(message_unpack_sign(out.data, out.size, &payload), 0);
+	assert_int_equal(payload.size, 5);
+	assert_memory_equal(payload.data, "order", 5);
+	assert_int_not_equal(message_unpack_sign(out.data, out.size - 1, &payload), 0);
+	buf_append_byte(&out, 0);
+	assert_int_not_equal(message_unpack_sign(out.data, out.size, &payload), 0);
+	buf_done(&out);
+}
+
+static void a_certification_comes_back(void **state)
+{
+	const struct message_certify asked = { .computer = { { 1, 2, 3 } }, .request = { (const uint8_t *)"csr", 3 } };
+	struct message_certify got;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 65536);
+	message_pack_certify(&out, &asked);
+	assert_int_equal(message_unpack_certify(out.data, out.size, &got), 0);
+	assert_memory_equal(&got.computer, &asked.computer, sizeof(got.computer));
+	assert_int_equal(got.request.size, 3);
+	for (size_t size = 0; size < out.size; size++)
+		assert_int_not_equal(message_unpack_certify(out.data, size, &got), 0);
+	buf_done(&out);
+}
+
+static void too_much_to_sign_is_refused(void **state)
+{
+	static uint8_t large[MESSAGE_SIGN_MAX_BYTES + 1];
+	struct bytes payload;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, sizeof(large) + 64);
+	message_pack_sign(&out, large, sizeof(large));
+	assert_int_equal(message_unpack_sign(out.data, out.size, &payload), ERR_LIMIT);
+	buf_done(&out);
+}
+
+static void a_refusal_keeps_its_code(void **state)
+{
+	struct err err = { 0 };
+	struct message_refused refused;
+	struct buf out;
+
+	(void)state;
+	err_set(&err, ERR_RANGE, "not now");
+	buf_init(&out, 65536);
+	message_pack_refused(&out, &err);
+	assert_int_equal(message_unpack_refused(out.data, out.size, &refused), 0);
+	assert_int_equal(refused.code, ERR_RANGE);
+	assert_string_equal(refused.text, "not now");
+	out.data[0] = 0; /* "no error" is no refusal */
+	assert_int_equal(message_unpack_refused(out.data, out.size, &refused), ERR_FORMAT);
+	out.data[0] = 0xff; /* nor is a code that nobody knows */
+	assert_int_equal(message_unpack_refused(out.data, out.size, &refused), ERR_FORMAT);
+	buf_done(&out);
+}
+
+static bool may_send(const struct message_table *table, uint16_t type)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		if (table->permits[i].type == type)
+			return true;
+	}
+	return false;
+}
+
+static void nobody_but_front_asks_for_signatures(void **state)
+{
+	(void)state;
+	assert_true(may_send(&messages_asked_of_keys, MESSAGE_SIGN));
+	assert_false(may_send(&messages_answered_by_keys, MESSAGE_SIGN));
+	assert_false(may_send(&messages_from_keys, MESSAGE_SIGN));
+	assert_false(may_send(&messages_from_keys, MESSAGE_READY));
+	assert_false(may_send(&messages_from_front, MESSAGE_STOP));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_signing_request_comes_back),         cmocka_unit_test(a_certification_comes_back),
+		cmocka_unit_test(too_much_to_sign_is_refused),          cmocka_unit_test(a_refusal_keeps_its_code),
+		cmocka_unit_test(nobody_but_front_asks_for_signatures),
+	};
+
+	return cmocka_run_group_tests_name("unit/manager/messages", tests, NULL, NULL);
+}

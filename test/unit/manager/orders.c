@@ -1,0 +1,144 @@
+/* Orders: how a command becomes one, and what the keys role refuses to sign. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "manager/order.h"
+#include "manager/order_check.h"
+#include "wire/exchange.h"
+
+#define NOW ((time_us)1700000000 * SECOND_US)
+
+static const struct bytes paths[] = { { (const uint8_t *)"/usr", 4 }, { (const uint8_t *)"/a\nb", 4 } };
+static const struct front_command scan = { .paths = paths, .path_count = 2 };
+
+static struct order an_order(enum command_kind kind)
+{
+	return (struct order){
+		.id = { { 1 } },
+		.computer = { { 2 } },
+		.kind = kind,
+		.target = { { kind == COMMAND_SCAN || kind == COMMAND_HEARTBEAT ? 0 : 3 } },
+		.serial = 7,
+		.issued = NOW,
+		.timeout = HOUR_US,
+		.arguments = &scan,
+	};
+}
+
+static int check(const struct order *order, time_us now)
+{
+	struct buf out;
+	int rc;
+
+	buf_init(&out, WIRE_SIGNED_MAX_BYTES);
+	rc = order_pack(order, &out, NULL);
+	if (rc == 0)
+		rc = order_check(out.data, out.size, now, NULL);
+	buf_done(&out);
+	return rc;
+}
+
+static void every_kind_is_signed(void **state)
+{
+	(void)state;
+	for (int kind = COMMAND_SCAN; kind <= COMMAND_DELETE_ITEM; kind++) {
+		struct order order = an_order((enum command_kind)kind);
+
+		assert_int_equal(check(&order, NOW), 0);
+	}
+}
+
+static void a_scan_carries_its_paths(void **state)
+{
+	struct order order = an_order(COMMAND_SCAN);
+	Muster__Wire__Signed *content;
+	struct arena *arena;
+	struct buf out;
+	char *json;
+
+	(void)state;
+	buf_init(&out, WIRE_SIGNED_MAX_BYTES);
+	assert_int_equal(order_pack(&order, &out, NULL), 0);
+	assert_int_equal(exchange_signed_decode(out.data, out.size, &content, &arena, NULL), 0);
+	assert_int_equal(content->serial, 7);
+	assert_int_equal(content->command->scan->n_paths, 2);
+	assert_memory_equal(content->command->scan->paths[1].data, "/a\nb", 4);
+	assert_true(content->expires_us > content->issued_us + HOUR_US);
+	arena_free(arena);
+	buf_done(&out);
+	json = order_arguments_json(&order);
+	assert_string_equal(json, "{\"paths\":[\"/usr\",\"/a\\\\x0ab\"],\"exclude\":[]}");
+	free(json);
+}
+
+static void a_target_is_read_back(void **state)
+{
+	struct order order = an_order(COMMAND_RESTORE);
+	char *json = order_arguments_json(&order);
+	struct uuid target = order_stored_target(json);
+
+	(void)state;
+	assert_memory_equal(&target, &order.target, sizeof(target));
+	target = order_stored_target("{}");
+	assert_true(uuid_is_zero(&target));
+	target = order_stored_target("{\"target\":\"nonsense\"}");
+	assert_true(uuid_is_zero(&target));
+	free(json);
+}
+
+static void times_out_of_order_are_not_signed(void **state)
+{
+	struct order order = an_order(COMMAND_HEARTBEAT);
+
+	(void)state;
+	assert_int_equal(check(&order, NOW + ORDER_ISSUED_TOLERANCE_US), 0);
+	assert_int_equal(check(&order, NOW + ORDER_ISSUED_TOLERANCE_US + 1), ERR_RANGE);
+	assert_int_equal(check(&order, NOW - ORDER_ISSUED_TOLERANCE_US - 1), ERR_RANGE);
+}
+
+static void nobodys_order_is_not_signed(void **state)
+{
+	struct order order = an_order(COMMAND_HEARTBEAT);
+
+	(void)state;
+	memset(&order.computer, 0, sizeof(order.computer));
+	assert_int_equal(check(&order, NOW), ERR_DENIED);
+	order = an_order(COMMAND_HEARTBEAT);
+	order.serial = 0;
+	assert_int_not_equal(check(&order, NOW), 0);
+}
+
+static void rubbish_is_not_signed(void **state)
+{
+	static const uint8_t rubbish[] = { 0xff, 0xff, 0x01, 0x02 };
+
+	(void)state;
+	assert_int_not_equal(order_check(rubbish, sizeof(rubbish), NOW, NULL), 0);
+	assert_int_not_equal(order_check("", 0, NOW, NULL), 0);
+}
+
+static void no_order_is_valid_for_years(void **state)
+{
+	(void)state;
+	assert_int_equal(order_expires(NOW, 0) - NOW, ORDER_VALID_MAX_US);
+	assert_int_equal(order_expires(NOW, 5000 * DAY_US) - NOW, ORDER_VALID_MAX_US);
+	assert_true(order_expires(NOW, MINUTE_US) - NOW < DAY_US);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_kind_is_signed),        cmocka_unit_test(a_scan_carries_its_paths),
+		cmocka_unit_test(a_target_is_read_back),       cmocka_unit_test(times_out_of_order_are_not_signed),
+		cmocka_unit_test(nobodys_order_is_not_signed), cmocka_unit_test(rubbish_is_not_signed),
+		cmocka_unit_test(no_order_is_valid_for_years),
+	};
+
+	return cmocka_run_group_tests_name("unit/manager/orders", tests, NULL, NULL);
+}
