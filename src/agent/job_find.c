@@ -61,31 +61,54 @@ static void begin_detection(struct notice_draft *draft, time_us now, const char 
 	notice_uuid(draft, "command", job);
 }
 
-static int announce(struct jobs *jobs, const struct vault_item *item, struct err *err)
+static int tell_detected(struct jobs *jobs, const struct vault_item *item, struct err *err)
 {
-	time_us now = env_wall(jobs->world.env);
-	struct message_notice notice = { .kind = NOTICE_ITEM, .body.item = item->item };
 	struct notice_draft draft;
 	char user[64];
-	int code;
 
 	owner_name(item->item.uid, user, sizeof(user));
-	begin_detection(&draft, now, item->path, item->item.detection, item->item.size, user, &item->job);
+	begin_detection(&draft, env_wall(jobs->world.env), item->path, item->item.detection, item->item.size, user,
+			&item->job);
 	notice_text(&draft, "result", "quarantined");
 	notice_sha256(&draft, "sha256", item->item.sha256);
 	notice_uuid(&draft, "item", &item->item.id);
-	code = notice_send(&draft, jobs->world.outbox, err);
-	if (code == 0)
-		code = outbox_append(jobs->world.outbox, &notice, err);
-	if (code != 0)
-		return code;
-	notice_begin(&draft, 2020, now);
+	return notice_send(&draft, jobs->world.outbox, err);
+}
+
+static int tell_item(struct jobs *jobs, const struct vault_item *item, struct err *err)
+{
+	struct message_notice notice = { .kind = NOTICE_ITEM, .body.item = item->item };
+
+	return outbox_append(jobs->world.outbox, &notice, err);
+}
+
+static int tell_quarantined(struct jobs *jobs, const struct vault_item *item, struct err *err)
+{
+	struct notice_draft draft;
+
+	notice_begin(&draft, 2020, env_wall(jobs->world.env));
 	notice_text(&draft, "file", item->path);
 	notice_text(&draft, "detection", item->item.detection);
 	notice_uuid(&draft, "item", &item->item.id);
 	notice_sha256(&draft, "sha256", item->item.sha256);
 	notice_number(&draft, "size", item->item.size);
-	code = notice_send(&draft, jobs->world.outbox, err);
+	return notice_send(&draft, jobs->world.outbox, err);
+}
+
+/* `again`: a crash came in between; what it left in the outbox (link cannot
+ * have taken it since) is not told twice. */
+static int announce(struct jobs *jobs, const struct vault_item *item, bool again, struct err *err)
+{
+	static const struct {
+		uint32_t type; /* 0: the notice of the item */
+		int (*tell)(struct jobs *jobs, const struct vault_item *item, struct err *err);
+	} steps[] = { { 2000, tell_detected }, { 0, tell_item }, { 2020, tell_quarantined } };
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < COUNT_OF(steps); i++) {
+		if (!again || !outbox_holds_item(jobs->world.outbox, steps[i].type, &item->item.id))
+			code = steps[i].tell(jobs, item, err);
+	}
 	return code == 0 ? vault_settle(jobs->world.vault, &item->item.id, err) : code;
 }
 
@@ -94,7 +117,7 @@ void jobs_announce_item(struct jobs *jobs, const struct vault_item *item)
 	struct err err = { 0 };
 
 	/* Not settled: the next start tries again. */
-	if (announce(jobs, item, &err) != 0)
+	if (announce(jobs, item, true, &err) != 0)
 		LOG(LOG_ERROR, "guard.item_not_announced", log_uuid("item", &item->item.id), log_err(&err));
 }
 
@@ -132,7 +155,7 @@ void job_found(struct jobs *jobs, struct job *job, const struct entry *entry, co
 
 	job->saved.counts.detections++;
 	if (vault_quarantine(jobs->world.vault, &find, &item, &err) == 0) {
-		code = announce(jobs, &item, &job->cause);
+		code = announce(jobs, &item, false, &job->cause);
 	} else {
 		LOG(LOG_WARNING, "guard.not_quarantined", log_text("file", entry->path), log_err(&err));
 		code = announce_failure(jobs, job, entry, detection, &err, &job->cause);

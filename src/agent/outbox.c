@@ -257,7 +257,9 @@ bool outbox_full(const struct outbox *outbox)
 	return outbox->end > FULL_BYTES;
 }
 
-bool outbox_holds_end(struct outbox *outbox, const struct uuid *job)
+/* True when any notice that waits is what `is` looks for. */
+static bool holds(struct outbox *outbox, bool (*is)(const struct message_notice *notice, const void *wanted),
+		  const void *wanted)
 {
 	uint64_t number = 0;
 	bool found = false;
@@ -267,10 +269,52 @@ bool outbox_holds_end(struct outbox *outbox, const struct uuid *job)
 	while (!found && outbox_next(outbox, number, &payload, &number, NULL) == 0) {
 		struct message_notice notice;
 
-		found = message_unpack_notice(payload.data, payload.size, &notice) == 0 &&
-			notice.kind == NOTICE_JOB_ENDED && uuid_equal(&notice.body.ended.last.job, job);
+		found = message_unpack_notice(payload.data, payload.size, &notice) == 0 && is(&notice, wanted);
 		buf_reset(&payload);
 	}
 	buf_done(&payload);
 	return found;
+}
+
+static bool is_end(const struct message_notice *notice, const void *wanted)
+{
+	return notice->kind == NOTICE_JOB_ENDED && uuid_equal(&notice->body.ended.last.job, wanted);
+}
+
+bool outbox_holds_end(struct outbox *outbox, const struct uuid *job)
+{
+	return holds(outbox, is_end, job);
+}
+
+struct wanted_item {
+	uint32_t type;
+	const struct uuid *id;
+	char text[UUID_TEXT_BYTES];
+};
+
+static bool is_item(const struct message_notice *notice, const void *argument)
+{
+	const struct wanted_item *wanted = argument;
+	const struct message_event *event = &notice->body.event;
+
+	if (wanted->type == 0)
+		return notice->kind == NOTICE_ITEM && uuid_equal(&notice->body.item.id, wanted->id);
+	if (notice->kind != NOTICE_EVENT || event->type != wanted->type)
+		return false;
+	for (size_t i = 0; i < event->fields.count; i++) {
+		const struct message_field *field = &event->fields.fields[i];
+
+		if (strcmp(field->name, "item") == 0)
+			return field->value.size == strlen(wanted->text) &&
+			       memcmp(field->value.data, wanted->text, field->value.size) == 0;
+	}
+	return false;
+}
+
+bool outbox_holds_item(struct outbox *outbox, uint32_t type, const struct uuid *item)
+{
+	struct wanted_item wanted = { .type = type, .id = item };
+
+	uuid_format(item, wanted.text);
+	return holds(outbox, is_item, &wanted);
 }
