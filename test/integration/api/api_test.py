@@ -31,6 +31,13 @@ class World:
     def __init__(self, program, seal, document):
         self.manager = Manager(program)
         self.committed_document = document
+        try:
+            self.begin(seal)
+        except BaseException:
+            self.manager.remove()
+            raise
+
+    def begin(self, seal):
         with self.manager.database() as database:
             seeds.add_computers(database)
             seeds.add_events(database)
