@@ -72,7 +72,8 @@ static int open_logs(struct endpoint *endpoint, struct err *err)
 			    endpoint->options.spool_bytes, &spool_damage, err);
 
 	if (rc == 0)
-		rc = journal_open(&endpoint->journal, &endpoint->storage, &journal_damage, err);
+		rc = journal_open(&endpoint->journal, &endpoint->storage, &endpoint->options.computer, &journal_damage,
+				  err);
 	if (rc != 0)
 		return rc;
 	note_damage(endpoint, "spool", &spool_damage);

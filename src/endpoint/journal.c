@@ -173,6 +173,7 @@ static int rewrite(struct journal *journal, struct err *err)
 	pack_u8(&payload, JOURNAL_VERSION);
 	pack_u64(&payload, journal->floor);
 	pack_u64(&payload, journal->configuration_serial);
+	buf_append(&payload, journal->computer.bytes, UUID_BYTES);
 	frame(&frames, &payload);
 	for (const struct journal_entry *entry = journal->entries; entry != NULL; entry = entry->next)
 		frame_entry(entry, &frames, &payload);
@@ -285,6 +286,7 @@ static int load_record(void *argument, const uint8_t *payload, size_t size)
 		unpack_u8(&in);
 		journal->floor = unpack_u64(&in);
 		journal->configuration_serial = unpack_u64(&in);
+		unpack_fixed(&in, journal->computer.bytes, UUID_BYTES);
 		return 0;
 	case RECORD_RECEIVED:
 		return load_received(journal, &in);
@@ -296,14 +298,19 @@ static int load_record(void *argument, const uint8_t *payload, size_t size)
 	}
 }
 
-int journal_open(struct journal *journal, const struct endpoint_storage *storage, struct record_damage *ret_damage,
-		 struct err *err)
+int journal_open(struct journal *journal, const struct endpoint_storage *storage, const struct uuid *computer,
+		 struct record_damage *ret_damage, struct err *err)
 {
 	int rc;
 
 	*journal = (struct journal){ .log = { .storage = storage, .name = "journal" } };
 	rc = record_log_load(&journal->log, JOURNAL_MAX_BYTES, load_record, journal, ret_damage, err);
-	return rc == 0 ? rewrite(journal, err) : rc;
+	if (rc != 0)
+		return rc;
+	if (!uuid_equal(&journal->computer, computer))
+		journal->floor = journal->configuration_serial = 0;
+	journal->computer = *computer;
+	return rewrite(journal, err);
 }
 
 void journal_done(struct journal *journal)

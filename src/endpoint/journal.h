@@ -4,6 +4,7 @@
  * that it is never run twice. An end is kept until acknowledged, an id until
  * its envelope has expired and is refused for that; past JOURNAL_IDS_MAX the
  * lowest serial goes and `floor` takes its place: nothing below is begun.
+ * Serials count per computer: an agent with a new identity starts afresh.
  */
 #ifndef MUSTER_ENDPOINT_JOURNAL_H
 #define MUSTER_ENDPOINT_JOURNAL_H
@@ -48,14 +49,15 @@ struct journal_entry {
 
 struct journal {
 	struct record_log log;
+	struct uuid computer;
 	struct journal_entry *entries; /* as received */
 	size_t count;
 	uint64_t floor;
 	uint64_t configuration_serial;
 };
 
-int journal_open(struct journal *journal, const struct endpoint_storage *storage, struct record_damage *ret_damage,
-		 struct err *err);
+int journal_open(struct journal *journal, const struct endpoint_storage *storage, const struct uuid *computer,
+		 struct record_damage *ret_damage, struct err *err);
 void journal_done(struct journal *journal);
 struct journal_entry *journal_find(const struct journal *journal, const struct uuid *id);
 size_t journal_active(const struct journal *journal);

@@ -233,7 +233,7 @@ static void tick_computer(struct fleet *fleet, struct computer *computer, time_u
 	liveness_tick(fleet, computer, now);
 	done = exchange != NULL && liveness_tell(fleet, computer, exchange) == 0 &&
 	       open_commands_tick(fleet, computer, exchange, now) == 0;
-	if (exchange != NULL && (computer->row_dirty || exchange->tells_status))
+	if (exchange != NULL && computer->row_dirty)
 		exchange_computer_row(exchange, computer);
 	due_insert(fleet, computer, done ? computer_due(fleet, computer) : now + FLEET_RETRY_US);
 	if (exchange == NULL)

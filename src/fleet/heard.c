@@ -216,8 +216,7 @@ static int take_report(struct fleet *fleet, struct computer *computer, struct fl
 		rc = take_commands(fleet, computer, exchange, stale);
 	if (rc == 0 && !stale)
 		rc = take_state(fleet, computer, exchange);
-	if (computer->row_dirty || exchange->tells_status ||
-	    computer->last_heard - computer->row_heard >= FLEET_ROW_SPAN_US ||
+	if (computer->row_dirty || computer->last_heard - computer->row_heard >= FLEET_ROW_SPAN_US ||
 	    computer->last_heard < computer->row_heard)
 		exchange_computer_row(exchange, computer);
 	pace(fleet, computer, exchange);
@@ -310,7 +309,7 @@ void fleet_stored(struct fleet *fleet, struct fleet_exchange *exchange, int rc)
 	else
 		stored_badly(fleet, computer, exchange);
 	due_by(fleet, computer, open_commands_due(computer));
-	if (liveness_untold(computer))
+	if (liveness_untold(computer) || computer->row_dirty)
 		due_by(fleet, computer, fleet_now(fleet) + (rc == 0 ? SECOND_US : FLEET_RETRY_US));
 }
 

@@ -105,6 +105,7 @@ int liveness_tell(struct fleet *fleet, struct computer *computer, struct fleet_e
 	exchange->tells_offline = computer->status == FLEET_OFFLINE;
 	rc = exchange->tells_offline ? tell_offline(fleet, computer, exchange) : tell_online(fleet, computer, exchange);
 	exchange->tells_status = computer->status_writing = rc == 0;
+	computer->row_dirty = true; /* in the same write */
 	return rc;
 }
 

@@ -122,10 +122,13 @@ struct fleet_command_row *exchange_command(const struct fleet *fleet, struct fle
 	return row;
 }
 
-/* Without memory the row stays due for the next exchange. */
+/* The row's status and the event that tells it are stored together, or a crash
+ * between them would lose or repeat the event: while such an event is being
+ * stored by another exchange, the row waits. So it does without memory. */
 void exchange_computer_row(struct fleet_exchange *exchange, struct computer *computer)
 {
-	struct fleet_computer *row = exchange_memory(exchange, sizeof(*row));
+	bool waits = computer->status_writing && !exchange->tells_status;
+	struct fleet_computer *row = waits ? NULL : exchange_memory(exchange, sizeof(*row));
 
 	if (row == NULL) {
 		computer->row_dirty = true;

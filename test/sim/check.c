@@ -24,7 +24,8 @@ static void check_status(struct sim *sim, size_t index)
 	silence = sim->now - from;
 	if (sim->cloned)
 		return; /* a clone that was told to re-key is heard, and is no sign of life */
-	if (shown.status == FLEET_OFFLINE && silence + SLACK_US < allowed && from > 0)
+	/* What was heard before a crash may not have been stored; then the next heartbeat tells. */
+	if (from >= sim->manager.started && shown.status == FLEET_OFFLINE && silence + SLACK_US < allowed)
 		sim_fail(sim, "computer %zu is shown offline, heard %lld s ago, %lld s are allowed", index,
 			 (long long)(silence / SECOND_US), (long long)(allowed / SECOND_US));
 	if (from < sim->manager.listening_since)

@@ -613,6 +613,7 @@ static void take_new_identity(struct sim_machine *machine)
 	store_add_computer(sim, &machine->computer, machine->heartbeat_s);
 	record.id = machine->computer;
 	record.interval_us = (span_us)machine->heartbeat_s * SECOND_US;
+	memcpy(record.wanted_configuration, sim->manager.wanted, SHA256_BYTES);
 	if (sim->manager.up)
 		fleet_add(sim->manager.fleet, &record, NULL);
 	machine_kill(machine, false);
