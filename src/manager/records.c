@@ -416,6 +416,17 @@ static int write_item(struct records *records, const struct record_item *item, u
 	return want_item(records, item, largest, session, err);
 }
 
+/* All zeroes: there is none. */
+static void bind_fingerprint(struct cursor *cursor, const char *name, const uint8_t fingerprint[SHA256_BYTES])
+{
+	static const uint8_t none[SHA256_BYTES];
+
+	if (memcmp(fingerprint, none, SHA256_BYTES) == 0)
+		cursor_bind_null(cursor, name);
+	else
+		cursor_bind_bytes(cursor, name, fingerprint, SHA256_BYTES);
+}
+
 static int write_computer(struct records *records, struct store_session *session, struct err *err)
 {
 	const struct fleet_computer *row = &records->row;
@@ -428,8 +439,8 @@ static int write_computer(struct records *records, struct store_session *session
 	cursor_bind_text(cursor, "status", status_names[row->status]);
 	cursor_bind_text(cursor, "status_cause", row->cause);
 	cursor_bind_number(cursor, "status_since", row->status_since);
-	cursor_bind_bytes(cursor, "config_fingerprint", row->configuration, SHA256_BYTES);
-	cursor_bind_bytes(cursor, "trusted_key", row->trusted_key, SHA256_BYTES);
+	bind_fingerprint(cursor, "config_fingerprint", row->configuration);
+	bind_fingerprint(cursor, "trusted_key", row->trusted_key);
 	rc = cursor_run(cursor, err);
 	if (rc == 0)
 		add_news(records, FRONT_TOPIC_COMPUTER, &records->computer, 0);
