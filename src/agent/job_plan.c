@@ -105,7 +105,7 @@ int job_prepare(struct jobs *jobs, struct job *job, struct err *err)
 		code = add_exclusions(job->exclusions, &jobs->settings.excludes, err);
 	job->limits = job->start.limits;
 	merge_limits(&job->limits, &jobs->settings.limits);
-	scanner_configure(jobs->world.scanner, &job->limits, jobs->settings.workers, jobs->settings.idle_exit_s);
+	scanner_configure(jobs->world.scanner, &job->limits, &jobs->settings);
 	if (code == 0)
 		code = open_plan(jobs, job, err);
 	if (code == 0 && job->version_known)

@@ -13,6 +13,7 @@
 #define DEFAULT_FILE_MS     120000
 #define GRACE_MS            5000 /* the engine's own clock goes first */
 #define DEFAULT_IDLE_EXIT_S 300
+#define DEFAULT_WORKERS_MAX 4
 #define FAILURES_MAX        5 /* program or worker ends in a row without one verdict between */
 #define LOAD_MAX_US         (10 * MINUTE_US)
 
@@ -27,6 +28,7 @@ struct worker {
 	} queue[SCANNER_QUEUE_MAX];
 	size_t count;
 	time_us head_since; /* since when it is at queue[0] */
+	time_us rest_until; /* keeps to cpu_percent */
 	bool hung;
 };
 
@@ -36,7 +38,7 @@ struct scanner {
 	struct scanner_hooks hooks;
 	void *context;
 	struct message_limits limits;
-	uint32_t worker_count, idle_exit_s, next_request;
+	uint32_t worker_count, idle_exit_s, cpu_percent, next_request;
 	enum scanner_state state;
 	bool want_load;
 	bool ending; /* the program's end is our wish */
@@ -52,6 +54,7 @@ struct scanner {
 int scanner_new(const struct env *env, struct starter *starter, const struct scanner_hooks *hooks, void *context,
 		struct scanner **ret_scanner, struct err *err)
 {
+	static const struct message_settings none;
 	struct scanner *scanner = calloc(1, sizeof(*scanner));
 
 	if (scanner == NULL)
@@ -61,7 +64,7 @@ int scanner_new(const struct env *env, struct starter *starter, const struct sca
 	scanner->hooks = *hooks;
 	scanner->context = context;
 	scanner->channel.fd = -1;
-	scanner_configure(scanner, &(struct message_limits){ 0 }, 0, 0);
+	scanner_configure(scanner, &(struct message_limits){ 0 }, &none);
 	*ret_scanner = scanner;
 	return 0;
 }
@@ -71,17 +74,18 @@ static uint32_t processors(void)
 	cpu_set_t set;
 	int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 
-	return count > 0 ? (uint32_t)count : 1;
+	return count < 1 ? 1 : count < DEFAULT_WORKERS_MAX ? (uint32_t)count : DEFAULT_WORKERS_MAX;
 }
 
-void scanner_configure(struct scanner *scanner, const struct message_limits *limits, uint32_t workers,
-		       uint32_t idle_exit_s)
+void scanner_configure(struct scanner *scanner, const struct message_limits *limits,
+		       const struct message_settings *settings)
 {
-	uint32_t count = workers > 0 ? workers : processors();
+	uint32_t count = settings->workers > 0 ? settings->workers : processors();
 
 	scanner->limits = *limits;
 	scanner->worker_count = count < SCAN_WORKERS_MAX ? count : SCAN_WORKERS_MAX;
-	scanner->idle_exit_s = idle_exit_s > 0 ? idle_exit_s : DEFAULT_IDLE_EXIT_S;
+	scanner->idle_exit_s = settings->idle_exit_s > 0 ? settings->idle_exit_s : DEFAULT_IDLE_EXIT_S;
+	scanner->cpu_percent = settings->cpu_percent > 0 && settings->cpu_percent < 100 ? settings->cpu_percent : 100;
 }
 
 static void move(struct scanner *scanner, enum scanner_state state)
@@ -223,12 +227,15 @@ void scanner_reset(struct scanner *scanner)
 
 static struct worker *least_busy(const struct scanner *scanner)
 {
+	/* A worker that has to rest gets one file at a time. */
+	size_t most = scanner->cpu_percent < 100 ? 1 : SCANNER_QUEUE_MAX;
+	time_us now = env_monotonic(scanner->env);
 	const struct worker *best = NULL;
 
 	for (size_t i = 0; i < SCAN_WORKERS_MAX; i++) {
 		const struct worker *worker = &scanner->workers[i];
 
-		if (worker->state == WORKER_READY && worker->count < SCANNER_QUEUE_MAX &&
+		if (worker->state == WORKER_READY && worker->count < most && now >= worker->rest_until &&
 		    (best == NULL || worker->count < best->count))
 			best = worker;
 	}
@@ -318,6 +325,9 @@ static int take_verdict(struct scanner *scanner, struct worker *worker)
 	worker->count--;
 	memmove(&worker->queue[0], &worker->queue[1], worker->count * sizeof(worker->queue[0]));
 	worker->head_since = scanner->last_used = env_monotonic(scanner->env);
+	if (scanner->cpu_percent < 100)
+		worker->rest_until = worker->head_since + (span_us)(verdict.duration_us * (100 - scanner->cpu_percent) /
+								    scanner->cpu_percent);
 	scanner->failures = 0;
 	scanner->hooks.verdict(scanner->context, cookie, &verdict);
 	return 0;
@@ -505,6 +515,8 @@ time_us scanner_tick(struct scanner *scanner)
 		struct worker *worker = &scanner->workers[i];
 		time_us limit = worker->head_since + (file_ms + GRACE_MS) * MILLISECOND_US;
 
+		if (worker->state == WORKER_READY && worker->rest_until > now)
+			next = earlier(next, worker->rest_until);
 		if (worker->state != WORKER_READY || worker->count == 0)
 			continue;
 		if (now >= limit) {

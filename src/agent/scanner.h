@@ -40,9 +40,10 @@ int scanner_new(const struct env *env, struct starter *starter, const struct sca
 		struct scanner **ret_scanner, struct err *err);
 void scanner_free(struct scanner *scanner); /* accepts NULL */
 
-/* Takes effect with the workers started from now on. workers 0: one a processor. */
-void scanner_configure(struct scanner *scanner, const struct message_limits *limits, uint32_t workers,
-		       uint32_t idle_exit_s);
+/* Takes effect with the workers started from now on. Of settings: workers (0: one a processor, at most 4),
+ * idle_exit_s, cpu_percent (of its time that each worker may work; 0: all). */
+void scanner_configure(struct scanner *scanner, const struct message_limits *limits,
+		       const struct message_settings *settings);
 
 /* Wants the version known, or with load the engine ready, and waits for neither. */
 void scanner_want(struct scanner *scanner, bool load);

@@ -43,6 +43,7 @@ static int list_one(struct vault *vault, const char *name, struct vault_item *it
 		    int (*each)(void *context, const struct vault_item *item), void *context, size_t *unreadable)
 {
 	struct vault_file file = { .fd = -1 };
+	enum message_item_state state;
 	int code;
 
 	if (vault_file_open(vault, name, NULL, &file, NULL) != 0) {
@@ -50,7 +51,9 @@ static int list_one(struct vault *vault, const char *name, struct vault_item *it
 		return 0;
 	}
 	vault_file_item(&file, item);
-	code = each(context, item);
+	/* Marked: it ended, and a crash came before its file went. */
+	code = vault_marked(vault, &item->item.id, &state) == 0 ? files_remove(vault->directory, name, NULL)
+								: each(context, item);
 	vault_file_close(&file);
 	return code;
 }

@@ -13,6 +13,7 @@
 #include "os/files.h"
 
 #define INTENT_MAX_BYTES  (MESSAGE_PATH_MAX_BYTES + 256)
+#define MARK_LIFE_US      (90 * DAY_US)
 #define XATTR_LIST_BYTES  65536
 #define XATTR_TOTAL_BYTES ((size_t)96 * 1024)
 
@@ -334,6 +335,16 @@ static void recover_one(struct vault *vault, const char *name,
 	vault_file_close(&file);
 }
 
+/* Nobody asks about an item that ended so long ago. */
+static void forget_old_mark(const struct vault *vault, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(vault->directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (time_us)st.st_mtim.tv_sec * SECOND_US + MARK_LIFE_US < env_wall(vault->env))
+		(void)unlinkat(vault->directory, name, 0);
+}
+
 int vault_recover(struct vault *vault, void (*completed)(void *context, const struct vault_item *item), void *context,
 		  struct err *err)
 {
@@ -352,6 +363,8 @@ int vault_recover(struct vault *vault, void (*completed)(void *context, const st
 
 		if (ending != NULL && strcmp(ending, ".intent") == 0)
 			recover_one(vault, entry->d_name, completed, context);
+		else if (ending != NULL && strcmp(ending, ".ended") == 0)
+			forget_old_mark(vault, entry->d_name);
 	}
 	closedir(stream);
 	return 0;

@@ -483,7 +483,28 @@ static bool is_below(pid_t pid, pid_t ancestor, int depth)
 	return pid == ancestor;
 }
 
-static pid_t find_process(const struct harness *harness, const char *wanted, int depth)
+static bool has_open(pid_t pid, const char *path)
+{
+	char directory[64];
+	DIR *stream;
+	bool found = false;
+
+	snprintf(directory, sizeof(directory), "/proc/%d/fd", pid);
+	stream = opendir(directory);
+	for (const struct dirent *entry = stream != NULL ? readdir(stream) : NULL; entry != NULL && !found;
+	     entry = readdir(stream)) {
+		char target[4096];
+		ssize_t length = readlinkat(dirfd(stream), entry->d_name, target, sizeof(target) - 1);
+
+		found = length > 0 && (size_t)length == strlen(path) && memcmp(target, path, (size_t)length) == 0;
+	}
+	if (stream != NULL)
+		closedir(stream);
+	return found;
+}
+
+/* path NULL: whatever it has open. */
+static pid_t find_process(const struct harness *harness, const char *wanted, int depth, const char *path)
 {
 	DIR *stream = opendir("/proc");
 	pid_t found = 0;
@@ -494,7 +515,8 @@ static pid_t find_process(const struct harness *harness, const char *wanted, int
 		uint64_t pid;
 
 		if (number_parse(entry->d_name, 1, INT32_MAX, &pid, NULL) == 0 && parent_of((pid_t)pid, name) > 0 &&
-		    strncmp(name, wanted, 15) == 0 && is_below((pid_t)pid, harness->guard, depth))
+		    strncmp(name, wanted, 15) == 0 && is_below((pid_t)pid, harness->guard, depth) &&
+		    (path == NULL || has_open((pid_t)pid, path)))
 			found = (pid_t)pid;
 	}
 	closedir(stream);
@@ -505,8 +527,17 @@ pid_t harness_process(struct harness *harness, const char *name, int depth)
 {
 	pid_t found;
 
-	while ((found = find_process(harness, name, depth)) == 0)
+	while ((found = find_process(harness, name, depth, NULL)) == 0)
 		harness_receive(harness); /* progress comes several times a second */
+	return found;
+}
+
+pid_t harness_worker_at(struct harness *harness, const char *path)
+{
+	pid_t found;
+
+	while ((found = find_process(harness, "muster-agent-scan", 3, path)) == 0)
+		harness_receive(harness);
 	return found;
 }
 

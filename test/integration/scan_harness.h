@@ -75,6 +75,9 @@ size_t harness_items(const struct harness *harness, enum message_item_state stat
  * one. */
 pid_t harness_process(struct harness *harness, const char *name, int depth);
 
+/* The worker that has this file open; waits until there is one. Only root may look. */
+pid_t harness_worker_at(struct harness *harness, const char *path);
+
 /* ---- files ---- */
 /* Below harness->files; directories must exist. */
 void harness_write(const struct harness *harness, const char *name, const void *data, size_t size);
