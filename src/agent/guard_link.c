@@ -338,12 +338,14 @@ static int item_open(struct guard *guard, const struct channel_message *message,
 
 static int item_put(struct guard *guard, const struct channel_message *message, struct err *err)
 {
+	static const uint8_t no_key[MESSAGE_ITEM_KEY_BYTES];
 	struct message_put put;
 	int code = message_unpack_put(message->payload, message->size, &put);
 
 	if (code != 0)
 		return err_set(err, code, "a request that does not decode");
-	code = vault_put(guard->vault, &put.item.id, message->fd, put.key, err);
+	code = vault_put(guard->vault, &put.item.id, message->fd,
+			 memcmp(put.key, no_key, sizeof(no_key)) == 0 ? NULL : put.key, err);
 	OPENSSL_cleanse(put.key, sizeof(put.key));
 	return code;
 }

@@ -162,7 +162,8 @@ struct message_target {
 	bool overwrite; /* ITEM_RESTORE alone */
 };
 
-/* A sealed copy fetched from the manager for an item whose own was lost; checked before it is kept. */
+/* A sealed copy fetched from the manager for an item whose own was lost; checked before it is kept. A key of
+ * zeroes: the copy's header has it, wrapped by the vault's own key. */
 struct message_put {
 	uint8_t key[MESSAGE_ITEM_KEY_BYTES];
 	struct message_item item;

@@ -68,7 +68,8 @@ int vault_list(struct vault *vault, int (*each)(void *context, const struct vaul
 /* For an upload: the sealed file (the caller's to close), its item and its key. */
 int vault_open_item(struct vault *vault, const struct uuid *id, int *ret_fd, struct vault_item *ret_item,
 		    uint8_t ret_key[VAULT_KEY_BYTES], struct err *err);
-/* Takes back a sealed copy, after opening every chunk of it with `key`. ERR_UNTRUSTED. */
+/* Takes back a sealed copy, after opening every chunk of it with `key`, or with the one in its header when that
+ * is NULL. ERR_UNTRUSTED. */
 int vault_put(struct vault *vault, const struct uuid *id, int fd, const uint8_t key[VAULT_KEY_BYTES], struct err *err);
 
 #endif

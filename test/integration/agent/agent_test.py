@@ -4,11 +4,13 @@
 usage: agent_test.py MUSTER-MANAGER MUSTER-AGENT [TEST...]
 """
 import collections
+import io
 import json
 import os
 import random
 import socket
 import sys
+import tarfile
 import threading
 import time
 import traceback
@@ -231,6 +233,31 @@ def a_local_scan_finds_quarantines_and_restores(w):
     names = [event["name"] for event in agent.ask("events", "--limit", "100")]
     assert names.count("malware_detected") == 4 and names.count("file_restored") == 1, names
     assert len(w.events(computer, 2000)) == 4
+
+
+def a_lost_copy_comes_back_from_the_manager(w):
+    agent, computer = w.activated("lossy")
+    content = EICAR + os.urandom(2_500_000)  # several pieces
+    path = os.path.join(agent.files, "big.tar")
+    with tarfile.open(path, "w") as archive:
+        for name, data in (("eicar.com", EICAR), ("noise", content)):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    with open(path, "rb") as file:
+        before = file.read()
+    assert agent.ask("scan", agent.files, status=1)["result"]["detections"] == 1
+    item = agent.ask("quarantine", "list")[0]["id"]
+    stored = w.manager.path("front", "quarantine", item)
+    wait_for("the upload", lambda: os.path.exists(stored))
+    assert not os.path.exists(path)
+    os.unlink(agent.path("vault", item + ".vault"))
+    command = w.post(f"/quarantine/{item}/restore", {"overwrite": False})
+    ended = wait_for("the restore", lambda: next(
+        (c for c in [w.get(f"/commands/{command['id']}")] if c["state"] not in ("pending", "sent", "running")), None))
+    assert ended["state"] == "succeeded", ended
+    with open(path, "rb") as file:
+        assert file.read() == before
 
 
 def a_scan_from_the_manager_ends_with_its_numbers(w):
