@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/local.h"
+#include "agent/local/local.h"
 
 static const char about[] =
     "The agent of Muster on this computer: keeps in touch with the manager, scans, quarantines.";

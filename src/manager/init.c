@@ -17,7 +17,7 @@
 #include "base/text.h"
 #include "fleet/event_types.h"
 #include "manager/api/accounts.h"
-#include "manager/journal.h"
+#include "manager/front/journal.h"
 #include "manager/layout.h"
 #include "manager/queries.h"
 #include "manager/settings.h"

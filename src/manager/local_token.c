@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "manager/journal.h"
+#include "manager/front/journal.h"
 #include "manager/layout.h"
 #include "manager/queries.h"
 #include "os/env.h"

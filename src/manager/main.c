@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "manager/front_role.h"
+#include "manager/front/front_role.h"
 #include "manager/init.h"
-#include "manager/keys.h"
+#include "manager/keys/keys.h"
 #include "manager/layout.h"
 #include "manager/local_token.h"
 #include "manager/role_start.h"

@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "agent/guard.h"
+#include "agent/guard/guard.h"
 #include "base/log.h"
 #include "os/env.h"
 

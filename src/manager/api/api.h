@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "manager/front.h"
+#include "manager/front/front.h"
 #include "net/server.h"
 
 struct api;

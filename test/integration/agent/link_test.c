@@ -18,10 +18,10 @@
 
 #include <cmocka.h>
 
-#include "agent/control_ask.h"
-#include "agent/guard.h"
+#include "agent/guard/guard.h"
 #include "agent/identity_files.h"
-#include "agent/link.h"
+#include "agent/link/link.h"
+#include "agent/local/control_ask.h"
 #include "agent/settings.h"
 #include "os/env.h"
 #include "os/files.h"

@@ -416,7 +416,7 @@ def settings_change_all_or_none(w):
 
 
 def pack_row(chain, number, time, kind, name, identity, texts):
-    """The bytes that a link is the SHA-256 of (src/manager/journal.c, base/pack.h)."""
+    """The bytes that a link is the SHA-256 of (src/manager/front/journal.c, base/pack.h)."""
     packed = chain + struct.pack("<QQ", number, time) + (identity or bytes(16))
     for text in (kind, name, *texts):
         packed += struct.pack("<I", len(text.encode())) + text.encode()

@@ -2,7 +2,7 @@
 #include <sqlite3.h>
 
 #include "agent.h"
-#include "manager/cooldown.h"
+#include "manager/front/cooldown.h"
 
 static struct fixture fixture;
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "agent/arguments.h"
+#include "agent/local/arguments.h"
 
 static int run(const struct arguments *arguments)
 {

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "agent/link_storage.h"
+#include "agent/link/link_storage.h"
 
 struct place {
 	char path[64];

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "agent/job_file.h"
+#include "agent/guard/job_file.h"
 #include "agent/messages.h"
 #include "agent/scan_messages.h"
 

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "agent/outbox.h"
-#include "agent/plan.h"
+#include "agent/guard/outbox.h"
+#include "agent/guard/plan.h"
 #include "os/files.h"
 
 struct place {

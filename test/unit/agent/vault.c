@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "agent/vault_file.h"
+#include "agent/guard/vault_file.h"
 #include "os/env.h"
 #include "os/files.h"
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "manager/cooldown.h"
+#include "manager/front/cooldown.h"
 
 static time_us now;
 

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "manager/order.h"
-#include "manager/order_check.h"
+#include "manager/front/order.h"
+#include "manager/keys/order_check.h"
 #include "wire/exchange.h"
 
 #define NOW ((time_us)1700000000 * SECOND_US)

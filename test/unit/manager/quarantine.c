@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "manager/quarantine.h"
+#include "manager/front/quarantine.h"
 
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "manager/roster.h"
+#include "manager/front/roster.h"
 #include "os/env.h"
 
 static void standing_follows_the_computer(void **state)

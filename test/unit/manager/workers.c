@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "manager/workers.h"
+#include "manager/front/workers.h"
 #include "os/env.h"
 
 struct gate {

@@ -1,0 +1,89 @@
+/* One scan job at work. Shared by jobs.c, job_plan.c, job_scan.c, job_find.c alone. */
+#ifndef MUSTER_AGENT_GUARD_JOB_H
+#define MUSTER_AGENT_GUARD_JOB_H
+
+#include "agent/guard/job_file.h"
+#include "agent/guard/jobs.h"
+#include "agent/guard/notices.h"
+#include "agent/guard/plan.h"
+#include "os/walk.h"
+#include "protect/exclusions.h"
+#include "protect/verdict_cache.h"
+
+enum entry_state { ENTRY_FREE = 0, ENTRY_READY, ENTRY_FLYING, ENTRY_DONE };
+
+/* A plan entry between being opened and being finished. */
+struct entry {
+	enum entry_state state;
+	uint64_t cookie, offset, bytes;
+	int fd;
+	struct stat st;
+	time_us opened; /* wall clock */
+	char *path;
+};
+
+struct job {
+	struct job_saved saved;
+	struct message_job_start start; /* points into saved.start */
+	/* while it is the one at work: */
+	bool prepared;
+	const struct jobs_world *world;
+	struct message_limits limits;
+	struct exclusions *exclusions;
+	struct verdict_cache *cache; /* NULL: none */
+	bool version_known;
+	struct scan_version version;
+	struct plan plan;
+	struct walk *walk;
+	size_t path_index;
+	uint64_t read_offset; /* of the plan: the next entry to begin */
+	uint64_t first, next; /* cookies: oldest unfinished, next to give; slot = cookie % JOB_WINDOW */
+	struct entry window[JOB_WINDOW];
+	char path[PLAN_PATH_MAX_BYTES + 1]; /* for progress */
+	time_us running_since;              /* monotonic, 0: not counting */
+	time_us saved_at, shown_at;
+	int failure; /* 0, or why it must end */
+	struct err cause;
+};
+
+struct jobs {
+	struct jobs_world world;
+	struct message_settings settings;
+	struct buf settings_bytes; /* what settings points into */
+	struct job *list[JOBS_MAX];
+	size_t count;
+	uint64_t order, signatures_print;
+};
+
+/* Exclusions, limits, cache, version. 0, ERR_BUSY: the version is still to come, or why it fails. */
+int job_prepare(struct jobs *jobs, struct job *job, struct err *err);
+/* A piece of planning; saved.phase becomes JOB_SCANNING at its end. */
+int job_plan_step(struct jobs *jobs, struct job *job, struct err *err);
+/* A piece of scanning. True when there was something to do. *ret_done: everything is finished. */
+bool job_scan_step(struct jobs *jobs, struct job *job, bool *ret_done);
+void job_scan_verdict(struct jobs *jobs, struct job *job, uint64_t cookie, const struct scan_verdict *verdict);
+void job_scan_lost(struct jobs *jobs, struct job *job, uint64_t cookie, const char *what);
+void job_scan_again(struct job *job, uint64_t cookie);
+/* Closes what is open in the window; entries not finished stay so in the plan. */
+void job_scan_drop(struct job *job);
+/* Position and finished entries into saved. */
+void job_scan_note(struct job *job);
+void job_save(struct jobs *jobs, struct job *job);
+
+/* Handles a detection: vault, events. */
+void job_found(struct jobs *jobs, struct job *job, const struct entry *entry, const char *detection);
+void job_not_fully(struct jobs *jobs, struct job *job, const char *path, const char *limit);
+void job_file_error(struct job *job, const char *path, const struct err *err);
+
+static inline struct verdict_file job_verdict_file(const struct stat *st)
+{
+	return (struct verdict_file){
+		.device = st->st_dev,
+		.inode = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.modified_ns = st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+		.changed_ns = st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec,
+	};
+}
+
+#endif

@@ -1,0 +1,525 @@
+/* The queue of jobs and the life of each: queued, planned, scanned, ended. */
+#include "agent/guard/jobs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/guard/job.h"
+#include "base/log.h"
+#include "os/files.h"
+
+#define SAVE_EVERY_US (1 * SECOND_US)
+#define SHOW_EVERY_US (250 * MILLISECOND_US)
+
+/* ---- making, finding ---- */
+
+static struct job *job_new(void)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL)
+		return NULL;
+	job_saved_init(&job->saved);
+	job->plan.fd = -1;
+	for (size_t i = 0; i < JOB_WINDOW; i++)
+		job->window[i].fd = -1;
+	return job;
+}
+
+/* Lets go of what only the job at work has. */
+static void put_down(struct job *job)
+{
+	job_scan_drop(job);
+	walk_free(job->walk);
+	job->walk = NULL;
+	job->path_index = 0;
+	exclusions_free(job->exclusions);
+	job->exclusions = NULL;
+	verdict_cache_close(job->cache);
+	job->cache = NULL;
+	plan_close(&job->plan);
+	job->prepared = false;
+}
+
+static void job_free(struct job *job)
+{
+	if (job == NULL)
+		return;
+	if (job->prepared)
+		put_down(job);
+	exclusions_free(job->exclusions);
+	plan_close(&job->plan);
+	job_saved_done(&job->saved);
+	free(job);
+}
+
+static struct job *find(const struct jobs *jobs, const struct uuid *id)
+{
+	for (size_t i = 0; i < jobs->count; i++) {
+		if (uuid_equal(&jobs->list[i]->start.job, id))
+			return jobs->list[i];
+	}
+	return NULL;
+}
+
+/* The oldest that is not paused; a paused one keeps its place but not the others waiting. */
+static struct job *current(const struct jobs *jobs)
+{
+	struct job *best = NULL;
+
+	for (size_t i = 0; i < jobs->count; i++) {
+		struct job *job = jobs->list[i];
+
+		if (!job->saved.paused && (best == NULL || job->saved.order < best->saved.order))
+			best = job;
+	}
+	return best;
+}
+
+/* ---- time and progress ---- */
+
+static void count_time(struct jobs *jobs, struct job *job, bool running)
+{
+	time_us now = env_monotonic(jobs->world.env);
+
+	if (job->running_since != 0) {
+		time_us spent_ms = (now - job->running_since) / MILLISECOND_US;
+
+		job->saved.counts.elapsed_ms += (uint64_t)spent_ms;
+		job->running_since += spent_ms * MILLISECOND_US; /* fractions are kept for the next time */
+	}
+	if (!running)
+		job->running_since = 0;
+	else if (job->running_since == 0)
+		job->running_since = now;
+}
+
+static void show(struct jobs *jobs, struct job *job)
+{
+	job->saved.counts.paused = job->saved.paused;
+	job->saved.counts.path = (struct bytes){ (const uint8_t *)job->path, strlen(job->path) };
+	jobs->world.progress(jobs->world.context, &job->saved.counts);
+	job->saved.counts.path = (struct bytes){ NULL, 0 };
+	job->shown_at = env_monotonic(jobs->world.env);
+}
+
+void job_save(struct jobs *jobs, struct job *job)
+{
+	struct err err = { 0 };
+
+	if (job->prepared && job->saved.phase == JOB_SCANNING)
+		job_scan_note(job);
+	if (job_file_save(jobs->world.directory, &job->saved, &err) != 0)
+		LOG(LOG_WARNING, "guard.job_not_saved", log_err(&err));
+	job->saved_at = env_monotonic(jobs->world.env);
+}
+
+/* ---- the queue ---- */
+
+static int adopt(struct jobs *jobs, struct job *job, struct err *err)
+{
+	int code = message_unpack_job_start(job->saved.start.data, job->saved.start.size, &job->start);
+
+	if (code != 0)
+		return err_set(err, code, "a scan request that does not decode");
+	if (jobs->count == JOBS_MAX)
+		return err_set(err, ERR_BUSY, "%d scans wait already", JOBS_MAX);
+	job->saved.counts.job = job->start.job;
+	if (job->saved.order > jobs->order)
+		jobs->order = job->saved.order;
+	jobs->list[jobs->count++] = job;
+	return 0;
+}
+
+static void load_one(struct jobs *jobs, const char *name)
+{
+	struct job *job = job_new();
+	struct err err = { 0 };
+	int code = job != NULL ? job_file_load(jobs->world.directory, name, &job->saved, &err)
+			       : err_set(&err, ERR_MEMORY, "job: no memory");
+
+	if (code == 0)
+		code = adopt(jobs, job, &err);
+	if (code != 0) {
+		LOG(LOG_ERROR, "guard.job_not_taken_up", log_text("file", name), log_err(&err));
+		job_free(job);
+	}
+}
+
+static int load_all(struct jobs *jobs, struct err *err)
+{
+	int fd = openat(jobs->world.directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (stream == NULL) {
+		int code = err_errno(err, errno, "jobs");
+
+		if (fd >= 0)
+			close(fd);
+		return code;
+	}
+	for (const struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+		const char *ending = strrchr(entry->d_name, '.');
+
+		if (ending != NULL && strcmp(ending, ".job") == 0)
+			load_one(jobs, entry->d_name);
+	}
+	closedir(stream);
+	return 0;
+}
+
+int jobs_new(const struct jobs_world *world, struct jobs **ret_jobs, struct err *err)
+{
+	struct jobs *jobs = calloc(1, sizeof(*jobs));
+	int code;
+
+	if (jobs == NULL)
+		return err_set(err, ERR_MEMORY, "jobs: no memory");
+	jobs->world = *world;
+	buf_init(&jobs->settings_bytes, CHANNEL_PAYLOAD_MAX_BYTES);
+	code = load_all(jobs, err);
+	if (code != 0) {
+		jobs_free(jobs);
+		return code;
+	}
+	*ret_jobs = jobs;
+	return 0;
+}
+
+void jobs_free(struct jobs *jobs)
+{
+	if (jobs == NULL)
+		return;
+	for (size_t i = 0; i < jobs->count; i++) {
+		count_time(jobs, jobs->list[i], false);
+		job_save(jobs, jobs->list[i]);
+		job_free(jobs->list[i]);
+	}
+	buf_done(&jobs->settings_bytes);
+	free(jobs);
+}
+
+int jobs_configure(struct jobs *jobs, const struct message_settings *settings, struct err *err)
+{
+	struct buf copy;
+	int code;
+
+	buf_init(&copy, CHANNEL_PAYLOAD_MAX_BYTES);
+	message_pack_settings(&copy, settings);
+	code = copy.status != 0 ? err_set(err, copy.status, "settings are too large") : 0;
+	if (code == 0) {
+		buf_done(&jobs->settings_bytes);
+		jobs->settings_bytes = copy;
+		code = message_unpack_settings(copy.data, copy.size, &jobs->settings);
+	} else {
+		buf_done(&copy);
+	}
+	return code;
+}
+
+static void forget_files(struct jobs *jobs, const struct job *job)
+{
+	char name[64];
+
+	job_file_name(&job->start.job, ".plan", name);
+	(void)files_remove(jobs->world.directory, name, NULL);
+	job_file_name(&job->start.job, ".job", name);
+	(void)files_remove(jobs->world.directory, name, NULL);
+}
+
+int jobs_start(struct jobs *jobs, const void *payload, size_t size, struct err *err)
+{
+	struct job *job = job_new();
+	int code = job != NULL ? buf_append(&job->saved.start, payload, size) : ERR_MEMORY;
+
+	if (code != 0) {
+		job_free(job);
+		return err_set(err, code, "job: no memory");
+	}
+	job->saved.order = jobs->order + 1;
+	code = message_unpack_job_start(payload, size, &job->start);
+	if (code == 0 &&
+	    (find(jobs, &job->start.job) != NULL || outbox_holds_end(jobs->world.outbox, &job->start.job))) {
+		job_free(job);
+		return 0;
+	}
+	code = adopt(jobs, job, err);
+	if (code != 0) {
+		job_free(job);
+		return code;
+	}
+	code = job_file_save(jobs->world.directory, &job->saved, err);
+	if (code != 0) {
+		jobs->count--;
+		job_free(job);
+	}
+	return code;
+}
+
+int jobs_pause(struct jobs *jobs, const struct uuid *id, bool paused, struct err *err)
+{
+	struct job *job = find(jobs, id);
+
+	if (job == NULL)
+		return err_set(err, ERR_NOT_FOUND, "no such scan is waiting or running");
+	if (job->saved.paused == paused)
+		return 0;
+	count_time(jobs, job, false);
+	job->saved.paused = paused;
+	job_save(jobs, job);
+	show(jobs, job);
+	return 0;
+}
+
+/* ---- the end ---- */
+
+static int event_of_end(struct jobs *jobs, struct job *job, enum message_outcome outcome, struct err *err)
+{
+	static const uint32_t types[] = {
+		[OUTCOME_SUCCEEDED] = 2003, [OUTCOME_CANCELLED] = 2004, [OUTCOME_FAILED] = 2005
+	};
+	const struct message_progress *counts = &job->saved.counts;
+	struct notice_draft draft;
+
+	notice_begin(&draft, types[outcome], env_wall(jobs->world.env));
+	notice_uuid(&draft, "command", &job->start.job);
+	notice_number(&draft, "files", counts->files_done);
+	if (outcome == OUTCOME_FAILED)
+		notice_text(&draft, "cause", job->cause.text);
+	if (outcome != OUTCOME_FAILED) {
+		notice_number(&draft, "bytes", counts->bytes_done);
+		notice_number(&draft, "seconds", counts->elapsed_ms / 1000);
+		notice_number(&draft, "detections", counts->detections);
+	}
+	if (outcome == OUTCOME_SUCCEEDED) {
+		notice_number(&draft, "not_fully_scanned", counts->not_fully_scanned);
+		notice_number(&draft, "errors", counts->errors);
+	}
+	return notice_send(&draft, jobs->world.outbox, err);
+}
+
+static void end(struct jobs *jobs, struct job *job, enum message_outcome outcome)
+{
+	struct message_notice notice = { .kind = NOTICE_JOB_ENDED };
+	struct message_job_ended *ended = &notice.body.ended;
+	struct err err = { 0 };
+	int code;
+
+	count_time(jobs, job, false);
+	job->saved.counts.counting = false;
+	ended->outcome = outcome;
+	ended->last = job->saved.counts;
+	if (outcome == OUTCOME_FAILED) {
+		ended->code = job->failure;
+		ended->text = (struct bytes){ (const uint8_t *)job->cause.text, strlen(job->cause.text) };
+	}
+	code = event_of_end(jobs, job, outcome, &err);
+	if (code == 0)
+		code = outbox_append(jobs->world.outbox, &notice, &err);
+	/* Its file stays then, and the next start ends it again. */
+	if (code != 0)
+		LOG(LOG_ERROR, "guard.job_end_not_told", log_uuid("job", &job->start.job), log_err(&err));
+	if (job->prepared)
+		put_down(job);
+	if (code == 0)
+		forget_files(jobs, job);
+	for (size_t i = 0; i < jobs->count; i++) {
+		if (jobs->list[i] == job)
+			jobs->list[i] = jobs->list[--jobs->count];
+	}
+	job_free(job);
+}
+
+int jobs_cancel(struct jobs *jobs, const struct uuid *id, struct err *err)
+{
+	struct job *job = find(jobs, id);
+
+	if (job == NULL)
+		return err_set(err, ERR_NOT_FOUND, "no such scan is waiting or running");
+	if (job->prepared)
+		scanner_abandon(jobs->world.scanner);
+	end(jobs, job, OUTCOME_CANCELLED);
+	return 0;
+}
+
+/* ---- work ---- */
+
+/* Any change of a name, size or time in the signature directory. */
+static uint64_t print_signatures(const char *path)
+{
+	DIR *stream = opendir(path);
+	uint64_t print = 0;
+
+	if (stream == NULL)
+		return 0;
+	for (const struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+		uint64_t about[3] = { 0 };
+		struct stat st;
+		uint32_t crc;
+
+		if (entry->d_name[0] == '.' || fstatat(dirfd(stream), entry->d_name, &st, 0) != 0)
+			continue;
+		about[0] = (uint64_t)st.st_size;
+		about[1] = (uint64_t)st.st_mtim.tv_sec;
+		about[2] = (uint64_t)st.st_mtim.tv_nsec;
+		crc = crc32c(crc32c(0, entry->d_name, strlen(entry->d_name)), about, sizeof(about));
+		print += ((uint64_t)crc << 20) + crc + 1; /* in any order */
+	}
+	closedir(stream);
+	return print;
+}
+
+/* A job begins with the signatures there are then, and with another try of an engine that failed. */
+static void refresh_scanner(struct jobs *jobs)
+{
+	uint64_t print = print_signatures(jobs->world.signatures);
+
+	if (print != jobs->signatures_print || scanner_state(jobs->world.scanner) == SCANNER_FAILED)
+		scanner_reset(jobs->world.scanner);
+	jobs->signatures_print = print;
+}
+
+static int announce_start(struct jobs *jobs, struct job *job, struct err *err)
+{
+	struct notice_draft draft;
+	struct buf paths;
+	int code;
+
+	buf_init(&paths, MESSAGE_VALUE_MAX_BYTES);
+	for (size_t i = 0; i < job->start.paths.count && paths.status == 0; i++) {
+		if (i > 0)
+			buf_append_byte(&paths, '\n');
+		buf_append(&paths, job->start.paths.paths[i].data, job->start.paths.paths[i].size);
+	}
+	notice_begin(&draft, 2002, env_wall(jobs->world.env));
+	notice_uuid(&draft, "command", &job->start.job);
+	notice_text(&draft, "paths", buf_text(&paths));
+	code = notice_send(&draft, jobs->world.outbox, err);
+	buf_done(&paths);
+	job->saved.announced = code == 0;
+	return code;
+}
+
+/* Before the work: everything that the work needs. False: not yet. */
+static bool prepare(struct jobs *jobs, struct job *job)
+{
+	int code = 0;
+
+	if (job->prepared)
+		return true;
+	if (job->running_since == 0) {
+		refresh_scanner(jobs);
+		count_time(jobs, job, true);
+	}
+	if (!job->saved.announced)
+		code = announce_start(jobs, job, &job->cause);
+	if (code == 0)
+		code = job_prepare(jobs, job, &job->cause);
+	if (code == 0)
+		job_save(jobs, job);
+	else if (code != ERR_BUSY)
+		job->failure = code;
+	return code == 0;
+}
+
+static bool work(struct jobs *jobs, struct job *job)
+{
+	bool more = false, done = false;
+	int code;
+
+	if (!prepare(jobs, job))
+		return false;
+	count_time(jobs, job, true);
+	if (job->saved.phase == JOB_PLANNING) {
+		code = job_plan_step(jobs, job, &job->cause);
+		if (code != 0)
+			job->failure = code;
+		return true;
+	}
+	more = job_scan_step(jobs, job, &done);
+	if (done && job->failure == 0) {
+		end(jobs, job, OUTCOME_SUCCEEDED);
+		return true;
+	}
+	return more;
+}
+
+bool jobs_step(struct jobs *jobs)
+{
+	struct job *job = current(jobs);
+	time_us now;
+	bool more;
+
+	if (job == NULL)
+		return false;
+	/* A paused job lets another one go first: it gives back what it holds. */
+	for (size_t i = 0; i < jobs->count; i++) {
+		if (jobs->list[i] != job && jobs->list[i]->prepared) {
+			scanner_abandon(jobs->world.scanner);
+			job_save(jobs, jobs->list[i]);
+			put_down(jobs->list[i]);
+		}
+	}
+	more = work(jobs, job);
+	if (job != current(jobs))
+		return true; /* it ended */
+	if (job->failure != 0) {
+		scanner_abandon(jobs->world.scanner);
+		end(jobs, job, OUTCOME_FAILED);
+		return true;
+	}
+	now = env_monotonic(jobs->world.env);
+	if (now >= job->shown_at + SHOW_EVERY_US)
+		show(jobs, job);
+	if (job->prepared && job->saved.phase == JOB_SCANNING && now >= job->saved_at + SAVE_EVERY_US)
+		job_save(jobs, job);
+	return more;
+}
+
+time_us jobs_next(const struct jobs *jobs)
+{
+	const struct job *job = current(jobs);
+
+	return job != NULL ? job->shown_at + SHOW_EVERY_US : INT64_MAX;
+}
+
+/* ---- verdicts ---- */
+
+/* A paused job still takes the verdicts of what was under way. */
+static struct job *at_work(const struct jobs *jobs)
+{
+	for (size_t i = 0; i < jobs->count; i++) {
+		if (jobs->list[i]->prepared)
+			return jobs->list[i];
+	}
+	return NULL;
+}
+
+void jobs_on_verdict(struct jobs *jobs, uint64_t cookie, const struct scan_verdict *verdict)
+{
+	struct job *job = at_work(jobs);
+
+	if (job != NULL)
+		job_scan_verdict(jobs, job, cookie, verdict);
+}
+
+void jobs_on_lost(struct jobs *jobs, uint64_t cookie, const char *what)
+{
+	struct job *job = at_work(jobs);
+
+	if (job != NULL)
+		job_scan_lost(jobs, job, cookie, what);
+}
+
+void jobs_on_again(struct jobs *jobs, uint64_t cookie)
+{
+	struct job *job = at_work(jobs);
+
+	if (job != NULL)
+		job_scan_again(job, cookie);
+}

@@ -1,0 +1,75 @@
+/* The vault: quarantined files, each sealed in a file of its own.
+ *
+ * Quarantine, in steps that a crash may part anywhere: an intent is written;
+ * the file is renamed to a hidden name beside its own, in a directory opened
+ * without symbolic links; checked to be the very inode that was scanned, else
+ * put back; sealed into the vault and synced; only then unlinked. The intent
+ * stays until vault_settle(), when the notices about it are durable;
+ * vault_recover() completes or undoes what was left. Either the original or
+ * the sealed item is there at any time.
+ *
+ * Restored and deleted items leave a small mark, so that asking again answers
+ * the same. Everything here blocks on disk; paths are any bytes.
+ */
+#ifndef MUSTER_AGENT_GUARD_VAULT_H
+#define MUSTER_AGENT_GUARD_VAULT_H
+
+#include <sys/stat.h>
+
+#include "agent/messages.h"
+#include "base/env.h"
+
+#define VAULT_KEY_BYTES 32
+
+struct vault;
+
+/* directory: of the vault, the caller's. key: the master key, copied. */
+int vault_open(int directory, const uint8_t key[VAULT_KEY_BYTES], const struct env *env, struct vault **ret_vault,
+	       struct err *err);
+void vault_close(struct vault *vault); /* accepts NULL; wipes the key */
+
+struct vault_item {
+	struct message_item item; /* .path points to path below */
+	struct uuid job;          /* that found it; zero when unknown */
+	char path[MESSAGE_PATH_MAX_BYTES + 1];
+};
+
+struct vault_find {
+	int fd; /* the scanned file, open for reading */
+	const struct stat *st;
+	const char *path; /* absolute, no symbolic link in it */
+	const char *detection;
+	const char *signature_version;
+	struct uuid job;
+};
+
+/* ERR_CONFLICT: another file stands there now; ERR_DENIED: a symbolic link in
+ * the path, read-only, immutable; ERR_NOT_FOUND: gone; ERR_SPACE. On an error
+ * the file is where it was. */
+int vault_quarantine(struct vault *vault, const struct vault_find *find, struct vault_item *ret_item, struct err *err);
+/* The notices about this item are durable: forget the intent. */
+int vault_settle(struct vault *vault, const struct uuid *id, struct err *err);
+/* Completes or undoes what a crash left. Calls `completed` for each item that
+ * is in the vault and was not settled; then settle it. */
+int vault_recover(struct vault *vault, void (*completed)(void *context, const struct vault_item *item), void *context,
+		  struct err *err);
+
+/* Puts the file back with content, owner, mode, times, extended attributes.
+ * ERR_EXISTS: something stands there and overwrite is false; ERR_NOT_FOUND: no
+ * such item, or its directory is gone (the text says which). Restored before:
+ * 0 and ret_item->item.state ITEM_RESTORED with an empty path. */
+int vault_restore(struct vault *vault, const struct uuid *id, bool overwrite, struct vault_item *ret_item,
+		  struct err *err);
+int vault_delete(struct vault *vault, const struct uuid *id, struct vault_item *ret_item, struct err *err);
+
+/* Each item held, in no order; an unreadable one is passed over and counted. */
+int vault_list(struct vault *vault, int (*each)(void *context, const struct vault_item *item), void *context,
+	       size_t *ret_unreadable, struct err *err);
+/* For an upload: the sealed file (the caller's to close), its item and its key. */
+int vault_open_item(struct vault *vault, const struct uuid *id, int *ret_fd, struct vault_item *ret_item,
+		    uint8_t ret_key[VAULT_KEY_BYTES], struct err *err);
+/* Takes back a sealed copy, after opening every chunk of it with `key`, or with the one in its header when that
+ * is NULL. ERR_UNTRUSTED. */
+int vault_put(struct vault *vault, const struct uuid *id, int fd, const uint8_t key[VAULT_KEY_BYTES], struct err *err);
+
+#endif

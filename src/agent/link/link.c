@@ -1,0 +1,557 @@
+/* The link role (agent/link.h): made of its parts, confined, run. */
+#include "agent/link/link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/guard/guard.h"
+#include "agent/link/link_components.h"
+#include "agent/link/link_exchange.h"
+#include "agent/link/link_history.h"
+#include "agent/link/link_items.h"
+#include "agent/link/link_jobs.h"
+#include "agent/link/link_local.h"
+#include "agent/link/link_upload.h"
+#include "agent/users.h"
+#include "base/log.h"
+#include "os/env.h"
+#include "os/reach.h"
+#include "os/role.h"
+#include "trust/fingerprint.h"
+#include "trust/signing_key.h"
+
+#define MEMORY_MAX_BYTES ((uint64_t)1 << 30)
+#define STOP_WAIT_US     (2 * SECOND_US) /* for the last report */
+
+static struct loop *signalled_loop;
+static volatile sig_atomic_t signalled;
+
+static void on_signal(int number)
+{
+	signalled = number;
+	loop_stop(signalled_loop);
+}
+
+/* --- small services for the parts --- */
+
+void link_wake(struct link *link)
+{
+	loop_timer_set(link->timer, 0);
+}
+
+struct event_field link_field(const char *name, const char *text)
+{
+	return (struct event_field){ .name = name, .value = { .data = (const uint8_t *)text, .size = strlen(text) } };
+}
+
+void link_event(struct link *link, uint32_t type, const struct event_field *fields, size_t count)
+{
+	time_us now = env_wall(link->env);
+	struct err err;
+
+	if (endpoint_event(link->endpoint, 0, type, now, fields, count, &err))
+		LOG(LOG_ERROR, "link.event_not_kept", log_number("type", type), log_err(&err));
+	link_history_add(link->history, type, now, fields, count);
+	link_wake(link);
+}
+
+/* Guard answers, then ends us. */
+static void on_stop_answered(void *argument, const struct message_answer *answer, int fd)
+{
+	(void)argument;
+	(void)answer;
+	(void)fd;
+}
+
+static void say_stop(struct link *link)
+{
+	struct err err;
+
+	if (link_guard_ask(link->guard, MESSAGE_STOP, NULL, -1, on_stop_answered, NULL, &err))
+		LOG(LOG_ERROR, "link.stop_not_sent", log_err(&err));
+}
+
+static void stop_now(void *argument)
+{
+	say_stop(argument);
+}
+
+void link_stop(struct link *link, const char *cause)
+{
+	struct event_field field = link_field("cause", cause);
+	struct err err;
+
+	if (link->stopping)
+		return;
+	link->stopping = true;
+	link_event(link, EVENT_AGENT_STOPPED, &field, 1);
+	if (endpoint_flush(link->endpoint, &err))
+		LOG(LOG_ERROR, "link.spool_not_synced", log_err(&err));
+	LOG(LOG_INFO, "agent.stopping", log_text("cause", cause));
+	link->stop_timer = loop_timer_new(link->loop, stop_now, link);
+	if (link->stop_timer)
+		loop_timer_set(link->stop_timer, STOP_WAIT_US);
+	else
+		say_stop(link);
+}
+
+/* The last report is out: no reason to wait any longer. */
+static void stop_early(struct link *link)
+{
+	struct endpoint_status status;
+
+	endpoint_status(link->endpoint, &status);
+	if (link->stopping && link->stop_timer && (status.events_waiting == 0 || !status.connected))
+		loop_timer_set(link->stop_timer, 0);
+}
+
+/* --- what is due --- */
+
+static time_us earliest(struct link *link)
+{
+	time_us due = endpoint_due(link->endpoint);
+	time_us others[] = { link_exchange_due(link->exchange), link_jobs_due(link->jobs),
+			     link_local_due(link->local) };
+
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		if (others[i] < due)
+			due = others[i];
+	}
+	return due;
+}
+
+static void step(void *argument)
+{
+	struct link *link = argument;
+	time_us now = env_monotonic(link->env), due;
+	struct err err = { 0 };
+
+	if (endpoint_tick(link->endpoint, &err))
+		LOG(LOG_ERROR, "endpoint.tick_failed", log_err(&err));
+	link_jobs_step(link->jobs);
+	link_exchange_step(link->exchange);
+	link_local_step(link->local);
+	stop_early(link);
+	due = earliest(link);
+	if (due != INT64_MAX)
+		loop_timer_set(link->timer, due > now ? due - now : MILLISECOND_US);
+}
+
+/* --- guard's side --- */
+
+/* As the manager takes it: values are cut at the limits of the wire. */
+static int take_event(struct link *link, uint64_t number, const struct message_event *event, struct err *err)
+{
+	const char *origin = event->type == EVENT_SCAN_STARTED ? link_jobs_origin(link->jobs, event) : NULL;
+	struct event_field fields[MESSAGE_FIELDS_MAX + 1];
+	size_t count = event->fields.count;
+	int rc;
+
+	for (size_t i = 0; i < count; i++) {
+		fields[i].name = event->fields.fields[i].name;
+		fields[i].value = event->fields.fields[i].value;
+		if (fields[i].value.size > WIRE_FIELD_VALUE_MAX_BYTES)
+			fields[i].value.size = WIRE_FIELD_VALUE_MAX_BYTES;
+	}
+	if (origin) /* guard does not know it */
+		fields[count++] = link_field("origin", origin);
+	if (number <= endpoint_source(link->endpoint))
+		return 0;
+	rc = endpoint_event(link->endpoint, number, event->type, event->time, fields, count, err);
+	if (rc == ERR_LIMIT || rc == ERR_FORMAT) { /* never acceptable: sending it again would not help */
+		LOG(LOG_ERROR, "link.event_not_kept", log_number("type", event->type), log_err(err));
+		rc = 0;
+	}
+	link_history_add(link->history, event->type, event->time, fields, count);
+	if (event->type == EVENT_MALWARE_DETECTED || event->type == EVENT_NOT_FULLY_SCANNED)
+		link_jobs_event(link->jobs, event);
+	return rc;
+}
+
+static int on_notice(void *context, const struct message_notice *notice, struct err *err)
+{
+	struct link *link = context;
+
+	link_wake(link);
+	switch (notice->kind) {
+	case NOTICE_EVENT:
+		return take_event(link, notice->number, &notice->body.event, err);
+	case NOTICE_JOB_ENDED:
+		return link_jobs_ended(link->jobs, &notice->body.ended, err);
+	case NOTICE_ITEM:
+		return link_items_changed(link->items, &notice->body.item, err);
+	}
+	return 0;
+}
+
+static int on_flush(void *context, struct err *err)
+{
+	struct link *link = context;
+
+	return endpoint_flush(link->endpoint, err);
+}
+
+static void on_progress(void *context, const struct message_progress *progress)
+{
+	struct link *link = context;
+
+	link_jobs_progress(link->jobs, progress);
+}
+
+static void on_component(void *context, const struct message_component *component)
+{
+	struct link *link = context;
+	struct err err;
+
+	if (link_components_set(link->components, component, &err))
+		LOG(LOG_WARNING, "link.component_not_taken", log_err(&err));
+	link_wake(link);
+}
+
+static void on_guard_gone(void *context, const char *why)
+{
+	struct link *link = context;
+
+	LOG(link->stopping ? LOG_INFO : LOG_WARNING, "link.guard_gone", log_text("cause", why));
+	link->exit_status = link->stopping ? 0 : 1;
+	loop_stop(link->loop);
+}
+
+/* --- the endpoint's actor --- */
+
+static int act_start(void *context, const struct endpoint_command *command, struct err *err)
+{
+	struct link *link = context;
+
+	LOG(LOG_INFO, "command.started", log_uuid("command", &command->id),
+	    log_text("kind", command_kind_name(command->kind)), log_number("again", command->again));
+	return command->kind == COMMAND_SCAN ? link_jobs_command(link->jobs, command, err)
+					     : link_items_command(link->items, command, err);
+}
+
+static int act_pause(void *context, const struct uuid *command, struct err *err)
+{
+	return link_jobs_steer(((struct link *)context)->jobs, MESSAGE_JOB_PAUSE, command, err);
+}
+
+static int act_resume(void *context, const struct uuid *command, struct err *err)
+{
+	return link_jobs_steer(((struct link *)context)->jobs, MESSAGE_JOB_RESUME, command, err);
+}
+
+static int act_cancel(void *context, const struct uuid *command, struct err *err)
+{
+	return link_jobs_steer(((struct link *)context)->jobs, MESSAGE_JOB_CANCEL, command, err);
+}
+
+static void act_upload(void *context, const struct uuid *item)
+{
+	link_uploads_want(((struct link *)context)->uploads, item);
+}
+
+static void act_rekey(void *context)
+{
+	(void)context;
+	LOG(LOG_ERROR, "link.identity_in_use",
+	    log_text("advice", "another running agent has this identity (a cloned machine?): "
+			       "muster-agent reset --yes here, then activate again"));
+}
+
+/* Settings come from agent.ini alone as long as the manager has no policies. */
+static void act_configure(void *context, const Muster__Wire__Configuration *configuration,
+			  const uint8_t fingerprint[SHA256_BYTES])
+{
+	struct link *link = context;
+	struct err err;
+
+	(void)configuration;
+	if (endpoint_configuration(link->endpoint, fingerprint,
+				   "this agent's version takes its settings from agent.ini", &err))
+		LOG(LOG_WARNING, "link.configuration_not_answered", log_err(&err));
+}
+
+static void act_trace(void *context, const struct uuid *command, const char *from, const char *to)
+{
+	(void)context;
+	LOG(LOG_DEBUG, "command.moved", log_uuid("command", command), log_text("from", from), log_text("to", to));
+}
+
+static void act_noted(void *context, uint32_t type, time_us time, const struct event_field *fields, size_t count)
+{
+	link_history_add(((struct link *)context)->history, type, time, fields, count);
+}
+
+/* --- making --- */
+
+/* What link opens before it gives up its rights. */
+struct opened {
+	char data[4200];
+	int identity, store;
+	uid_t owner;
+};
+
+static int open_directories(const char *data_directory, const struct agent_users *users, struct opened *opened,
+			    struct err *err)
+{
+	struct stat st;
+	int data, rc = reach_directory(data_directory, users->link_uid, users->link_gid, opened->data,
+				       sizeof(opened->data), err);
+
+	if (rc)
+		return rc;
+	data = open(opened->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (data < 0 || fstat(data, &st) != 0)
+		return err_errno(err, errno, "%s", data_directory);
+	opened->owner = st.st_uid;
+	opened->identity = openat(data, "identity", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	opened->store = openat(data, "link", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (opened->identity < 0 || opened->store < 0)
+		rc = err_errno(err, errno, "%s: identity and link directories", data_directory);
+	close(data);
+	return rc;
+}
+
+static int confine(struct link *link, const struct agent_users *users, const struct opened *opened, struct err *err)
+{
+	char store[4300];
+	const char *const reads[] = {
+		"/etc", "/run/systemd/resolve", "/usr/share/zoneinfo", "/usr/lib", "/lib", "/usr/lib64", NULL
+	};
+	const char *const writes[] = { store, NULL };
+	struct role_confinement confinement = { .name = "link",
+						.uid = users->link_uid,
+						.gid = users->link_gid,
+						.needs = ROLE_NETWORK | ROLE_FILES | ROLE_THREADS,
+						.read_paths = reads,
+						.write_paths = writes,
+						.memory_max_bytes = MEMORY_MAX_BYTES };
+	int rc;
+
+	snprintf(store, sizeof(store), "%s/link", opened->data);
+	tzset();
+	rc = role_confine(&confinement, link->missing, sizeof(link->missing), err);
+	if (rc == 0 && link->missing[0] != '\0')
+		LOG(LOG_WARNING, "role.limited", log_text("missing", link->missing));
+	return rc;
+}
+
+/* All that needs files outside of link/, or the rights of whoever started us. */
+static int prepare(struct link *link, const char *data_directory, struct opened *opened, struct err *err)
+{
+	struct agent_users users;
+	struct buf problems;
+	int rc;
+
+	buf_init(&problems, CONF_PROBLEMS_BYTES);
+	rc = settings_load(data_directory, &link->settings, &problems, err);
+	if (rc && problems.size)
+		LOG(LOG_ERROR, "settings.refused", log_text("problems", buf_text(&problems)));
+	buf_done(&problems);
+	if (rc)
+		return rc;
+	log_set_level((enum log_level)link->settings.log_level);
+	rc = users_resolve(&link->settings, &users, err);
+	if (rc == 0)
+		rc = open_directories(data_directory, &users, opened, err);
+	if (rc == 0)
+		rc = identity_files_load(opened->identity, &link->identity, err);
+	if (rc == 0)
+		rc = manager_url_parse(link->identity.manager, &link->manager, err);
+	host_read(&link->host);
+	if (rc == 0)
+		rc = confine(link, &users, opened, err);
+	return rc;
+}
+
+static int make_tls(struct link *link, struct err *err)
+{
+	struct tls_client_options options = { .ca_pem = buf_text(&link->identity.authority_pem),
+					      .certificate_pem = buf_text(&link->identity.certificate_pem),
+					      .key_pem = buf_text(&link->identity.key_pem),
+					      .any_host_name = true };
+
+	link->tls = tls_client_new(&options, err);
+	buf_wipe(&link->identity.key_pem);
+	return link->tls ? 0 : err->code;
+}
+
+static void digest(const void *data, size_t size, uint8_t out[SHA256_BYTES])
+{
+	fingerprint_of(data, size, out);
+}
+
+static int make_endpoint(struct link *link, struct err *err)
+{
+	struct envelope_key key;
+	struct endpoint_options options = { .env = link->env,
+					    .storage = link_storage_table(link->storage),
+					    .actor = { .context = link,
+						       .start = act_start,
+						       .pause = act_pause,
+						       .resume = act_resume,
+						       .cancel = act_cancel,
+						       .upload = act_upload,
+						       .rekey = act_rekey,
+						       .configure = act_configure,
+						       .noted = act_noted,
+						       .trace = act_trace },
+					    .computer = link->identity.computer,
+					    .keys = &key,
+					    .key_count = 1,
+					    .verify = signing_key_verify,
+					    .digest = digest,
+					    .heartbeat_us = link->settings.heartbeat_interval,
+					    .spool_bytes = (uint64_t)link->settings.spool_bytes };
+
+	memcpy(key.public_key, link->identity.manager_key, sizeof(key.public_key));
+	signing_key_fingerprint(key.public_key, key.fingerprint);
+	memcpy(options.boot_id, link->host.boot_id, sizeof(options.boot_id));
+	if (link->settings.poll == SETTINGS_POLL_PERIODIC)
+		options.poll_us = link->settings.poll_interval;
+	return endpoint_new(&options, &link->endpoint, err);
+}
+
+#define MAKE(part, call)                                                                                               \
+	do {                                                                                                           \
+		link->part = (call);                                                                                   \
+		if (link->part == NULL)                                                                                \
+			return err->code;                                                                              \
+	} while (0)
+
+/* Parts that the endpoint may call from endpoint_new() on come before it. */
+static int make_parts(struct link *link, const struct opened *opened, struct err *err)
+{
+	static const struct link_guard_handlers handlers = { .notice = on_notice,
+							     .flush = on_flush,
+							     .progress = on_progress,
+							     .component = on_component,
+							     .gone = on_guard_gone };
+	struct link_guard_handlers table = handlers;
+	int rc;
+
+	table.context = link;
+	MAKE(loop, loop_new(err));
+	err_set(err, ERR_MEMORY, "out of memory");
+	MAKE(timer, loop_timer_new(link->loop, step, link));
+	rc = make_tls(link, err);
+	if (rc == 0)
+		rc = link_storage_new(opened->store, &link->storage, err);
+	if (rc)
+		return rc;
+	MAKE(history, link_history_new(opened->store, err));
+	MAKE(guard, link_guard_new(link->loop, ROLE_CHANNEL_FD, &table, err));
+	MAKE(jobs, link_jobs_new(link, err));
+	MAKE(items, link_items_new(link, err));
+	MAKE(uploads, link_uploads_new(link, err));
+	rc = make_endpoint(link, err);
+	if (rc)
+		return rc;
+	MAKE(components, link_components_new(link->endpoint, err));
+	MAKE(exchange, link_exchange_new(link, err));
+	MAKE(local, link_local_new(link, GUARD_CONTROL_FD, opened->owner, err));
+	return 0;
+}
+
+static void report_self(struct link *link)
+{
+	Muster__Wire__Host message;
+	char *addresses[HOST_ADDRESSES_MAX];
+	struct message_component self = { .name = "link", .state = COMPONENT_WORKING };
+	struct event_field field = link_field("version", MUSTER_VERSION);
+	struct err err;
+
+	host_message(&link->host, addresses, &message);
+	if (endpoint_host(link->endpoint, &message, &err))
+		LOG(LOG_ERROR, "link.host_not_taken", log_err(&err));
+	self.version = field.value;
+	if (link->missing[0] != '\0')
+		message_fields_add(&self.facts, "limits", link->missing, strlen(link->missing));
+	on_component(link, &self);
+	link_event(link, EVENT_AGENT_STARTED, &field, 1);
+}
+
+static void on_settled(struct link *link)
+{
+	link_jobs_settled(link->jobs);
+	link_wake(link);
+}
+
+static void set_signals(struct link *link)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	signalled_loop = link->loop;
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void free_parts(struct link *link)
+{
+	link_local_free(link->local);
+	link_exchange_free(link->exchange);
+	link_uploads_free(link->uploads);
+	link_items_free(link->items);
+	link_jobs_free(link->jobs);
+	link_components_free(link->components);
+	link_guard_free(link->guard);
+	endpoint_free(link->endpoint);
+	link_history_free(link->history);
+	link_storage_free(link->storage);
+	tls_client_free(link->tls);
+	loop_timer_free(link->stop_timer);
+	loop_timer_free(link->timer);
+	loop_free(link->loop);
+	agent_identity_done(&link->identity);
+	settings_done(&link->settings);
+}
+
+static int run(struct link *link, const struct opened *opened, struct err *err)
+{
+	int rc = make_parts(link, opened, err);
+
+	if (rc == 0)
+		rc = link_items_begin(link->items, on_settled, err);
+	if (rc)
+		return rc;
+	set_signals(link);
+	report_self(link);
+	link_wake(link);
+	loop_run(link->loop);
+	if (signalled && !link->stopping) {
+		struct event_field field = link_field("cause", "ended by a signal");
+
+		link_event(link, EVENT_AGENT_STOPPED, &field, 1);
+	}
+	return endpoint_flush(link->endpoint, err);
+}
+
+int link_main(const char *data_directory)
+{
+	struct link link = { .env = env_system() };
+	struct opened opened = { .identity = -1, .store = -1 };
+	struct err err = { 0 };
+	int rc;
+
+	log_setup("muster-agent", "link", STDERR_FILENO, LOG_INFO, env_system_wall);
+	agent_identity_init(&link.identity);
+	rc = prepare(&link, data_directory, &opened, &err);
+	if (rc == 0)
+		rc = run(&link, &opened, &err);
+	if (rc)
+		LOG(LOG_ERROR, "link.failed", log_err(&err));
+	free_parts(&link);
+	if (opened.identity >= 0)
+		close(opened.identity);
+	if (opened.store >= 0)
+		close(opened.store);
+	return rc ? 1 : link.exit_status;
+}

@@ -1,0 +1,185 @@
+/* Reports and replies on the wire (agent/link_exchange.h). Input: the manager's answers, untrusted until the
+ * endpoint has checked them. */
+#include "agent/link/link_exchange.h"
+
+#include <stdlib.h>
+
+#include "agent/problem.h"
+#include "base/log.h"
+#include "net/client.h"
+#include "wire/limits.h"
+
+#define ANSWER_MARGIN_US (30 * SECOND_US)
+#define DISK_RETRY_US    (5 * SECOND_US) /* a report needs the spool synced */
+
+struct lane {
+	struct link *link;
+	enum endpoint_lane which;
+	struct http_client *client;
+	bool denied;
+	time_us not_before; /* after being denied, or when a report could not even be made */
+};
+
+struct link_exchange {
+	struct link *link;
+	struct lane lanes[ENDPOINT_LANES];
+	uint64_t worked;
+};
+
+static int make_client(struct lane *lane, struct err *err)
+{
+	struct http_client_options options = { .host = lane->link->manager.host,
+					       .port = lane->link->manager.port,
+					       .tls = lane->link->tls,
+					       .reply_max_bytes = WIRE_REPLY_MAX_BYTES };
+
+	lane->client = http_client_new(lane->link->loop, &options, err);
+	return lane->client ? 0 : err->code;
+}
+
+struct link_exchange *link_exchange_new(struct link *link, struct err *err)
+{
+	struct link_exchange *exchange = calloc(1, sizeof(*exchange));
+
+	if (exchange == NULL) {
+		err_set(err, ERR_MEMORY, "out of memory");
+		return NULL;
+	}
+	exchange->link = link;
+	for (int i = 0; i < ENDPOINT_LANES; i++) {
+		exchange->lanes[i] = (struct lane){ .link = link, .which = (enum endpoint_lane)i };
+		if (make_client(&exchange->lanes[i], err)) {
+			link_exchange_free(exchange);
+			return NULL;
+		}
+	}
+	return exchange;
+}
+
+void link_exchange_free(struct link_exchange *exchange)
+{
+	if (exchange == NULL)
+		return;
+	for (int i = 0; i < ENDPOINT_LANES; i++)
+		http_client_free(exchange->lanes[i].client);
+	free(exchange);
+}
+
+static void failed(struct lane *lane, const struct err *err, span_us retry_after)
+{
+	LOG(LOG_WARNING, "exchange.failed", log_number("lane", lane->which), log_err(err));
+	endpoint_failed(lane->link->endpoint, lane->which, err->code, err->text, retry_after);
+}
+
+static void refused(struct lane *lane, const struct http_answer *answer)
+{
+	struct err err;
+	int rc = problem_error("the manager refused", answer->status, answer->content_type, answer->body, answer->size,
+			       &err);
+
+	struct env const *env = lane->link->env;
+
+	lane->denied = rc == ERR_DENIED;
+	if (lane->denied) /* its events are kept; it may be let in again */
+		lane->not_before =
+		    env_monotonic(env) + LINK_DENIED_WAIT_US + (span_us)env_below(env, (uint64_t)LINK_DENIED_WAIT_US);
+	failed(lane, &err, answer->retry_after);
+}
+
+static void on_answer(void *argument, const struct http_answer *answer)
+{
+	struct lane *lane = argument;
+	struct err err = { 0 };
+
+	if (answer->status == 0) {
+		failed(lane, answer->err, 0);
+	} else if (answer->status != 200) {
+		refused(lane, answer);
+	} else {
+		lane->denied = false;
+		if (endpoint_reply(lane->link->endpoint, lane->which, answer->body, answer->size, &err))
+			LOG(LOG_WARNING, "exchange.reply_refused", log_err(&err));
+		else
+			lane->link->exchange->worked++;
+	}
+	link_wake(lane->link);
+}
+
+static void send_report(struct lane *lane)
+{
+	struct err err = { 0 };
+	struct buf report;
+	uint32_t hold_s = 0;
+	int rc;
+
+	buf_init(&report, WIRE_REPORT_MAX_BYTES);
+	rc = endpoint_report(lane->link->endpoint, lane->which, &report, &hold_s, &err);
+	if (rc) {
+		LOG(LOG_ERROR, "exchange.no_report", log_err(&err));
+		lane->not_before = env_monotonic(lane->link->env) + DISK_RETRY_US;
+	} else {
+		struct http_body body = { .bytes = report.data, .fd = -1, .size = report.size };
+
+		rc = http_client_send(lane->client, "POST", "/agent/v1/exchange",
+				      "Content-Type: application/x-protobuf\r\n", &body,
+				      (span_us)hold_s * SECOND_US + ANSWER_MARGIN_US, on_answer, lane, &err);
+		if (rc)
+			failed(lane, &err, 0);
+	}
+	buf_done(&report);
+}
+
+/* When this lane wants to send; INT64_MAX while it is busy. */
+static time_us lane_due(const struct lane *lane)
+{
+	time_us next = endpoint_next(lane->link->endpoint, lane->which);
+
+	if (http_client_busy(lane->client))
+		return INT64_MAX;
+	return next > lane->not_before ? next : lane->not_before;
+}
+
+void link_exchange_step(struct link_exchange *exchange)
+{
+	time_us now = env_monotonic(exchange->link->env);
+
+	for (int i = 0; i < ENDPOINT_LANES; i++) {
+		if (lane_due(&exchange->lanes[i]) <= now)
+			send_report(&exchange->lanes[i]);
+	}
+}
+
+time_us link_exchange_due(const struct link_exchange *exchange)
+{
+	time_us due = INT64_MAX;
+
+	for (int i = 0; i < ENDPOINT_LANES; i++) {
+		time_us next = lane_due(&exchange->lanes[i]);
+
+		if (next < due)
+			due = next;
+	}
+	return due;
+}
+
+void link_exchange_hurry(struct link_exchange *exchange)
+{
+	for (int i = 0; i < ENDPOINT_LANES; i++)
+		exchange->lanes[i].not_before = 0;
+	endpoint_hurry(exchange->link->endpoint);
+	link_wake(exchange->link);
+}
+
+uint64_t link_exchange_count(const struct link_exchange *exchange)
+{
+	return exchange->worked;
+}
+
+bool link_exchange_denied(const struct link_exchange *exchange)
+{
+	for (int i = 0; i < ENDPOINT_LANES; i++) {
+		if (exchange->lanes[i].denied)
+			return true;
+	}
+	return false;
+}

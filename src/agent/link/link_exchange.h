@@ -1,0 +1,28 @@
+/* Reports and replies: the endpoint's two lanes on two connections.
+ *
+ * The main lane's exchange may be held by the manager; the urgent lane's is
+ * answered at once and its connection closes when idle. Each failure reaches
+ * the endpoint with its own code and sentence. Loop thread only.
+ */
+#ifndef MUSTER_AGENT_LINK_LINK_EXCHANGE_H
+#define MUSTER_AGENT_LINK_LINK_EXCHANGE_H
+
+#include "agent/link/link.h"
+
+/* How long to leave a manager alone that says it does not know this computer. */
+#define LINK_DENIED_WAIT_US (30 * MINUTE_US)
+
+struct link_exchange *link_exchange_new(struct link *link, struct err *err);
+void link_exchange_free(struct link_exchange *exchange);
+/* Sends what is due. */
+void link_exchange_step(struct link_exchange *exchange);
+/* When to step next (monotonic). */
+time_us link_exchange_due(const struct link_exchange *exchange);
+/* Asks for an exchange now, whatever pause an earlier refusal or failure has set. */
+void link_exchange_hurry(struct link_exchange *exchange);
+/* How many exchanges have worked since the start. */
+uint64_t link_exchange_count(const struct link_exchange *exchange);
+/* True after 401 or 403 until an exchange works again: the manager does not know this computer (any more). */
+bool link_exchange_denied(const struct link_exchange *exchange);
+
+#endif

@@ -1,0 +1,28 @@
+/* Quarantined files as link sees them: their state to the endpoint, restore
+ * and delete from the manager or from local users. Guard does the work. When
+ * an item is to be restored whose local copy is lost, the sealed copy is
+ * fetched from the manager first. Loop thread only.
+ */
+#ifndef MUSTER_AGENT_LINK_LINK_ITEMS_H
+#define MUSTER_AGENT_LINK_LINK_ITEMS_H
+
+#include <jansson.h>
+
+#include "agent/link/link.h"
+
+struct link_items *link_items_new(struct link *link, struct err *err);
+void link_items_free(struct link_items *items);
+
+/* Asks guard for all items, so that the endpoint knows their states; then calls settled(link). */
+int link_items_begin(struct link_items *items, void (*settled)(struct link *link), struct err *err);
+/* An item's new state, from a notice. */
+int link_items_changed(struct link_items *items, const struct message_item *item, struct err *err);
+
+/* The endpoint's actor: restore and delete. */
+int link_items_command(struct link_items *items, const struct endpoint_command *command, struct err *err);
+/* From the control socket: list, restore, delete. The client gets its lines and the end. */
+int link_items_local(struct link_items *items, const struct control_request *request, struct control_client *client,
+		     struct err *err);
+void link_items_unwatch(struct link_items *items, const struct control_client *client);
+
+#endif

@@ -1,0 +1,336 @@
+/* Activation (agent/activate.h). Input: the command line; then the manager's answer, trusted only as far as
+ * its authority has the fingerprint that was given. */
+#include "agent/local/activate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/host.h"
+#include "agent/manager_url.h"
+#include "agent/problem.h"
+#include "agent/settings.h"
+#include "agent/users.h"
+#include "net/client.h"
+#include "os/env.h"
+#include "os/files.h"
+#include "os/role.h"
+#include "trust/fingerprint.h"
+#include "trust/identity.h"
+#include "trust/token.h"
+#include "wire/exchange.h"
+
+#define ENROL_TIMEOUT (30 * SECOND_US)
+
+/* One enrolment under way. */
+struct enrolment {
+	struct loop *loop;
+	struct buf reply;
+	int status;
+	char content_type[64];
+	struct err err;
+};
+
+/* A value on the command line that is not what it should be. */
+static int wrong_usage(const char *option, struct err *err)
+{
+	err->code = ERR_USAGE;
+	return err_add(err, ERR_USAGE, "%s", option);
+}
+
+static int check_usage(const struct activation *activation, struct manager_url *url, uint8_t pin[SHA256_BYTES],
+		       struct err *err)
+{
+	if (manager_url_parse(activation->url, url, err))
+		return wrong_usage("URL", err);
+	if (fingerprint_parse(activation->fingerprint, pin, err))
+		return wrong_usage("--ca-fingerprint", err);
+	if (token_check(activation->token, TOKEN_ENROLMENT, err))
+		return wrong_usage("--token", err);
+	return 0;
+}
+
+static int encode_request(const struct activation *activation, const struct enrol_attempt *attempt, struct buf *out,
+			  struct err *err)
+{
+	Muster__Wire__EnrolRequest message = MUSTER__WIRE__ENROL_REQUEST__INIT;
+	Muster__Wire__Host facts;
+	char *addresses[HOST_ADDRESSES_MAX];
+	struct host host;
+	struct buf request;
+	int rc;
+
+	host_read(&host);
+	host_message(&host, addresses, &facts);
+	buf_init(&request, WIRE_REQUEST_MAX_BYTES);
+	rc = identity_request(buf_text(&attempt->key_pem), &request, err);
+	if (rc == 0) {
+		message.protocol = WIRE_PROTOCOL;
+		message.token = (char *)(uintptr_t)activation->token;
+		message.attempt = exchange_bytes(attempt->id.bytes, UUID_BYTES);
+		message.request = exchange_bytes(request.data, request.size);
+		message.name = activation->name ? (char *)(uintptr_t)activation->name : host.name;
+		message.policy = (char *)(uintptr_t)(activation->policy ? activation->policy : "");
+		message.group = (char *)(uintptr_t)(activation->group ? activation->group : "");
+		message.host = &facts;
+		rc = exchange_enrol_request_encode(&message, out, err);
+	}
+	buf_done(&request);
+	return rc;
+}
+
+static void on_answer(void *argument, const struct http_answer *answer)
+{
+	struct enrolment *enrolment = argument;
+
+	enrolment->status = answer->status;
+	if (answer->status == 0 && answer->err != NULL)
+		enrolment->err = *answer->err;
+	if (answer->content_type)
+		snprintf(enrolment->content_type, sizeof(enrolment->content_type), "%s", answer->content_type);
+	buf_append(&enrolment->reply, answer->body, answer->size);
+	loop_stop(enrolment->loop);
+}
+
+/* Sends the request and waits; the status and body are in the enrolment. */
+static int talk(struct enrolment *enrolment, const struct manager_url *url, const uint8_t pin[SHA256_BYTES],
+		const struct buf *request, struct err *err)
+{
+	struct tls_client_options tls_options = { .ca_fingerprint = pin, .any_host_name = true };
+	struct http_client_options options = { .host = url->host,
+					       .port = url->port,
+					       .connect_timeout = ENROL_TIMEOUT,
+					       .reply_max_bytes = WIRE_ENROL_REPLY_MAX_BYTES };
+	struct http_body body = { .bytes = request->data, .fd = -1, .size = request->size };
+	struct http_client *client = NULL;
+	int rc = 0;
+
+	options.tls = tls_client_new(&tls_options, err);
+	if (options.tls != NULL)
+		client = http_client_new(enrolment->loop, &options, err);
+	if (client == NULL)
+		rc = err->code;
+	if (rc == 0)
+		rc = http_client_send(client, "POST", "/agent/v1/enrol", "Content-Type: application/x-protobuf\r\n",
+				      &body, ENROL_TIMEOUT, on_answer, enrolment, err);
+	if (rc == 0)
+		loop_run(enrolment->loop);
+	if (rc == 0 && enrolment->status == 0) {
+		*err = enrolment->err;
+		rc = err->code ? err->code : err_set(err, ERR_CLOSED, "the manager did not answer");
+	}
+	http_client_free(client);
+	tls_client_free(options.tls);
+	return rc;
+}
+
+/* What a person can do about it, behind the sentence. */
+static int advise(const struct activation *activation, int rc, struct err *err)
+{
+	static const struct {
+		int code;
+		const char *advice;
+	} rows[] = {
+		{ ERR_RESOLVE, "check the host name in the address, and this computer's name service" },
+		{ ERR_CONNECT, "check that the manager runs, its port, and firewalls between" },
+		{ ERR_TIMEOUT, "check that the manager runs, its port, and firewalls between" },
+		{ ERR_UNTRUSTED,
+		  "this may be another manager than you meant: compare the fingerprint with the one that "
+		  "muster-manager init printed" },
+		{ ERR_CLOCK, "check this computer's clock, and the manager's" },
+	};
+	char cause[ERR_TEXT_BYTES];
+
+	snprintf(cause, sizeof(cause), "%s", err->text);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (rows[i].code == rc)
+			return err_set(err, rc, "%.128s: %.250s; %s", activation->url, cause, rows[i].advice);
+	}
+	return err_add(err, rc, "%.128s", activation->url);
+}
+
+static int take_reply(const struct enrolment *enrolment, const uint8_t pin[SHA256_BYTES],
+		      struct agent_identity *identity, struct err *err)
+{
+	Muster__Wire__EnrolReply *reply;
+	struct certificate_facts authority;
+	struct arena *arena;
+	int rc = exchange_enrol_reply_decode(enrolment->reply.data, enrolment->reply.size, &reply, &arena, err);
+
+	if (rc)
+		return err_add(err, rc, "the manager's answer");
+	identity->computer = exchange_uuid(&reply->computer);
+	snprintf(identity->name, sizeof(identity->name), "%s", reply->name);
+	buf_append(&identity->certificate_pem, reply->certificate.data, reply->certificate.len);
+	buf_append(&identity->authority_pem, reply->authority.data, reply->authority.len);
+	if (reply->server_authentication.len != ENVELOPE_KEY_BYTES)
+		rc = err_set(err, ERR_FORMAT, "the manager's server authentication key is not of 32 bytes");
+	else
+		memcpy(identity->manager_key, reply->server_authentication.data, ENVELOPE_KEY_BYTES);
+	if (rc == 0)
+		rc =
+		    certificate_read(buf_text(&identity->authority_pem), identity->authority_pem.size, &authority, err);
+	if (rc == 0 && memcmp(authority.fingerprint, pin, SHA256_BYTES) != 0)
+		rc = err_set(err, ERR_UNTRUSTED, "the authority it sent is not the one with the given fingerprint");
+	arena_free(arena);
+	return rc;
+}
+
+static int enrol(const struct activation *activation, const struct manager_url *url, const uint8_t pin[SHA256_BYTES],
+		 const struct enrol_attempt *attempt, struct agent_identity *identity, struct err *err)
+{
+	struct enrolment enrolment = { .status = 0 };
+	struct buf request;
+	int rc;
+
+	buf_init(&request, WIRE_ENROL_REQUEST_MAX_BYTES);
+	buf_init(&enrolment.reply, WIRE_ENROL_REPLY_MAX_BYTES);
+	enrolment.loop = loop_new(err);
+	rc = enrolment.loop ? encode_request(activation, attempt, &request, err) : err->code;
+	if (rc == 0) {
+		rc = talk(&enrolment, url, pin, &request, err);
+		if (rc)
+			rc = advise(activation, rc, err);
+	}
+	if (rc == 0 && enrolment.status != 200)
+		rc = problem_error("the manager refused", enrolment.status, enrolment.content_type,
+				   enrolment.reply.data, enrolment.reply.size, err);
+	if (rc == 0)
+		rc = take_reply(&enrolment, pin, identity, err);
+	loop_free(enrolment.loop);
+	buf_done(&enrolment.reply);
+	buf_wipe(&request); /* holds the token */
+	buf_done(&request);
+	return rc;
+}
+
+/* Makes DIR, identity/ and link/ with their owners. *ret_identity is identity/, open. */
+static int make_directories(const char *data, uid_t uid, gid_t gid, int *ret_identity, struct err *err)
+{
+	int directory = -1;
+	int rc = files_make_directory(AT_FDCWD, data, 0711, (uid_t)-1, (gid_t)-1, &directory, err);
+
+	if (rc == 0)
+		rc = files_make_directory(directory, "identity", 0700, uid, gid, ret_identity, err);
+	if (rc == 0)
+		rc = files_make_directory(directory, "link", 0700, uid, gid, NULL, err);
+	if (rc == 0)
+		rc = files_make_directory(directory, "signatures", 0755, (uid_t)-1, (gid_t)-1, NULL, err);
+	if (directory >= 0)
+		close(directory);
+	return rc ? err_add(err, rc, "%s", data) : 0;
+}
+
+static int load_or_default(const char *data, struct settings *settings, struct err *err)
+{
+	struct buf problems;
+	struct stat st;
+	char path[4200];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/%s", data, SETTINGS_FILE);
+	if (stat(path, &st) != 0 && errno == ENOENT)
+		return conf_init(&settings_table, settings, err);
+	buf_init(&problems, CONF_PROBLEMS_BYTES);
+	rc = settings_load(data, settings, &problems, err);
+	if (rc && problems.size)
+		rc = err_set(err, rc, "%.*s", (int)strcspn(buf_text(&problems), "\n"), buf_text(&problems));
+	buf_done(&problems);
+	return rc;
+}
+
+/* agent.ini keeps what was set in it; manager and users are put in. */
+static int store_settings(const struct activation *activation, struct settings *settings, struct err *err)
+{
+	char path[4200];
+	char *url = strdup(activation->url);
+
+	if (url == NULL)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	free(settings->manager_url);
+	settings->manager_url = url;
+	snprintf(path, sizeof(path), "%s/%s", activation->data, SETTINGS_FILE);
+	return conf_write(&settings_table, settings, path, 0644, err);
+}
+
+/* True when this computer belongs to that manager already; ERR_EXISTS when to another. */
+static int check_present(const struct activation *activation, int directory, struct agent_identity *identity,
+			 bool *ret_already, struct err *err)
+{
+	struct err cause;
+
+	if (identity_files_who(directory, identity, &cause) != 0)
+		return 0; /* none, or one that is damaged and is replaced */
+	if (strcmp(identity->manager, activation->url) != 0)
+		return err_set(
+		    err, ERR_EXISTS,
+		    "this agent belongs to %.200s as %.100s; to leave that manager first: muster-agent reset "
+		    "--data %.200s --yes",
+		    identity->manager, identity->name, activation->data);
+	*ret_already = true;
+	return 0;
+}
+
+static int activate_in(const struct activation *activation, const struct manager_url *url,
+		       const uint8_t pin[SHA256_BYTES], struct settings *settings, struct agent_identity *identity,
+		       bool *ret_already, struct err *err)
+{
+	struct uuid fresh = env_uuid(env_system());
+	struct enrol_attempt attempt = { 0 };
+	struct agent_users users;
+	int directory = -1;
+	int rc = users_choose(settings, &users, err);
+
+	if (rc == 0)
+		rc = make_directories(activation->data, users.link_uid, users.link_gid, &directory, err);
+	if (rc == 0)
+		rc = check_present(activation, directory, identity, ret_already, err);
+	if (rc || *ret_already)
+		goto out;
+	rc = identity_attempt(directory, activation->url, activation->token, &fresh, &attempt, err);
+	if (rc == 0)
+		rc = enrol(activation, url, pin, &attempt, identity, err);
+	if (rc)
+		goto out;
+	snprintf(identity->manager, sizeof(identity->manager), "%s", activation->url);
+	buf_append(&identity->key_pem, attempt.key_pem.data, attempt.key_pem.size);
+	rc = store_settings(activation, settings, err);
+	if (rc == 0)
+		rc = identity_files_store(directory, identity, users.link_uid, users.link_gid, err);
+out:
+	identity_attempt_done(&attempt);
+	if (directory >= 0)
+		close(directory);
+	return rc;
+}
+
+int activate(const struct activation *activation, struct agent_identity *ret_identity, bool *ret_already,
+	     struct err *err)
+{
+	struct agent_identity identity;
+	struct manager_url url;
+	struct settings settings;
+	uint8_t pin[SHA256_BYTES];
+	bool already = false;
+	int rc = check_usage(activation, &url, pin, err);
+
+	if (rc == 0)
+		rc = load_or_default(activation->data, &settings, err);
+	if (rc)
+		return rc;
+	agent_identity_init(&identity);
+	rc = activate_in(activation, &url, pin, &settings, &identity, &already, err);
+	settings_done(&settings);
+	if (rc) {
+		agent_identity_done(&identity);
+		return rc;
+	}
+	*ret_identity = identity;
+	*ret_already = already;
+	return 0;
+}

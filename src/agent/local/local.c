@@ -1,0 +1,215 @@
+/* Commands that people type (agent/local.h): the short ones, and what all share. Input: the command line, and
+ * the running agent's answers. */
+#include "agent/local/local.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/local/control_ask.h"
+
+/* --- what they share --- */
+
+char *local_data(const struct arguments *arguments, struct err *err)
+{
+	const char *given = arguments_value(arguments, "--data");
+	char *cwd, *path = NULL;
+
+	given = given ? given : LOCAL_DATA_DEFAULT;
+	if (*given == '\0') {
+		err_set(err, ERR_USAGE, "--data names no directory");
+		return NULL;
+	}
+	if (*given == '/')
+		return strdup(given);
+	cwd = getcwd(NULL, 0);
+	if (cwd == NULL)
+		err_errno(err, errno, "the working directory");
+	else if (asprintf(&path, "%s/%s", cwd, given) < 0)
+		err_set(err, ERR_MEMORY, "out of memory");
+	free(cwd);
+	return path;
+}
+
+int local_output(const struct arguments *arguments, bool *ret_json, struct err *err)
+{
+	const char *form = arguments_value(arguments, "-o");
+
+	if (form != NULL && strcmp(form, "json") != 0 && strcmp(form, "text") != 0)
+		return err_set(err, ERR_USAGE, "-o is text or json, not '%.32s'", form);
+	*ret_json = form != NULL && strcmp(form, "json") == 0;
+	return 0;
+}
+
+int local_failed(const struct err *err)
+{
+	fprintf(stderr, "muster-agent: %s\n", err->text);
+	return err->code == ERR_USAGE ? 2 : 1;
+}
+
+void local_print(json_t *root)
+{
+	json_dumpf(root, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(root);
+}
+
+const char *local_text(const json_t *root, const char *name)
+{
+	const char *text = json_string_value(json_object_get(root, name));
+
+	return text ? text : "";
+}
+
+json_int_t local_number(const json_t *root, const char *name)
+{
+	return json_integer_value(json_object_get(root, name));
+}
+
+/* Asks and collects the answer lines without their "type" in a list. */
+static int collect(void *argument, const json_t *line)
+{
+	json_t *copy;
+
+	if (line == NULL)
+		return ERR_CANCELLED;
+	copy = json_deep_copy(line);
+	json_object_del(copy, "type");
+	json_array_append_new(argument, copy);
+	return 0;
+}
+
+/* One request whose answer is a list, or nothing. *ret_list: the caller's. */
+static int ask(const struct arguments *arguments, const struct control_request *request, bool *ret_json,
+	       json_t **ret_list, struct err *err)
+{
+	json_t *list = json_array();
+	char *data = NULL;
+	int rc = local_output(arguments, ret_json, err);
+
+	if (rc == 0)
+		data = local_data(arguments, err);
+	if (rc == 0 && data == NULL)
+		rc = err->code;
+	if (rc == 0)
+		rc = control_ask(data, request, collect, list, NULL, err);
+	free(data);
+	if (rc)
+		json_decref(list);
+	else
+		*ret_list = list;
+	return rc;
+}
+
+/* --- requests without an answer --- */
+
+static int simple(const struct arguments *arguments, const struct control_request *request, const char *done)
+{
+	json_t *list;
+	struct err err = { 0 };
+	bool json;
+
+	if (ask(arguments, request, &json, &list, &err))
+		return local_failed(&err);
+	json_decref(list);
+	if (json)
+		local_print(json_pack("{s:b}", "ok", 1));
+	else
+		puts(done);
+	return 0;
+}
+
+int local_heartbeat(const struct arguments *arguments)
+{
+	struct control_request request = { .kind = CONTROL_HEARTBEAT };
+
+	return simple(arguments, &request, "The manager has heard from this computer.");
+}
+
+int local_stop(const struct arguments *arguments)
+{
+	struct control_request request = { .kind = CONTROL_STOP };
+
+	return simple(arguments, &request, "The agent is stopping.");
+}
+
+static int item_request(const struct arguments *arguments, enum control_kind kind, const char *done)
+{
+	struct control_request request = { .kind = kind };
+	struct err err = { 0 };
+
+	if (uuid_parse(arguments->operands[0], &request.item, &err)) {
+		err_set(&err, ERR_USAGE, "'%.64s' is not the id of an item (muster-agent quarantine list)",
+			arguments->operands[0]);
+		return local_failed(&err);
+	}
+	request.overwrite = kind == CONTROL_QUARANTINE_RESTORE && arguments_given(arguments, "--overwrite");
+	return simple(arguments, &request, done);
+}
+
+int local_quarantine_restore(const struct arguments *arguments)
+{
+	return item_request(arguments, CONTROL_QUARANTINE_RESTORE, "The file is back in its place.");
+}
+
+int local_quarantine_delete(const struct arguments *arguments)
+{
+	return item_request(arguments, CONTROL_QUARANTINE_DELETE, "The file is deleted from quarantine.");
+}
+
+/* --- lists --- */
+
+int local_quarantine_list(const struct arguments *arguments)
+{
+	struct control_request request = { .kind = CONTROL_QUARANTINE_LIST };
+	struct err err = { 0 };
+	json_t *list, *item;
+	size_t i;
+	bool json;
+
+	if (ask(arguments, &request, &json, &list, &err))
+		return local_failed(&err);
+	if (json) {
+		local_print(list);
+		return 0;
+	}
+	if (json_array_size(list) == 0)
+		puts("Nothing is in quarantine.");
+	else
+		printf("%-36s  %-8s  %-24s  %-28s  %s\n", "ID", "STATE", "SINCE", "DETECTION", "PATH");
+	json_array_foreach(list, i, item)
+	    printf("%-36s  %-8s  %-24s  %-28s  %s\n", local_text(item, "id"), local_text(item, "state"),
+		   local_text(item, "quarantined_at"), local_text(item, "detection"), local_text(item, "path"));
+	json_decref(list);
+	return 0;
+}
+
+int local_events(const struct arguments *arguments)
+{
+	struct control_request request = { .kind = CONTROL_EVENTS };
+	const char *limit = arguments_value(arguments, "--limit");
+	struct err err = { 0 };
+	json_t *list, *event;
+	uint64_t number = 0;
+	size_t i;
+	bool json;
+
+	if (limit && number_parse(limit, 1, CONTROL_EVENTS_MAX, &number, NULL)) {
+		err_set(&err, ERR_USAGE, "--limit is a number between 1 and %d", CONTROL_EVENTS_MAX);
+		return local_failed(&err);
+	}
+	request.limit = (uint32_t)number;
+	if (ask(arguments, &request, &json, &list, &err))
+		return local_failed(&err);
+	if (json) {
+		local_print(list);
+		return 0;
+	}
+	json_array_foreach(list, i, event)
+	    printf("%s  %-7s  %5lld  %s\n", local_text(event, "time"), local_text(event, "severity"),
+		   (long long)local_number(event, "type_id"), local_text(event, "text"));
+	json_decref(list);
+	return 0;
+}

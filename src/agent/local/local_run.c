@@ -1,0 +1,255 @@
+/* Commands that change or run the agent itself: activate, run, reset, and the role that guard starts. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/guard/guard.h"
+#include "agent/link/link.h"
+#include "agent/local/activate.h"
+#include "agent/local/control_ask.h"
+#include "agent/local/local.h"
+#include "agent/schedule.h"
+#include "agent/users.h"
+#include "base/log.h"
+#include "os/env.h"
+#include "os/files.h"
+
+/* --- activate --- */
+
+static void print_activated(const struct agent_identity *identity, const char *data, bool already, bool json)
+{
+	char id[UUID_TEXT_BYTES];
+
+	uuid_format(&identity->computer, id);
+	if (json)
+		local_print(json_pack("{s:s,s:s,s:s,s:b}", "computer", id, "name", identity->name, "manager",
+				      identity->manager, "already", already));
+	else
+		printf("%s %s as %s (%s).\nNext: muster-agent run --data %s\n",
+		       already ? "This computer belongs already to" : "Activated with", identity->manager,
+		       identity->name, id, data);
+}
+
+int local_activate(const struct arguments *arguments)
+{
+	struct activation activation = { .url = arguments->operands[0],
+					 .token = arguments_value(arguments, "--token"),
+					 .fingerprint = arguments_value(arguments, "--ca-fingerprint"),
+					 .name = arguments_value(arguments, "--name"),
+					 .policy = arguments_value(arguments, "--policy"),
+					 .group = arguments_value(arguments, "--group") };
+	struct agent_identity identity;
+	struct err err = { 0 };
+	bool json = false, already = false;
+	char *data = NULL;
+	int rc = local_output(arguments, &json, &err);
+
+	if (rc == 0)
+		data = local_data(arguments, &err);
+	if (data == NULL)
+		return local_failed(&err);
+	activation.data = data;
+	rc = activate(&activation, &identity, &already, &err);
+	if (rc) {
+		rc = local_failed(&err);
+	} else {
+		print_activated(&identity, data, already, json);
+		agent_identity_done(&identity);
+	}
+	free(data);
+	return rc;
+}
+
+/* --- run --- */
+
+/* Absolute paths separated by ':'. */
+static int take_excludes(const char *text, struct message_paths *paths, struct err *err)
+{
+	for (const char *at = text; *at != '\0';) {
+		size_t size = strcspn(at, ":");
+
+		if (size && *at != '/')
+			return err_set(err, ERR_RANGE,
+				       "agent.ini: [scan] exclude_paths: '%.*s' is not an absolute path",
+				       (int)(size < 200 ? size : 200), at);
+		if (size && paths->count == MESSAGE_PATHS_MAX)
+			return err_set(err, ERR_LIMIT, "agent.ini: [scan] exclude_paths: more than %d",
+				       MESSAGE_PATHS_MAX);
+		if (size)
+			paths->paths[paths->count++] = (struct bytes){ .data = (const uint8_t *)at, .size = size };
+		at += size + (at[size] == ':');
+	}
+	return 0;
+}
+
+static int scan_settings(const struct settings *settings, struct message_settings *out, struct err *err)
+{
+	struct schedule schedule;
+	int rc = schedule_parse(settings->schedule, &schedule, err);
+
+	if (rc)
+		return err_add(err, rc, "agent.ini: [scan] schedule");
+	out->limits.file_bytes_max = (uint64_t)settings->max_file_bytes;
+	out->limits.expanded_bytes_max = (uint64_t)settings->max_unpacked_bytes;
+	out->limits.file_ms_max = (uint32_t)(settings->max_file_time / MILLISECOND_US);
+	out->workers = (uint32_t)settings->workers;
+	out->idle_exit_s = (uint32_t)(settings->engine_idle / SECOND_US);
+	out->cpu_percent = (uint32_t)settings->cpu_limit_percent;
+	return take_excludes(settings->exclude_paths, &out->excludes, err);
+}
+
+static int run_guard(const char *data, const struct settings *settings, struct err *err)
+{
+	const char *arguments[] = { "role", "link", "--data", data, NULL };
+	struct guard_options *options = calloc(1, sizeof(*options));
+	char *signatures = NULL;
+	struct agent_users users;
+	int rc = options ? users_resolve(settings, &users, err) : err_set(err, ERR_MEMORY, "out of memory");
+
+	if (rc == 0 && asprintf(&signatures, "%s%s%s", settings->signatures[0] == '/' ? "" : data,
+				settings->signatures[0] == '/' ? "" : "/", settings->signatures) < 0)
+		rc = err_set(err, ERR_MEMORY, "out of memory");
+	if (rc == 0)
+		rc = scan_settings(settings, &options->settings, err);
+	if (rc == 0) {
+		options->data = data;
+		options->link_arguments = arguments;
+		options->signatures = signatures;
+		options->link_uid = users.link_uid;
+		options->link_gid = users.link_gid;
+		options->scan_uid = users.scan_uid;
+		options->scan_gid = users.scan_gid;
+		rc = guard_run(options, err);
+	}
+	free(signatures);
+	free(options);
+	return rc;
+}
+
+static int load_settings(const char *data, bool check, struct settings *settings, struct err *err)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, CONF_PROBLEMS_BYTES);
+	rc = settings_load(data, settings, &text, err);
+	if (rc && text.size)
+		fputs(buf_text(&text), stderr);
+	if (rc == 0 && check) {
+		conf_show(&settings_table, settings, &text);
+		fputs(buf_text(&text), stdout);
+	}
+	buf_done(&text);
+	return rc;
+}
+
+static int check_activated(const char *data, struct err *err)
+{
+	struct agent_identity who;
+	char *path = NULL;
+	int directory, rc;
+
+	if (asprintf(&path, "%s/identity", data) < 0)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(path);
+	if (directory < 0)
+		return err_set(err, ERR_NOT_FOUND, "%s is not activated (muster-agent activate --help)", data);
+	rc = identity_files_who(directory, &who, err);
+	close(directory);
+	return rc;
+}
+
+int local_run(const struct arguments *arguments)
+{
+	bool check = arguments_given(arguments, "--check-config");
+	struct settings settings;
+	struct err err = { 0 };
+	char *data = local_data(arguments, &err);
+	int rc = data ? load_settings(data, check, &settings, &err) : err.code;
+
+	if (rc == 0) {
+		if (!check)
+			rc = check_activated(data, &err);
+		if (rc == 0 && !check) {
+			log_setup("muster-agent", "guard", STDERR_FILENO, (enum log_level)settings.log_level,
+				  env_system_wall);
+			rc = run_guard(data, &settings, &err);
+		}
+		settings_done(&settings);
+	}
+	free(data);
+	return rc ? local_failed(&err) : 0;
+}
+
+int local_link(const struct arguments *arguments)
+{
+	return link_main(arguments_value(arguments, "--data"));
+}
+
+/* --- reset --- */
+
+static int remove_files(const char *data, struct err *err)
+{
+	static const char *const logs[] = { "link/spool.log", "link/journal.log", "link/history.log",
+					    "link/history.old" };
+	int directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC), identity, rc = 0;
+
+	if (directory < 0)
+		return err_errno(err, errno, "%s", data);
+	identity = openat(directory, "identity", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (identity < 0)
+		rc = err_errno(err, errno, "%s/identity", data);
+	if (rc == 0)
+		rc = identity_files_remove(identity, err);
+	for (size_t i = 0; rc == 0 && i < COUNT_OF(logs); i++)
+		rc = files_remove(directory, logs[i], err);
+	if (identity >= 0)
+		close(identity);
+	close(directory);
+	return rc;
+}
+
+static int reset(const struct arguments *arguments, const char *data, struct err *err)
+{
+	struct err none;
+	int rc;
+
+	if (!arguments_given(arguments, "--yes"))
+		return err_set(err, ERR_USAGE,
+			       "this removes the identity of the agent in %.200s and every event that "
+			       "the manager has not stored; say --yes if you mean it",
+			       data);
+	rc = check_activated(data, err);
+	if (rc)
+		return rc;
+	if (control_reachable(data, &none) == 0)
+		return err_set(err, ERR_BUSY, "the agent runs; stop it first: muster-agent stop --data %.200s", data);
+	return remove_files(data, err);
+}
+
+int local_reset(const struct arguments *arguments)
+{
+	struct err err = { 0 };
+	bool json = false;
+	char *data = NULL;
+	int rc = local_output(arguments, &json, &err);
+
+	if (rc == 0)
+		data = local_data(arguments, &err);
+	if (data == NULL)
+		return local_failed(&err);
+	rc = reset(arguments, data, &err);
+	if (rc)
+		rc = local_failed(&err);
+	else if (json)
+		local_print(json_pack("{s:b}", "ok", 1));
+	else
+		puts("The identity is removed. Quarantined files are kept. To activate again: muster-agent activate "
+		     "--help");
+	free(data);
+	return rc;
+}

@@ -1,0 +1,148 @@
+/* `muster-agent status`: the agent in words, or as JSON. Input: the running agent's answer. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/identity_files.h"
+#include "agent/local/control_ask.h"
+#include "agent/local/local.h"
+
+static int keep(void *argument, const json_t *line)
+{
+	json_t **status = argument;
+
+	if (line == NULL)
+		return 0;
+	json_decref(*status);
+	*status = json_deep_copy(line);
+	json_object_del(*status, "type");
+	return 0;
+}
+
+static void print_component(const json_t *component)
+{
+	const json_t *facts = json_object_get(component, "facts"), *value;
+	const char *name, *detail = local_text(component, "detail");
+	json_t *iterable = (json_t *)(uintptr_t)facts;
+	bool first = true;
+
+	printf("  %-8s %s", local_text(component, "name"), local_text(component, "state"));
+	if (*detail)
+		printf(": %s", detail);
+	json_object_foreach(iterable, name, value)
+	{
+		printf("%s%s %s", first ? " (" : ", ", name, json_string_value(value) ? json_string_value(value) : "");
+		first = false;
+	}
+	puts(first ? "" : ")");
+}
+
+static void print_scan(const json_t *scan)
+{
+	const json_t *progress = json_object_get(scan, "progress");
+
+	printf("  %s (%s): ", local_text(scan, "id"), local_text(scan, "origin"));
+	if (json_is_true(json_object_get(progress, "counting")))
+		printf("counting, %lld files so far", (long long)local_number(progress, "files_total"));
+	else
+		printf("%lld of %lld files", (long long)local_number(progress, "files_done"),
+		       (long long)local_number(progress, "files_total"));
+	printf(", %lld detections%s\n", (long long)local_number(progress, "detections"),
+	       json_is_true(json_object_get(progress, "paused")) ? ", paused" : "");
+}
+
+static void print_list(const char *title, const json_t *list, void (*print)(const json_t *))
+{
+	const json_t *item;
+	size_t i;
+
+	if (json_array_size(list) == 0)
+		return;
+	puts(title);
+	json_array_foreach(list, i, item) print(item);
+}
+
+static void print_words(const json_t *status)
+{
+	bool connected = json_is_true(json_object_get(status, "connected"));
+	const char *last = local_text(status, "last_exchange"), *limits = local_text(status, "limits");
+
+	printf("Agent      running, version %s\n", local_text(status, "version"));
+	printf("Computer   %s (%s)\n", local_text(status, "name"), local_text(status, "computer"));
+	printf("Manager    %s\n", local_text(status, "manager"));
+	printf("Link       %s since %s\n", connected ? "connected" : "not connected", local_text(status, "since"));
+	if (!connected)
+		printf("Cause      %s\n", local_text(status, "cause"));
+	printf("Exchange   last worked %s\n", *last ? last : "never since the agent started");
+	printf("Waiting    %lld events, %lld files to send\n", (long long)local_number(status, "events_waiting"),
+	       (long long)local_number(status, "uploads_waiting"));
+	if (local_number(status, "events_dropped"))
+		printf("Dropped    %lld events: the spool was full\n",
+		       (long long)local_number(status, "events_dropped"));
+	print_list("Components", json_object_get(status, "components"), print_component);
+	print_list("Scans", json_object_get(status, "scans"), print_scan);
+	if (*limits)
+		printf("Limited    link runs without: %s\n", limits);
+}
+
+/* No agent runs there: say at least whether there is one to start. */
+static int not_running(const char *data, bool json, struct err *err)
+{
+	struct agent_identity who;
+	char path[4200];
+	char id[UUID_TEXT_BYTES];
+	struct err cause;
+	int directory;
+
+	memset(&who, 0, sizeof(who));
+	snprintf(path, sizeof(path), "%s/identity", data);
+	directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0 || identity_files_who(directory, &who, &cause) != 0) {
+		if (directory >= 0)
+			close(directory);
+		err_set(err, ERR_NOT_FOUND,
+			"no agent runs on %.200s, and it is not activated (muster-agent activate --help)", data);
+		return local_failed(err);
+	}
+	close(directory);
+	uuid_format(&who.computer, id);
+	if (json) {
+		local_print(json_pack("{s:s,s:s,s:s,s:b,s:b,s:s}", "computer", id, "name", who.name, "manager",
+				      who.manager, "running", 0, "connected", 0, "cause", err->text));
+		return 1;
+	}
+	printf("Agent      not running\nComputer   %s (%s)\nManager    %s\n", who.name, id, who.manager);
+	return local_failed(err);
+}
+
+int local_status(const struct arguments *arguments)
+{
+	struct control_request request = { .kind = CONTROL_STATUS };
+	struct err err = { 0 };
+	json_t *status = NULL;
+	char *data = NULL;
+	bool json = false;
+	int rc = local_output(arguments, &json, &err);
+
+	if (rc == 0)
+		data = local_data(arguments, &err);
+	if (data == NULL)
+		return local_failed(&err);
+	rc = control_ask(data, &request, keep, &status, NULL, &err);
+	if (rc == ERR_NOT_FOUND) {
+		rc = not_running(data, json, &err);
+	} else if (rc) {
+		rc = local_failed(&err);
+	} else if (json) {
+		json_object_set_new(status, "running", json_true());
+		local_print(json_incref(status));
+	} else {
+		print_words(status);
+	}
+	json_decref(status);
+	free(data);
+	return rc;
+}

@@ -1,0 +1,280 @@
+/* Requests of agents: routes, certificates, bodies, answers. */
+#include "manager/front/agent_http.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "fleet/event_types.h"
+#include "manager/front/quarantine.h"
+#include "wire/limits.h"
+
+#define RETRY_BUSY_S 5
+
+#define QUARANTINE "/agent/v1/quarantine/"
+
+static const struct agent_route routes[] = {
+	{ "POST", "/agent/v1/enrol", WIRE_ENROL_REQUEST_MAX_BYTES, false, NULL, NULL, enrol_complete, enrol_gone },
+	{ "POST", "/agent/v1/exchange", WIRE_REPORT_MAX_BYTES, true, NULL, NULL, exchange_complete, exchange_gone },
+	{ "POST", QUARANTINE, QUARANTINE_METADATA_MAX_BYTES, true, NULL, NULL, quarantine_announce_complete,
+	  quarantine_announce_gone },
+	{ "PUT", QUARANTINE, 0, true, quarantine_put_begin, quarantine_put_piece, quarantine_put_complete,
+	  quarantine_put_gone },
+	{ "GET", QUARANTINE, 0, true, NULL, NULL, quarantine_send_complete, quarantine_send_gone },
+};
+
+/* --- answers --- */
+
+void agent_request_free(struct agent_request *request)
+{
+	if (request == NULL)
+		return;
+	buf_wipe(&request->body);
+	free(request);
+}
+
+void agent_reply(struct agent_request *request, int status, const char *content_type, const void *body, size_t size)
+{
+	struct http_request *http = request->http;
+
+	if (http == NULL)
+		return;
+	request->http = NULL;
+	http_set_data(http, NULL);
+	http_reply(http, status, content_type, NULL, body, size);
+}
+
+void agent_refuse_status(struct agent_request *request, int status, const char *title, const char *detail,
+			 unsigned retry_after_s)
+{
+	struct http_request *http = request->http;
+	char headers[64];
+	char *body;
+	json_t *json;
+
+	if (http == NULL)
+		return;
+	json = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title, "status", status, "detail",
+			 detail);
+	body = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
+	snprintf(headers, sizeof(headers), "Retry-After: %u\r\n", retry_after_s);
+	request->http = NULL;
+	http_set_data(http, NULL);
+	http_reply(http, status, "application/problem+json", retry_after_s != 0 ? headers : NULL,
+		   body != NULL ? body : "{}", body != NULL ? strlen(body) : 2);
+	free(body);
+}
+
+static const struct {
+	int code, status;
+	unsigned retry_after_s;
+} statuses[] = {
+	{ ERR_FORMAT, 400, 0 },
+	{ ERR_LIMIT, 413, 0 },
+	{ ERR_RANGE, 422, 0 },
+	{ ERR_VERSION, 400, 0 },
+	{ ERR_DENIED, 401, 0 },
+	{ ERR_EXPIRED, 401, 0 },
+	{ ERR_UNTRUSTED, 403, 0 },
+	{ ERR_NOT_FOUND, 404, 0 },
+	{ ERR_EXISTS, 409, 0 },
+	{ ERR_CONFLICT, 409, 0 },
+	{ ERR_WRONG_STATE, 409, 0 },
+	{ ERR_SPACE, 507, 0 },
+	{ ERR_BUSY, 503, RETRY_BUSY_S },
+	{ ERR_TIMEOUT, 503, RETRY_BUSY_S },
+	{ ERR_CLOSED, 503, RETRY_BUSY_S },
+	{ ERR_IO, 503, RETRY_BUSY_S },
+};
+
+void agent_refuse(struct agent_request *request, const char *title, const struct err *err)
+{
+	int status = 500;
+	unsigned retry = 0;
+
+	for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+		if (statuses[i].code == err->code) {
+			status = statuses[i].status;
+			retry = statuses[i].retry_after_s;
+		}
+	}
+	agent_refuse_status(request, status, title, err->text, retry);
+}
+
+/* --- finding the route --- */
+
+bool agent_http_is(const struct http_request *http)
+{
+	return strncmp(http_path(http), "/agent/", 7) == 0;
+}
+
+static bool path_fits(const struct agent_route *route, const char *path)
+{
+	size_t length = strlen(route->path);
+
+	if (route->path[length - 1] == '/')
+		return strncmp(path, route->path, length) == 0;
+	return strcmp(path, route->path) == 0;
+}
+
+/* ret_path_known: some method goes with it. */
+static const struct agent_route *find_route(const char *method, const char *path, bool *ret_path_known)
+{
+	*ret_path_known = false;
+	for (size_t i = 0; i < COUNT_OF(routes); i++) {
+		if (!path_fits(&routes[i], path))
+			continue;
+		*ret_path_known = true;
+		if (strcmp(routes[i].method, method) == 0)
+			return &routes[i];
+	}
+	return NULL;
+}
+
+/* --- who asks --- */
+
+void agent_note_refused(struct agent_request *request, uint32_t event, const char *cause)
+{
+	struct front *front = request->front;
+	char fingerprint[SHA256_TEXT_BYTES], source[sizeof(request->peer)];
+	const struct front_field fields[] = {
+		{ event == EVENT_UNRECOGNISED_AGENT ? "fingerprint" : "cause",
+		  event == EVENT_UNRECOGNISED_AGENT ? fingerprint : cause },
+		{ "address", source },
+	};
+
+	hex_format(request->fingerprint, SHA256_BYTES, fingerprint);
+	cooldown_source(request->peer, source, sizeof(source));
+	front->numbers.exchanges_refused++;
+	LOG(LOG_WARNING, "exchange.refused", log_text("cause", cause), log_text("peer", request->peer),
+	    log_text("fingerprint", fingerprint));
+	if (cooldown_left(front->refusals, source) != 0)
+		return;
+	cooldown_failed(front->refusals, source);
+	front_event_later(front, event, NULL, fields, COUNT_OF(fields));
+}
+
+/* Answers 401 or 403 unless the certificate is that of a computer of ours. */
+static bool check_certificate(struct agent_request *request)
+{
+	static const char *const titles[] = {
+		[ROSTER_UNKNOWN] = "Certificate not known",
+		[ROSTER_REVOKED] = "Certificate revoked",
+	};
+	static const char *const details[] = {
+		[ROSTER_UNKNOWN] =
+		    "This manager's authority signed the certificate, but no computer is on record with it. "
+		    "Was the database restored from an older backup? Enrol the computer again.",
+		[ROSTER_REVOKED] = "The computer was deleted from this manager and its certificate revoked. Enrol the "
+				   "computer again if it should come back.",
+	};
+	enum roster_standing standing;
+
+	if (!http_client_certificate(request->http, request->fingerprint)) {
+		agent_refuse_status(request, 401, "Certificate needed",
+				    "This request needs the client certificate that enrolment gives.", 0);
+		return false;
+	}
+	standing = roster_find(request->front->roster, request->fingerprint, &request->computer);
+	if (standing == ROSTER_ACTIVE)
+		return true;
+	agent_note_refused(request, standing == ROSTER_UNKNOWN ? EVENT_UNRECOGNISED_AGENT : EVENT_HEARTBEAT_REJECTED,
+			   titles[standing]);
+	agent_refuse_status(request, 403, titles[standing], details[standing], 0);
+	return false;
+}
+
+/* --- http_handlers --- */
+
+static uint64_t begin(struct agent_request *request)
+{
+	const struct agent_route *route = request->route;
+	const char *path = http_path(request->http);
+	size_t length = strlen(route->path);
+	struct err err = { 0 };
+
+	if (route->path[length - 1] == '/' && uuid_parse(path + length, &request->item, &err) != 0) {
+		agent_refuse_status(request, 404, "No such item", "What follows /quarantine/ is not an id.", 0);
+		return 0;
+	}
+	if (route->certificate && !check_certificate(request))
+		return 0;
+	if (front_stopping(request->front)) {
+		agent_refuse_status(request, 503, "Stopping", "The manager is stopping; come back shortly.",
+				    RETRY_BUSY_S);
+		return 0;
+	}
+	if (route->begin != NULL && !route->begin(request))
+		return 0;
+	return request->body_max_bytes;
+}
+
+uint64_t agent_http_on_request(struct front *front, struct http_request *http)
+{
+	bool path_known;
+	const struct agent_route *route = find_route(http_method(http), http_path(http), &path_known);
+	struct agent_request *request;
+	uint64_t most;
+
+	if (route == NULL) {
+		http_problem(http, path_known ? 405 : 404, path_known ? "Method not allowed" : "Not found",
+			     "No such agent request.");
+		return 0;
+	}
+	request = calloc(1, sizeof(*request));
+	if (request == NULL) {
+		http_problem(http, 503, "Out of memory", "Come back later.");
+		return 0;
+	}
+	request->front = front;
+	request->route = route;
+	request->http = http;
+	request->loop = http_loop(http);
+	snprintf(request->peer, sizeof(request->peer), "%s", http_peer(http));
+	request->body_max_bytes = route->body_max_bytes;
+	buf_init(&request->body, route->body_max_bytes);
+	http_set_data(http, request);
+	most = begin(request);
+	if (request->http == NULL)
+		agent_request_free(request);
+	return most;
+}
+
+void agent_http_on_body(struct http_request *http, const uint8_t *bytes, size_t size)
+{
+	struct agent_request *request = http_data(http);
+
+	if (request == NULL)
+		return;
+	if (request->route->piece != NULL)
+		request->route->piece(request, bytes, size);
+	else
+		buf_append(&request->body, bytes, size);
+}
+
+void agent_http_on_complete(struct http_request *http)
+{
+	struct agent_request *request = http_data(http);
+
+	if (request == NULL)
+		return;
+	if (request->body.status != 0) {
+		agent_refuse_status(request, 503, "Out of memory", "Come back later.", RETRY_BUSY_S);
+		request->route->gone(request);
+		return;
+	}
+	request->route->complete(request);
+}
+
+void agent_http_on_gone(struct http_request *http)
+{
+	struct agent_request *request = http_data(http);
+
+	if (request == NULL)
+		return;
+	request->http = NULL;
+	request->route->gone(request);
+}

@@ -1,0 +1,215 @@
+/* POST /agent/v1/enrol: from the request to the answer (doc/protocol.md). The
+ * caller is nobody yet: everything in the request is untrusted. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "base/log.h"
+#include "manager/front/agent_http.h"
+#include "manager/front/enrolment.h"
+
+#define RETRY_BUSY_S       5
+#define SAME_ATTEMPT_TRIES 3
+
+struct enrol {
+	struct agent_request *request;
+	char source[80];
+	struct enrolment work;
+	struct buf reply;
+	struct err err;
+	int rc;
+};
+
+static void enrol_free(struct enrol *enrol)
+{
+	buf_done(&enrol->reply);
+	agent_request_free(enrol->request);
+	free(enrol);
+}
+
+/* --- on the loop's thread --- */
+
+static void answered(void *argument)
+{
+	struct enrol *enrol = argument;
+
+	if (enrol->rc == 0)
+		agent_reply(enrol->request, 200, AGENT_PROTOBUF, enrol->reply.data, enrol->reply.size);
+	else
+		agent_refuse(enrol->request, "Enrolment refused", &enrol->err);
+	enrol_free(enrol);
+}
+
+/* --- on a worker --- */
+
+static int certify(struct enrolment *work, struct err *err)
+{
+	int rc = signer_certify(work->front->signer, &work->computer, work->request->request.data,
+				work->request->request.len, work->certificate, err);
+
+	if (rc != 0)
+		return rc == ERR_FORMAT || rc == ERR_UNTRUSTED ? err_set(err, ERR_RANGE, "%s", err->text) : rc;
+	return certificate_read(work->certificate, strlen(work->certificate), &work->facts, err);
+}
+
+/* The new computer becomes known to those who hear it. */
+static int admit(struct enrolment *work, struct err *err)
+{
+	struct shard *shard = shards_of(work->front->shards, &work->computer);
+	const struct fleet_computer computer = { .id = work->computer, .missed = 2 };
+	int rc = 0;
+
+	if (!work->again) {
+		pthread_mutex_lock(&shard->lock);
+		rc = fleet_add(shard->fleet, &computer, err);
+		pthread_mutex_unlock(&shard->lock);
+	} else {
+		struct uuid computer_before;
+
+		if (roster_find(work->front->roster, work->replaced, &computer_before) == ROSTER_ACTIVE)
+			rc = roster_put(work->front->roster, work->replaced, &work->computer, ROSTER_REVOKED, err);
+	}
+	if (rc == 0 || rc == ERR_EXISTS)
+		rc = roster_put(work->front->roster, work->facts.fingerprint, &work->computer, ROSTER_ACTIVE, err);
+	return rc;
+}
+
+static int enrol_once(struct enrolment *work, struct err *err)
+{
+	int rc = enrolment_prepare(work, err);
+
+	if (rc == 0)
+		rc = certify(work, err);
+	if (rc == 0)
+		rc = enrolment_commit(work, err);
+	return rc;
+}
+
+static int pack_reply(const struct enrolment *work, struct buf *out, struct err *err)
+{
+	const struct front_identity *identity = front_identity(work->front);
+	Muster__Wire__EnrolReply reply = MUSTER__WIRE__ENROL_REPLY__INIT;
+
+	reply.protocol = WIRE_PROTOCOL;
+	reply.computer = exchange_bytes(work->computer.bytes, UUID_BYTES);
+	reply.certificate = exchange_bytes(work->certificate, strlen(work->certificate));
+	reply.authority = exchange_bytes(identity->ca_pem, strlen(identity->ca_pem));
+	reply.server_authentication =
+	    exchange_bytes(identity->server_authentication, sizeof(identity->server_authentication));
+	reply.name = (char *)(uintptr_t)work->name;
+	return exchange_enrol_reply_encode(&reply, out, err);
+}
+
+static void note_failure(struct enrol *enrol)
+{
+	struct front *front = enrol->request->front;
+	const struct front_field fields[] = {
+		{ "name", enrol->work.name },
+		{ "address", enrol->source },
+		{ "cause", enrol->err.text },
+	};
+
+	front->numbers.enrolments_refused++;
+	if (enrol->rc == ERR_DENIED || enrol->rc == ERR_EXPIRED)
+		cooldown_failed(front->cooldown, enrol->source);
+	LOG(LOG_WARNING, "enrolment.refused", log_text("peer", enrol->request->peer), log_err(&enrol->err));
+	front_event_later(front, EVENT_ACTIVATION_FAILED, NULL, fields, COUNT_OF(fields));
+}
+
+static void note_success(struct enrol *enrol)
+{
+	struct front *front = enrol->request->front;
+	const struct front_news news = { .topic = FRONT_TOPIC_COMPUTER,
+					 .id = enrol->work.computer,
+					 .computer = enrol->work.computer };
+
+	front->numbers.enrolments++;
+	cooldown_succeeded(front->cooldown, enrol->source);
+	feed_publish(front->feed, &news, 1);
+	LOG(LOG_INFO, "enrolment.done", log_uuid("computer", &enrol->work.computer), log_text("name", enrol->work.name),
+	    log_text("peer", enrol->request->peer), log_number("again", enrol->work.again));
+}
+
+static int decode_and_enrol(struct enrol *enrol)
+{
+	const struct buf *body = &enrol->request->body;
+	Muster__Wire__EnrolRequest *message;
+	struct arena *arena;
+	int rc = exchange_enrol_request_decode(body->data, body->size, &message, &arena, &enrol->err);
+
+	if (rc != 0)
+		return rc;
+	enrol->work.request = message;
+	rc = enrol_once(&enrol->work, &enrol->err);
+	for (int i = 1; rc == ERR_EXISTS && i < SAME_ATTEMPT_TRIES; i++)
+		rc = enrol_once(&enrol->work, &enrol->err);
+	if (rc == 0)
+		rc = admit(&enrol->work, &enrol->err);
+	if (rc == 0)
+		rc = pack_reply(&enrol->work, &enrol->reply, &enrol->err);
+	enrol->work.request = NULL;
+	OPENSSL_cleanse(message->token, strlen(message->token));
+	arena_free(arena);
+	return rc;
+}
+
+static void work(void *argument)
+{
+	struct enrol *enrol = argument;
+
+	enrol->rc = decode_and_enrol(enrol);
+	if (enrol->rc == 0)
+		note_success(enrol);
+	else
+		note_failure(enrol);
+	if (loop_post(enrol->request->loop, answered, enrol) != 0)
+		LOG(LOG_ERROR, "enrolment.lost", log_text("error", "no memory"));
+}
+
+/* --- the request --- */
+
+static bool cool(struct agent_request *request, const char *source)
+{
+	span_us left = cooldown_left(request->front->cooldown, source);
+	unsigned seconds = (unsigned)((left + SECOND_US - 1) / SECOND_US);
+
+	if (left == 0)
+		return true;
+	agent_refuse_status(request, 429, "Too many wrong tokens",
+			    "This address showed too many wrong enrolment tokens; it may try again later.", seconds);
+	return false;
+}
+
+void enrol_complete(struct agent_request *request)
+{
+	struct enrol *enrol;
+	char source[80];
+
+	cooldown_source(request->peer, source, sizeof(source));
+	if (!cool(request, source)) {
+		agent_request_free(request);
+		return;
+	}
+	enrol = calloc(1, sizeof(*enrol));
+	if (enrol != NULL) {
+		enrol->request = request;
+		enrol->work.front = request->front;
+		enrol->work.address = enrol->source;
+		snprintf(enrol->source, sizeof(enrol->source), "%s", source);
+		buf_init(&enrol->reply, WIRE_ENROL_REPLY_MAX_BYTES);
+		request->state = enrol;
+		if (front_work(request->front, work, enrol) == 0)
+			return;
+		free(enrol);
+	}
+	agent_refuse_status(request, 503, "Busy", "Too many enrolments at once; come back shortly.", RETRY_BUSY_S);
+	agent_request_free(request);
+}
+
+void enrol_gone(struct agent_request *request)
+{
+	if (request->state == NULL)
+		agent_request_free(request);
+}

@@ -1,0 +1,496 @@
+/* The exchange over HTTP. Reports are untrusted; the certificate is verified. */
+#include "manager/front/exchange.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "manager/front/agent_http.h"
+#include "manager/front/parked.h"
+#include "manager/front/progress.h"
+#include "manager/front/records.h"
+
+#define STOP_RETURN_MS 3000 /* agents come back this long after an orderly stop, plus their jitter */
+#define RETRY_BUSY_S   5
+
+struct exchange {
+	struct parked parked; /* first: the list holds this */
+	struct front *front;
+	struct agent_request *request;
+	struct shard *shard;
+	struct fleet_exchange *fleet;
+	Muster__Wire__Report *report;
+	struct arena *arena; /* of the report; NULL once it was answered or parked */
+	struct records *records;
+	struct loop_timer *timer;
+	_Atomic unsigned references; /* one of its own, one a wake that is on its way */
+	bool writing;
+	bool is_parked;
+	bool ended;
+	int written;
+	struct uuid *wanted; /* quarantined files to ask for */
+	size_t wanted_count;
+};
+
+static void unref(struct exchange *exchange)
+{
+	if (--exchange->references == 0)
+		free(exchange);
+}
+
+/* --- ending --- */
+
+static void unpark(struct exchange *exchange)
+{
+	if (!exchange->is_parked)
+		return;
+	exchange->is_parked = false;
+	parked_remove(&exchange->front->parked, &exchange->parked);
+}
+
+/* Frees everything but the struct, which a wake may still point to. */
+static void end(struct exchange *exchange)
+{
+	exchange->ended = true;
+	unpark(exchange);
+	loop_timer_free(exchange->timer);
+	if (exchange->fleet != NULL) {
+		pthread_mutex_lock(&exchange->shard->lock);
+		fleet_exchange_free(exchange->shard->fleet, exchange->fleet);
+		pthread_mutex_unlock(&exchange->shard->lock);
+	}
+	records_free(exchange->records);
+	arena_free(exchange->arena);
+	free(exchange->wanted);
+	agent_request_free(exchange->request);
+	unref(exchange);
+}
+
+static void refuse(struct exchange *exchange, const struct err *err)
+{
+	exchange->front->numbers.exchanges_refused++;
+	agent_refuse(exchange->request, "The report was not taken", err);
+	end(exchange);
+}
+
+/* --- the reply --- */
+
+static void add_wanted(const struct exchange *exchange, Muster__Wire__Reply *reply, ProtobufCBinaryData *room)
+{
+	for (size_t i = 0; i < exchange->wanted_count; i++)
+		room[i] = exchange_bytes(exchange->wanted[i].bytes, UUID_BYTES);
+	reply->n_upload_quarantine = exchange->wanted_count;
+	reply->upload_quarantine = room;
+}
+
+/* Under the shard's lock: the reply lives until the fleet's next call. */
+static int pack_reply(struct exchange *exchange, struct buf *out, struct err *err)
+{
+	ProtobufCBinaryData wanted[RECORDS_WANTED_MAX];
+	Muster__Wire__Reply *reply;
+	bool configuration;
+	int rc = fleet_reply(exchange->shard->fleet, exchange->fleet, &reply, &configuration, err);
+
+	if (rc != 0)
+		return rc;
+	if (exchange->wanted_count > 0)
+		add_wanted(exchange, reply, wanted);
+	if (exchange->front->stopping && reply->return_after_ms < STOP_RETURN_MS)
+		reply->return_after_ms = STOP_RETURN_MS;
+	rc = exchange_reply_encode(reply, out, err);
+	if (exchange->wanted_count > 0) {
+		reply->n_upload_quarantine = 0;
+		reply->upload_quarantine = NULL;
+	}
+	return rc;
+}
+
+static void finish(struct exchange *exchange)
+{
+	struct err err = { 0 };
+	struct buf out;
+	int rc;
+
+	unpark(exchange);
+	buf_init(&out, WIRE_REPLY_MAX_BYTES);
+	pthread_mutex_lock(&exchange->shard->lock);
+	rc = pack_reply(exchange, &out, &err);
+	pthread_mutex_unlock(&exchange->shard->lock);
+	if (rc == 0) {
+		agent_reply(exchange->request, 200, AGENT_PROTOBUF, out.data, out.size);
+		end(exchange);
+	} else if (rc == ERR_NOT_FOUND) {
+		agent_refuse_status(exchange->request, 403, "Certificate revoked",
+				    "The computer was deleted from this manager while its poll was held.", 0);
+		end(exchange);
+	} else {
+		refuse(exchange, &err);
+	}
+	buf_done(&out);
+}
+
+/* --- parking --- */
+
+static void deadline(void *argument)
+{
+	struct exchange *exchange = argument;
+	time_us until;
+
+	pthread_mutex_lock(&exchange->shard->lock);
+	fleet_answer(exchange->shard->fleet, exchange->fleet, false, exchange, &until);
+	pthread_mutex_unlock(&exchange->shard->lock);
+	finish(exchange);
+}
+
+static void woken(void *argument)
+{
+	struct exchange *exchange = argument;
+
+	if (!exchange->ended && exchange->is_parked)
+		finish(exchange);
+	unref(exchange);
+}
+
+/* Called with the shard's lock held, on any thread; the exchange is parked and so alive. */
+void exchange_wake(void *context, void *parked)
+{
+	struct exchange *exchange = parked;
+
+	(void)context;
+	exchange->references++;
+	if (loop_post(exchange->request->loop, woken, exchange) != 0)
+		exchange->references--; /* its deadline will answer it */
+}
+
+static void park(struct exchange *exchange, time_us until)
+{
+	time_us now = env_monotonic(exchange->front->env);
+	time_us latest = now + exchange->front->settings.hold;
+
+	exchange->timer = loop_timer_new(exchange->request->loop, deadline, exchange);
+	if (exchange->timer == NULL) {
+		finish(exchange);
+		return;
+	}
+	loop_timer_set(exchange->timer, (until < latest ? until : latest) - now);
+	exchange->is_parked = true;
+	parked_add(&exchange->front->parked, &exchange->parked);
+	/* Stopping may have begun after fleet_answer() was asked; whoever releases may have missed this one. */
+	if (exchange->front->stopping)
+		finish(exchange);
+}
+
+void exchange_release_all(struct front *front)
+{
+	struct parked_list *list = &front->parked;
+
+	pthread_mutex_lock(&list->lock);
+	for (struct parked *one = list->head.next; one != &list->head; one = one->next)
+		exchange_wake(NULL, one);
+	pthread_mutex_unlock(&list->lock);
+}
+
+static void answer(struct exchange *exchange)
+{
+	const struct front *front = exchange->front;
+	bool may_hold =
+	    exchange->report->hold_s > 0 && front->settings.hold > 0 && !front->stopping && exchange->wanted_count == 0;
+	time_us until = 0;
+	bool now;
+
+	pthread_mutex_lock(&exchange->shard->lock);
+	now = fleet_answer(exchange->shard->fleet, exchange->fleet, may_hold, exchange, &until);
+	pthread_mutex_unlock(&exchange->shard->lock);
+	records_free(exchange->records);
+	exchange->records = NULL;
+	arena_free(exchange->arena);
+	exchange->arena = NULL;
+	exchange->report = NULL;
+	buf_done(&exchange->request->body);
+	if (now)
+		finish(exchange);
+	else
+		park(exchange, until);
+}
+
+/* --- storing --- */
+
+static uint64_t largest_file(struct front *front)
+{
+	int64_t capacity = stored_setting_number(front->stored, STORED_QUARANTINE_CAPACITY);
+	int64_t largest = stored_setting_number(front->stored, STORED_QUARANTINE_LARGEST);
+	int64_t left = capacity - (int64_t)front->numbers.quarantine_bytes;
+
+	return left <= 0 ? 0 : (uint64_t)(left < largest ? left : largest);
+}
+
+static int write_rows(struct store_session *session, void *argument, struct err *err)
+{
+	struct exchange *exchange = argument;
+
+	return records_write(exchange->records, session, largest_file(exchange->front), err);
+}
+
+static void publish(struct front *front, const struct records *records)
+{
+	uint64_t stored, repeated;
+	size_t count;
+	const struct front_news *news = records_news(records, &count);
+
+	if (count > 0)
+		feed_publish(front->feed, news, count);
+	records_count(records, &stored, &repeated);
+	front->numbers.events_stored += stored;
+	front->numbers.events_repeated += repeated;
+}
+
+static int keep_wanted(struct exchange *exchange)
+{
+	size_t count;
+	const struct uuid *wanted = records_wanted(exchange->records, &count);
+
+	if (count == 0)
+		return 0;
+	exchange->wanted = malloc(count * sizeof(*wanted));
+	if (exchange->wanted == NULL)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < count; i++)
+		exchange->wanted[i] = wanted[i];
+	exchange->wanted_count = count;
+	return 0;
+}
+
+/* The loop's thread again, after the commit or its failure. */
+static void stored(void *argument)
+{
+	struct exchange *exchange = argument;
+	int rc = exchange->written;
+
+	exchange->writing = false;
+	pthread_mutex_lock(&exchange->shard->lock);
+	fleet_stored(exchange->shard->fleet, exchange->fleet, rc);
+	pthread_mutex_unlock(&exchange->shard->lock);
+	if (exchange->request->http == NULL) {
+		end(exchange);
+		return;
+	}
+	if (rc == 0)
+		(void)keep_wanted(exchange); /* without memory they are asked for another time */
+	answer(exchange);
+}
+
+/* The writer's thread. */
+static void written(void *argument, int rc, const struct err *err)
+{
+	struct exchange *exchange = argument;
+
+	exchange->written = rc;
+	if (rc == 0)
+		publish(exchange->front, exchange->records);
+	else
+		LOG(LOG_ERROR, "exchange.not_stored", log_uuid("computer", &exchange->request->computer), log_err(err));
+	if (loop_post(exchange->request->loop, stored, exchange) != 0)
+		LOG(LOG_ERROR, "exchange.lost", log_uuid("computer", &exchange->request->computer),
+		    log_text("error", "no memory"));
+}
+
+static void store_rows(struct exchange *exchange, const struct fleet_rows *rows)
+{
+	struct err err = { 0 };
+	int rc = records_make(rows, exchange->report->full, exchange->front->env, &exchange->records, &err);
+
+	if (rc == 0) {
+		exchange->writing = true;
+		rc = store_write(exchange->front->store, write_rows, written, exchange);
+	}
+	if (rc == 0)
+		return;
+	exchange->writing = false;
+	if (err.code == 0)
+		err_set(&err, rc, "the manager stores more than it can keep up with; nothing was taken");
+	pthread_mutex_lock(&exchange->shard->lock);
+	fleet_stored(exchange->shard->fleet, exchange->fleet, rc);
+	pthread_mutex_unlock(&exchange->shard->lock);
+	refuse(exchange, &err);
+}
+
+/* --- the request --- */
+
+static void refuse_report(struct exchange *exchange, const struct err *err)
+{
+	agent_note_refused(exchange->request, EVENT_HEARTBEAT_REJECTED, err->text);
+	agent_refuse(exchange->request, "The report was not taken", err);
+	end(exchange);
+}
+
+static void hear(struct exchange *exchange)
+{
+	struct agent_request *request = exchange->request;
+	const struct fleet_rows *rows;
+	struct err err = { 0 };
+	int rc =
+	    exchange_report_decode(request->body.data, request->body.size, &exchange->report, &exchange->arena, &err);
+
+	if (rc == 0) {
+		pthread_mutex_lock(&exchange->shard->lock);
+		rc = fleet_heard(exchange->shard->fleet, &request->computer, exchange->report, &exchange->fleet, &err);
+		pthread_mutex_unlock(&exchange->shard->lock);
+	}
+	if (rc != 0) {
+		refuse_report(exchange, &err);
+		return;
+	}
+	exchange->front->numbers.exchanges++;
+	progress_note(exchange->front, &request->computer, exchange->report);
+	rows = fleet_exchange_rows(exchange->fleet);
+	if (fleet_rows_empty(rows))
+		answer(exchange);
+	else
+		store_rows(exchange, rows);
+}
+
+void exchange_complete(struct agent_request *request)
+{
+	struct exchange *exchange = calloc(1, sizeof(*exchange));
+
+	if (exchange == NULL) {
+		agent_refuse_status(request, 503, "Out of memory", "Come back later.", RETRY_BUSY_S);
+		agent_request_free(request);
+		return;
+	}
+	exchange->front = request->front;
+	exchange->request = request;
+	exchange->references = 1;
+	exchange->shard = shards_of(request->front->shards, &request->computer);
+	request->state = exchange;
+	hear(exchange);
+}
+
+void exchange_gone(struct agent_request *request)
+{
+	struct exchange *exchange = request->state;
+
+	if (exchange == NULL)
+		agent_request_free(request);
+	else if (!exchange->writing)
+		end(exchange);
+}
+
+/* --- the tick: what time alone changes --- */
+
+struct ticked {
+	struct front *front;
+	struct shard *shard;
+	struct fleet_exchange *fleet;
+	struct records *records;
+	struct ticked *next;
+};
+
+struct tick {
+	struct front *front;
+	struct shard *shard;
+	struct ticked *list;
+};
+
+/* Inside fleet_tick(), under the shard's lock. */
+static void collect(void *argument, struct fleet_exchange *fleet)
+{
+	struct tick *tick = argument;
+	struct ticked *one = calloc(1, sizeof(*one));
+
+	if (one == NULL) {
+		LOG(LOG_ERROR, "tick.lost", log_text("error", "no memory"));
+		return; /* the exchange is lost with it; the fleet says it again after a restart */
+	}
+	*one = (struct ticked){ tick->front, tick->shard, fleet, NULL, tick->list };
+	tick->list = one;
+}
+
+static void tick_done(struct ticked *one, int rc)
+{
+	pthread_mutex_lock(&one->shard->lock);
+	fleet_stored(one->shard->fleet, one->fleet, rc);
+	fleet_exchange_free(one->shard->fleet, one->fleet);
+	pthread_mutex_unlock(&one->shard->lock);
+	records_free(one->records);
+	free(one);
+}
+
+static int write_ticked(struct store_session *session, void *argument, struct err *err)
+{
+	const struct ticked *one = argument;
+
+	return records_write(one->records, session, 0, err);
+}
+
+static void written_ticked(void *argument, int rc, const struct err *err)
+{
+	struct ticked *one = argument;
+
+	if (rc == 0)
+		publish(one->front, one->records);
+	else
+		LOG(LOG_ERROR, "tick.not_stored", log_err(err));
+	tick_done(one, rc);
+}
+
+static void store_ticked(struct ticked *one)
+{
+	struct err err = { 0 };
+	int rc = records_make(fleet_exchange_rows(one->fleet), false, one->front->env, &one->records, &err);
+
+	if (rc == 0)
+		rc = store_write(one->front->store, write_ticked, written_ticked, one);
+	if (rc != 0)
+		tick_done(one, rc);
+}
+
+struct store_now {
+	struct records *records;
+	store_function also;
+	void *argument;
+};
+
+static int write_now(struct store_session *session, void *argument, struct err *err)
+{
+	const struct store_now *now = argument;
+	int rc = records_write(now->records, session, 0, err);
+
+	return rc == 0 ? now->also(session, now->argument, err) : rc;
+}
+
+int exchange_store_now(struct front *front, struct shard *shard, struct fleet_exchange *fleet, store_function also,
+		       void *argument, struct err *err)
+{
+	struct store_now now = { NULL, also, argument };
+	int rc = records_make(fleet_exchange_rows(fleet), false, front->env, &now.records, err);
+
+	if (rc == 0)
+		rc = store_write_wait(front->store, write_now, &now, err);
+	if (rc == 0)
+		publish(front, now.records);
+	pthread_mutex_lock(&shard->lock);
+	fleet_stored(shard->fleet, fleet, rc);
+	fleet_exchange_free(shard->fleet, fleet);
+	pthread_mutex_unlock(&shard->lock);
+	records_free(now.records);
+	return rc;
+}
+
+void exchange_tick(void *argument)
+{
+	struct front *front = argument;
+
+	for (size_t i = 0; i < SHARD_COUNT; i++) {
+		struct tick tick = { front, shards_at(front->shards, i), NULL };
+
+		pthread_mutex_lock(&tick.shard->lock);
+		fleet_tick(tick.shard->fleet, collect, &tick);
+		pthread_mutex_unlock(&tick.shard->lock);
+		while (tick.list != NULL) {
+			struct ticked *one = tick.list;
+
+			tick.list = one->next;
+			store_ticked(one);
+		}
+	}
+}

@@ -1,0 +1,25 @@
+/* The exchange over HTTP: what POST /agent/v1/exchange does with src/fleet
+ * (doc/architecture.md "Exchange path"), and the fleet's tick.
+ *
+ *   loop thread    decode; shard's lock: fleet_heard(); make records
+ *   writer thread  rows committed with others
+ *   loop thread    shard's lock: fleet_stored(), fleet_answer(); reply, or park
+ *   loop thread    woken, deadline or stop: fleet_reply(); reply
+ */
+#ifndef MUSTER_MANAGER_FRONT_EXCHANGE_H
+#define MUSTER_MANAGER_FRONT_EXCHANGE_H
+
+#include "manager/front/front_state.h"
+
+/* fleet_options' wake: parked is a struct exchange. */
+void exchange_wake(void *context, void *parked);
+/* Answers every held poll; more cannot come since front is stopping. Any thread. */
+void exchange_release_all(struct front *front);
+/* Stores what an exchange says that did not come from an agent (fleet_cancel()), with also(session, argument) in the
+ * same write, and ends it. Waits for the commit: on worker threads only. */
+int exchange_store_now(struct front *front, struct shard *shard, struct fleet_exchange *fleet, store_function also,
+		       void *argument, struct err *err);
+/* fleet_tick() over all shards; a periodic function on a worker. */
+void exchange_tick(void *front);
+
+#endif

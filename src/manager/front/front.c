@@ -1,0 +1,221 @@
+/* The small services of manager/front.h; the larger ones have files of their own. */
+#include "manager/front/front_state.h"
+#include "manager/front/records_json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "fleet/event_types.h"
+#include "manager/queries.h"
+
+struct store *front_store(struct front *front)
+{
+	return front->store;
+}
+
+const struct env *front_env(const struct front *front)
+{
+	return front->env;
+}
+
+const char *front_data_directory(const struct front *front)
+{
+	return front->data_directory;
+}
+
+const struct front_identity *front_identity(const struct front *front)
+{
+	return &front->identity;
+}
+
+bool front_stopping(const struct front *front)
+{
+	return front->stopping;
+}
+
+int front_work(struct front *front, void (*function)(void *argument), void *argument)
+{
+	return workers_add(front->workers, function, argument);
+}
+
+int front_every(struct front *front, span_us every, void (*function)(void *argument), void *argument)
+{
+	return workers_every(front->workers, every, function, argument);
+}
+
+struct front_subscription *front_subscribe(struct front *front, struct loop *loop, unsigned topics,
+					   void (*on_news)(void *argument, const struct front_news *news, size_t count,
+							   uint64_t missed),
+					   void *argument)
+{
+	return feed_subscribe(front->feed, loop, topics, on_news, argument);
+}
+
+static const char *const status_names[] = {
+	[FLEET_UNKNOWN] = "unknown",
+	[FLEET_ONLINE] = "online",
+	[FLEET_OFFLINE] = "offline",
+};
+
+int front_computer_live(struct front *front, const struct uuid *computer, struct front_live *ret_live, struct err *err)
+{
+	struct shard *shard = shards_of(front->shards, computer);
+	struct fleet_computer shown;
+	int rc;
+
+	pthread_mutex_lock(&shard->lock);
+	rc = fleet_show(shard->fleet, computer, &shown, err);
+	pthread_mutex_unlock(&shard->lock);
+	if (rc != 0)
+		return rc;
+	*ret_live = (struct front_live){
+		.status = status_names[shown.status],
+		.since = shown.status_since,
+		.last_heard = shown.last_heard,
+		.clock_offset_s = shown.clock_offset_us / SECOND_US,
+		.connected = shown.connected,
+	};
+	snprintf(ret_live->cause, sizeof(ret_live->cause), "%s", shown.cause);
+	return 0;
+}
+
+char *front_command_progress(struct front *front, const struct uuid *computer, const struct uuid *command)
+{
+	struct shard *shard = shards_of(front->shards, computer);
+	const Muster__Wire__Progress *progress;
+	char *json = NULL;
+
+	pthread_mutex_lock(&shard->lock);
+	progress = fleet_progress(shard->fleet, computer, command);
+	if (progress != NULL)
+		json = json_of_progress(progress);
+	pthread_mutex_unlock(&shard->lock);
+	return json;
+}
+
+static int count_open(struct store_session *session, void *argument, struct err *err)
+{
+	uint64_t *open = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_COMMAND_COUNT_BY_STATE);
+
+	while (cursor_next(cursor)) {
+		const char *state = cursor_text(cursor, "state");
+
+		if (strcmp(state, "pending") == 0 || strcmp(state, "sent") == 0 || strcmp(state, "running") == 0)
+			*open += (uint64_t)cursor_number(cursor, "count");
+	}
+	return cursor_end(cursor, err);
+}
+
+void front_counts(struct front *front, struct front_counts *ret_counts)
+{
+	const struct front_numbers *numbers = &front->numbers;
+	size_t computers, online;
+	uint64_t open = 0;
+
+	shards_count(front->shards, &computers, &online);
+	store_read(front->store, count_open, &open, NULL);
+	*ret_counts = (struct front_counts){
+		.computers = computers,
+		.online = online,
+		.offline = computers - online,
+		.held_polls = front->parked.count,
+		.exchanges = numbers->exchanges,
+		.exchanges_refused = numbers->exchanges_refused,
+		.events_stored = numbers->events_stored,
+		.events_repeated = numbers->events_repeated,
+		.enrolments = numbers->enrolments,
+		.enrolments_refused = numbers->enrolments_refused,
+		.commands_open = open,
+		.work_queued = workers_queued(front->workers),
+		.feed_dropped = feed_dropped(front->feed),
+		.open_files_limit = front->open_files,
+		.connections_max = front->connections_max,
+		.quarantine_bytes = numbers->quarantine_bytes,
+		.quarantine_capacity_bytes = (uint64_t)stored_setting_number(front->stored, STORED_QUARANTINE_CAPACITY),
+		.started = front->started,
+		.loops = front->loop_count,
+	};
+}
+
+void front_http_counters(struct front *front, struct http_server_counters *ret_counters)
+{
+	http_server_counters(front->server, ret_counters);
+}
+
+/* --- deleting a computer --- */
+
+struct deletion {
+	struct front *front;
+	const struct uuid *computer;
+	const struct front_actor *actor;
+};
+
+static int name_of(struct store_session *session, const struct uuid *computer, char *name, size_t capacity,
+		   struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_BY_ID);
+	bool found = false;
+	int rc;
+
+	cursor_bind_uuid(cursor, "id", computer);
+	if (cursor_next(cursor)) {
+		found = cursor_is_null(cursor, "deleted");
+		snprintf(name, capacity, "%s", cursor_text(cursor, "name"));
+	}
+	rc = cursor_end(cursor, err);
+	return rc == 0 && !found ? err_set(err, ERR_NOT_FOUND, "there is no such computer") : rc;
+}
+
+static int cancel_commands(const struct deletion *deletion, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_EXCHANGE_COMMANDS_ORPHANED);
+
+	cursor_bind_uuid(cursor, "computer", deletion->computer);
+	cursor_bind_number(cursor, "changed", env_wall(deletion->front->env));
+	return cursor_run(cursor, err);
+}
+
+static int write_deletion(struct store_session *session, void *argument, struct err *err)
+{
+	const struct deletion *deletion = argument;
+	char name[512], id[UUID_TEXT_BYTES];
+	const struct front_field fields[] = { { "name", name }, { "user", deletion->actor->name } };
+	struct cursor *cursor;
+	int rc = name_of(session, deletion->computer, name, sizeof(name), err);
+
+	if (rc != 0)
+		return rc;
+	uuid_format(deletion->computer, id);
+	cursor = cursor_open(session, &QUERY_COMPUTER_DELETE);
+	cursor_bind_uuid(cursor, "id", deletion->computer);
+	cursor_bind_number(cursor, "now", env_wall(deletion->front->env));
+	rc = cursor_run(cursor, err);
+	if (rc == 0)
+		rc = cancel_commands(deletion, session, err);
+	if (rc == 0)
+		rc = front_event(deletion->front, session, EVENT_COMPUTER_DELETED, deletion->computer, fields,
+				 COUNT_OF(fields), err);
+	if (rc == 0)
+		rc = front_audit(deletion->front, session, deletion->actor, "computer.delete", id, "", "done", err);
+	return rc;
+}
+
+int front_computer_delete(struct front *front, const struct uuid *computer, const struct front_actor *actor,
+			  struct err *err)
+{
+	struct deletion deletion = { front, computer, actor };
+	const struct front_news news = { .topic = FRONT_TOPIC_COMPUTER, .id = *computer, .computer = *computer };
+	struct shard *shard = shards_of(front->shards, computer);
+	int rc = store_write_wait(front->store, write_deletion, &deletion, err);
+
+	if (rc != 0)
+		return rc;
+	roster_revoke(front->roster, computer);
+	pthread_mutex_lock(&shard->lock);
+	fleet_remove(shard->fleet, computer);
+	pthread_mutex_unlock(&shard->lock);
+	feed_publish(front->feed, &news, 1);
+	return 0;
+}

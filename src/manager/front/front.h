@@ -1,0 +1,208 @@
+/* What the front role offers to those who handle API requests.
+ *
+ * One `struct front` lives from the start of the role to its end. The calls
+ * below are safe from any worker thread at the same time and may block (they
+ * wait for a commit, a signature or a disk); none may be called from a loop's
+ * thread but those marked "any thread", and none touches an object of a loop.
+ * Whatever changes something writes its audit entry and its event in the same
+ * transaction as the change. Values in arguments come from people: they are
+ * checked here, and a refusal is ERR_RANGE, ERR_FORMAT, ERR_UNKNOWN,
+ * ERR_NOT_FOUND, ERR_WRONG_STATE or ERR_EXISTS with a sentence fit to be shown.
+ */
+#ifndef MUSTER_MANAGER_FRONT_FRONT_H
+#define MUSTER_MANAGER_FRONT_FRONT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/env.h"
+#include "base/err.h"
+#include "base/hex.h"
+#include "base/pack.h"
+#include "base/units.h"
+#include "net/loop.h"
+#include "net/server.h"
+#include "store/store.h"
+
+struct front;
+
+/* --- the world; any thread --- */
+struct store *front_store(struct front *front);
+const struct env *front_env(const struct front *front);
+const char *front_data_directory(const struct front *front);
+
+/* Runs function(argument) on one of the worker threads. ERR_BUSY when the queue
+ * is full: answer 503 with Retry-After. Any thread; never blocks. */
+int front_work(struct front *front, void (*function)(void *argument), void *argument);
+
+struct front_identity {
+	const char *name;                                 /* of this manager */
+	const char *url;                                  /* https://name:port */
+	const char *ca_pem;                               /* GET /ca.pem */
+	uint8_t ca_fingerprint[SHA256_BYTES];             /* of the CA certificate's DER */
+	uint8_t server_authentication[32];                /* raw Ed25519 public key */
+	uint8_t server_authentication_hash[SHA256_BYTES]; /* what agents report as trusted */
+	uint16_t agent_port;
+};
+const struct front_identity *front_identity(const struct front *front);
+
+/* --- who asks: goes into audit entries and into issued_by --- */
+struct front_actor {
+	const char *kind; /* "user", "token", "system" */
+	const char *name; /* of the user or token */
+	struct uuid id;   /* zero for "system" */
+	const char *peer; /* address it came from, "" for none */
+};
+
+/* One row of the audit log; written by the caller inside its own write function,
+ * so that the change and its trace are one. `action` is "computer.delete" and
+ * the like, `object` the id or name, `detail` JSON or "", `outcome` "done" or
+ * the name of an error code. The hash chain over rows is kept here. */
+int front_audit(struct front *front, struct store_session *session, const struct front_actor *actor, const char *action,
+		const char *object, const char *detail, const char *outcome, struct err *err);
+/* The same in a transaction of its own: refused sign-ins and the like. */
+int front_audit_now(struct front *front, const struct front_actor *actor, const char *action, const char *object,
+		    const char *detail, const char *outcome, struct err *err);
+
+/* --- manager events (spec 15-events-alerts.md) --- */
+struct front_field {
+	const char *name;
+	const char *value;
+};
+/* Inside a write function. computer: NULL for none. */
+int front_event(struct front *front, struct store_session *session, uint32_t type, const struct uuid *computer,
+		const struct front_field *fields, size_t count, struct err *err);
+/* Queued; a failure is logged. Any thread; never blocks. */
+void front_event_later(struct front *front, uint32_t type, const struct uuid *computer,
+		       const struct front_field *fields, size_t count);
+
+/* --- live state of computers, from memory --- */
+struct front_live {
+	const char *status; /* the words of spec 10-links.md: "online", "offline", … */
+	char cause[160];
+	time_us since;      /* of the status, wall */
+	time_us last_heard; /* wall, 0: never */
+	int64_t clock_offset_s;
+	bool connected; /* a held poll is open now */
+};
+/* ERR_NOT_FOUND for no such computer. Any thread; never blocks for long. */
+int front_computer_live(struct front *front, const struct uuid *computer, struct front_live *ret_live, struct err *err);
+
+struct front_counts {
+	uint64_t computers, online, offline, held_polls;
+	uint64_t exchanges, exchanges_refused, events_stored, events_repeated;
+	uint64_t enrolments, enrolments_refused;
+	uint64_t commands_open;
+	uint64_t work_queued, feed_dropped;
+	uint64_t open_files_limit, connections_max;
+	uint64_t quarantine_bytes, quarantine_capacity_bytes;
+	time_us started;
+	unsigned loops;
+};
+void front_counts(struct front *front, struct front_counts *ret_counts);                  /* any thread */
+void front_http_counters(struct front *front, struct http_server_counters *ret_counters); /* any thread */
+
+/* Revokes its certificate and forgets the computer; its rows stay for the
+ * history, marked deleted; its open commands end as cancelled. */
+int front_computer_delete(struct front *front, const struct uuid *computer, const struct front_actor *actor,
+			  struct err *err);
+
+/* --- commands --- */
+enum front_command_kind {
+	FRONT_COMMAND_SCAN = 1,
+	FRONT_COMMAND_PAUSE, /* target: a scan command */
+	FRONT_COMMAND_RESUME,
+	FRONT_COMMAND_CANCEL, /* target: any command that has not ended */
+	FRONT_COMMAND_HEARTBEAT,
+	FRONT_COMMAND_RESTORE, /* target: a quarantine item */
+	FRONT_COMMAND_DELETE,  /* target: a quarantine item */
+};
+/* "scan", "pause", …; NULL for a number that is none. */
+const char *front_command_kind_name(enum front_command_kind kind);
+int front_command_kind_parse(const char *name, enum front_command_kind *ret_kind);
+
+struct front_command {
+	enum front_command_kind kind;
+	struct uuid computer;      /* ignored where target is given: the target's */
+	struct uuid target;        /* by kind */
+	const struct bytes *paths; /* scan: absolute paths; none: the configured default */
+	size_t path_count;         /* at most 1000 */
+	const struct bytes *exclude;
+	size_t exclude_count;
+	bool overwrite;  /* restore: replace what is at the path now */
+	span_us timeout; /* 0: the kind's default */
+};
+/* Stores it (state pending), has it signed, hands it to the computer's shard,
+ * which wakes a held poll. Returns when it is durable. Cancelling a command that
+ * was not sent yet ends it at once; *ret_id is then the target's own id. */
+int front_command_issue(struct front *front, const struct front_command *command, const struct front_actor *actor,
+			struct uuid *ret_id, struct err *err);
+
+/* How far a command is that has not ended, as JSON text to free(), from memory:
+ * its row holds what was reported with its last change of state alone. NULL:
+ * nothing was reported, or no memory. Any thread; never blocks for long. */
+char *front_command_progress(struct front *front, const struct uuid *computer, const struct uuid *command);
+
+/* --- quarantine store --- */
+struct front_quarantine_file {
+	int fd; /* of the sealed file, for reading; the caller's to close */
+	uint64_t sealed_bytes;
+	uint8_t key[32]; /* unseals it (protect/sealed.h); wipe after use */
+};
+/* ERR_NOT_FOUND: no such item; ERR_WRONG_STATE: its file is not here (not uploaded, deleted, too large). */
+int front_quarantine_open(struct front *front, const struct uuid *item, struct front_quarantine_file *ret_file,
+			  struct err *err);
+/* Deletes the manager's copy and sends the agent a command to delete its own. */
+int front_quarantine_delete(struct front *front, const struct uuid *item, const struct front_actor *actor,
+			    struct uuid *ret_command, struct err *err);
+
+/* --- settings kept in the database --- */
+struct front_setting {
+	const char *name; /* "quarantine.capacity" */
+	const char *type; /* "size", "duration", "number", "choice" */
+	const char *help;
+	const char *default_text;
+	char value[128]; /* as text that set() takes */
+	bool is_default;
+};
+size_t front_setting_count(const struct front *front);
+int front_setting_at(struct front *front, size_t index, struct front_setting *ret_setting, struct err *err);
+int front_setting_get(struct front *front, const char *name, struct front_setting *ret_setting, struct err *err);
+/* value NULL: back to the default. ERR_UNKNOWN, ERR_RANGE name the setting. All or none of `count` are set. */
+int front_setting_set(struct front *front, const struct front_field *values, size_t count,
+		      const struct front_actor *actor, struct err *err);
+
+/* --- feed of what happens, for server-sent events --- */
+enum front_topic {
+	FRONT_TOPIC_EVENT = 1,
+	FRONT_TOPIC_COMMAND = 2,
+	FRONT_TOPIC_COMPUTER = 4,
+	FRONT_TOPIC_QUARANTINE = 8
+};
+
+struct front_news {
+	enum front_topic topic;
+	struct uuid id;       /* of the event, command, computer or item, whose row is committed */
+	struct uuid computer; /* zero: none */
+	uint32_t event_type;  /* events */
+	uint64_t sequence;    /* 1, 2, … within this run of the role */
+};
+struct front_subscription;
+/* on_news is called on `loop`'s thread for news of the topics (bits of enum
+ * front_topic), at most a batch a turn; `missed` counts what a slow reader lost.
+ * It hands reading the row to front_work(). Any thread. */
+struct front_subscription *front_subscribe(struct front *front, struct loop *loop, unsigned topics,
+					   void (*on_news)(void *argument, const struct front_news *news, size_t count,
+							   uint64_t missed),
+					   void *argument);
+/* On the loop's thread; on_news is not called any more once it returns. Accepts NULL. */
+void front_unsubscribe(struct front_subscription *subscription);
+
+/* --- maintenance: function(argument) on a worker thread every `every`, never twice at once --- */
+int front_every(struct front *front, span_us every, void (*function)(void *argument), void *argument);
+
+/* True once the role has been told to stop: long replies should end. Any thread. */
+bool front_stopping(const struct front *front);
+
+#endif

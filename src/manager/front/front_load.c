@@ -1,0 +1,209 @@
+/* What front reads at its start. */
+#include "manager/front/front_load.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "manager/front/quarantine.h"
+#include "manager/layout.h"
+#include "manager/queries.h"
+#include "os/files.h"
+#include "trust/identity.h"
+#include "trust/secret_file.h"
+#include "trust/signing_key.h"
+
+#define PUBLIC_FILE_MAX_BYTES 65536
+
+static int read_file(const struct front *front, const char *name, struct buf *out, struct err *err)
+{
+	char path[LAYOUT_PATH_BYTES];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", front->data_directory, name) >= sizeof(path))
+		return err_set(err, ERR_LIMIT, "the data directory's path is too long");
+	buf_init(out, PUBLIC_FILE_MAX_BYTES);
+	return files_read(AT_FDCWD, path, PUBLIC_FILE_MAX_BYTES, out, err);
+}
+
+/* --- identity --- */
+
+static int load_ca(struct front *front, struct err *err)
+{
+	struct certificate_facts facts;
+	struct buf pem;
+	int rc = read_file(front, LAYOUT_CA, &pem, err);
+
+	if (rc == 0)
+		rc = certificate_read(pem.data, pem.size, &facts, err);
+	if (rc == 0) {
+		memcpy(front->identity.ca_fingerprint, facts.fingerprint, SHA256_BYTES);
+		front->ca_pem = (char *)buf_take(&pem, &pem.size);
+		front->identity.ca_pem = front->ca_pem;
+	}
+	buf_done(&pem);
+	return rc == 0 ? 0 : err_add(err, rc, "%s", LAYOUT_CA);
+}
+
+static int load_trust_key(struct front *front, struct err *err)
+{
+	struct front_identity *identity = &front->identity;
+	struct buf pem;
+	int rc = read_file(front, LAYOUT_TRUST_KEY, &pem, err);
+
+	if (rc == 0)
+		rc = signing_public_parse(pem.data, pem.size, identity->server_authentication, err);
+	if (rc == 0)
+		signing_key_fingerprint(identity->server_authentication, identity->server_authentication_hash);
+	buf_done(&pem);
+	return rc == 0 ? 0 : err_add(err, rc, "%s", LAYOUT_TRUST_KEY);
+}
+
+int front_load_identity(struct front *front, struct err *err)
+{
+	const struct settings *settings = &front->settings;
+	int rc = load_ca(front, err);
+
+	if (rc == 0)
+		rc = load_trust_key(front, err);
+	if (rc != 0)
+		return rc;
+	if (settings->listen.count == 0)
+		return err_set(err, ERR_RANGE, "[network] listen: give at least one address and port");
+	if (asprintf(&front->url, "https://%s:%u", settings->name, (unsigned)settings->listen.items[0].port) < 0) {
+		front->url = NULL;
+		return err_set(err, ERR_MEMORY, "no memory");
+	}
+	front->identity.name = settings->name;
+	front->identity.url = front->url;
+	front->identity.agent_port = (uint16_t)settings->agent_port;
+	return 0;
+}
+
+/* --- TLS --- */
+
+static int make_contexts(struct front *front, const char *chain, const char *key, struct err *err)
+{
+	uint8_t ticket_key[TLS_TICKET_KEY_BYTES];
+	int rc = 0;
+
+	front->env->random(front->env->context, ticket_key, sizeof(ticket_key));
+	for (unsigned i = 0; i < front->loop_count && rc == 0; i++) {
+		front->tls[i] = tls_server_new(chain, key, front->ca_pem, ticket_key, err);
+		rc = front->tls[i] != NULL ? 0 : err->code;
+	}
+	OPENSSL_cleanse(ticket_key, sizeof(ticket_key));
+	return rc;
+}
+
+int front_load_tls(struct front *front, struct err *err)
+{
+	struct buf chain, key;
+	int rc = read_file(front, LAYOUT_TLS_CERTIFICATE, &chain, err);
+
+	buf_init(&key, SECRET_FILE_MAX_BYTES);
+	if (rc == 0) {
+		char path[LAYOUT_PATH_BYTES];
+
+		snprintf(path, sizeof(path), "%s/%s", front->data_directory, LAYOUT_TLS_KEY);
+		rc = secret_file_read(path, true, &key, err);
+	}
+	if (rc == 0) {
+		buf_append_text(&chain, front->ca_pem);
+		rc = make_contexts(front, buf_text(&chain), buf_text(&key), err);
+	}
+	buf_wipe(&key);
+	buf_done(&key);
+	buf_done(&chain);
+	return rc == 0 ? 0 : err_add(err, rc, "TLS certificate");
+}
+
+/* --- computers --- */
+
+static const struct {
+	const char *name;
+	enum fleet_status status;
+} statuses[] = { { "online", FLEET_ONLINE }, { "offline", FLEET_OFFLINE } };
+
+static void copy_bytes(uint8_t out[SHA256_BYTES], struct bytes from)
+{
+	if (from.size == SHA256_BYTES)
+		memcpy(out, from.data, SHA256_BYTES);
+}
+
+static int add_computer(struct front *front, struct cursor *cursor, struct err *err)
+{
+	struct fleet_computer computer = {
+		.events_stored = (uint64_t)cursor_number(cursor, "acknowledged_event"),
+		.missed = 2,
+		.status_since = cursor_number(cursor, "status_since"),
+		.last_heard = cursor_number(cursor, "last_heard"),
+		.clock_offset_us = cursor_number(cursor, "clock_offset_us"),
+	};
+
+	cursor_uuid(cursor, "id", &computer.id);
+	for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+		if (strcmp(cursor_text(cursor, "status"), statuses[i].name) == 0)
+			computer.status = statuses[i].status;
+	}
+	snprintf(computer.cause, sizeof(computer.cause), "%s", cursor_text(cursor, "status_cause"));
+	copy_bytes(computer.configuration, cursor_bytes(cursor, "config_fingerprint"));
+	copy_bytes(computer.trusted_key, cursor_bytes(cursor, "trusted_key"));
+	return fleet_add(shards_of(front->shards, &computer.id)->fleet, &computer, err);
+}
+
+static int read_computers(struct store_session *session, void *argument, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_ALL);
+	int rc = 0, end;
+
+	while (rc == 0 && cursor_next(cursor))
+		rc = add_computer(argument, cursor, err);
+	end = cursor_end(cursor, rc == 0 ? err : NULL);
+	return rc != 0 ? rc : end;
+}
+
+static int read_roster(struct store_session *session, void *argument, struct err *err)
+{
+	struct front *front = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_EXCHANGE_ROSTER);
+	int rc = 0, end;
+
+	while (rc == 0 && cursor_next(cursor)) {
+		bool active = cursor_is_null(cursor, "revoked") && cursor_is_null(cursor, "deleted");
+		uint8_t fingerprint[SHA256_BYTES] = { 0 };
+		struct uuid computer;
+
+		cursor_uuid(cursor, "id", &computer);
+		copy_bytes(fingerprint, cursor_bytes(cursor, "certificate_fingerprint"));
+		rc = roster_put(front->roster, fingerprint, &computer, active ? ROSTER_ACTIVE : ROSTER_REVOKED, err);
+	}
+	end = cursor_end(cursor, rc == 0 ? err : NULL);
+	return rc != 0 ? rc : end;
+}
+
+int front_load_computers(struct front *front, struct err *err)
+{
+	int rc = store_read(front->store, read_computers, front, err);
+
+	return rc == 0 ? store_read(front->store, read_roster, front, err) : rc;
+}
+
+/* --- quarantine --- */
+
+int front_load_quarantine(struct front *front, struct err *err)
+{
+	char path[LAYOUT_PATH_BYTES];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/%s", front->data_directory, LAYOUT_QUARANTINE);
+	rc = files_make_directory(AT_FDCWD, path, 0700, (uid_t)-1, (gid_t)-1, &front->quarantine_fd, err);
+	if (rc == 0)
+		rc = files_make_directory(front->quarantine_fd, "incoming", 0700, (uid_t)-1, (gid_t)-1,
+					  &front->incoming_fd, err);
+	if (rc == 0)
+		rc = quarantine_sweep(front, err);
+	return rc == 0 ? 0 : err_add(err, rc, "quarantine");
+}

@@ -1,0 +1,379 @@
+/* The front role from start to end. Messages from the supervisor are untrusted
+ * in form; what they order is obeyed. */
+#include "manager/front/front_role.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "manager/front/agent_http.h"
+#include "manager/front/command_issue.h"
+#include "manager/front/exchange.h"
+#include "manager/front/front_load.h"
+#include "manager/front/maintenance.h"
+#include "manager/front/uploads.h"
+#include "manager/layout.h"
+#include "manager/messages.h"
+#include "manager/queries.h"
+#include "manager/role_start.h"
+#include "os/env.h"
+
+#define FILES_BESIDE_CONNECTIONS 128 /* database, log, channels, loops, files being served */
+#define WORK_QUEUE               1024
+
+/* --- limits --- */
+
+static void raise_open_files(struct front *front)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	front->open_files = limit.rlim_cur;
+	front->connections_max = (uint64_t)front->settings.connections;
+	if (front->open_files < front->connections_max + FILES_BESIDE_CONNECTIONS)
+		front->connections_max = front->open_files > 2 * FILES_BESIDE_CONNECTIONS
+					     ? front->open_files - FILES_BESIDE_CONNECTIONS
+					     : FILES_BESIDE_CONNECTIONS;
+	LOG(LOG_INFO, "front.limits", log_number("open_files", (int64_t)front->open_files),
+	    log_number("connections", (int64_t)front->connections_max));
+}
+
+/* --- the server --- */
+
+static uint64_t on_request(void *context, struct http_request *request)
+{
+	struct front *front = context;
+
+	if (agent_http_is(request))
+		return agent_http_on_request(front, request);
+	return api_on_request(front->api, request);
+}
+
+static void on_body(struct http_request *request, const uint8_t *bytes, size_t size)
+{
+	if (agent_http_is(request))
+		agent_http_on_body(request, bytes, size);
+	else
+		api_on_body(request, bytes, size);
+}
+
+static void on_complete(struct http_request *request)
+{
+	if (agent_http_is(request))
+		agent_http_on_complete(request);
+	else
+		api_on_complete(request);
+}
+
+static void on_gone(struct http_request *request)
+{
+	if (agent_http_is(request))
+		agent_http_on_gone(request);
+	else
+		api_on_gone(request);
+}
+
+static int make_loops(struct front *front, struct err *err)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	front->loop_count = (unsigned)(front->settings.loops > 0 ? front->settings.loops : cores > 0 ? cores : 1);
+	front->loops = calloc(front->loop_count, sizeof(struct loop *));
+	front->tls = calloc(front->loop_count, sizeof(struct tls_server *));
+	front->threads = calloc(front->loop_count, sizeof(*front->threads));
+	if (front->loops == NULL || front->tls == NULL || front->threads == NULL)
+		return err_set(err, ERR_MEMORY, "no memory for the loops");
+	for (unsigned i = 0; i < front->loop_count; i++) {
+		front->loops[i] = loop_new(err);
+		if (front->loops[i] == NULL)
+			return err->code;
+	}
+	return 0;
+}
+
+static int listen_on(struct front *front, const struct conf_address *address, struct err *err)
+{
+	char text[CONF_ADDRESS_BYTES + 16];
+	bool bracket = strchr(address->host, ':') != NULL;
+	uint16_t port;
+	int rc;
+
+	snprintf(text, sizeof(text), "%s%s%s:%u", bracket ? "[" : "", address->host, bracket ? "]" : "",
+		 (unsigned)address->port);
+	rc = http_server_listen(front->server, text, &port, err);
+	if (rc == 0)
+		LOG(LOG_INFO, "front.listening", log_text("address", text), log_number("port", port));
+	else
+		err_add(err, rc, "port %u for console, API and agents (setting [network] listen in %s)",
+			(unsigned)address->port, LAYOUT_SETTINGS);
+	return rc;
+}
+
+/* The ports are taken before the user is changed: some need a privilege. */
+static int make_server(struct front *front, struct err *err)
+{
+	const struct http_handlers handlers = { on_request, on_body, on_complete, on_gone, front };
+	struct http_limits limits = http_limits_default;
+	int rc = make_loops(front, err);
+
+	if (rc == 0)
+		rc = front_load_tls(front, err);
+	if (rc != 0)
+		return rc;
+	limits.connections = front->connections_max;
+	front->server = http_server_new(front->loops, front->tls, front->loop_count, &limits, &handlers, err);
+	if (front->server == NULL)
+		return err->code;
+	for (size_t i = 0; i < front->settings.listen.count && rc == 0; i++)
+		rc = listen_on(front, &front->settings.listen.items[i], err);
+	return rc;
+}
+
+/* --- the rest, after confinement --- */
+
+static int open_store(struct front *front, struct err *err)
+{
+	const struct settings *settings = &front->settings;
+	char path[LAYOUT_PATH_BYTES];
+	const struct store_options options = {
+		.path = path,
+		.migrations = manager_migrations,
+		.migration_count = manager_migration_count,
+		.readers = (unsigned)settings->readers,
+		.group_span = settings->group_span,
+		.group_count = (size_t)settings->group_count,
+		.queue_count = (size_t)settings->queue_count,
+	};
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/%s", front->data_directory, LAYOUT_DATABASE);
+	rc = store_open(&options, &front->store, err);
+	return rc == 0 ? 0 : err_add(err, rc, "database");
+}
+
+/* Keys answered with what it may not. The supervisor ends it. */
+static void keys_broke_rules(void *argument)
+{
+	struct channel *supervisor = argument;
+	struct err err = { 0 };
+
+	LOG(LOG_ERROR, "front.peer_broke_rules", log_text("peer", "keys"));
+	channel_send(supervisor, MESSAGE_BROKEN, 0, NULL, 0, -1, &err);
+}
+
+static int make_parts(struct front *front, struct channel *supervisor, struct err *err)
+{
+	const struct fleet_options fleet = {
+		.env = front->env,
+		.wake = exchange_wake,
+		.context = front,
+		.return_window_us = front->settings.return_window,
+	};
+	int rc = workers_new((unsigned)front->settings.workers, WORK_QUEUE, front->env, &front->workers, err);
+
+	parked_list_init(&front->parked);
+	if (rc == 0)
+		rc = roster_new(front->env, &front->roster, err);
+	if (rc == 0)
+		rc = cooldown_new(front->env, &front->cooldown, err);
+	if (rc == 0)
+		rc = cooldown_new(front->env, &front->refusals, err);
+	if (rc == 0)
+		rc = uploads_new(front->env, &front->uploads, err);
+	if (rc == 0)
+		rc = shards_new(&fleet, &front->shards, err);
+	if (rc == 0)
+		rc = stored_settings_open(front->store, &front->stored, err);
+	if (rc == 0 && (front->feed = feed_new(err)) == NULL)
+		rc = err->code;
+	if (rc == 0 && (front->signer = signer_new(front->env, keys_broke_rules, supervisor, err)) == NULL)
+		rc = err->code;
+	return rc;
+}
+
+static int load_state(struct front *front, struct err *err)
+{
+	int rc = front_load_computers(front, err);
+
+	if (rc == 0)
+		rc = commands_restore(front, err);
+	if (rc == 0)
+		rc = front_load_quarantine(front, err);
+	if (rc == 0 && (front->api = api_new(front, err)) == NULL)
+		rc = err->code;
+	if (rc == 0)
+		rc = maintenance_begin(front, err);
+	return rc;
+}
+
+/* --- running --- */
+
+static void *loop_main(void *argument)
+{
+	loop_run(argument);
+	return NULL;
+}
+
+static int start_threads(struct front *front, unsigned *ret_started, struct err *err)
+{
+	for (*ret_started = 0; *ret_started < front->loop_count; ++*ret_started) {
+		int rc = pthread_create(&front->threads[*ret_started], NULL, loop_main, front->loops[*ret_started]);
+
+		if (rc != 0)
+			return err_errno(err, rc, "start a loop thread");
+	}
+	return 0;
+}
+
+static void obey(struct front *front, struct channel *supervisor)
+{
+	struct channel_message message;
+	struct err err = { 0 };
+
+	while (channel_receive_wait(supervisor, -1, &message, &err) == 0 && message.type == MESSAGE_ATTACH)
+		signer_attach(front->signer, message.fd);
+}
+
+struct stopped {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool done;
+};
+
+static void server_stopped(void *argument)
+{
+	struct stopped *stopped = argument;
+
+	pthread_mutex_lock(&stopped->lock);
+	stopped->done = true;
+	pthread_cond_signal(&stopped->changed);
+	pthread_mutex_unlock(&stopped->lock);
+}
+
+/* Held polls are answered, requests under way finish, then the threads end. */
+static void stop(struct front *front, unsigned threads)
+{
+	struct stopped stopped = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
+
+	LOG(LOG_INFO, "front.stopping", log_number("held_polls", (int64_t)front->parked.count));
+	front->stopping = true;
+	exchange_release_all(front);
+	http_server_stop(front->server, front->settings.stop_grace, server_stopped, &stopped);
+	pthread_mutex_lock(&stopped.lock);
+	while (!stopped.done)
+		pthread_cond_wait(&stopped.changed, &stopped.lock);
+	pthread_mutex_unlock(&stopped.lock);
+	signer_stop(front->signer);
+	workers_stop(front->workers);
+	for (unsigned i = 0; i < threads; i++)
+		loop_stop(front->loops[i]);
+	for (unsigned i = 0; i < threads; i++)
+		pthread_join(front->threads[i], NULL);
+}
+
+static int serve(struct front *front, struct channel *supervisor, struct err *err)
+{
+	unsigned threads;
+	int rc = start_threads(front, &threads, err);
+
+	if (rc == 0)
+		rc = channel_send(supervisor, MESSAGE_READY, 0, NULL, 0, -1, err);
+	if (rc == 0) {
+		LOG(LOG_INFO, "front.started", log_number("pid", getpid()), log_text("url", front->url),
+		    log_number("loops", front->loop_count));
+		obey(front, supervisor);
+	}
+	stop(front, threads);
+	LOG(LOG_INFO, "front.stopped", log_number("pid", getpid()));
+	return rc;
+}
+
+/* In the opposite order of making; every part may be missing. */
+static void done(struct front *front)
+{
+	workers_free(front->workers);
+	if (front->server != NULL)
+		http_server_free(front->server);
+	api_free(front->api);
+	store_close(front->store);
+	for (unsigned i = 0; front->loops != NULL && i < front->loop_count; i++)
+		loop_free(front->loops[i]);
+	for (unsigned i = 0; front->tls != NULL && i < front->loop_count; i++)
+		tls_server_free(front->tls[i]);
+	feed_free(front->feed);
+	shards_free(front->shards);
+	signer_free(front->signer);
+	stored_settings_free(front->stored);
+	uploads_free(front->uploads);
+	cooldown_free(front->cooldown);
+	cooldown_free(front->refusals);
+	roster_free(front->roster);
+	if (front->incoming_fd >= 0)
+		close(front->incoming_fd);
+	if (front->quarantine_fd >= 0)
+		close(front->quarantine_fd);
+	free(front->loops);
+	free(front->tls);
+	free(front->threads);
+	free(front->ca_pem);
+	free(front->url);
+	conf_done(&settings_table, &front->settings);
+}
+
+static int load_settings(struct front *front, struct err *err)
+{
+	struct buf problems;
+	int rc;
+
+	buf_init(&problems, CONF_PROBLEMS_BYTES);
+	rc = settings_load(front->data_directory, &front->settings, &problems, err);
+	buf_done(&problems);
+	if (rc == 0)
+		log_set_level((enum log_level)front->settings.log_level);
+	return rc;
+}
+
+int front_main(const char *data_directory)
+{
+	struct front front = {
+		.env = env_system(), .data_directory = data_directory, .quarantine_fd = -1, .incoming_fd = -1
+	};
+	struct channel supervisor = { .fd = -1 };
+	char reached[LAYOUT_PATH_BYTES];
+	struct err err = { 0 };
+	int rc = role_start(ROLE_NAME_FRONT, data_directory, &supervisor, &err);
+
+	front.started = env_wall(front.env);
+	if (rc == 0)
+		rc = load_settings(&front, &err);
+	if (rc == 0) {
+		raise_open_files(&front);
+		rc = front_load_identity(&front, &err);
+	}
+	if (rc == 0)
+		rc = make_server(&front, &err);
+	if (rc == 0)
+		rc = role_enclose(ROLE_NAME_FRONT, data_directory, reached, sizeof(reached), &err);
+	if (rc == 0) {
+		front.data_directory = reached;
+		rc = open_store(&front, &err);
+	}
+	if (rc == 0)
+		rc = make_parts(&front, &supervisor, &err);
+	if (rc == 0)
+		rc = load_state(&front, &err);
+	if (rc == 0)
+		rc = serve(&front, &supervisor, &err);
+	if (rc != 0)
+		LOG(LOG_ERROR, "front.failed", log_err(&err));
+	done(&front);
+	channel_done(&supervisor);
+	return rc == 0 ? 0 : 1;
+}

@@ -1,0 +1,67 @@
+/* The front role from inside: what its modules share (manager/front.h is what
+ * API handlers see). Made and ended by front_role.c; set up before the threads
+ * start and constant from then on, but for what is marked atomic.
+ */
+#ifndef MUSTER_MANAGER_FRONT_FRONT_STATE_H
+#define MUSTER_MANAGER_FRONT_FRONT_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "manager/api/api.h"
+#include "manager/front/cooldown.h"
+#include "manager/front/feed.h"
+#include "manager/front/front.h"
+#include "manager/front/parked.h"
+#include "manager/front/roster.h"
+#include "manager/front/shards.h"
+#include "manager/front/signer.h"
+#include "manager/front/stored_settings.h"
+#include "manager/front/workers.h"
+#include "manager/settings.h"
+#include "net/tls.h"
+
+struct front_numbers {
+	_Atomic uint64_t exchanges, exchanges_refused, events_stored, events_repeated;
+	_Atomic uint64_t enrolments, enrolments_refused;
+	_Atomic uint64_t quarantine_bytes; /* on disk and promised to uploads under way */
+};
+
+struct uploads;
+
+struct front {
+	const struct env *env;
+	const char *data_directory;
+	struct settings settings;
+	struct front_identity identity;
+	char *ca_pem, *url;
+	time_us started;
+	uint64_t open_files;
+	uint64_t connections_max;
+
+	struct store *store;
+	struct signer *signer;
+	struct workers *workers;
+	struct feed *feed;
+	struct roster *roster;
+	struct shards *shards;
+	struct cooldown *cooldown; /* of wrong enrolment tokens */
+	struct cooldown *refusals; /* how often refused exchanges become events */
+	struct parked_list parked;
+	struct stored_settings *stored;
+	struct uploads *uploads;
+	int quarantine_fd; /* directory of sealed files */
+	int incoming_fd;   /* directory of uploads under way */
+
+	struct loop **loops;
+	struct tls_server **tls;
+	pthread_t *threads;
+	unsigned loop_count;
+	struct http_server *server;
+	struct api *api;
+
+	_Atomic bool stopping;
+	struct front_numbers numbers;
+};
+
+#endif

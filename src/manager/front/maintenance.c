@@ -1,0 +1,63 @@
+/* What the manager does by the clock. On worker threads. */
+#include "manager/front/maintenance.h"
+
+#include "base/log.h"
+#include "manager/front/exchange.h"
+#include "manager/front/uploads.h"
+#include "manager/queries.h"
+
+#define UPLOAD_IDLE_US DAY_US /* an upload that stood still so long is forgotten */
+
+static int delete_old_events(struct store_session *session, void *argument, struct err *err)
+{
+	const struct front *front = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_EVENT_DELETE_BEFORE);
+
+	cursor_bind_number(cursor, "time",
+			   env_wall(front->env) - stored_setting_number(front->stored, STORED_EVENT_RETENTION));
+	return cursor_run(cursor, err);
+}
+
+static int delete_old_tokens(struct store_session *session, void *argument, struct err *err)
+{
+	const struct front *front = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_API_TOKEN_DELETE_EXPIRED);
+
+	cursor_bind_number(cursor, "before", env_wall(front->env) - DAY_US);
+	return cursor_run(cursor, err);
+}
+
+static void hourly(void *argument)
+{
+	struct front *front = argument;
+	struct err err = { 0 };
+
+	if (stored_setting_number(front->stored, STORED_EVENT_RETENTION) != CONF_UNLIMITED &&
+	    store_write_wait(front->store, delete_old_events, front, &err) != 0)
+		LOG(LOG_ERROR, "maintenance.events", log_err(&err));
+	if (store_write_wait(front->store, delete_old_tokens, front, &err) != 0)
+		LOG(LOG_ERROR, "maintenance.tokens", log_err(&err));
+	while (uploads_drop_idle(front->uploads, UPLOAD_IDLE_US))
+		;
+	if (quarantine_sweep(front, &err) != 0)
+		LOG(LOG_ERROR, "maintenance.quarantine", log_err(&err));
+}
+
+static const struct {
+	span_us every;
+	void (*function)(void *front);
+} works[] = {
+	{ SECOND_US, exchange_tick },
+	{ HOUR_US, hourly },
+};
+
+int maintenance_begin(struct front *front, struct err *err)
+{
+	for (size_t i = 0; i < COUNT_OF(works); i++) {
+		int rc = workers_every(front->workers, works[i].every, works[i].function, front);
+
+		if (rc != 0)
+			return err_set(err, rc, "too much periodic work");
+	}
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* A command as an order: its content packed as a Signed, ready for the keys
+ * role, and its arguments as the JSON that the database holds. Pure.
+ */
+#ifndef MUSTER_MANAGER_FRONT_ORDER_H
+#define MUSTER_MANAGER_FRONT_ORDER_H
+
+#include "base/buf.h"
+#include "fleet/commands.h"
+#include "manager/front/front.h"
+
+struct order {
+	struct uuid id;
+	struct uuid computer;
+	enum command_kind kind;
+	struct uuid target;
+	uint64_t serial;
+	time_us issued;
+	span_us timeout;
+	const struct front_command *arguments; /* paths, exclude, overwrite */
+};
+
+/* An order stays valid a little longer than its command lives, so that clocks that differ do not matter. */
+time_us order_expires(time_us issued, span_us timeout);
+/* Appends a packed Signed. ERR_LIMIT, ERR_FORMAT as exchange_signed_encode(): what an agent would refuse. */
+int order_pack(const struct order *order, struct buf *out, struct err *err);
+/* {"paths":[…],"exclude":[…],"target":"…","overwrite":true}, escaped; free(). NULL: no memory. */
+char *order_arguments_json(const struct order *order);
+/* The target of stored arguments; zero if there is none. */
+struct uuid order_stored_target(const char *arguments_json);
+
+#endif

@@ -1,0 +1,552 @@
+/* Rows of an exchange or a tick, made ready and written. */
+#include "manager/front/records.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "manager/front/records_json.h"
+#include "manager/queries.h"
+
+struct record_event {
+	struct uuid id;
+	uint64_t number; /* 0: made by the manager */
+	time_us time;
+	uint32_t type;
+	char *fields;
+	bool stored; /* set by records_write(): it was not there before */
+};
+
+struct record_command {
+	struct uuid id;
+	enum command_state state;
+	time_us time;
+	char *progress; /* NULL: unchanged */
+	char *result;   /* NULL: unchanged */
+};
+
+struct record_item {
+	struct uuid id;
+	void *path;
+	size_t path_size;
+	uint8_t sha256[SHA256_BYTES];
+	uint64_t size;
+	char *detection;
+	time_us quarantined;
+	const char *state;
+};
+
+struct record_host {
+	char *name, *os, *kernel, *architecture, *agent_version, *addresses;
+	uint32_t listen_port;
+};
+
+struct records {
+	const struct env *env;
+	struct uuid computer;
+	time_us received;
+	uint64_t previous, last;
+	struct record_event *events;
+	size_t event_count;
+	struct record_command *commands;
+	size_t command_count;
+	struct record_item *items;
+	size_t item_count;
+	bool has_computer, has_host;
+	struct fleet_computer row;
+	struct record_host host;
+	Muster__Wire__Component *const *components; /* lives as long as the exchange; read while writing */
+	size_t component_count;
+	bool components_full;
+	char *configuration_error; /* NULL: unchanged */
+
+	struct uuid wanted[RECORDS_WANTED_MAX];
+	size_t wanted_count;
+	struct front_news *news;
+	size_t news_count;
+	uint64_t stored, repeated;
+};
+
+static const char *const item_states[] = {
+	[MUSTER__WIRE__QUARANTINE_ITEM__STATE__HELD] = "held",
+	[MUSTER__WIRE__QUARANTINE_ITEM__STATE__RESTORED] = "restored",
+	[MUSTER__WIRE__QUARANTINE_ITEM__STATE__DELETED] = "deleted",
+	[MUSTER__WIRE__QUARANTINE_ITEM__STATE__TOO_LARGE] = "too_large",
+};
+
+static const char *const status_names[] = {
+	[FLEET_UNKNOWN] = "unknown",
+	[FLEET_ONLINE] = "online",
+	[FLEET_OFFLINE] = "offline",
+};
+
+/* --- making --- */
+
+static int make_event(struct record_event *event, const struct fleet_event_row *row, const struct env *env)
+{
+	event->id = env_uuid(env);
+	event->number = row->number;
+	event->time = row->time;
+	event->type = row->type;
+	event->fields = json_of_fields(row->fields, row->field_count);
+	return event->fields != NULL ? 0 : ERR_MEMORY;
+}
+
+static int make_events(struct records *records, const struct fleet_rows *rows)
+{
+	size_t total = rows->events.count + rows->manager_event_count;
+	int rc = 0;
+
+	if (total == 0)
+		return 0;
+	records->events = calloc(total, sizeof(*records->events));
+	if (records->events == NULL)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < total && rc == 0; i++) {
+		const struct fleet_event_row *row =
+		    i < rows->events.count ? &rows->events.rows[i] : &rows->manager_events[i - rows->events.count];
+
+		rc = make_event(&records->events[i], row, records->env);
+		records->event_count++;
+	}
+	return rc;
+}
+
+static int make_command(struct record_command *command, const struct fleet_command_row *row)
+{
+	const Muster__Wire__CommandState *reported = row->reported;
+
+	command->id = row->id;
+	command->state = row->state;
+	command->time = row->time;
+	if (reported != NULL && reported->progress != NULL) {
+		command->progress = json_of_progress(reported->progress);
+		if (command->progress == NULL)
+			return ERR_MEMORY;
+	}
+	if (!command_ended(row->state))
+		return 0;
+	command->result = json_of_result(reported, row->code, row->text);
+	return command->result != NULL ? 0 : ERR_MEMORY;
+}
+
+static int make_commands(struct records *records, const struct fleet_rows *rows)
+{
+	int rc = 0;
+
+	if (rows->command_count == 0)
+		return 0;
+	records->commands = calloc(rows->command_count, sizeof(*records->commands));
+	if (records->commands == NULL)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < rows->command_count && rc == 0; i++) {
+		rc = make_command(&records->commands[i], &rows->commands[i]);
+		records->command_count++;
+	}
+	return rc;
+}
+
+static int make_item(struct record_item *item, const Muster__Wire__QuarantineItem *reported)
+{
+	item->id = exchange_uuid(&reported->id);
+	if (reported->sha256.len == SHA256_BYTES)
+		memcpy(item->sha256, reported->sha256.data, SHA256_BYTES);
+	item->size = reported->size;
+	item->quarantined = reported->quarantined_us;
+	item->state = (size_t)reported->state < COUNT_OF(item_states) ? item_states[reported->state] : "held";
+	item->path_size = reported->path.len;
+	item->path = malloc(reported->path.len + 1);
+	item->detection = strdup(reported->detection);
+	if (item->path == NULL || item->detection == NULL)
+		return ERR_MEMORY;
+	memcpy(item->path, reported->path.data, reported->path.len);
+	return 0;
+}
+
+static int make_items(struct records *records, const struct fleet_rows *rows)
+{
+	int rc = 0;
+
+	if (rows->quarantine_count == 0)
+		return 0;
+	records->items = calloc(rows->quarantine_count, sizeof(*records->items));
+	if (records->items == NULL)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < rows->quarantine_count && rc == 0; i++) {
+		rc = make_item(&records->items[i], rows->quarantine[i]);
+		records->item_count++;
+	}
+	return rc;
+}
+
+static int make_host(struct records *records, const Muster__Wire__Host *host)
+{
+	struct record_host *made = &records->host;
+
+	records->has_host = true;
+	made->name = strdup(host->name);
+	made->os = strdup(host->os);
+	made->kernel = strdup(host->kernel);
+	made->architecture = strdup(host->architecture);
+	made->agent_version = strdup(host->agent_version);
+	made->addresses = json_of_addresses(host->addresses, host->n_addresses);
+	made->listen_port = host->listen_port;
+	return made->name != NULL && made->os != NULL && made->kernel != NULL && made->architecture != NULL &&
+		       made->agent_version != NULL && made->addresses != NULL
+		   ? 0
+		   : ERR_MEMORY;
+}
+
+static int make_computer(struct records *records, const struct fleet_rows *rows)
+{
+	int rc = 0;
+
+	if (rows->computer_row != NULL) {
+		records->has_computer = true;
+		records->row = *rows->computer_row;
+	}
+	if (rows->host != NULL)
+		rc = make_host(records, rows->host);
+	records->components = rows->components;
+	records->component_count = rows->component_count;
+	if (rc == 0 && rows->configuration_error != NULL) {
+		records->configuration_error = strdup(rows->configuration_error);
+		rc = records->configuration_error != NULL ? 0 : ERR_MEMORY;
+	}
+	return rc;
+}
+
+int records_make(const struct fleet_rows *rows, bool full, const struct env *env, struct records **ret_records,
+		 struct err *err)
+{
+	struct records *records = calloc(1, sizeof(*records));
+	int rc = records == NULL ? ERR_MEMORY : 0;
+
+	if (rc == 0) {
+		records->env = env;
+		records->computer = rows->computer;
+		records->received = env_wall(env);
+		records->previous = rows->events.previous;
+		records->last = rows->events.last;
+		records->components_full = full;
+		rc = make_events(records, rows);
+	}
+	if (rc == 0)
+		rc = make_commands(records, rows);
+	if (rc == 0)
+		rc = make_items(records, rows);
+	if (rc == 0)
+		rc = make_computer(records, rows);
+	if (rc == 0) {
+		size_t most = records->event_count + records->command_count + records->item_count + 1;
+
+		records->news = calloc(most, sizeof(*records->news));
+		rc = records->news != NULL ? 0 : ERR_MEMORY;
+	}
+	if (rc != 0) {
+		records_free(records);
+		return err_set(err, rc, "no memory for what the report changes");
+	}
+	*ret_records = records;
+	return 0;
+}
+
+void records_free(struct records *records)
+{
+	if (records == NULL)
+		return;
+	for (size_t i = 0; i < records->event_count; i++)
+		free(records->events[i].fields);
+	for (size_t i = 0; i < records->command_count; i++) {
+		free(records->commands[i].progress);
+		free(records->commands[i].result);
+	}
+	for (size_t i = 0; i < records->item_count; i++) {
+		free(records->items[i].path);
+		free(records->items[i].detection);
+	}
+	free(records->events);
+	free(records->commands);
+	free(records->items);
+	free(records->host.name);
+	free(records->host.os);
+	free(records->host.kernel);
+	free(records->host.architecture);
+	free(records->host.agent_version);
+	free(records->host.addresses);
+	free(records->configuration_error);
+	free(records->news);
+	free(records);
+}
+
+/* --- writing --- */
+
+static void add_news(struct records *records, enum front_topic topic, const struct uuid *id, uint32_t type)
+{
+	records->news[records->news_count++] =
+	    (struct front_news){ .topic = topic, .id = *id, .computer = records->computer, .event_type = type };
+}
+
+static int write_floor(struct records *records, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor;
+	int rc;
+
+	if (records->last == records->previous)
+		return 0;
+	cursor = cursor_open(session, &QUERY_EXCHANGE_FLOOR);
+	cursor_bind_uuid(cursor, "id", &records->computer);
+	cursor_bind_number(cursor, "previous", (int64_t)records->previous);
+	cursor_bind_number(cursor, "last", (int64_t)records->last);
+	rc = cursor_run(cursor, err);
+	if (rc == 0 && store_changes(session) != 1)
+		rc = err_set(err, ERR_CONFLICT, "events after %llu: others were stored meanwhile",
+			     (unsigned long long)records->previous);
+	return rc;
+}
+
+static int write_event(struct records *records, struct record_event *event, struct store_session *session,
+		       struct err *err)
+{
+	const struct event_type *type = event_type_find(event->type);
+	struct cursor *cursor = cursor_open(session, &QUERY_EVENT_INSERT);
+	int rc;
+
+	cursor_bind_uuid(cursor, "id", &event->id);
+	cursor_bind_uuid(cursor, "computer", &records->computer);
+	if (event->number != 0)
+		cursor_bind_number(cursor, "number", (int64_t)event->number);
+	else
+		cursor_bind_text(cursor, "number", NULL);
+	cursor_bind_number(cursor, "time", event->time);
+	cursor_bind_number(cursor, "received", records->received);
+	cursor_bind_number(cursor, "type", event->type);
+	cursor_bind_text(cursor, "severity", event_severity_name(type != NULL ? type->severity : EVENT_INFO));
+	cursor_bind_text(cursor, "fields", event->fields);
+	rc = cursor_run(cursor, err);
+	if (rc != 0)
+		return rc;
+	event->stored = store_changes(session) == 1;
+	if (event->stored) {
+		records->stored++;
+		add_news(records, FRONT_TOPIC_EVENT, &event->id, event->type);
+	} else {
+		records->repeated++;
+	}
+	return 0;
+}
+
+/* The state the command has in the database decides whether it may move. */
+static int may_move(struct store_session *session, const struct record_command *command, bool *ret_may, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_COMMAND_BY_ID);
+	bool may = false;
+
+	cursor_bind_uuid(cursor, "id", &command->id);
+	if (cursor_next(cursor)) {
+		const char *from = cursor_text(cursor, "state");
+
+		for (unsigned state = 0; state < COMMAND_STATES; state++) {
+			if (strcmp(command_state_name(state), from) != 0)
+				continue;
+			may = state == (unsigned)command->state ? !command_ended(command->state)
+								: command_may_move(state, command->state);
+		}
+	}
+	*ret_may = may;
+	return cursor_end(cursor, err);
+}
+
+static int write_command(struct records *records, const struct record_command *command, struct store_session *session,
+			 struct err *err)
+{
+	struct cursor *cursor;
+	bool may;
+	int rc = may_move(session, command, &may, err);
+
+	if (rc != 0 || !may)
+		return rc;
+	cursor = cursor_open(session, &QUERY_EXCHANGE_COMMAND);
+	cursor_bind_uuid(cursor, "id", &command->id);
+	cursor_bind_uuid(cursor, "computer", &records->computer);
+	cursor_bind_text(cursor, "state", command_state_name(command->state));
+	cursor_bind_number(cursor, "changed", command->time);
+	cursor_bind_text(cursor, "progress", command->progress);
+	cursor_bind_text(cursor, "result", command->result);
+	rc = cursor_run(cursor, err);
+	if (rc == 0)
+		add_news(records, FRONT_TOPIC_COMMAND, &command->id, 0);
+	return rc;
+}
+
+static int want_item(struct records *records, const struct record_item *item, uint64_t largest,
+		     struct store_session *session, struct err *err)
+{
+	struct cursor *cursor;
+
+	if (records->wanted_count == RECORDS_WANTED_MAX || largest == 0)
+		return 0;
+	cursor = cursor_open(session, &QUERY_EXCHANGE_QUARANTINE_WANTED);
+	cursor_bind_uuid(cursor, "id", &item->id);
+	cursor_bind_uuid(cursor, "computer", &records->computer);
+	cursor_bind_number(cursor, "largest", (int64_t)(largest > INT64_MAX ? INT64_MAX : largest));
+	if (cursor_next(cursor))
+		records->wanted[records->wanted_count++] = item->id;
+	return cursor_end(cursor, err);
+}
+
+static int write_item(struct records *records, const struct record_item *item, uint64_t largest,
+		      struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_QUARANTINE_INSERT);
+	int rc;
+
+	cursor_bind_uuid(cursor, "id", &item->id);
+	cursor_bind_uuid(cursor, "computer", &records->computer);
+	cursor_bind_bytes(cursor, "path", item->path, item->path_size);
+	cursor_bind_bytes(cursor, "sha256", item->sha256, SHA256_BYTES);
+	cursor_bind_number(cursor, "size", (int64_t)(item->size > INT64_MAX ? INT64_MAX : item->size));
+	cursor_bind_text(cursor, "detection", item->detection);
+	cursor_bind_number(cursor, "quarantined", item->quarantined);
+	cursor_bind_text(cursor, "state", item->state);
+	rc = cursor_run(cursor, err);
+	if (rc != 0)
+		return rc;
+	add_news(records, FRONT_TOPIC_QUARANTINE, &item->id, 0);
+	return want_item(records, item, largest, session, err);
+}
+
+/* All zeroes: there is none. */
+static void bind_fingerprint(struct cursor *cursor, const char *name, const uint8_t fingerprint[SHA256_BYTES])
+{
+	static const uint8_t none[SHA256_BYTES];
+
+	if (memcmp(fingerprint, none, SHA256_BYTES) == 0)
+		cursor_bind_null(cursor, name);
+	else
+		cursor_bind_bytes(cursor, name, fingerprint, SHA256_BYTES);
+}
+
+static int write_computer(struct records *records, struct store_session *session, struct err *err)
+{
+	const struct fleet_computer *row = &records->row;
+	struct cursor *cursor = cursor_open(session, &QUERY_EXCHANGE_COMPUTER);
+	int rc;
+
+	cursor_bind_uuid(cursor, "id", &records->computer);
+	cursor_bind_number(cursor, "last_heard", row->last_heard);
+	cursor_bind_number(cursor, "clock_offset_us", row->clock_offset_us);
+	cursor_bind_text(cursor, "status", status_names[row->status]);
+	cursor_bind_text(cursor, "status_cause", row->cause);
+	cursor_bind_number(cursor, "status_since", row->status_since);
+	bind_fingerprint(cursor, "config_fingerprint", row->configuration);
+	bind_fingerprint(cursor, "trusted_key", row->trusted_key);
+	rc = cursor_run(cursor, err);
+	if (rc == 0)
+		add_news(records, FRONT_TOPIC_COMPUTER, &records->computer, 0);
+	return rc;
+}
+
+static int write_host(struct records *records, struct store_session *session, struct err *err)
+{
+	const struct record_host *host = &records->host;
+	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_HOST);
+
+	cursor_bind_uuid(cursor, "id", &records->computer);
+	cursor_bind_text(cursor, "host_name", host->name);
+	cursor_bind_text(cursor, "os", host->os);
+	cursor_bind_text(cursor, "kernel", host->kernel);
+	cursor_bind_text(cursor, "architecture", host->architecture);
+	cursor_bind_text(cursor, "agent_version", host->agent_version);
+	cursor_bind_text(cursor, "addresses", host->addresses);
+	cursor_bind_number(cursor, "listen_port", host->listen_port);
+	return cursor_run(cursor, err);
+}
+
+static int stored_components(struct records *records, struct store_session *session, char **ret_merged, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_EXCHANGE_COMPONENTS_OF);
+	char *merged = NULL;
+	int rc;
+
+	cursor_bind_uuid(cursor, "id", &records->computer);
+	if (cursor_next(cursor))
+		merged = json_of_components(cursor_text(cursor, "components"), records->components,
+					    records->component_count, records->components_full);
+	rc = cursor_end(cursor, err);
+	if (rc == 0 && merged == NULL)
+		rc = err_set(err, ERR_MEMORY, "no memory for components");
+	if (rc == 0)
+		*ret_merged = merged;
+	else
+		free(merged);
+	return rc;
+}
+
+static int write_components(struct records *records, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor;
+	char *merged;
+	int rc = stored_components(records, session, &merged, err);
+
+	if (rc != 0)
+		return rc;
+	cursor = cursor_open(session, &QUERY_EXCHANGE_COMPONENTS);
+	cursor_bind_uuid(cursor, "id", &records->computer);
+	cursor_bind_text(cursor, "components", merged);
+	cursor_bind_text(cursor, "patterns", patterns_of_components(records->components, records->component_count));
+	rc = cursor_run(cursor, err);
+	free(merged);
+	return rc;
+}
+
+static int write_configuration_error(struct records *records, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_EXCHANGE_CONFIGURATION_ERROR);
+
+	cursor_bind_uuid(cursor, "id", &records->computer);
+	cursor_bind_text(cursor, "config_error", records->configuration_error);
+	return cursor_run(cursor, err);
+}
+
+int records_write(struct records *records, struct store_session *session, uint64_t largest, struct err *err)
+{
+	int rc;
+
+	records->news_count = records->wanted_count = 0;
+	records->stored = records->repeated = 0;
+	rc = write_floor(records, session, err);
+	for (size_t i = 0; i < records->event_count && rc == 0; i++)
+		rc = write_event(records, &records->events[i], session, err);
+	for (size_t i = 0; i < records->command_count && rc == 0; i++)
+		rc = write_command(records, &records->commands[i], session, err);
+	for (size_t i = 0; i < records->item_count && rc == 0; i++)
+		rc = write_item(records, &records->items[i], largest, session, err);
+	if (rc == 0 && records->has_computer)
+		rc = write_computer(records, session, err);
+	if (rc == 0 && records->has_host)
+		rc = write_host(records, session, err);
+	if (rc == 0 && records->component_count > 0)
+		rc = write_components(records, session, err);
+	if (rc == 0 && records->configuration_error != NULL)
+		rc = write_configuration_error(records, session, err);
+	return rc;
+}
+
+const struct front_news *records_news(const struct records *records, size_t *ret_count)
+{
+	*ret_count = records->news_count;
+	return records->news;
+}
+
+const struct uuid *records_wanted(const struct records *records, size_t *ret_count)
+{
+	*ret_count = records->wanted_count;
+	return records->wanted;
+}
+
+void records_count(const struct records *records, uint64_t *ret_stored, uint64_t *ret_repeated)
+{
+	*ret_stored = records->stored;
+	*ret_repeated = records->repeated;
+}

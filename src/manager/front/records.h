@@ -1,0 +1,37 @@
+/* What an exchange or a tick of the fleet changes, made ready for the database.
+ *
+ * records_make() turns fleet_rows (fleet/fleet.h) into values and JSON on the
+ * thread that heard the report, so that the writer only binds and steps.
+ * records_write() runs inside a write function; afterwards the records tell
+ * what to publish and which quarantined files are wanted. Field values are
+ * from outside: they are escaped here, once.
+ */
+#ifndef MUSTER_MANAGER_FRONT_RECORDS_H
+#define MUSTER_MANAGER_FRONT_RECORDS_H
+
+#include <stdbool.h>
+
+#include "base/env.h"
+#include "fleet/fleet.h"
+#include "manager/front/front.h"
+#include "store/store.h"
+
+struct records;
+
+#define RECORDS_WANTED_MAX 64 /* files asked for in one reply */
+
+/* full: components are all there are. ERR_MEMORY, ERR_LIMIT. */
+int records_make(const struct fleet_rows *rows, bool full, const struct env *env, struct records **ret_records,
+		 struct err *err);
+void records_free(struct records *records); /* accepts NULL */
+
+/* A store_function's body. largest: the largest file to ask for, 0: none.
+ * ERR_CONFLICT: the events do not follow the stored floor. */
+int records_write(struct records *records, struct store_session *session, uint64_t largest, struct err *err);
+
+/* After the commit. */
+const struct front_news *records_news(const struct records *records, size_t *ret_count);
+const struct uuid *records_wanted(const struct records *records, size_t *ret_count);
+void records_count(const struct records *records, uint64_t *ret_stored, uint64_t *ret_repeated);
+
+#endif

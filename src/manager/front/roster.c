@@ -1,0 +1,95 @@
+/* Fingerprint -> computer. */
+#include "manager/front/roster.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/map.h"
+
+struct entry {
+	struct uuid computer;
+	enum roster_standing standing;
+};
+
+struct roster {
+	pthread_rwlock_t lock;
+	struct map *map;
+};
+
+int roster_new(const struct env *env, struct roster **ret_roster, struct err *err)
+{
+	struct roster *roster = calloc(1, sizeof(*roster));
+	uint64_t seed;
+
+	env->random(env->context, &seed, sizeof(seed));
+	if (roster != NULL)
+		roster->map = map_new(seed);
+	if (roster == NULL || roster->map == NULL) {
+		free(roster);
+		return err_set(err, ERR_MEMORY, "roster: no memory");
+	}
+	pthread_rwlock_init(&roster->lock, NULL);
+	*ret_roster = roster;
+	return 0;
+}
+
+void roster_free(struct roster *roster)
+{
+	size_t position = 0;
+	void *entry;
+
+	if (roster == NULL)
+		return;
+	while ((entry = map_next(roster->map, &position, NULL, NULL)) != NULL)
+		free(entry);
+	map_free(roster->map);
+	pthread_rwlock_destroy(&roster->lock);
+	free(roster);
+}
+
+int roster_put(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], const struct uuid *computer,
+	       enum roster_standing standing, struct err *err)
+{
+	struct entry *entry = malloc(sizeof(*entry));
+	void *old;
+	int rc;
+
+	if (entry == NULL)
+		return err_set(err, ERR_MEMORY, "roster: no memory");
+	*entry = (struct entry){ *computer, standing };
+	pthread_rwlock_wrlock(&roster->lock);
+	old = map_get(roster->map, fingerprint, SHA256_BYTES);
+	rc = map_set(roster->map, fingerprint, SHA256_BYTES, entry);
+	pthread_rwlock_unlock(&roster->lock);
+	free(rc == 0 ? old : entry);
+	return rc == 0 ? 0 : err_set(err, rc, "roster: no memory");
+}
+
+void roster_revoke(struct roster *roster, const struct uuid *computer)
+{
+	size_t position = 0;
+	struct entry *entry;
+
+	pthread_rwlock_wrlock(&roster->lock);
+	while ((entry = map_next(roster->map, &position, NULL, NULL)) != NULL) {
+		if (uuid_equal(&entry->computer, computer))
+			entry->standing = ROSTER_REVOKED;
+	}
+	pthread_rwlock_unlock(&roster->lock);
+}
+
+enum roster_standing roster_find(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES],
+				 struct uuid *ret_computer)
+{
+	enum roster_standing standing = ROSTER_UNKNOWN;
+	const struct entry *entry;
+
+	pthread_rwlock_rdlock(&roster->lock);
+	entry = map_get(roster->map, fingerprint, SHA256_BYTES);
+	if (entry != NULL) {
+		standing = entry->standing;
+		*ret_computer = entry->computer;
+	}
+	pthread_rwlock_unlock(&roster->lock);
+	return standing;
+}

@@ -1,0 +1,59 @@
+/* Computers spread over shards. */
+#include "manager/front/shards.h"
+
+#include <stdlib.h>
+
+struct shards {
+	struct shard items[SHARD_COUNT];
+};
+
+int shards_new(const struct fleet_options *options, struct shards **ret_shards, struct err *err)
+{
+	struct shards *shards = calloc(1, sizeof(*shards));
+	int rc = shards == NULL ? err_set(err, ERR_MEMORY, "shards: no memory") : 0;
+
+	for (size_t i = 0; i < SHARD_COUNT && rc == 0; i++) {
+		pthread_mutex_init(&shards->items[i].lock, NULL);
+		pthread_mutex_init(&shards->items[i].issuing, NULL);
+		rc = fleet_new(options, &shards->items[i].fleet, err);
+	}
+	if (rc != 0) {
+		shards_free(shards);
+		return rc;
+	}
+	*ret_shards = shards;
+	return 0;
+}
+
+void shards_free(struct shards *shards)
+{
+	if (shards == NULL)
+		return;
+	for (size_t i = 0; i < SHARD_COUNT; i++)
+		fleet_free(shards->items[i].fleet);
+	free(shards);
+}
+
+/* The last bytes of a UUIDv7 are random. */
+struct shard *shards_of(struct shards *shards, const struct uuid *computer)
+{
+	return &shards->items[computer->bytes[UUID_BYTES - 1] % SHARD_COUNT];
+}
+
+struct shard *shards_at(struct shards *shards, size_t index)
+{
+	return &shards->items[index];
+}
+
+void shards_count(struct shards *shards, size_t *ret_computers, size_t *ret_online)
+{
+	*ret_computers = *ret_online = 0;
+	for (size_t i = 0; i < SHARD_COUNT; i++) {
+		struct shard *shard = &shards->items[i];
+
+		pthread_mutex_lock(&shard->lock);
+		*ret_computers += fleet_count(shard->fleet);
+		*ret_online += fleet_online(shard->fleet);
+		pthread_mutex_unlock(&shard->lock);
+	}
+}

@@ -1,0 +1,233 @@
+/* Front's side of the keys role. */
+#include "manager/front/signer.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "wire/envelope.h"
+
+#define ANSWER_WAIT_US (10 * SECOND_US)
+
+struct signer {
+	const struct env *env;
+	void (*broken)(void *argument);
+	void *argument;
+
+	pthread_mutex_t turn; /* held for a whole request: channel, next_request */
+	struct channel channel;
+	bool open;
+	uint32_t next_request;
+
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t attached;
+	int fresh_fd; /* handed over, not yet taken into use; -1: none */
+	bool stopping;
+};
+
+struct signer *signer_new(const struct env *env, void (*broken)(void *argument), void *argument, struct err *err)
+{
+	struct signer *signer = calloc(1, sizeof(*signer));
+	pthread_condattr_t monotonic;
+
+	if (signer == NULL) {
+		err_set(err, ERR_MEMORY, "signer: no memory");
+		return NULL;
+	}
+	signer->env = env;
+	signer->broken = broken;
+	signer->argument = argument;
+	signer->fresh_fd = -1;
+	pthread_mutex_init(&signer->turn, NULL);
+	pthread_mutex_init(&signer->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&signer->attached, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	return signer;
+}
+
+static void drop_channel(struct signer *signer)
+{
+	if (signer->open)
+		channel_done(&signer->channel);
+	signer->open = false;
+}
+
+void signer_free(struct signer *signer)
+{
+	if (signer == NULL)
+		return;
+	drop_channel(signer);
+	if (signer->fresh_fd >= 0)
+		close(signer->fresh_fd);
+	pthread_cond_destroy(&signer->attached);
+	pthread_mutex_destroy(&signer->lock);
+	pthread_mutex_destroy(&signer->turn);
+	free(signer);
+}
+
+void signer_attach(struct signer *signer, int fd)
+{
+	pthread_mutex_lock(&signer->lock);
+	if (signer->fresh_fd >= 0)
+		close(signer->fresh_fd);
+	signer->fresh_fd = fd;
+	pthread_cond_broadcast(&signer->attached);
+	pthread_mutex_unlock(&signer->lock);
+}
+
+void signer_stop(struct signer *signer)
+{
+	pthread_mutex_lock(&signer->lock);
+	signer->stopping = true;
+	pthread_cond_broadcast(&signer->attached);
+	pthread_mutex_unlock(&signer->lock);
+}
+
+/* The handed-over descriptor, waiting for one if there is no open channel. */
+static int take_fresh(struct signer *signer, time_us deadline, int *ret_fd, struct err *err)
+{
+	const struct timespec until = { .tv_sec = (time_t)(deadline / SECOND_US),
+					.tv_nsec = (long)(deadline % SECOND_US) * 1000 };
+	int rc = 0;
+
+	pthread_mutex_lock(&signer->lock);
+	while (signer->fresh_fd < 0 && !signer->open && !signer->stopping && rc == 0)
+		rc = pthread_cond_timedwait(&signer->attached, &signer->lock, &until);
+	*ret_fd = signer->fresh_fd;
+	signer->fresh_fd = -1;
+	if (signer->stopping)
+		rc = err_set(err, ERR_CLOSED, "the manager is stopping");
+	else if (rc != 0)
+		rc = err_set(err, ERR_TIMEOUT, "the keys role is not running");
+	pthread_mutex_unlock(&signer->lock);
+	return rc;
+}
+
+static int ensure_channel(struct signer *signer, time_us deadline, struct err *err)
+{
+	int fd = -1;
+	int rc = take_fresh(signer, deadline, &fd, err);
+
+	if (fd >= 0 && rc != 0)
+		close(fd);
+	if (rc != 0 || fd < 0)
+		return rc;
+	drop_channel(signer);
+	rc =
+	    channel_init(&signer->channel, fd, messages_answered_by_keys.permits, messages_answered_by_keys.count, err);
+	if (rc == 0)
+		signer->open = true;
+	else
+		close(fd);
+	return rc;
+}
+
+static int milliseconds_left(const struct signer *signer, time_us deadline)
+{
+	span_us left = deadline - env_monotonic(signer->env);
+
+	return left <= 0 ? 0 : (int)(left / MILLISECOND_US);
+}
+
+/* Answers to requests that were given up on may still lie in the queue. */
+static int receive_answer(struct signer *signer, uint32_t request, time_us deadline,
+			  struct channel_message *ret_message, struct err *err)
+{
+	int rc;
+
+	do {
+		rc = channel_receive_wait(&signer->channel, milliseconds_left(signer, deadline), ret_message, err);
+	} while (rc == 0 && ret_message->request != request);
+	return rc;
+}
+
+static int one_try(struct signer *signer, uint16_t type, const struct buf *question, time_us deadline,
+		   struct channel_message *ret_message, struct err *err)
+{
+	uint32_t request;
+	int rc = ensure_channel(signer, deadline, err);
+
+	if (rc != 0)
+		return rc;
+	request = ++signer->next_request;
+	rc = channel_send_wait(&signer->channel, type, request, question->data, question->size, -1,
+			       milliseconds_left(signer, deadline), err);
+	if (rc == 0)
+		rc = receive_answer(signer, request, deadline, ret_message, err);
+	if (rc == ERR_CLOSED || rc == ERR_DENIED)
+		drop_channel(signer);
+	if (rc == ERR_DENIED)
+		signer->broken(signer->argument);
+	return rc;
+}
+
+/* Holds the turn on success: the answer lies in the channel. */
+static int ask(struct signer *signer, uint16_t type, const struct buf *question, uint16_t expected,
+	       struct channel_message *ret_message, struct err *err)
+{
+	time_us deadline = env_monotonic(signer->env) + ANSWER_WAIT_US;
+	struct message_refused refused;
+	int rc;
+
+	if (question->status != 0)
+		return err_set(err, question->status, "too large for the keys role");
+	pthread_mutex_lock(&signer->turn);
+	do {
+		rc = one_try(signer, type, question, deadline, ret_message, err);
+	} while (rc == ERR_CLOSED && signer->open == false && env_monotonic(signer->env) < deadline &&
+		 !signer->stopping);
+	if (rc == 0 && ret_message->type == MESSAGE_REFUSED) {
+		rc = message_unpack_refused(ret_message->payload, ret_message->size, &refused);
+		rc = rc == 0 ? err_set(err, refused.code, "the keys role refused: %s", refused.text)
+			     : err_set(err, rc, "the keys role sent a refusal that does not decode");
+	} else if (rc == 0 && ret_message->type != expected) {
+		rc = err_set(err, ERR_FORMAT, "the keys role answered another question");
+	}
+	if (rc != 0)
+		pthread_mutex_unlock(&signer->turn);
+	return rc;
+}
+
+int signer_envelope(struct signer *signer, const void *payload, size_t size, struct buf *out, struct err *err)
+{
+	struct channel_message message;
+	struct message_signed answer;
+	struct buf question;
+	int rc;
+
+	buf_init(&question, CHANNEL_PAYLOAD_MAX_BYTES);
+	message_pack_sign(&question, payload, size);
+	rc = ask(signer, MESSAGE_SIGN, &question, MESSAGE_SIGNED, &message, err);
+	buf_done(&question);
+	if (rc != 0)
+		return rc;
+	rc = message_unpack_signed(message.payload, message.size, &answer);
+	pthread_mutex_unlock(&signer->turn);
+	if (rc != 0)
+		return err_set(err, rc, "the keys role sent a signature that does not decode");
+	return envelope_pack(payload, size, answer.key, answer.signature, out, err);
+}
+
+int signer_certify(struct signer *signer, const struct uuid *computer, const void *request, size_t size, char *pem,
+		   struct err *err)
+{
+	const struct message_certify certify = { .computer = *computer, .request = { request, size } };
+	struct channel_message message;
+	struct buf question;
+	int rc;
+
+	buf_init(&question, CHANNEL_PAYLOAD_MAX_BYTES);
+	message_pack_certify(&question, &certify);
+	rc = ask(signer, MESSAGE_CERTIFY, &question, MESSAGE_CERTIFIED, &message, err);
+	buf_done(&question);
+	if (rc != 0)
+		return rc;
+	rc = message_unpack_certified(message.payload, message.size, pem);
+	pthread_mutex_unlock(&signer->turn);
+	return rc == 0 ? 0 : err_set(err, rc, "the keys role sent a certificate that does not decode");
+}

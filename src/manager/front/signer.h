@@ -1,0 +1,33 @@
+/* Front's side of the keys role: ask for a signature or a certificate and wait.
+ *
+ * One request is under way at a time (a signature takes some tens of
+ * microseconds). A keys role that dies is replaced by the supervisor, which
+ * hands over a new channel; a request that was under way is asked again, which
+ * is harmless since keys remembers nothing. Safe from any worker thread; never
+ * from a loop's thread. What keys answers is checked like outside input.
+ */
+#ifndef MUSTER_MANAGER_FRONT_SIGNER_H
+#define MUSTER_MANAGER_FRONT_SIGNER_H
+
+#include "base/buf.h"
+#include "base/env.h"
+#include "manager/messages.h"
+
+struct signer;
+
+/* broken() is called when keys sent what it may not. */
+struct signer *signer_new(const struct env *env, void (*broken)(void *argument), void *argument, struct err *err);
+void signer_free(struct signer *signer); /* accepts NULL */
+/* A new channel to keys; fd is the signer's from now on. Any thread; does not wait. */
+void signer_attach(struct signer *signer, int fd);
+/* Requests that wait end with ERR_CLOSED, and so do later ones. */
+void signer_stop(struct signer *signer);
+
+/* Signs a packed Signed and appends the whole packed Envelope to out.
+ * ERR_TIMEOUT: keys did not answer within 10 s; else the refusal of keys. */
+int signer_envelope(struct signer *signer, const void *payload, size_t size, struct buf *out, struct err *err);
+/* pem needs MESSAGE_CERTIFICATE_MAX_BYTES. */
+int signer_certify(struct signer *signer, const struct uuid *computer, const void *request, size_t size, char *pem,
+		   struct err *err);
+
+#endif

@@ -1,0 +1,249 @@
+/* Settings kept in the database. Values come from people and are checked by their rows. */
+#include "manager/front/stored_settings.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "conf/value.h"
+#include "manager/front/front_state.h"
+#include "manager/queries.h"
+
+/* `key` is the whole name. */
+static const struct conf_row rows[STORED_COUNT] = {
+	[STORED_QUARANTINE_CAPACITY] = { .key = "quarantine.capacity",
+					 .type = CONF_SIZE,
+					 .max = INT64_MAX,
+					 .initial = "10240MB",
+					 .help = "The most that quarantined files may take on the manager's disk. When "
+						 "it is "
+						 "full, files stay on their computers." },
+	[STORED_QUARANTINE_LARGEST] = { .key = "quarantine.max_file_size",
+					.type = CONF_SIZE,
+					.max = INT64_MAX,
+					.initial = "5MB",
+					.help =
+					    "The largest quarantined file that the manager takes. Larger ones stay on "
+					    "their computers." },
+	[STORED_EVENT_RETENTION] = { .key = "events.retention",
+				     .type = CONF_SPAN,
+				     .flags = CONF_MAY_BE_UNLIMITED,
+				     .min = DAY_US,
+				     .max = 3650 * DAY_US,
+				     .initial = "90d",
+				     .help = "Events older than this are removed." },
+	[STORED_COMMAND_TIMEOUT] = { .key = "commands.timeout",
+				     .type = CONF_SPAN,
+				     .min = MINUTE_US,
+				     .max = 90 * DAY_US,
+				     .initial = "24h",
+				     .help =
+					 "A command that did not end this long after it was issued, and was given no "
+					 "time-out of its own, has timed out." },
+	[STORED_SAME_NAME] = { .key = "enrolment.same_name",
+			       .type = CONF_CHOICE,
+			       .choices = "number refuse",
+			       .initial = "number",
+			       .help =
+				   "What happens when a computer enrols under a name that another one has: it gets a "
+				   "number behind its name, or it is refused." },
+};
+
+static const char *const type_names[] = {
+	[CONF_TEXT] = "text", [CONF_PATH] = "text",       [CONF_NUMBER] = "number", [CONF_SPAN] = "duration",
+	[CONF_SIZE] = "size", [CONF_BOOLEAN] = "boolean", [CONF_CHOICE] = "choice", [CONF_LISTEN] = "text",
+};
+
+struct stored_settings {
+	pthread_rwlock_t lock;
+	union conf_value values[STORED_COUNT];
+	bool is_default[STORED_COUNT];
+};
+
+static int64_t as_number(enum stored_setting which, const union conf_value *value)
+{
+	return rows[which].type == CONF_CHOICE ? value->choice : value->number;
+}
+
+int64_t stored_setting_number(struct stored_settings *settings, enum stored_setting which)
+{
+	int64_t number;
+
+	pthread_rwlock_rdlock(&settings->lock);
+	number = as_number(which, &settings->values[which]);
+	pthread_rwlock_unlock(&settings->lock);
+	return number;
+}
+
+static int find(const char *name)
+{
+	for (int i = 0; i < STORED_COUNT; i++) {
+		if (strcmp(rows[i].key, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* --- opening --- */
+
+static void take_stored(struct stored_settings *settings, const char *name, const char *text)
+{
+	struct err err = { 0 };
+	union conf_value value;
+	int which = find(name);
+
+	if (which < 0)
+		return;
+	if (conf_value_parse(&rows[which], text, &value, &err) != 0) {
+		LOG(LOG_WARNING, "settings.stored_value_refused", log_text("name", name), log_err(&err));
+		return;
+	}
+	settings->values[which] = value;
+	settings->is_default[which] = false;
+}
+
+static int read_all(struct store_session *session, void *argument, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_SETTING_ALL);
+
+	while (cursor_next(cursor))
+		take_stored(argument, cursor_text(cursor, "name"), cursor_text(cursor, "value"));
+	return cursor_end(cursor, err);
+}
+
+int stored_settings_open(struct store *store, struct stored_settings **ret_settings, struct err *err)
+{
+	struct stored_settings *settings = calloc(1, sizeof(*settings));
+	int rc = settings == NULL ? err_set(err, ERR_MEMORY, "settings: no memory") : 0;
+
+	if (rc != 0)
+		return rc;
+	pthread_rwlock_init(&settings->lock, NULL);
+	for (size_t i = 0; i < STORED_COUNT && rc == 0; i++) {
+		settings->is_default[i] = true;
+		rc = conf_value_parse(&rows[i], rows[i].initial, &settings->values[i], err);
+	}
+	if (rc == 0)
+		rc = store_read(store, read_all, settings, err);
+	if (rc != 0) {
+		stored_settings_free(settings);
+		return rc;
+	}
+	*ret_settings = settings;
+	return 0;
+}
+
+void stored_settings_free(struct stored_settings *settings)
+{
+	if (settings == NULL)
+		return;
+	pthread_rwlock_destroy(&settings->lock);
+	free(settings);
+}
+
+/* --- for API handlers (manager/front.h) --- */
+
+size_t front_setting_count(const struct front *front)
+{
+	(void)front;
+	return STORED_COUNT;
+}
+
+int front_setting_at(struct front *front, size_t index, struct front_setting *ret_setting, struct err *err)
+{
+	struct stored_settings *settings = front->stored;
+	const struct conf_row *row;
+	struct buf text;
+
+	if (index >= STORED_COUNT)
+		return err_set(err, ERR_NOT_FOUND, "there is no such setting");
+	row = &rows[index];
+	buf_init(&text, sizeof(ret_setting->value) - 1);
+	pthread_rwlock_rdlock(&settings->lock);
+	conf_value_format(row, &settings->values[index], &text);
+	ret_setting->is_default = settings->is_default[index];
+	pthread_rwlock_unlock(&settings->lock);
+	ret_setting->name = row->key;
+	ret_setting->type = type_names[row->type];
+	ret_setting->help = row->help;
+	ret_setting->default_text = row->initial;
+	snprintf(ret_setting->value, sizeof(ret_setting->value), "%s", buf_text(&text));
+	buf_done(&text);
+	return 0;
+}
+
+int front_setting_get(struct front *front, const char *name, struct front_setting *ret_setting, struct err *err)
+{
+	int which = find(name);
+
+	if (which < 0)
+		return err_set(err, ERR_UNKNOWN, "there is no setting '%.64s'", name);
+	return front_setting_at(front, (size_t)which, ret_setting, err);
+}
+
+struct change {
+	struct front *front;
+	const struct front_field *values;
+	size_t count;
+	const struct front_actor *actor;
+};
+
+static int write_change(struct store_session *session, void *argument, struct err *err)
+{
+	const struct change *change = argument;
+	int rc = 0;
+
+	for (size_t i = 0; i < change->count && rc == 0; i++) {
+		const struct front_field *field = &change->values[i];
+		const struct store_statement *statement =
+		    field->value != NULL ? &QUERY_SETTING_SET : &QUERY_SETTING_UNSET;
+		struct cursor *cursor = cursor_open(session, statement);
+
+		cursor_bind_text(cursor, "name", field->name);
+		if (field->value != NULL)
+			cursor_bind_text(cursor, "value", field->value);
+		rc = cursor_run(cursor, err);
+		if (rc == 0)
+			rc = front_audit(change->front, session, change->actor, "setting.set", field->name,
+					 field->value != NULL ? field->value : "", "done", err);
+	}
+	return rc;
+}
+
+static int check_change(const struct front_field *field, union conf_value *ret_value, int *ret_which, struct err *err)
+{
+	int rc;
+
+	*ret_which = find(field->name);
+	if (*ret_which < 0)
+		return err_set(err, ERR_UNKNOWN, "there is no setting '%.64s'", field->name);
+	rc = conf_value_parse(&rows[*ret_which], field->value != NULL ? field->value : rows[*ret_which].initial,
+			      ret_value, err);
+	return rc == 0 ? 0 : err_add(err, rc, "%s", field->name);
+}
+
+int front_setting_set(struct front *front, const struct front_field *values, size_t count,
+		      const struct front_actor *actor, struct err *err)
+{
+	struct change change = { front, values, count, actor };
+	union conf_value parsed[STORED_COUNT];
+	int which[STORED_COUNT], rc = 0;
+
+	if (count > STORED_COUNT)
+		return err_set(err, ERR_LIMIT, "more settings than there are");
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = check_change(&values[i], &parsed[i], &which[i], err);
+	if (rc == 0)
+		rc = store_write_wait(front->store, write_change, &change, err);
+	if (rc != 0)
+		return rc;
+	pthread_rwlock_wrlock(&front->stored->lock);
+	for (size_t i = 0; i < count; i++) {
+		front->stored->values[which[i]] = parsed[i];
+		front->stored->is_default[which[i]] = values[i].value == NULL;
+	}
+	pthread_rwlock_unlock(&front->stored->lock);
+	return 0;
+}

@@ -1,0 +1,218 @@
+/* The keys role. What front asks is untrusted: it decodes and is checked
+ * before a key is used. */
+#include "manager/keys/keys.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "manager/keys/order_check.h"
+#include "manager/layout.h"
+#include "manager/messages.h"
+#include "manager/role_start.h"
+#include "os/env.h"
+#include "trust/authority.h"
+#include "trust/signing_key.h"
+#include "wire/envelope.h"
+
+#define ANSWER_ROOM_WAIT_MS 10000
+
+struct keys {
+	const struct env *env;
+	struct authority *authority;
+	struct signing_key *signing;
+	uint8_t fingerprint[SHA256_BYTES];
+	struct channel supervisor;
+	struct channel front;
+	bool front_open;
+	bool stop;
+};
+
+static int load(struct keys *keys, const char *data_directory, struct err *err)
+{
+	char key_path[LAYOUT_PATH_BYTES], certificate_path[LAYOUT_PATH_BYTES], trust_path[LAYOUT_PATH_BYTES];
+	uint8_t public_key[ENVELOPE_KEY_BYTES];
+	int rc;
+
+	snprintf(key_path, sizeof(key_path), "%s/%s", data_directory, LAYOUT_KEYS_CA);
+	snprintf(certificate_path, sizeof(certificate_path), "%s/%s", data_directory, LAYOUT_CA);
+	snprintf(trust_path, sizeof(trust_path), "%s/%s", data_directory, LAYOUT_KEYS_TRUST);
+	rc = authority_load(key_path, certificate_path, &keys->authority, err);
+	if (rc != 0)
+		return err_add(err, rc, "certificate authority");
+	rc = signing_key_load(trust_path, &keys->signing, err);
+	if (rc != 0)
+		return err_add(err, rc, "server authentication key");
+	signing_key_public(keys->signing, public_key);
+	signing_key_fingerprint(public_key, keys->fingerprint);
+	return 0;
+}
+
+static int sign(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+{
+	struct message_signed result;
+	struct bytes payload;
+	struct buf signed_bytes;
+	int rc = message_unpack_sign(message->payload, message->size, &payload);
+
+	if (rc != 0)
+		return err_set(err, rc, "the request does not decode");
+	rc = order_check(payload.data, payload.size, env_wall(keys->env), err);
+	if (rc != 0)
+		return rc;
+	buf_init(&signed_bytes, WIRE_ENVELOPE_MAX_BYTES);
+	rc = envelope_message(payload.data, payload.size, &signed_bytes);
+	if (rc == 0)
+		rc = signing_key_sign(keys->signing, signed_bytes.data, signed_bytes.size, result.signature, err);
+	else
+		err_set(err, rc, "too large to sign");
+	buf_done(&signed_bytes);
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; i < SHA256_BYTES; i++)
+		result.key[i] = keys->fingerprint[i];
+	message_pack_signed(answer, &result);
+	return 0;
+}
+
+static int certify(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+{
+	struct message_certify asked;
+	struct buf pem;
+	int rc = message_unpack_certify(message->payload, message->size, &asked);
+
+	if (rc != 0)
+		return err_set(err, rc, "the request does not decode");
+	if (uuid_is_zero(&asked.computer))
+		return err_set(err, ERR_DENIED, "a certificate for no computer");
+	buf_init(&pem, MESSAGE_CERTIFICATE_MAX_BYTES - 1);
+	rc = authority_certify_agent(keys->authority, asked.request.data, asked.request.size, &asked.computer,
+				     env_wall(keys->env), &pem, NULL, err);
+	if (rc == 0)
+		message_pack_certified(answer, buf_text(&pem));
+	buf_done(&pem);
+	return rc;
+}
+
+static const struct {
+	uint16_t asked, answered;
+	int (*handle)(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err);
+} requests[] = {
+	{ MESSAGE_SIGN, MESSAGE_SIGNED, sign },
+	{ MESSAGE_CERTIFY, MESSAGE_CERTIFIED, certify },
+};
+
+static int answer_request(struct keys *keys, const struct channel_message *message, struct err *err)
+{
+	struct err refusal = { 0 };
+	struct buf answer;
+	uint16_t type = MESSAGE_REFUSED;
+	int rc = ERR_DENIED;
+
+	buf_init(&answer, CHANNEL_PAYLOAD_MAX_BYTES);
+	for (size_t i = 0; i < COUNT_OF(requests); i++) {
+		if (requests[i].asked != message->type)
+			continue;
+		rc = requests[i].handle(keys, message, &answer, &refusal);
+		type = requests[i].answered;
+	}
+	if (rc == 0)
+		rc = answer.status;
+	if (rc != 0) {
+		LOG(LOG_WARNING, "keys.refused", log_err(&refusal));
+		type = MESSAGE_REFUSED;
+		buf_reset(&answer);
+		message_pack_refused(&answer, &refusal);
+	}
+	rc = channel_send_wait(&keys->front, type, message->request, answer.data, answer.size, -1, ANSWER_ROOM_WAIT_MS,
+			       err);
+	buf_done(&answer);
+	return rc;
+}
+
+static void close_front(struct keys *keys)
+{
+	if (keys->front_open)
+		channel_done(&keys->front);
+	keys->front_open = false;
+}
+
+static void hear_front(struct keys *keys)
+{
+	struct channel_message message;
+	struct err err = { 0 };
+	int rc = channel_receive(&keys->front, &message, &err);
+
+	if (rc == 0)
+		rc = answer_request(keys, &message, &err);
+	if (rc == 0 || rc == ERR_BUSY)
+		return;
+	close_front(keys);
+	if (rc == ERR_CLOSED)
+		return;
+	LOG(LOG_ERROR, "keys.peer_broke_rules", log_text("peer", "front"), log_err(&err));
+	channel_send(&keys->supervisor, MESSAGE_BROKEN, 0, NULL, 0, -1, &err);
+}
+
+static void hear_supervisor(struct keys *keys)
+{
+	struct channel_message message;
+	struct err err = { 0 };
+	int rc = channel_receive(&keys->supervisor, &message, &err);
+
+	if (rc == ERR_BUSY)
+		return;
+	if (rc != 0 || message.type == MESSAGE_STOP) {
+		keys->stop = true;
+		return;
+	}
+	close_front(keys);
+	rc = channel_init(&keys->front, message.fd, messages_asked_of_keys.permits, messages_asked_of_keys.count, &err);
+	keys->front_open = rc == 0;
+	if (rc != 0)
+		close(message.fd);
+}
+
+static void serve(struct keys *keys)
+{
+	while (!keys->stop) {
+		struct pollfd watched[2] = {
+			{ .fd = keys->supervisor.fd, .events = POLLIN },
+			{ .fd = keys->front_open ? keys->front.fd : -1, .events = POLLIN },
+		};
+
+		if (poll(watched, COUNT_OF(watched), -1) < 0 && errno != EINTR)
+			return;
+		if (watched[0].revents != 0)
+			hear_supervisor(keys);
+		else if (watched[1].revents != 0)
+			hear_front(keys);
+	}
+}
+
+int keys_main(const char *data_directory)
+{
+	struct keys keys = { .env = env_system(), .supervisor = { .fd = -1 }, .front = { .fd = -1 } };
+	struct err err = { 0 };
+	int rc;
+
+	rc = role_start(ROLE_NAME_KEYS, data_directory, &keys.supervisor, &err);
+	if (rc == 0)
+		rc = load(&keys, data_directory, &err);
+	if (rc == 0)
+		rc = role_enclose(ROLE_NAME_KEYS, data_directory, NULL, 0, &err);
+	if (rc == 0) {
+		LOG(LOG_INFO, "keys.started", log_number("pid", getpid()));
+		serve(&keys);
+		LOG(LOG_INFO, "keys.stopped", log_number("pid", getpid()));
+	} else {
+		LOG(LOG_ERROR, "keys.failed", log_err(&err));
+	}
+	close_front(&keys);
+	channel_done(&keys.supervisor);
+	authority_free(keys.authority);
+	signing_key_free(keys.signing);
+	return rc == 0 ? 0 : 1;
+}
