@@ -150,7 +150,7 @@ static void next_order(struct order *order)
 	char path[96], id[UUID_TEXT_BYTES];
 	int rc = ERR_WRONG_STATE;
 
-	while (rc != 0 && fan_out->next < fan_out->identities->count) {
+	while (rc != 0 && fan_out->next < fan_out->api->options->agents) {
 		const struct identity *identity = &fan_out->identities->slots[fan_out->next++];
 
 		uuid_format(&identity->computer, id);
@@ -204,7 +204,7 @@ void fan_out_state(const struct fan_out *fan_out, struct fan_out_state *ret_stat
 {
 	const struct histogram *requests = &fan_out->figures.latencies[LATENCY_EXCHANGE];
 
-	*ret_state = (struct fan_out_state){ .ended = fan_out->answered >= fan_out->identities->count,
+	*ret_state = (struct fan_out_state){ .ended = fan_out->answered >= fan_out->api->options->agents,
 					     .issued = fan_out->issued,
 					     .refused = fan_out->refused,
 					     .began = fan_out->began_wall,

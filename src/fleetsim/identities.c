@@ -11,49 +11,55 @@
 #include "wire/limits.h"
 
 #define MAGIC          "muster-fleet-sim 1"
+#define AGENTS_MAX     1000000
 #define KEY_MAX_BYTES  4096
 #define FILE_MAX_BYTES ((size_t)2 << 30)
 
-static int take_slot(struct identities *identities, struct unpack *in, size_t index)
+static int take_slot(struct identity *slot, struct unpack *in)
 {
-	struct identity identity = { 0 };
 	struct bytes certificate;
 
-	unpack_fixed(in, identity.computer.bytes, UUID_BYTES);
-	unpack_fixed(in, identity.manager_key, ENVELOPE_KEY_BYTES);
+	unpack_fixed(in, slot->computer.bytes, UUID_BYTES);
+	unpack_fixed(in, slot->manager_key, ENVELOPE_KEY_BYTES);
 	certificate = unpack_bytes(in, WIRE_CERTIFICATE_MAX_BYTES);
-	if (in->status != 0 || index >= identities->count || certificate.size == 0)
+	if (in->status != 0 || certificate.size == 0)
 		return in->status;
-	identity.certificate_pem = strndup((const char *)certificate.data, certificate.size);
-	if (identity.certificate_pem == NULL)
-		return ERR_MEMORY;
-	identities->slots[index] = identity;
-	return 0;
+	slot->certificate_pem = strndup((const char *)certificate.data, certificate.size);
+	return slot->certificate_pem != NULL ? 0 : ERR_MEMORY;
 }
 
-static int take_file(struct identities *identities, const struct buf *file, const char *name, struct err *err)
+static int make_slots(struct identities *identities, size_t count)
+{
+	identities->slots = calloc(count, sizeof(*identities->slots));
+	identities->count = identities->slots != NULL ? count : 0;
+	return identities->slots != NULL ? 0 : ERR_MEMORY;
+}
+
+static int take_file(struct identities *identities, const struct buf *file, size_t wanted, const char *name,
+		     struct err *err)
 {
 	struct unpack in;
 	char magic[sizeof(MAGIC)];
 	struct bytes key;
 	size_t count;
-	int rc = 0;
+	int rc;
 
 	unpack_init(&in, file->data, file->size);
 	unpack_text(&in, magic, sizeof(magic));
 	key = unpack_bytes(&in, KEY_MAX_BYTES);
 	count = unpack_u32(&in);
-	if (in.status != 0 || strcmp(magic, MAGIC) != 0)
+	if (in.status != 0 || strcmp(magic, MAGIC) != 0 || count > AGENTS_MAX)
 		return err_set(err, ERR_FORMAT, "%s holds no identities of muster-fleet-sim", name);
 	buf_append(&identities->key_pem, key.data, key.size);
+	rc = make_slots(identities, wanted > count ? wanted : count);
 	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = take_slot(identities, &in, i);
+		rc = take_slot(&identities->slots[i], &in);
 	if (rc == 0)
 		rc = unpack_end(&in);
 	return rc == 0 ? 0 : err_set(err, rc, "%s is damaged; delete it to enrol anew", name);
 }
 
-static int load(struct identities *identities, const char *name, struct err *err)
+static int load(struct identities *identities, const char *name, size_t wanted, struct err *err)
 {
 	struct buf file;
 	int rc;
@@ -61,7 +67,7 @@ static int load(struct identities *identities, const char *name, struct err *err
 	buf_init(&file, FILE_MAX_BYTES);
 	rc = files_read(AT_FDCWD, name, FILE_MAX_BYTES, &file, err);
 	if (rc == 0)
-		rc = take_file(identities, &file, name, err);
+		rc = take_file(identities, &file, wanted, name, err);
 	buf_wipe(&file);
 	return rc;
 }
@@ -71,14 +77,13 @@ int identities_open(struct identities *identities, const char *file, size_t coun
 	struct buf request;
 	int rc = ERR_NOT_FOUND;
 
-	*identities = (struct identities){ .count = count };
+	*identities = (struct identities){ 0 };
 	buf_init(&identities->key_pem, KEY_MAX_BYTES);
-	identities->slots = calloc(count, sizeof(*identities->slots));
-	if (identities->slots == NULL)
-		return err_set(err, ERR_MEMORY, "no memory for %zu agents", count);
 	if (file != NULL)
-		rc = load(identities, file, err);
+		rc = load(identities, file, count, err);
 	if (rc == ERR_NOT_FOUND) {
+		if (make_slots(identities, count) != 0)
+			return err_set(err, ERR_MEMORY, "no memory for %zu agents", count);
 		buf_init(&request, WIRE_REQUEST_MAX_BYTES);
 		rc = identity_make(&identities->key_pem, &request, err);
 		buf_done(&request);

@@ -28,8 +28,8 @@ struct identities {
 	size_t count;
 };
 
-/* file NULL, or one that is not there yet: a new key and empty slots. A file
- * with more agents gives the first `count`, one with fewer the rest empty. */
+/* file NULL, or one that is not there yet: a new key and empty slots. There are
+ * `count` slots, or more when the file holds more. */
 int identities_open(struct identities *identities, const char *file, size_t count, struct err *err);
 /* Nothing to do when file is NULL. */
 int identities_store(const struct identities *identities, const char *file, struct err *err);

@@ -121,7 +121,7 @@ static unsigned not_enrolled(const struct simulation *simulation)
 {
 	unsigned count = 0;
 
-	for (size_t i = 0; i < simulation->identities.count; i++)
+	for (size_t i = 0; i < simulation->options.agents; i++)
 		count += simulation->identities.slots[i].certificate_pem == NULL;
 	return count;
 }
