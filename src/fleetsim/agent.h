@@ -13,7 +13,7 @@
 #include "fleetsim/crowd.h"
 #include "net/client.h"
 
-#define AGENT_WAITING_MAX 5000 /* events; more are not made until some are acknowledged */
+#define AGENT_WAITING_MAX 2000 /* events; more are not made until some are acknowledged */
 #define AGENT_SCANS_MAX   4
 
 struct agent;

@@ -1,0 +1,47 @@
+# bench: memory-per-agent manager-memory
+# Proportional set size of the manager's processes with 0, 1,000, 10,000 and
+# 18,000 agents whose polls are held (open files end at 20,000 a process on our
+# machines), and what that makes for each agent. Beside it nginx with idle TLS
+# connections of as many clients, certificates verified.
+. bench/setting.sh
+
+steps="${BENCH_AGENTS:-1000 10000 18000}"
+most=${steps##* }
+
+manager_start
+sleep 1
+before=$(pss_kb "$manager_pid")
+fleet --agents "$most" --ramp 1000 --heartbeat 10m --duration 3 &
+fleet_pid=$!
+for agents in $steps; do
+  until fleet_connected "$agents" 2>/dev/null; do
+    kill -0 $fleet_pid 2>/dev/null || break
+    sleep 0.1
+  done
+  memory[agents]=$(pss_kb "$manager_pid")
+  note "$agents agents: $((memory[agents] / 1024)) MB"
+done
+wait $fleet_pid || note "not all agents stayed connected"
+stop_all
+
+nginx_start
+sleep 0.5
+nginx_before=$(pss_kb "$nginx_pid")
+reference=10000
+[ "$most" -ge "$reference" ] || reference=$most
+load idle $nginx_port "$reference" 120 /agent/v1/exchange 100 >"$BENCH_WORK/idle.log" &
+load_pid=$!
+wait_for 90 "nginx's connections" grep -q ready "$BENCH_WORK/idle.log"
+nginx_memory=$(pss_kb "$nginx_pid")
+kill "$load_pid"
+wait "$load_pid" 2>/dev/null || true
+nginx_each=$(calculate "($nginx_memory - $nginx_before) / $reference")
+
+result manager-memory "$(calculate "$before / 1024")" MB nginx-idle-tls "$(calculate "$nginx_before / 1024")" '{"agents": 0}'
+for agents in $steps; do
+  detail=$(jq -n --argjson agents "$agents" --argjson pss_kb "${memory[agents]}" --argjson before_kb "$before" \
+    --argjson nginx_connections "$reference" '{agents: $agents, pss_kb: $pss_kb, empty_manager_kb: $before_kb, nginx_connections: $nginx_connections}')
+  result memory-per-agent "$(calculate "(${memory[agents]} - $before) / $agents")" KB nginx-idle-tls "$nginx_each" "$detail"
+  [ "$agents" -gt 10000 ] ||
+    result manager-memory "$(calculate "${memory[agents]} / 1024")" MB nginx-idle-tls "$(calculate "($nginx_before + $nginx_each * $agents) / 1024")" "$detail"
+done
