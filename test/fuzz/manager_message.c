@@ -1,0 +1,77 @@
+/* Messages between the manager's roles: whatever a taken-over front or keys
+ * role sends. The first byte chooses the decoder. What decodes encodes to the
+ * same bytes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "manager/messages.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool sign(const uint8_t *data, size_t size, struct buf *out)
+{
+	struct bytes payload;
+
+	if (message_unpack_sign(data, size, &payload) != 0)
+		return false;
+	message_pack_sign(out, payload.data, payload.size);
+	return true;
+}
+
+static bool certify(const uint8_t *data, size_t size, struct buf *out)
+{
+	struct message_certify certify;
+
+	if (message_unpack_certify(data, size, &certify) != 0)
+		return false;
+	message_pack_certify(out, &certify);
+	return true;
+}
+
+static bool signed_answer(const uint8_t *data, size_t size, struct buf *out)
+{
+	struct message_signed answer;
+
+	if (message_unpack_signed(data, size, &answer) != 0)
+		return false;
+	message_pack_signed(out, &answer);
+	return true;
+}
+
+static bool certified(const uint8_t *data, size_t size, struct buf *out)
+{
+	static char pem[MESSAGE_CERTIFICATE_MAX_BYTES];
+
+	if (message_unpack_certified(data, size, pem) != 0)
+		return false;
+	message_pack_certified(out, pem);
+	return true;
+}
+
+static bool refused(const uint8_t *data, size_t size, struct buf *out)
+{
+	struct message_refused refused;
+	struct err err = { 0 };
+
+	if (message_unpack_refused(data, size, &refused) != 0)
+		return false;
+	err_set(&err, refused.code, "%s", refused.text);
+	message_pack_refused(out, &err);
+	return true;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static bool (*const both_ways[])(const uint8_t *data, size_t size,
+					 struct buf *out) = { sign, certify, signed_answer, certified, refused };
+	struct buf out;
+
+	if (size == 0 || size > CHANNEL_PAYLOAD_MAX_BYTES)
+		return 0;
+	buf_init(&out, CHANNEL_PAYLOAD_MAX_BYTES);
+	if (both_ways[data[0] % COUNT_OF(both_ways)](data + 1, size - 1, &out) &&
+	    (out.status != 0 || out.size != size - 1 || memcmp(out.data, data + 1, out.size) != 0))
+		abort();
+	buf_done(&out);
+	return 0;
+}
