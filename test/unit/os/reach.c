@@ -1,4 +1,5 @@
 /* os/reach.h: a role user reaches a directory below a closed one, nobody else does. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,6 +50,14 @@ static void closed_parents_are_seen(void **state)
 	assert_int_equal(reach_allowed("/nonexistent", ROLE_USER, ROLE_USER, &allowed, NULL), ERR_NOT_FOUND);
 }
 
+#define MOUNTS_NOT_ALLOWED 77
+
+/* A container or a chroot may keep processes from having mounts of their own. */
+static bool mounts_allowed(void)
+{
+	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
 /* In a child, since the mount namespace and the user are the process's. */
 static int write_as_role_user(void)
 {
@@ -55,6 +65,8 @@ static int write_as_role_user(void)
 	struct err err;
 	FILE *out;
 
+	if (!mounts_allowed())
+		return MOUNTS_NOT_ALLOWED;
 	if (reach_directory(inside, ROLE_USER, ROLE_USER, path, sizeof(path), &err) != 0) {
 		fprintf(stderr, "%s\n", err.text);
 		return 1;
@@ -82,6 +94,8 @@ static void the_role_user_reaches_it_by_another_path(void **state)
 		_exit(write_as_role_user());
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == MOUNTS_NOT_ALLOWED)
+		skip();
 	assert_int_equal(WEXITSTATUS(status), 0);
 	snprintf(file, sizeof(file), "%s/file", inside);
 	assert_int_equal(unlink(file), 0);
