@@ -162,7 +162,8 @@ static void pack_event(const struct spool_entry *entry, struct buf *out)
 	pack_bytes(out, entry->fields, entry->size);
 }
 
-static struct spool_entry *unpack_event(struct unpack *in)
+/* ERR_FORMAT: not a record of ours, which is left out; ERR_MEMORY. */
+static int unpack_event(struct unpack *in, struct spool_entry **ret_entry)
 {
 	struct spool_entry head = { .id = unpack_u64(in), .number = unpack_u64(in), .source = unpack_u64(in) };
 	struct spool_entry *entry;
@@ -174,16 +175,17 @@ static struct spool_entry *unpack_event(struct unpack *in)
 	head.noted_class = unpack_u8(in);
 	fields = unpack_bytes(in, RECORD_MAX_BYTES);
 	if (unpack_end(in) != 0 || head.noted_class >= EVENT_CLASSES)
-		return NULL;
+		return ERR_FORMAT;
 	entry = malloc(sizeof(*entry) + fields.size);
 	if (entry == NULL)
-		return NULL;
+		return ERR_MEMORY;
 	*entry = head;
 	entry->size = (uint32_t)fields.size;
 	entry->spool_class = (uint8_t)class_of(head.type);
 	if (fields.size > 0)
 		memcpy(entry->fields, fields.data, fields.size);
-	return entry;
+	*ret_entry = entry;
+	return 0;
 }
 
 static int append_record(struct spool *spool, struct buf *payload, struct err *err)
@@ -236,11 +238,11 @@ static void load_header(struct spool *spool, struct unpack *in)
 
 static int load_event(struct spool *spool, struct unpack *in)
 {
-	struct spool_entry *entry = unpack_event(in);
-	int rc;
+	struct spool_entry *entry = NULL;
+	int rc = unpack_event(in, &entry);
 
-	if (entry == NULL)
-		return in->status == 0 ? ERR_MEMORY : 0;
+	if (rc != 0)
+		return rc == ERR_FORMAT ? 0 : rc;
 	rc = keep(spool, entry);
 	if (rc != 0)
 		free(entry);

@@ -14,6 +14,7 @@
 #include "endpoint/journal.h"
 #include "endpoint/spool.h"
 #include "memory_disk.h"
+#include "require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,12 +22,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define SPOOL_BYTES (64 * 1024)
 
 static const struct uuid computer = { { 1, 2, 3, 4, 5, 6, 0x77, 8, 0x89 } };
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void frame_records(const uint8_t *data, size_t size, struct buf *file)
 {

@@ -14,17 +14,12 @@
 #include "base/pack.h"
 #include "os/files.h"
 #include "protect/verdict_cache.h"
+#include "require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int directory = -1;
 static char directory_path[64];
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void remove_directory(void)
 {

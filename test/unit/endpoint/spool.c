@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/pack.h"
 #include "endpoint/spool.h"
 #include "memory_disk.h"
 #include "wire/limits.h"
@@ -130,6 +131,36 @@ static void after_damage_numbers_are_learnt(void **state)
 	spool_done(&spool);
 }
 
+/* Whole, but not ours: one byte too many, and a class that is not known. */
+static void records_of_another_shape_are_left_out(void **state)
+{
+	static const struct {
+		uint8_t noted_class, extra;
+	} odd[] = { { 0, 1 }, { EVENT_CLASSES, 0 } };
+	struct spool spool;
+
+	(void)state;
+	open_spool(&spool, 10, 0);
+	add(&spool, 0, EVENT_QUARANTINED);
+	spool_done(&spool);
+	for (size_t i = 0; i < COUNT_OF(odd); i++) {
+		struct buf payload;
+
+		buf_init(&payload, 256);
+		pack_u8(&payload, 'E');
+		for (size_t field = 0; field < 5; field++) /* id, number, source, time, type and noted */
+			pack_u64(&payload, 9);
+		pack_u8(&payload, odd[i].noted_class);
+		pack_bytes(&payload, "\0\0", 2);
+		buf_append(&payload, "!", odd[i].extra);
+		record_frame(&disk.spool, &payload);
+		buf_done(&payload);
+	}
+	open_spool(&spool, 10, 0);
+	assert_int_equal(spool.count, 1);
+	spool_done(&spool);
+}
+
 static void a_full_disk_keeps_events_in_memory(void **state)
 {
 	struct spool spool;
@@ -170,6 +201,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(events_outlive_the_process, start, stop),
 		cmocka_unit_test_setup_teardown(lowest_class_goes_first_and_is_told, start, stop),
 		cmocka_unit_test_setup_teardown(after_damage_numbers_are_learnt, start, stop),
+		cmocka_unit_test_setup_teardown(records_of_another_shape_are_left_out, start, stop),
 		cmocka_unit_test_setup_teardown(a_full_disk_keeps_events_in_memory, start, stop),
 		cmocka_unit_test_setup_teardown(too_large_fields_are_refused, start, stop),
 	};
