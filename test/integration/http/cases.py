@@ -3,7 +3,7 @@
 A case is (name, bytes, answer, why). The bytes are sent to the manager and to
 nginx over TLS, followed by one ordinary GET that asks for the connection to be
 closed. `answer` is what the manager must say: the statuses in order; "-" is a
-connection that ends without one. `why` says why the manager takes more than
+connection that ends without one, "|" stands between two that may come. `why` says why the manager takes more than
 nginx does; without it, it must not.
 
 {post}: a POST that takes "{}" as its body and answers 201; {host}: the Host line.
@@ -40,7 +40,7 @@ CASES = [
     ("one request", get(), OK, ""),
     ("three requests at once", get() + get() + get(), "200 200 200 200", ""),
     ("a body with its length", post(b"Content-Length: 2"), TOOK, ""),
-    ("a body with its length, blanks around the number", post(b"Content-Length: \t2 \t"), TOOK, ""),
+    ("a length with tabs around it", post(b"Content-Length: \t2 \t"), TOOK, "RFC 9110 allows tabs around a value"),
     ("a chunked body", chunks(b"2\r\n{}\r\n0\r\n\r\n"), TOOK, ""),
     ("a chunked body in two pieces", chunks(b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"), TOOK, ""),
     ("a chunk with an extension", chunks(b"2;name=value\r\n{}\r\n0\r\n\r\n"), TOOK, ""),
@@ -67,7 +67,7 @@ CASES = [
     ("a length over 64 bits", post(b"Content-Length: 18446744073709551618"), "413", ""),
     ("a space before the colon of the length", post(b"Content-Length : 2"), NO, ""),
     ("a length in a folded line", post(b"Content-Length:\r\n 2"), NO, ""),
-    ("a length of a body that GET does not take", get(b"Content-Length: 44")[:-2] + END + SMUGGLED, "413", ""),
+    ("a GET with a body that looks like a request", get(b"Content-Length: %d" % len(SMUGGLED)) + SMUGGLED, "400 200", ""),
 
     # Transfer-Encoding
     ("length, then chunked", post(b"Content-Length: 4", b"Transfer-Encoding: chunked", body=b"2\r\n{}\r\n" + LAST), NO, ""),
@@ -128,7 +128,7 @@ CASES = [
     # the first line
     ("method in small letters", get(line=b"get /healthz HTTP/1.1\r\n"), "405 200", "an unknown method is refused by the resource; the message is well formed"),
     ("a method nobody knows", get(line=b"BREW /healthz HTTP/1.1\r\n"), "405 200", ""),
-    ("TRACE", get(line=b"TRACE /healthz HTTP/1.1\r\n"), "405 200", ""),
+    ("TRACE", get(line=b"TRACE /healthz HTTP/1.1\r\n"), "405 200", "refused by both; nginx ends the connection besides"),
     ("CONNECT", get(line=b"CONNECT localhost:443 HTTP/1.1\r\n"), NO, ""),
     ("OPTIONS *", get(line=b"OPTIONS * HTTP/1.1\r\n"), NO, ""),
     ("a method of 100 letters", get(line=b"A" * 100 + b" /healthz HTTP/1.1\r\n"), NO, ""),
@@ -167,7 +167,8 @@ CASES = [
 
 # Sent without the closing GET; then the sending half of the connection is shut.
 HALF_CLOSED = [
-    ("a request, then the sending half is closed", get(), "200", ""),
+    # A client that closes is gone, since a held poll must not outlive its agent; which comes first is chance.
+    ("a request, then the sending half is closed", get(), "-|200", ""),
     ("half a head, then the sending half is closed", GET + HOST, "-", ""),
     ("half a body, then the sending half is closed", post(b"Content-Length: 20"), "-", ""),
     ("half a chunk, then the sending half is closed", chunks(b"20\r\nabc"), "-", ""),

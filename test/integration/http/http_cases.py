@@ -153,7 +153,7 @@ def answers(world):
 def each_case_is_answered_as_expected_and_no_laxer_than_nginx(world):
     wrong = []
     for (name, _, expected, why), (_, ours, theirs) in zip(CASES + HALF_CLOSED, answers(world)):
-        if ours != expected:
+        if ours not in expected.split("|"):
             wrong.append(f"{name}: {ours}, expected {expected} (nginx: {theirs})")
         elif taken(ours) > taken(theirs) and not why:
             wrong.append(f"{name}: taken ({ours}), though nginx refuses it ({theirs})")
