@@ -16,6 +16,7 @@ struct cli {
 	enum cli_output output;
 	const struct env *env;
 	struct client *client; /* NULL until cli_connect() */
+	const char *ca;        /* in place of --ca, MUSTER_CA and the session's; NULL: as they say */
 	size_t width;          /* of standard output when it is a terminal, else 0 */
 	size_t error_width;    /* of standard error likewise */
 };
@@ -33,6 +34,8 @@ static inline bool cli_flag(const struct cli *cli, const char *name)
 
 /* --- connection.c: which manager, as whom --- */
 
+/* The server that was given or is remembered; ERR_USAGE when none is. Longest: SESSION_TEXT_BYTES. */
+int cli_server(const struct cli *cli, char *server, size_t size, struct err *err);
 /* Makes cli->client from options, environment and the session file. ERR_USAGE when no server is known. */
 int cli_connect(struct cli *cli, struct err *err);
 /* cli_connect(), then client_request(). */

@@ -73,7 +73,8 @@ static int untrusted(struct client *client, struct err *err)
 			       client->server, client->error);
 	default:
 		return err_set(err, ERR_UNTRUSTED,
-			       "%s: its certificate is not signed by %s (%s); give the manager's ca.pem with --ca",
+			       "%s: its certificate is not signed by %s (%s); give the manager's ca.pem with --ca, "
+			       "or `muster login --ca-fingerprint SHA256` the first time",
 			       client->server,
 			       client->ca != NULL ? client->ca : "any authority that this system trusts",
 			       X509_verify_cert_error_string(verify));

@@ -30,13 +30,30 @@ static bool same_server(const char *a, const char *b)
 	return a_length == b_length && strncmp(a, b, a_length) == 0;
 }
 
+static int unknown_server(struct err *err)
+{
+	return err_set(err, ERR_USAGE,
+		       "which manager? Give --server https://HOST:PORT (or MUSTER_SERVER), or `muster login`");
+}
+
+int cli_server(const struct cli *cli, char *server, size_t size, struct err *err)
+{
+	const char *text = given(cli, "server", "MUSTER_SERVER");
+	struct session_file session = { 0 };
+
+	if (text == NULL && session_file_read(&session, NULL) == 0 && session.server[0] != '\0')
+		text = session.server;
+	snprintf(server, size, "%s", text != NULL ? text : "");
+	session_file_wipe(&session);
+	return server[0] != '\0' ? arguments_check_server(server, err) : unknown_server(err);
+}
+
 static int connect_with(struct cli *cli, const struct client_options *options, struct err *err)
 {
 	int rc;
 
 	if (options->server == NULL)
-		return err_set(err, ERR_USAGE,
-			       "which manager? Give --server https://HOST:PORT (or MUSTER_SERVER), or `muster login`");
+		return unknown_server(err);
 	rc = arguments_check_server(options->server, err);
 	return rc == 0 ? client_new(options, &cli->client, err) : rc;
 }
@@ -45,7 +62,7 @@ int cli_connect(struct cli *cli, struct err *err)
 {
 	struct client_options options = {
 		.server = given(cli, "server", "MUSTER_SERVER"),
-		.ca = given(cli, "ca", "MUSTER_CA"),
+		.ca = cli->ca != NULL ? cli->ca : given(cli, "ca", "MUSTER_CA"),
 		.token = given(cli, "token", "MUSTER_TOKEN"),
 		.cancelled = cli_interrupted,
 	};

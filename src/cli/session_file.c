@@ -17,6 +17,7 @@
 
 #define FILE_BYTES_MAX (64 * 1024)
 #define FILE_NAME      "session.json"
+#define CA_NAME        "ca.pem"
 
 static const struct {
 	const char *name;
@@ -129,6 +130,20 @@ int session_file_write(const struct session_file *session, struct err *err)
 	if (text != NULL)
 		explicit_bzero(text, strlen(text));
 	free(text);
+	return rc;
+}
+
+int session_file_write_ca(const void *pem, size_t pem_size, char *ret_path, size_t size, struct err *err)
+{
+	char path[SESSION_TEXT_BYTES];
+	int directory, rc = open_directory(true, &directory, path, sizeof(path), err);
+
+	if (rc != 0)
+		return rc;
+	rc = files_write(directory, CA_NAME, pem, pem_size, 0600, err);
+	close(directory);
+	if (rc == 0 && (size_t)snprintf(ret_path, size, "%s/" CA_NAME, path) >= size)
+		rc = err_set(err, ERR_LIMIT, "the path of the home directory is too long");
 	return rc;
 }
 

@@ -25,6 +25,7 @@ OPTIONS(global_options,
 	{ "help", NULL, "Help on the program, a noun or a verb.", NULL },
 	{ "version", NULL, "The version.", NULL });
 OPTIONS(login_options,
+	{ "ca-fingerprint", "SHA256", "Fetch the manager's CA certificate from it, believe it only if it has this fingerprint (muster-manager init printed it), and keep it. In place of --ca.", NULL },
 	{ "user", "NAME", "Who signs in; asked for if not given.", NULL },
 	{ "password-file", "FILE", "Read the password from a file's first line, - for standard input; asked for if not given.", NULL });
 OPTIONS(computer_list_options,
@@ -87,7 +88,7 @@ OPTIONS(audit_list_options,
 
 static const struct cli_verb verbs[] = {
 	{ "login", NULL, "", 0, 0, login_options, "Sign in and remember the session",
-	  "Writes ~/.config/muster/session.json, readable by you alone, with the server, its CA file and the session's token. The password itself is not kept.", verb_login },
+	  "Writes ~/.config/muster/session.json, readable by you alone, with the server, its CA file and the session's token. The password itself is not kept. The first time, give --ca-fingerprint or --ca.", verb_login },
 	{ "logout", NULL, "", 0, 0, NULL, "Sign out: end the session and forget it", NULL, verb_logout },
 
 	{ "computer", "list", "", 0, 0, computer_list_options, "List computers", NULL, verb_computer_list },

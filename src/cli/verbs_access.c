@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/authority_fetch.h"
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "cli/session_file.h"
@@ -32,7 +33,7 @@ static int copy(char out[SESSION_TEXT_BYTES], const char *text, const char *what
 /* The server and CA that cli_connect() took, so that they need not be given again. */
 static int remember(struct cli *cli, const char *user, const json_t *answer, struct err *err)
 {
-	const char *server = cli_option(cli, "server"), *ca = cli_option(cli, "ca");
+	const char *server = cli_option(cli, "server"), *ca = cli->ca != NULL ? cli->ca : cli_option(cli, "ca");
 	struct session_file session = { 0 }, before = { 0 };
 	char *whole = NULL;
 	int rc;
@@ -83,13 +84,40 @@ static int sign_in(struct cli *cli, const char *user, const char *password, stru
 	return rc;
 }
 
+/* With --ca-fingerprint: the manager's authority, fetched and compared, becomes the one to believe. */
+static int believe_fingerprint(struct cli *cli, char *ca, size_t size, struct err *err)
+{
+	const char *fingerprint = cli_option(cli, "ca-fingerprint");
+	char server[SESSION_TEXT_BYTES];
+	struct buf pem;
+	int rc;
+
+	if (fingerprint == NULL)
+		return 0;
+	if (cli_option(cli, "ca") != NULL)
+		return err_set(err, ERR_USAGE, "give --ca or --ca-fingerprint, not both");
+	buf_init(&pem, AUTHORITY_MAX_BYTES);
+	rc = cli_server(cli, server, sizeof(server), err);
+	if (rc == 0)
+		rc = authority_fetch(server, fingerprint, &pem, err);
+	if (rc == 0)
+		rc = session_file_write_ca(pem.data, pem.size, ca, size, err);
+	if (rc == 0)
+		cli->ca = ca;
+	buf_done(&pem);
+	return rc;
+}
+
 int verb_login(struct cli *cli, struct err *err)
 {
 	struct buf user, password = { 0 };
+	char ca[SESSION_TEXT_BYTES];
 	int rc;
 
 	buf_init(&user, 1024);
-	rc = cli_connect(cli, err);
+	rc = believe_fingerprint(cli, ca, sizeof(ca), err);
+	if (rc == 0)
+		rc = cli_connect(cli, err);
 	if (rc == 0)
 		rc = cli_option(cli, "user") != NULL ? buf_append_text(&user, cli_option(cli, "user"))
 						     : ask_name(&user, err);
@@ -99,6 +127,7 @@ int verb_login(struct cli *cli, struct err *err)
 		rc = sign_in(cli, buf_text(&user), buf_text(&password), err);
 	buf_wipe(&password);
 	buf_done(&user);
+	cli->ca = NULL;
 	return rc;
 }
 

@@ -56,6 +56,7 @@ int local_token_make(const char *data_directory, enum account_role role, span_us
 		.readers = 1,
 		.group_count = 1,
 		.queue_count = 4,
+		.existing = true,
 		.guest = true,
 	};
 	struct store *store = NULL;

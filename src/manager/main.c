@@ -22,6 +22,7 @@
 #include "manager/settings.h"
 #include "manager/supervisor.h"
 #include "os/env.h"
+#include "store/store.h"
 #include "trust/fingerprint.h"
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
@@ -190,11 +191,25 @@ static int check_settings(const struct arguments *arguments, bool show, struct e
 	return rc;
 }
 
+static int check_not_running(const char *data, struct err *err)
+{
+	char path[LAYOUT_PATH_BYTES];
+	int rc = 0;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", data, LAYOUT_DATABASE) < sizeof(path))
+		rc = store_check_free(path, err);
+	return rc == 0 ? 0 : err_add(err, rc, "a manager runs already on this data directory");
+}
+
 static int command_run(struct arguments *arguments, struct err *err)
 {
 	int rc = check_settings(arguments, arguments->check_config, err);
 
 	if (rc != 0 || arguments->check_config)
+		return rc;
+	/* Else the ports, which are taken first, would be all that is complained about. */
+	rc = check_not_running(arguments->data, err);
+	if (rc != 0)
 		return rc;
 	log_setup("muster-manager", "supervisor", 2, LOG_INFO, env_system_wall);
 	if (supervisor_run(arguments->data) != 0)

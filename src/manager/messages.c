@@ -13,6 +13,7 @@ static const struct channel_permit from_front[] = {
 	{ .type = MESSAGE_BROKEN, .name = "broken", .max_bytes = 0 },
 };
 static const struct channel_permit from_keys[] = {
+	{ .type = MESSAGE_READY, .name = "ready", .max_bytes = 0 },
 	{ .type = MESSAGE_BROKEN, .name = "broken", .max_bytes = 0 },
 };
 static const struct channel_permit from_supervisor[] = {

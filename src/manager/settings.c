@@ -71,6 +71,8 @@ int settings_load(const char *data_directory, struct settings *settings, struct 
 		rc = err_set(err, ERR_LIMIT, "the data directory's path is too long");
 	else
 		rc = conf_read(&settings_table, path, settings, problems, err);
+	if (rc == ERR_NOT_FOUND)
+		rc = err_set(err, rc, "%s is missing; was `muster-manager init` run on this data directory?", path);
 	if (rc != 0)
 		conf_done(&settings_table, settings);
 	return rc;

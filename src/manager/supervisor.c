@@ -174,7 +174,7 @@ static void log_end(const struct role *role, int status, bool expected)
 		    log_number("exit_code", WEXITSTATUS(status)));
 }
 
-/* keys never says that it is up; having answered front's first questions is not waited for. */
+/* What was wrong at the first start will be wrong at the next. */
 static bool first_start_failed(const struct role *role, int status)
 {
 	return !role->came_up && WIFEXITED(status) && WEXITSTATUS(status) != 0;
@@ -230,7 +230,6 @@ static void hear_role(struct supervisor *supervisor, size_t index)
 		return;
 	if (rc == 0 && message.type == MESSAGE_READY) {
 		role->came_up = true;
-		supervisor->roles[KEYS].came_up = true;
 	} else if (rc == 0 && other->pid != 0) {
 		LOG(LOG_ERROR, "supervisor.role_broke_rules", log_text("which", other->name));
 		kill(other->pid, SIGKILL);

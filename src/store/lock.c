@@ -36,9 +36,33 @@ static void name_owner(int fd, char *text, size_t size)
 	snprintf(text, size, "process %s%s%s%s", number, name[0] ? " (" : "", name, name[0] ? ")" : "");
 }
 
+static int in_use(int fd, const char *path, struct err *err)
+{
+	char owner[128];
+
+	name_owner(fd, owner, sizeof(owner));
+	return err_set(err, ERR_BUSY, "%s is in use by %s; stop it first", path, owner);
+}
+
+int store_check_free(const char *path, struct err *err)
+{
+	char lock_path[4096];
+	int length = snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
+	int fd =
+	    length > 0 && (size_t)length < sizeof(lock_path) ? open(lock_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	int rc = 0;
+
+	if (fd < 0)
+		return 0; /* no owner yet, or one that opening it properly will name */
+	if (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		rc = in_use(fd, path, err);
+	close(fd);
+	return rc;
+}
+
 int store_lock(const char *path, int *ret_fd, struct err *err)
 {
-	char lock_path[4096], owner[128], number[32];
+	char lock_path[4096], number[32];
 	int length = snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
 	int fd, rc = 0;
 
@@ -49,8 +73,7 @@ int store_lock(const char *path, int *ret_fd, struct err *err)
 		return err_errno(err, errno, "%s", lock_path);
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		if (errno == EWOULDBLOCK) {
-			name_owner(fd, owner, sizeof(owner));
-			rc = err_set(err, ERR_BUSY, "%s is in use by %s; stop it first", path, owner);
+			rc = in_use(fd, path, err);
 		} else {
 			rc = err_errno(err, errno, "%s", lock_path);
 		}

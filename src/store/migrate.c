@@ -94,6 +94,8 @@ static int look(struct store_session *session, const struct store_options *optio
 		return rc;
 	if (tables > 0 && application != APPLICATION_ID)
 		return err_set(err, ERR_FORMAT, "not a database of Muster; choose another data directory");
+	if (tables == 0 && options->existing)
+		return err_set(err, ERR_FORMAT, "the database holds nothing: it was cut short; restore a backup");
 	if (*ret_version > (int64_t)options->migration_count)
 		return err_set(err, ERR_VERSION,
 			       "its schema %lld is newer than this program's %zu; install the newer version again, "

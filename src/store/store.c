@@ -50,12 +50,25 @@ static int open_readers(struct store *store, size_t count, struct err *err)
 	return rc;
 }
 
+/* An empty database in the place of one that was lost would forget every computer. */
+static int check_existing(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return errno == ENOENT ? err_set(err, ERR_NOT_FOUND, "%s is missing: restore a backup", path)
+				       : err_errno(err, errno, "%s", path);
+	if (st.st_size == 0)
+		return err_set(err, ERR_FORMAT, "%s is empty: it was cut short; restore a backup", path);
+	return 0;
+}
+
 static int open_all(struct store *store, const struct store_options *options, struct err *err)
 {
 	struct store_session session = { 0 };
-	int rc = 0;
+	int rc = options->existing ? check_existing(options->path, err) : 0;
 
-	if (!options->guest) {
+	if (rc == 0 && !options->guest) {
 		rc = store_lock(options->path, &store->lock_fd, err);
 		if (rc == 0)
 			rc = make_file(options->path, err);

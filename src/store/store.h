@@ -48,14 +48,17 @@ struct store_options {
 	span_us group_span; /* longest wait for company, e.g. 2 ms */
 	size_t group_count; /* most writes in one transaction */
 	size_t queue_count; /* writes waiting at most; more are ERR_BUSY */
+	bool existing;      /* made before: a missing or empty file is an error, not a new database */
 	bool guest;         /* beside the process that owns it: no lock, no migration (else ERR_VERSION) */
 };
 
-/* Opens or creates; takes a snapshot (PATH.before-N) and migrates in one
+/* Opens or (unless `existing`) creates; takes a snapshot (PATH.before-N) and migrates in one
  * transaction. A newer schema than ours is ERR_VERSION; a damaged file is
  * ERR_FORMAT with what to do; one that another process has open is ERR_BUSY and
  * names it. Blocks. */
 int store_open(const struct store_options *options, struct store **ret_store, struct err *err);
+/* ERR_BUSY, naming the process that has the database open as its owner. 0 also if there is none. */
+int store_check_free(const char *path, struct err *err);
 /* Finishes queued writes, stops the writer. Accepts NULL. */
 void store_close(struct store *store);
 

@@ -131,17 +131,23 @@ static int read_target_command(struct issue *issue, struct store_session *sessio
 static int read_target_item(struct issue *issue, struct store_session *session, struct err *err)
 {
 	struct cursor *cursor = cursor_open(session, &QUERY_QUARANTINE_BY_ID);
-	bool found;
-	int rc;
+	int rc = ERR_NOT_FOUND, end;
 
 	cursor_bind_uuid(cursor, "id", &issue->asked->target);
-	found = cursor_next(cursor);
-	if (found)
+	if (cursor_next(cursor)) {
+		const char *state = cursor_text(cursor, "state");
+
+		rc = 0;
 		cursor_uuid(cursor, "computer", &issue->order.computer);
-	rc = cursor_end(cursor, err);
-	if (rc == 0 && !found)
-		rc = err_set(err, ERR_NOT_FOUND, "there is no such item in quarantine");
-	return rc;
+		/* Deleting again is harmless; a file that was restored may have been changed or removed since. */
+		if (issue->asked->kind == FRONT_COMMAND_RESTORE && strcmp(state, "held") != 0)
+			rc = err_set(err, ERR_WRONG_STATE, "this item is not in quarantine any more: it was %s before",
+				     state);
+	}
+	end = cursor_end(cursor, NULL);
+	if (rc == ERR_NOT_FOUND && end == 0)
+		return err_set(err, rc, "there is no such item in quarantine");
+	return rc != 0 ? rc : end != 0 ? err_set(err, end, "the item could not be read") : 0;
 }
 
 static int read_serial(struct store_session *session, void *argument, struct err *err)

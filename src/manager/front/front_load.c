@@ -117,7 +117,7 @@ int front_load_tls(struct front *front, struct err *err)
 	buf_wipe(&key);
 	buf_done(&key);
 	buf_done(&chain);
-	return rc == 0 ? 0 : err_add(err, rc, "TLS certificate");
+	return rc == 0 ? 0 : err_add(err, rc, "TLS certificate (" LAYOUT_TLS_CERTIFICATE ", " LAYOUT_TLS_KEY ")");
 }
 
 /* --- computers --- */

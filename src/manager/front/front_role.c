@@ -150,6 +150,7 @@ static int open_store(struct front *front, struct err *err)
 		.group_span = settings->group_span,
 		.group_count = (size_t)settings->group_count,
 		.queue_count = (size_t)settings->queue_count,
+		.existing = true,
 	};
 	int rc;
 

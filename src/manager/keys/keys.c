@@ -203,6 +203,8 @@ int keys_main(const char *data_directory)
 		rc = load(&keys, data_directory, &err);
 	if (rc == 0)
 		rc = role_enclose(ROLE_NAME_KEYS, data_directory, NULL, 0, &err);
+	if (rc == 0)
+		rc = channel_send(&keys.supervisor, MESSAGE_READY, 0, NULL, 0, -1, &err);
 	if (rc == 0) {
 		LOG(LOG_INFO, "keys.started", log_number("pid", getpid()));
 		serve(&keys);

@@ -169,6 +169,7 @@ class Agent(Daemon):
 
 class Site:
     """A manager with a signed-in administrator, and the agents that were asked for."""
+    keep = False
 
     def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="muster-e2e-", dir=os.environ.get("TMPDIR", "/tmp"))
@@ -184,7 +185,7 @@ class Site:
             agent.stop()
         if self.manager:
             self.manager.stop()
-        if kind is None:
+        if kind is None and not Site.keep:
             shutil.rmtree(self.directory)
         else:
             print("kept for a look:", self.directory, file=sys.stderr)
@@ -261,6 +262,7 @@ def main(tests):
             traceback.print_exc()
             print(f"[  FAILED  ] {test.__name__}", flush=True)
             failed += 1
+            Site.keep = True
     if failed:
         print(f"[  FAILED  ] {failed} test(s).")
         return 1

@@ -91,7 +91,7 @@ static void nobody_but_front_asks_for_signatures(void **state)
 	assert_true(may_send(&messages_asked_of_keys, MESSAGE_SIGN));
 	assert_false(may_send(&messages_answered_by_keys, MESSAGE_SIGN));
 	assert_false(may_send(&messages_from_keys, MESSAGE_SIGN));
-	assert_false(may_send(&messages_from_keys, MESSAGE_READY));
+	assert_false(may_send(&messages_from_keys, MESSAGE_ATTACH));
 	assert_false(may_send(&messages_from_front, MESSAGE_STOP));
 }
 

@@ -135,11 +135,17 @@ static void another_owner_is_named(void **state)
 	char expected[64];
 	struct err err;
 
+	assert_int_equal(store_check_free(fixture->path, &err), 0);
 	fixture_open(fixture);
 	assert_int_equal(store_open(&fixture->options, &second, &err), ERR_BUSY);
 	snprintf(expected, sizeof(expected), "is in use by process %ld (", (long)getpid());
 	assert_non_null(strstr(err.text, expected));
 	assert_null(second);
+	assert_int_equal(store_check_free(fixture->path, &err), ERR_BUSY);
+	assert_non_null(strstr(err.text, expected));
+	store_close(fixture->store);
+	fixture->store = NULL;
+	assert_int_equal(store_check_free(fixture->path, &err), 0);
 }
 
 static void a_guest_writes_beside_the_owner(void **state)
@@ -207,6 +213,32 @@ static void damaged_files_are_refused(void **state)
 	overwrite(fixture->path, 0, 100);
 	assert_int_equal(store_open(&fixture->options, &fixture->store, &err), ERR_FORMAT);
 	assert_non_null(strstr(err.text, "restore a backup"));
+	assert_null(fixture->store);
+}
+
+static void a_lost_database_is_not_made_anew(void **state)
+{
+	struct fixture *fixture = *state;
+	struct err err;
+
+	fixture->options.existing = true;
+	assert_int_equal(store_open(&fixture->options, &fixture->store, &err), ERR_NOT_FOUND);
+	assert_non_null(strstr(err.text, "is missing"));
+	assert_int_not_equal(access(fixture->path, F_OK), 0);
+
+	fixture->options.existing = false;
+	fixture_open(fixture);
+	store_close(fixture->store);
+	fixture->store = NULL;
+	fixture->options.existing = true;
+	fixture_open(fixture);
+	store_close(fixture->store);
+	fixture->store = NULL;
+	assert_int_equal(truncate(fixture->path, 0), 0);
+	assert_int_equal(store_open(&fixture->options, &fixture->store, &err), ERR_FORMAT);
+	assert_non_null(strstr(err.text, "restore a backup"));
+	fixture->options.guest = true;
+	assert_int_equal(store_open(&fixture->options, &fixture->store, &err), ERR_FORMAT);
 	assert_null(fixture->store);
 }
 
@@ -310,10 +342,11 @@ static void what_was_reported_survives_a_kill(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(migrating_equals_a_fresh_schema),  TEST(a_failing_migration_changes_nothing),
-		TEST(a_newer_schema_is_refused),        TEST(another_owner_is_named),
-		TEST(a_guest_writes_beside_the_owner),  TEST(damaged_files_are_refused),
-		TEST(a_strange_database_is_left_alone), TEST(what_was_reported_survives_a_kill),
+		TEST(migrating_equals_a_fresh_schema),   TEST(a_failing_migration_changes_nothing),
+		TEST(a_newer_schema_is_refused),         TEST(another_owner_is_named),
+		TEST(a_guest_writes_beside_the_owner),   TEST(damaged_files_are_refused),
+		TEST(a_lost_database_is_not_made_anew),  TEST(a_strange_database_is_left_alone),
+		TEST(what_was_reported_survives_a_kill),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
