@@ -341,7 +341,10 @@ static void recovered(void *context, const struct vault_item *item)
 {
 	struct guard *guard = context;
 
-	jobs_announce_item(guard->jobs, item);
+	if (item->item.state == ITEM_HELD)
+		jobs_announce_item(guard->jobs, item);
+	else
+		guard_link_item_ended(guard, item);
 }
 
 static int make_jobs(struct guard *guard, const struct guard_options *options, struct err *err)

@@ -221,17 +221,39 @@ static void answer(struct guard *guard, uint32_t request, int code, const struct
 	buf_done(&out);
 }
 
-static int tell_item(struct guard *guard, const struct vault_item *item, uint32_t type, struct err *err)
+/* Event 2021 or 2022. */
+static int tell_end(struct guard *guard, const struct vault_item *item, uint32_t type, struct err *err)
 {
-	struct message_notice notice = { .kind = NOTICE_ITEM, .body.item = item->item };
 	struct notice_draft draft;
-	int code = outbox_append(guard->outbox, &notice, err);
 
 	notice_begin(&draft, type, env_wall(guard->env));
 	notice_text(&draft, "file", item->path);
 	notice_text(&draft, "detection", item->item.detection);
 	notice_uuid(&draft, "item", &item->item.id);
-	return code == 0 ? notice_send(&draft, guard->outbox, err) : code;
+	return notice_send(&draft, guard->outbox, err);
+}
+
+/* Only what is not in the outbox yet: nothing left it since the mark was made. */
+static int announce_end(struct guard *guard, const struct vault_item *item, struct err *err)
+{
+	struct message_notice notice = { .kind = NOTICE_ITEM, .body.item = item->item };
+	uint32_t type = item->item.state == ITEM_RESTORED ? 2021 : 2022;
+	int code = 0;
+
+	if (!outbox_holds_item(guard->outbox, type, &item->item.id))
+		code = tell_end(guard, item, type, err);
+	if (code == 0)
+		code = outbox_append(guard->outbox, &notice, err);
+	return code == 0 ? vault_settle_end(guard->vault, &item->item.id, err) : code;
+}
+
+void guard_link_item_ended(struct guard *guard, const struct vault_item *item)
+{
+	struct err err = { 0 };
+
+	/* Not settled: the next start tries again. */
+	if (announce_end(guard, item, &err) != 0)
+		LOG(LOG_ERROR, "guard.item_not_announced", log_uuid("item", &item->item.id), log_err(&err));
 }
 
 static int job_start(struct guard *guard, const struct channel_message *message, struct err *err)
@@ -273,12 +295,12 @@ static int item_end(struct guard *guard, const struct channel_message *message, 
 		return code;
 	code = restore ? vault_restore(guard->vault, &target.id, target.overwrite, &item, err)
 		       : vault_delete(guard->vault, &target.id, &item, err);
-	/* An empty path: it had ended before, and was told then. */
-	if (code != 0 || item.path[0] == '\0')
+	if (code != 0 || item.ended_before)
 		return code;
 	LOG(LOG_INFO, restore ? "guard.item_restored" : "guard.item_deleted", log_uuid("item", &target.id),
 	    log_text("file", item.path));
-	return tell_item(guard, &item, restore ? 2021 : 2022, err);
+	guard_link_item_ended(guard, &item);
+	return 0;
 }
 
 struct listing {

@@ -35,6 +35,8 @@ struct guard {
 void guard_link_started(struct guard *guard);
 /* Event 5010. */
 void guard_link_restarted(struct guard *guard, const char *role, const char *cause);
+/* Tells that an item was restored or deleted: event 2021 or 2022, and its state. */
+void guard_link_item_ended(struct guard *guard, const struct vault_item *item);
 /* Requests. 0; ERR_CLOSED: gone; ERR_DENIED: it broke the rules and was ended; ERR_WRONG_STATE: it wants the agent to
  * stop. */
 int guard_link_serve(struct guard *guard);

@@ -11,7 +11,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "agent/guard/vault_file.h"
+#include "agent/guard/vault_mark.h"
 #include "base/log.h"
 #include "os/files.h"
 
@@ -43,7 +43,6 @@ static int list_one(struct vault *vault, const char *name, struct vault_item *it
 		    int (*each)(void *context, const struct vault_item *item), void *context, size_t *unreadable)
 {
 	struct vault_file file = { .fd = -1 };
-	enum message_item_state state;
 	int code;
 
 	if (vault_file_open(vault, name, NULL, &file, NULL) != 0) {
@@ -52,10 +51,15 @@ static int list_one(struct vault *vault, const char *name, struct vault_item *it
 	}
 	vault_file_item(&file, item);
 	/* Marked: it ended, and a crash came before its file went. */
-	code = vault_marked(vault, &item->item.id, &state) == 0 ? files_remove(vault->directory, name, NULL)
-								: each(context, item);
+	code = vault_marked(vault, &item->item.id, NULL) == 0 ? files_remove(vault->directory, name, NULL)
+							      : each(context, item);
 	vault_file_close(&file);
 	return code;
+}
+
+static bool is_mark(const char *ending)
+{
+	return strcmp(ending, ".ended") == 0 || strcmp(ending, ".ending") == 0;
 }
 
 int vault_list(struct vault *vault, int (*each)(void *context, const struct vault_item *item), void *context,
@@ -76,6 +80,8 @@ int vault_list(struct vault *vault, int (*each)(void *context, const struct vaul
 
 		if (ending != NULL && strcmp(ending, ".vault") == 0)
 			code = list_one(vault, entry->d_name, item, each, context, &unreadable);
+		else if (ending != NULL && is_mark(ending) && vault_mark_read(vault, entry->d_name, item) == 0)
+			code = each(context, item);
 	}
 	*ret_unreadable = unreadable;
 out:
@@ -178,26 +184,24 @@ static int restore_to(const struct vault_file *file, const struct vault_item *it
 }
 
 /* The mark first: a crash between leaves an item that is marked, which counts as ended. */
-static int forget(struct vault *vault, const struct uuid *id, enum message_item_state state, struct err *err)
+static int forget(struct vault *vault, const struct vault_item *item, struct err *err)
 {
 	char name[VAULT_NAME_BYTES];
-	int code = vault_mark(vault, id, state, err);
+	int code = vault_mark(vault, item, err);
 
-	vault_name(id, ".vault", name);
+	vault_name(&item->item.id, ".vault", name);
 	return code == 0 ? files_remove(vault->directory, name, err) : code;
 }
 
 static int ended_before(const struct vault *vault, const struct uuid *id, enum message_item_state wanted,
 			struct vault_item *ret_item, int code, struct err *err)
 {
-	enum message_item_state state;
-
-	if (code != ERR_NOT_FOUND || vault_marked(vault, id, &state) != 0)
+	if (code != ERR_NOT_FOUND || vault_marked(vault, id, ret_item) != 0)
 		return code;
-	if (state != wanted)
+	if (ret_item->item.state != wanted)
 		return err_set(err, ERR_NOT_FOUND, "this item was %s before",
-			       state == ITEM_RESTORED ? "restored" : "deleted");
-	*ret_item = (struct vault_item){ .item = { .id = *id, .state = state } };
+			       ret_item->item.state == ITEM_RESTORED ? "restored" : "deleted");
+	ret_item->ended_before = true;
 	return 0;
 }
 
@@ -215,9 +219,9 @@ int vault_restore(struct vault *vault, const struct uuid *id, bool overwrite, st
 	vault_file_item(&file, ret_item);
 	code = restore_to(&file, ret_item, overwrite, err);
 	vault_file_close(&file);
-	if (code == 0)
-		code = forget(vault, id, ITEM_RESTORED, err);
 	ret_item->item.state = ITEM_RESTORED;
+	if (code == 0)
+		code = forget(vault, ret_item, err);
 	return code == 0 ? 0 : err_add(err, code, "restore");
 }
 
@@ -236,9 +240,8 @@ int vault_delete(struct vault *vault, const struct uuid *id, struct vault_item *
 	if (code == 0)
 		vault_file_item(&file, ret_item);
 	vault_file_close(&file);
-	code = forget(vault, id, ITEM_DELETED, err);
 	ret_item->item.state = ITEM_DELETED;
-	return code;
+	return forget(vault, ret_item, err);
 }
 
 int vault_open_item(struct vault *vault, const struct uuid *id, int *ret_fd, struct vault_item *ret_item,
@@ -308,12 +311,11 @@ static int check_copy(struct vault *vault, const struct uuid *id, const char *te
 
 int vault_put(struct vault *vault, const struct uuid *id, int fd, const uint8_t key[VAULT_KEY_BYTES], struct err *err)
 {
-	char temporary[VAULT_NAME_BYTES], name[VAULT_NAME_BYTES], mark[VAULT_NAME_BYTES];
+	char temporary[VAULT_NAME_BYTES], name[VAULT_NAME_BYTES];
 	int out, code;
 
 	vault_name(id, ".tmp", temporary);
 	vault_name(id, ".vault", name);
-	vault_name(id, ".ended", mark);
 	out = openat(vault->directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (out < 0)
 		return err_errno(err, errno, "vault");
@@ -326,7 +328,7 @@ int vault_put(struct vault *vault, const struct uuid *id, int fd, const uint8_t 
 	if (code == 0)
 		code = files_sync_directory(vault->directory, err);
 	if (code == 0)
-		code = files_remove(vault->directory, mark, err);
+		code = vault_unmark(vault, id, err);
 	else
 		(void)unlinkat(vault->directory, temporary, 0);
 	return code == 0 ? 0 : err_add(err, code, "copy of a quarantined file");

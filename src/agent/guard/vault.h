@@ -8,8 +8,10 @@
  * vault_recover() completes or undoes what was left. Either the original or
  * the sealed item is there at any time.
  *
- * Restored and deleted items leave a small mark, so that asking again answers
- * the same. Everything here blocks on disk; paths are any bytes.
+ * Restored and deleted items leave a mark with what is known of them, so that
+ * asking again answers the same and link, started again, tells their states
+ * again. The mark is there before the sealed file goes, and counts as not told
+ * until vault_settle_end(). Everything here blocks on disk; paths are any bytes.
  */
 #ifndef MUSTER_AGENT_GUARD_VAULT_H
 #define MUSTER_AGENT_GUARD_VAULT_H
@@ -31,6 +33,7 @@ void vault_close(struct vault *vault); /* accepts NULL; wipes the key */
 struct vault_item {
 	struct message_item item; /* .path points to path below */
 	struct uuid job;          /* that found it; zero when unknown */
+	bool ended_before;        /* restore, delete: it had been restored or deleted already */
 	char path[MESSAGE_PATH_MAX_BYTES + 1];
 };
 
@@ -49,20 +52,22 @@ struct vault_find {
 int vault_quarantine(struct vault *vault, const struct vault_find *find, struct vault_item *ret_item, struct err *err);
 /* The notices about this item are durable: forget the intent. */
 int vault_settle(struct vault *vault, const struct uuid *id, struct err *err);
+/* The notices about this item's end are durable. */
+int vault_settle_end(struct vault *vault, const struct uuid *id, struct err *err);
 /* Completes or undoes what a crash left. Calls `completed` for each item that
- * is in the vault and was not settled; then settle it. */
+ * is in the vault (ITEM_HELD) or ended and was not settled; then settle it. */
 int vault_recover(struct vault *vault, void (*completed)(void *context, const struct vault_item *item), void *context,
 		  struct err *err);
 
 /* Puts the file back with content, owner, mode, times, extended attributes.
  * ERR_EXISTS: something stands there and overwrite is false; ERR_NOT_FOUND: no
  * such item, or its directory is gone (the text says which). Restored before:
- * 0 and ret_item->item.state ITEM_RESTORED with an empty path. */
+ * 0 and ret_item->ended_before. */
 int vault_restore(struct vault *vault, const struct uuid *id, bool overwrite, struct vault_item *ret_item,
 		  struct err *err);
 int vault_delete(struct vault *vault, const struct uuid *id, struct vault_item *ret_item, struct err *err);
 
-/* Each item held, in no order; an unreadable one is passed over and counted. */
+/* Each item held or ended in the last months, in no order; an unreadable one is passed over and counted. */
 int vault_list(struct vault *vault, int (*each)(void *context, const struct vault_item *item), void *context,
 	       size_t *ret_unreadable, struct err *err);
 /* For an upload: the sealed file (the caller's to close), its item and its key. */

@@ -254,27 +254,3 @@ void vault_file_item(const struct vault_file *file, struct vault_item *ret_item)
 	snprintf(item->detection, sizeof(item->detection), "%.*s", (int)metadata->detection.size,
 		 (const char *)metadata->detection.data);
 }
-
-int vault_mark(const struct vault *vault, const struct uuid *id, enum message_item_state state, struct err *err)
-{
-	char name[VAULT_NAME_BYTES];
-	uint8_t byte = (uint8_t)state;
-
-	vault_name(id, ".ended", name);
-	return files_write(vault->directory, name, &byte, 1, 0600, err);
-}
-
-int vault_marked(const struct vault *vault, const struct uuid *id, enum message_item_state *ret_state)
-{
-	char name[VAULT_NAME_BYTES];
-	struct buf byte;
-	int code;
-
-	vault_name(id, ".ended", name);
-	buf_init(&byte, 16);
-	code = files_read(vault->directory, name, 1, &byte, NULL);
-	if (code == 0 && byte.size == 1)
-		*ret_state = byte.data[0] == ITEM_RESTORED ? ITEM_RESTORED : ITEM_DELETED;
-	buf_done(&byte);
-	return code;
-}

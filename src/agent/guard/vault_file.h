@@ -33,10 +33,6 @@ void vault_file_close(struct vault_file *file); /* accepts a zeroed one with fd 
 int vault_file_unseal(const struct vault_file *file, int out, struct err *err);
 void vault_file_item(const struct vault_file *file, struct vault_item *ret_item);
 
-/* The mark of an item that ended; ERR_NOT_FOUND when there is none. */
-int vault_mark(const struct vault *vault, const struct uuid *id, enum message_item_state state, struct err *err);
-int vault_marked(const struct vault *vault, const struct uuid *id, enum message_item_state *ret_state);
-
 /* Opens the directory of an absolute path without symbolic links; ret_name points into path. */
 int vault_parent(const char *path, int *ret_fd, const char **ret_name, struct err *err);
 

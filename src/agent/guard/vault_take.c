@@ -8,12 +8,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "agent/guard/vault_file.h"
+#include "agent/guard/vault_mark.h"
 #include "base/log.h"
 #include "os/files.h"
 
 #define INTENT_MAX_BYTES  (MESSAGE_PATH_MAX_BYTES + 256)
-#define MARK_LIFE_US      (90 * DAY_US)
 #define XATTR_LIST_BYTES  65536
 #define XATTR_TOTAL_BYTES ((size_t)96 * 1024)
 
@@ -335,14 +334,19 @@ static void recover_one(struct vault *vault, const char *name,
 	vault_file_close(&file);
 }
 
-/* Nobody asks about an item that ended so long ago. */
-static void forget_old_mark(const struct vault *vault, const char *name)
+/* The mark was written, so the item ended; whatever had not been done by then is done now. */
+static void recover_end(struct vault *vault, const char *name,
+			void (*completed)(void *context, const struct vault_item *item), void *context)
 {
-	struct stat st;
+	char sealed[VAULT_NAME_BYTES];
+	struct vault_item *item = malloc(sizeof(*item));
 
-	if (fstatat(vault->directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (time_us)st.st_mtim.tv_sec * SECOND_US + MARK_LIFE_US < env_wall(vault->env))
-		(void)unlinkat(vault->directory, name, 0);
+	if (item != NULL && vault_mark_read(vault, name, item) == 0) {
+		vault_name(&item->item.id, ".vault", sealed);
+		(void)files_remove(vault->directory, sealed, NULL);
+		completed(context, item);
+	}
+	free(item);
 }
 
 int vault_recover(struct vault *vault, void (*completed)(void *context, const struct vault_item *item), void *context,
@@ -364,7 +368,9 @@ int vault_recover(struct vault *vault, void (*completed)(void *context, const st
 		if (ending != NULL && strcmp(ending, ".intent") == 0)
 			recover_one(vault, entry->d_name, completed, context);
 		else if (ending != NULL && strcmp(ending, ".ended") == 0)
-			forget_old_mark(vault, entry->d_name);
+			vault_mark_forget_old(vault, entry->d_name);
+		else if (ending != NULL && strcmp(ending, ".ending") == 0)
+			recover_end(vault, entry->d_name, completed, context);
 	}
 	closedir(stream);
 	return 0;

@@ -209,7 +209,8 @@ static void on_local_item(void *argument, const struct message_item *item)
 {
 	struct operation *operation = argument;
 
-	if (operation->client)
+	/* Those that ended are in the list for the manager. */
+	if (operation->client && item->state == ITEM_HELD)
 		control_client_line(operation->client, item_line(item));
 }
 

@@ -21,6 +21,7 @@ struct place {
 	int fd, vault_fd;
 	struct vault *vault;
 	struct uuid announced; /* by the last recovery */
+	enum message_item_state announced_state;
 	unsigned announcements;
 };
 
@@ -88,7 +89,10 @@ static void note(void *context, const struct vault_item *item)
 	struct place *place = context;
 
 	place->announced = item->item.id;
+	place->announced_state = item->item.state;
 	place->announcements++;
+	if (item->item.state != ITEM_HELD)
+		assert_int_equal(vault_settle_end(place->vault, &item->item.id, NULL), 0);
 	assert_int_equal(vault_settle(place->vault, &item->item.id, NULL), 0);
 }
 
@@ -226,6 +230,7 @@ static void a_crash_leaves_either_the_file_or_the_item(void **state)
 
 			assert_true(uuid_equal(&place->announced, &id));
 			assert_int_equal(vault_restore(place->vault, &id, false, &item, NULL), 0);
+			assert_int_equal(vault_settle_end(place->vault, &id, NULL), 0);
 		}
 		assert_int_equal(unlinkat(place->fd, "d/f", 0), 0);
 		/* Nothing hidden is left beside it. */
@@ -263,6 +268,59 @@ static void an_altered_item_is_not_restored(void **state)
 	assert_int_equal(vault_delete(place->vault, &item.item.id, &item, NULL), 0);
 }
 
+static int see(void *context, const struct vault_item *item)
+{
+	struct place *place = context;
+
+	place->announced = item->item.id;
+	place->announced_state = item->item.state;
+	place->announcements++;
+	assert_string_equal(item->path, path_of(place, "d/f"));
+	return 0;
+}
+
+/* Restored or deleted, then a crash before anybody was told: it is told after the next start, once. */
+static void an_end_that_was_not_told_is_told_later(void **state)
+{
+	static const enum message_item_state ends[] = { ITEM_RESTORED, ITEM_DELETED };
+	struct place *place = *state;
+	struct vault_item item;
+	struct stat st;
+	size_t unreadable;
+
+	for (size_t i = 0; i < COUNT_OF(ends); i++) {
+		struct uuid id;
+		int fd;
+
+		assert_int_equal(files_write(place->fd, "d/f", "bad", 3, 0600, NULL), 0);
+		fd = open_file(place, "d/f", &st);
+		assert_int_equal(quarantine(place, "d/f", fd, &st, &item), 0);
+		close(fd);
+		id = item.item.id;
+		assert_int_equal(vault_settle(place->vault, &id, NULL), 0);
+		if (ends[i] == ITEM_RESTORED)
+			assert_int_equal(vault_restore(place->vault, &id, false, &item, NULL), 0);
+		else
+			assert_int_equal(vault_delete(place->vault, &id, &item, NULL), 0);
+		assert_false(item.ended_before);
+		for (unsigned again = 0; again < 2; again++) {
+			place->announcements = 0;
+			assert_int_equal(vault_recover(place->vault, note, place, NULL), 0);
+			assert_int_equal(place->announcements, again == 0 ? 1 : 0);
+		}
+		assert_true(uuid_equal(&place->announced, &id));
+		assert_int_equal(place->announced_state, ends[i]);
+		/* Link, started again, hears of it. */
+		place->announcements = 0;
+		assert_int_equal(vault_list(place->vault, see, place, &unreadable, NULL), 0);
+		assert_int_equal(place->announcements, 1);
+		assert_int_equal(place->announced_state, ends[i]);
+		assert_int_equal(vault_delete(place->vault, &id, &item, NULL),
+				 ends[i] == ITEM_DELETED ? 0 : ERR_NOT_FOUND);
+		files_empty_directory(place->vault_fd);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -272,6 +330,7 @@ int main(void)
 		TEST(takes_only_what_was_scanned),
 		TEST(a_crash_leaves_either_the_file_or_the_item),
 		TEST(an_altered_item_is_not_restored),
+		TEST(an_end_that_was_not_told_is_told_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
