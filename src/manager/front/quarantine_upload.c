@@ -89,6 +89,54 @@ static int open_incoming(struct front *front, const struct uuid *item, bool resu
 	return 0;
 }
 
+/* The file is whole: is it what was announced? Then it gets its place. One that is not is emptied: ERR_RANGE. */
+static int finish_file(struct front *front, const struct uuid *item, int fd, const struct quarantine_metadata *metadata,
+		       struct err *err)
+{
+	char name[UUID_TEXT_BYTES];
+	int rc = quarantine_verify(fd, item, metadata, err);
+
+	uuid_format(item, name);
+	if (rc == ERR_UNTRUSTED || rc == ERR_FORMAT || rc == ERR_LIMIT) {
+		if (ftruncate(fd, 0) != 0)
+			LOG(LOG_WARNING, "quarantine.not_emptied", log_uuid("item", item));
+		err->code = ERR_RANGE;
+		return ERR_RANGE;
+	}
+	if (rc == 0 && fsync(fd) != 0)
+		rc = err_errno(err, errno, "the upload's file");
+	if (rc == 0 && renameat(front->incoming_fd, name, front->quarantine_fd, name) != 0)
+		rc = err_errno(err, errno, "the upload's file");
+	if (rc == 0)
+		rc = files_sync_directory(front->quarantine_fd, err);
+	return rc == 0 ? quarantine_complete(front, item, err) : rc;
+}
+
+static void tell_stored(struct agent_request *request, uint64_t bytes)
+{
+	const struct front_news news = { .topic = FRONT_TOPIC_QUARANTINE,
+					 .id = request->item,
+					 .computer = request->computer };
+
+	LOG(LOG_INFO, "quarantine.stored", log_uuid("item", &request->item), log_uuid("computer", &request->computer),
+	    log_number("bytes", (int64_t)bytes));
+	feed_publish(request->front->feed, &news, 1);
+}
+
+/* All bytes had come when the manager was stopped: nobody would send any more. */
+static int finish_stopped(struct announce *announce, int fd, const struct quarantine_metadata *metadata)
+{
+	int rc = finish_file(announce->request->front, &announce->request->item, fd, metadata, &announce->err);
+
+	if (rc == ERR_RANGE) {
+		announce->offset = 0;
+		return 0;
+	}
+	if (rc == 0)
+		tell_stored(announce->request, announce->offset);
+	return rc;
+}
+
 static int begin_upload(struct announce *announce, const struct quarantine_row *row,
 			const struct quarantine_metadata *metadata)
 {
@@ -104,8 +152,12 @@ static int begin_upload(struct announce *announce, const struct quarantine_row *
 		announce->offset = 0;
 		rc = ftruncate(fd, 0) == 0 ? 0 : err_errno(&announce->err, errno, "the upload's file");
 	}
+	if (rc == 0 && announce->offset == metadata->sealed_size)
+		rc = finish_stopped(announce, fd, metadata);
 	announce->known = announce->offset > 0;
-	if (rc == 0)
+	if (rc == 0 && announce->offset == metadata->sealed_size)
+		close(fd);
+	else if (rc == 0)
 		rc = uploads_open(front->uploads, &request->item, &request->computer, fd, announce->offset, metadata,
 				  &announce->err);
 	if (rc != 0 && fd >= 0)
@@ -226,48 +278,21 @@ static void verified(void *argument)
 	put_end(put);
 }
 
-/* The file is whole: is it what was announced? Then it gets its place. */
-static int finish_file(struct put *put)
-{
-	struct front *front = put->request->front;
-	const struct uuid *item = &put->request->item;
-	char name[UUID_TEXT_BYTES];
-	int fd = uploads_fd(put->upload);
-	int rc = quarantine_verify(fd, item, uploads_metadata(put->upload), &put->err);
-
-	uuid_format(item, name);
-	if (rc == ERR_UNTRUSTED || rc == ERR_FORMAT || rc == ERR_LIMIT) {
-		put->offset = 0;
-		if (ftruncate(fd, 0) != 0)
-			LOG(LOG_WARNING, "quarantine.not_emptied", log_uuid("item", item));
-		return err_set(&put->err, ERR_RANGE, "%s", put->err.text);
-	}
-	if (rc == 0 && fsync(fd) != 0)
-		rc = err_errno(&put->err, errno, "the upload's file");
-	if (rc == 0 && renameat(front->incoming_fd, name, front->quarantine_fd, name) != 0)
-		rc = err_errno(&put->err, errno, "the upload's file");
-	if (rc == 0)
-		rc = files_sync_directory(front->quarantine_fd, &put->err);
-	return rc == 0 ? quarantine_complete(front, item, &put->err) : rc;
-}
-
 static void verify_work(void *argument)
 {
 	struct put *put = argument;
-	const struct front_news news = { .topic = FRONT_TOPIC_QUARANTINE,
-					 .id = put->request->item,
-					 .computer = put->request->computer };
+	struct agent_request *request = put->request;
 
-	put->rc = finish_file(put);
+	put->rc = finish_file(request->front, &request->item, uploads_fd(put->upload), uploads_metadata(put->upload),
+			      &put->err);
 	put->whole = put->rc == 0;
-	if (put->rc == 0) {
-		LOG(LOG_INFO, "quarantine.stored", log_uuid("item", &put->request->item),
-		    log_uuid("computer", &put->request->computer), log_number("bytes", (int64_t)put->offset));
-		feed_publish(put->request->front->feed, &news, 1);
-	} else {
-		LOG(LOG_WARNING, "quarantine.not_stored", log_uuid("item", &put->request->item), log_err(&put->err));
-	}
-	if (loop_post(put->request->loop, verified, put) != 0)
+	if (put->rc == ERR_RANGE)
+		put->offset = 0;
+	if (put->rc == 0)
+		tell_stored(request, put->offset);
+	else
+		LOG(LOG_WARNING, "quarantine.not_stored", log_uuid("item", &request->item), log_err(&put->err));
+	if (loop_post(request->loop, verified, put) != 0)
 		LOG(LOG_ERROR, "quarantine.lost", log_text("error", "no memory"));
 }
 

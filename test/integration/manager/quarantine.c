@@ -1,8 +1,10 @@
 /* Quarantined files at a real manager: announced, sent in pieces, gone on with, verified, sent back, deleted; and what
  * does not fit. */
+#include <fcntl.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "agent.h"
 #include "os/env.h"
@@ -222,6 +224,36 @@ static void an_upload_goes_on_after_front_died(void **state)
 	item_done(&item);
 }
 
+/* All bytes are on disk, but front died before it checked them and said so: no agent would send any more. */
+static void an_upload_that_was_whole_when_front_died_is_finished(void **state)
+{
+	unsigned before = fixture_log_count(&fixture, "\"front.started\"");
+	char id[UUID_TEXT_BYTES], path[256];
+	struct item item;
+	int64_t offset;
+	size_t left;
+	int fd;
+
+	(void)state;
+	item_make(&item, PLAIN_BYTES);
+	assert_true(report_item(&item));
+	assert_int_equal(announce(&item, &offset), 201);
+	assert_int_equal(send_piece(&item, 0, 200000, &offset), 202);
+	kill(fixture_role(&fixture, "front"), SIGKILL);
+	fixture_log_wait(&fixture, "\"front.started\"", before + 1);
+	uuid_format(&item.id, id);
+	snprintf(path, sizeof(path), "%s/front/quarantine/incoming/%s", fixture.data, id);
+	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_true(fd >= 0);
+	left = item.sealed.size - 200000;
+	assert_int_equal(write(fd, item.sealed.data + 200000, left), left);
+	close(fd);
+	assert_int_equal(announce(&item, &offset), 200);
+	assert_int_equal(offset, item.sealed.size);
+	assert_false(report_item(&item)); /* it is here */
+	item_done(&item);
+}
+
 static void a_file_that_is_not_what_was_announced_is_refused(void **state)
 {
 	struct item item;
@@ -297,6 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_arrives_in_pieces_and_comes_back),
 		cmocka_unit_test(an_upload_goes_on_after_front_died),
+		cmocka_unit_test(an_upload_that_was_whole_when_front_died_is_finished),
 		cmocka_unit_test(a_file_that_is_not_what_was_announced_is_refused),
 		cmocka_unit_test(nobody_elses_file_is_taken_or_given),
 		cmocka_unit_test(what_is_too_large_stays_away),
