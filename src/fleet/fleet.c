@@ -192,7 +192,6 @@ int fleet_cancel(struct fleet *fleet, const struct uuid *id, const struct uuid *
 	struct computer *computer = computer_find(fleet, id);
 	struct open_command *command = computer != NULL ? open_command_find(computer, command_id) : NULL;
 	struct fleet_exchange *exchange;
-	struct fleet_command_row *row;
 
 	if (command == NULL || command->ending != COMMAND_PENDING)
 		return err_set(err, ERR_NOT_FOUND, "the command has ended");
@@ -200,14 +199,11 @@ int fleet_cancel(struct fleet *fleet, const struct uuid *id, const struct uuid *
 	if (command->maybe_sent)
 		return 0;
 	exchange = exchange_new(id);
-	row = exchange != NULL ? exchange_command(fleet, exchange, command_id, COMMAND_CANCELLED) : NULL;
-	if (row == NULL) {
+	if (exchange == NULL || open_command_cancel(fleet, exchange, command) != 0) {
+		command->ending = COMMAND_PENDING;
 		fleet_exchange_free(fleet, exchange);
 		return err_set(err, ERR_MEMORY, "out of memory");
 	}
-	row->code = err_name(ERR_CANCELLED);
-	row->text = "cancelled before it was sent";
-	command->ending = COMMAND_CANCELLED;
 	exchange->writing = true;
 	*ret_exchange = exchange;
 	return 0;

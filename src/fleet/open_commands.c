@@ -92,6 +92,18 @@ static int end_command(struct fleet *fleet, struct computer *computer, struct fl
 	return finished_event(fleet, exchange, command, state, row->code);
 }
 
+int open_command_cancel(struct fleet *fleet, struct fleet_exchange *exchange, struct open_command *command)
+{
+	struct fleet_command_row *row = exchange_command(fleet, exchange, &command->id, COMMAND_CANCELLED);
+
+	if (row == NULL)
+		return ERR_MEMORY;
+	row->code = err_name(ERR_CANCELLED);
+	row->text = "cancelled before it was sent";
+	command->ending = COMMAND_CANCELLED;
+	return finished_event(fleet, exchange, command, COMMAND_CANCELLED, row->code);
+}
+
 /* An end of a command that is not open: known already, or timed out here and
  * now the truth arrives. The store decides; then it is acknowledged. */
 static int late_end(struct fleet *fleet, struct fleet_exchange *exchange, const struct uuid *id,

@@ -150,6 +150,8 @@ enum session_verdict session_heard(struct fleet *fleet, struct computer *compute
 /* open_commands.c */
 struct open_command *open_command_find(const struct computer *computer, const struct uuid *id);
 void open_command_remove(struct computer *computer, struct open_command *command);
+/* One that was never sent ends here: its row and event 1201. ERR_MEMORY. */
+int open_command_cancel(struct fleet *fleet, struct fleet_exchange *exchange, struct open_command *command);
 int open_commands_heard(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, bool stale);
 int open_commands_tick(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, time_us now);
 void open_commands_stored(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, int rc);

@@ -485,6 +485,8 @@ static void cancel_ends_at_once_only_what_was_never_sent(void **state)
 	assert_int_equal(fleet_cancel(fleet, &id, &command_id, &exchange, NULL), 0);
 	assert_non_null(exchange);
 	assert_int_equal(fleet_exchange_rows(exchange)->commands[0].state, COMMAND_CANCELLED);
+	assert_int_equal(fleet_exchange_rows(exchange)->manager_event_count, 1);
+	assert_int_equal(fleet_exchange_rows(exchange)->manager_events[0].type, EVENT_COMMAND_FINISHED);
 	fleet_stored(fleet, exchange, 0);
 	fleet_exchange_free(fleet, exchange);
 	assert_int_equal(fleet_cancel(fleet, &id, &command_id, &exchange, NULL), ERR_NOT_FOUND);
