@@ -187,6 +187,7 @@ static void pack_ended(struct buf *out, const struct message_job_ended *ended)
 	pack_u8(out, (uint8_t)ended->outcome);
 	pack_u32(out, (uint32_t)ended->code);
 	pack_span(out, ended->text);
+	pack_span(out, ended->path);
 	message_pack_progress(out, &ended->last);
 }
 
@@ -204,6 +205,7 @@ static void unpack_ended(struct unpack *in, struct message_job_ended *ended)
 	ended->outcome = (enum message_outcome)unpack_choice(in, OUTCOME_SUCCEEDED, OUTCOME_CANCELLED);
 	ended->code = unpack_code(in);
 	ended->text = unpack_bytes(in, ERR_TEXT_BYTES);
+	ended->path = unpack_bytes(in, MESSAGE_PATH_MAX_BYTES);
 	unpack_progress(in, &ended->last);
 }
 

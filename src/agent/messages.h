@@ -90,8 +90,9 @@ enum message_outcome { OUTCOME_SUCCEEDED = 1, OUTCOME_FAILED, OUTCOME_CANCELLED 
 
 struct message_job_ended {
 	enum message_outcome outcome;
-	int code; /* err_code when failed */
-	struct bytes text;
+	int code;                     /* err_code when failed */
+	struct bytes text;            /* why it failed, or what was wrong with the first path that could not be read */
+	struct bytes path;            /* that path; empty: text is about the whole */
 	struct message_progress last; /* .job says which */
 };
 

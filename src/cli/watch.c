@@ -117,11 +117,24 @@ static int wait_for_end(struct watch *watch, json_t **ret_command, struct err *e
 	}
 }
 
+/* "/srv/a: No such file or directory" */
+static void describe_cause(const json_t *result, const char *before, struct buf *out)
+{
+	if (text_of(result, "text")[0] == '\0')
+		return;
+	buf_append_text(out, before);
+	table_clean(text_of(result, "path"), out);
+	if (text_of(result, "path")[0] != '\0')
+		buf_append_text(out, ": ");
+	table_clean(text_of(result, "text"), out);
+}
+
 /* "scan of web1 succeeded: 1234 files, 1.2 GB in 0:12, 2 detections" */
 static void describe(const json_t *command, struct buf *out)
 {
 	struct progress progress;
 	const json_t *result = json_object_get(command, "result");
+	bool good = strcmp(text_of(command, "state"), "succeeded") == 0;
 
 	progress_read(json_object_get(command, "progress"), &progress);
 	table_clean(text_of(command, "kind"), out);
@@ -129,11 +142,10 @@ static void describe(const json_t *command, struct buf *out)
 	table_clean(text_of(command, "computer_name"), out);
 	buf_append_text(out, " ");
 	table_clean(strcmp(text_of(command, "state"), "timed_out") == 0 ? "timed out" : text_of(command, "state"), out);
-	if (text_of(result, "text")[0] != '\0') {
-		buf_append_text(out, ": ");
-		table_clean(text_of(result, "text"), out);
-	}
-	if (strcmp(text_of(command, "kind"), "scan") != 0)
+	if (!good || strcmp(text_of(command, "kind"), "scan") != 0)
+		describe_cause(result, ": ", out);
+	/* Of a scan that the agent never took there is nothing to count. */
+	if (strcmp(text_of(command, "kind"), "scan") != 0 || progress.elapsed_ms == 0)
 		return;
 	buf_printf(out, ": %" PRId64 " files, ", progress.files_done);
 	table_size(progress.bytes_done, out);
@@ -144,6 +156,8 @@ static void describe(const json_t *command, struct buf *out)
 		buf_printf(out, ", %" PRId64 " not fully scanned", progress.not_fully_scanned);
 	if (progress.errors > 0)
 		buf_printf(out, ", %" PRId64 " unreadable", progress.errors);
+	if (good)
+		describe_cause(result, progress.errors > 1 ? ", the first: " : ": ", out);
 }
 
 struct found {

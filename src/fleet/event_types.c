@@ -154,5 +154,8 @@ void event_text(const struct event_type *type, const struct event_field *fields,
 		buf_append(out, at, (size_t)(open - at));
 		append_field(open + 1, (size_t)(close - open - 1), fields, count, out);
 		at = close + 1;
+		/* A value that is a sentence brings its own full stop. */
+		if (*at == '.' && out->size > 0 && out->data[out->size - 1] == '.')
+			at++;
 	}
 }

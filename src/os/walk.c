@@ -113,20 +113,18 @@ static int start(struct walk *walk, struct err *err)
 	int fd;
 
 	if (lstat(walk->path, &walk->root) != 0)
-		return err_errno(err, errno, "scan");
+		return err_errno(err, errno, "look at");
+	if (!S_ISREG(walk->root.st_mode) && !S_ISDIR(walk->root.st_mode))
+		return err_set(err, ERR_FORMAT, "neither a file nor a directory");
+	if (walk->skip(walk->context, walk->path, &walk->root))
+		return err_set(err, ERR_CONFLICT, "it is excluded");
 	if (S_ISREG(walk->root.st_mode)) {
 		walk->single = true;
 		return 0;
 	}
-	if (!S_ISDIR(walk->root.st_mode))
-		return err_set(err, ERR_FORMAT, "neither a file nor a directory");
 	fd = open(walk->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(err, errno, "read directory");
-	if (walk->skip(walk->context, walk->path, &walk->root)) {
-		close(fd);
-		return 0;
-	}
 	/* "/" is written as nothing: its entries begin with the slash. */
 	if (walk->path[1] == '\0')
 		walk->path[0] = '\0';
@@ -144,7 +142,7 @@ int walk_new(const char *path, bool (*skip)(void *context, const char *path, con
 	walk->skip = skip;
 	walk->context = context;
 	/* realpath() writes at most PATH_MAX (4096) bytes. */
-	code = realpath(path, walk->path) != NULL ? start(walk, err) : err_errno(err, errno, "scan");
+	code = realpath(path, walk->path) != NULL ? start(walk, err) : err_errno(err, errno, "find");
 	if (code != 0) {
 		walk_free(walk);
 		return code;
@@ -217,7 +215,7 @@ enum walk_step walk_next(struct walk *walk, const char **ret_path, struct stat *
 		walk->single = false;
 		*ret_path = walk->path;
 		*ret_st = walk->root;
-		return walk->skip(walk->context, walk->path, ret_st) ? WALK_NOTHING : WALK_FILE;
+		return WALK_FILE;
 	}
 	if (walk->depth == 0)
 		return WALK_END;

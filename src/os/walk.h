@@ -28,7 +28,8 @@ enum walk_step {
 struct walk;
 
 /* skip: true for a path to leave out, with all below. path: absolute; a
- * symbolic link in it is resolved now, once. ERR_NOT_FOUND. */
+ * symbolic link in it is resolved now, once. ERR_NOT_FOUND; ERR_CONFLICT: it is
+ * left out itself. */
 int walk_new(const char *path, bool (*skip)(void *context, const char *path, const struct stat *st), void *context,
 	     struct walk **ret_walk, struct err *err);
 void walk_free(struct walk *walk); /* accepts NULL */

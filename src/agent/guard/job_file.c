@@ -6,7 +6,7 @@
 
 #include "os/files.h"
 
-#define MAGIC          "MUSTERJ1"
+#define MAGIC          "MUSTERJ2"
 #define FILE_MAX_BYTES (CHANNEL_PAYLOAD_MAX_BYTES + 16384)
 
 void job_saved_init(struct job_saved *saved)
@@ -46,11 +46,24 @@ void job_saved_pack(struct buf *out, const struct job_saved *saved)
 	pack_u8(out, (uint8_t)saved->done_count);
 	for (size_t i = 0; i < saved->done_count; i++)
 		pack_u64(out, saved->done[i]);
+	pack_u32(out, saved->missed);
+	pack_u32(out, (uint32_t)saved->trouble_code);
+	pack_bytes(out, saved->trouble, strlen(saved->trouble));
+	pack_bytes(out, saved->trouble_path, strlen(saved->trouble_path));
 	pack_bytes(out, part.data, part.size);
 	pack_bytes(out, saved->start.data, saved->start.size);
 	if (out->status == 0)
 		pack_u32(out, crc32c(0, out->data, out->size));
 	buf_done(&part);
+}
+
+static void take_text(struct unpack *in, char *text, size_t size)
+{
+	struct bytes bytes = unpack_bytes(in, size - 1);
+
+	if (bytes.size > 0)
+		memcpy(text, bytes.data, bytes.size);
+	text[bytes.size] = '\0';
 }
 
 int job_saved_unpack(const void *data, size_t size, struct job_saved *ret_saved)
@@ -78,6 +91,10 @@ int job_saved_unpack(const void *data, size_t size, struct job_saved *ret_saved)
 		return ERR_FORMAT;
 	for (size_t i = 0; i < ret_saved->done_count; i++)
 		ret_saved->done[i] = unpack_u64(&in);
+	ret_saved->missed = unpack_u32(&in);
+	ret_saved->trouble_code = (int)unpack_u32(&in);
+	take_text(&in, ret_saved->trouble, sizeof(ret_saved->trouble));
+	take_text(&in, ret_saved->trouble_path, sizeof(ret_saved->trouble_path));
 	counts = unpack_bytes(&in, 1024);
 	start = unpack_bytes(&in, CHANNEL_PAYLOAD_MAX_BYTES);
 	if (unpack_end(&in) != 0 || message_unpack_progress(counts.data, counts.size, &ret_saved->counts) != 0)

@@ -17,6 +17,10 @@ struct job_saved {
 	uint64_t position;   /* offset of the oldest entry not finished */
 	uint64_t done[JOB_WINDOW];
 	size_t done_count; /* entries behind position that are finished */
+	uint32_t missed;   /* of the paths that were asked for: could not be scanned at all */
+	int trouble_code;  /* what was wrong with the first path that could not be read; 0: nothing */
+	char trouble[ERR_TEXT_BYTES];
+	char trouble_path[MESSAGE_PATH_MAX_BYTES + 1];
 	struct buf start;  /* the JOB_START as it came */
 };
 

@@ -179,6 +179,13 @@ void job_not_fully(struct jobs *jobs, struct job *job, const char *path, const c
 
 void job_file_error(struct job *job, const char *path, const struct err *err)
 {
-	job->saved.counts.errors++;
+	struct job_saved *saved = &job->saved;
+
+	saved->counts.errors++;
+	if (saved->trouble_code == 0) {
+		saved->trouble_code = err->code;
+		snprintf(saved->trouble, sizeof(saved->trouble), "%s", err->text);
+		snprintf(saved->trouble_path, sizeof(saved->trouble_path), "%s", path);
+	}
 	LOG(LOG_INFO, "guard.file_not_scanned", log_text("file", path), log_err(err));
 }

@@ -77,6 +77,8 @@ static int open_plan(struct jobs *jobs, struct job *job, struct err *err)
 		struct message_progress none = { .job = job->start.job, .elapsed_ms = job->saved.counts.elapsed_ms };
 
 		job->saved.counts = none;
+		job->saved.missed = 0;
+		job->saved.trouble_code = 0;
 		job->saved.counts.counting = true;
 		job->saved.phase = JOB_PLANNING;
 	}
@@ -123,8 +125,10 @@ static void begin_path(struct job *job)
 	memcpy(path, given.data, given.size);
 	path[given.size] = '\0';
 	job->path_index++;
-	if (walk_new(path, skip, job, &job->walk, &err) != 0)
-		job_file_error(job, path, &err);
+	if (walk_new(path, skip, job, &job->walk, &err) == 0)
+		return;
+	job->saved.missed++;
+	job_file_error(job, path, &err);
 }
 
 static int plan_file(struct job *job, const char *path, const struct stat *st, struct err *err)

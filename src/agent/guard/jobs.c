@@ -278,6 +278,43 @@ int jobs_pause(struct jobs *jobs, const struct uuid *id, bool paused, struct err
 
 /* ---- the end ---- */
 
+static bool nothing_read(const struct job *job)
+{
+	return job->saved.missed > 0 && job->saved.missed >= job->start.paths.count;
+}
+
+/* A scan that could read nothing of what it was asked for did not succeed. */
+static enum message_outcome judge(struct job *job, enum message_outcome outcome)
+{
+	if (outcome != OUTCOME_SUCCEEDED || !nothing_read(job))
+		return outcome;
+	job->failure = job->saved.trouble_code;
+	err_set(&job->cause, job->failure, "%s", job->saved.trouble);
+	return OUTCOME_FAILED;
+}
+
+/* Why it failed, else what was wrong with the first path that could not be read. */
+static void explain_end(const struct job *job, struct message_job_ended *ended)
+{
+	const struct job_saved *saved = &job->saved;
+	const char *text = ended->outcome == OUTCOME_FAILED ? job->cause.text : saved->trouble;
+
+	if (ended->outcome == OUTCOME_CANCELLED || (ended->outcome == OUTCOME_SUCCEEDED && saved->trouble_code == 0))
+		return;
+	ended->text = (struct bytes){ (const uint8_t *)text, strlen(text) };
+	if (ended->outcome == OUTCOME_FAILED)
+		ended->code = job->failure;
+	if (ended->outcome == OUTCOME_SUCCEEDED || nothing_read(job))
+		ended->path = (struct bytes){ (const uint8_t *)saved->trouble_path, strlen(saved->trouble_path) };
+}
+
+static void cause_text(const struct job *job, struct buf *out)
+{
+	if (nothing_read(job))
+		buf_printf(out, "%s: ", job->saved.trouble_path);
+	buf_append_text(out, job->cause.text);
+}
+
 static int event_of_end(struct jobs *jobs, struct job *job, enum message_outcome outcome, struct err *err)
 {
 	static const uint32_t types[] = {
@@ -285,12 +322,16 @@ static int event_of_end(struct jobs *jobs, struct job *job, enum message_outcome
 	};
 	const struct message_progress *counts = &job->saved.counts;
 	struct notice_draft draft;
+	struct buf cause; /* the draft points into it */
+	int code;
 
+	buf_init(&cause, MESSAGE_VALUE_MAX_BYTES);
+	cause_text(job, &cause);
 	notice_begin(&draft, types[outcome], env_wall(jobs->world.env));
 	notice_uuid(&draft, "command", &job->start.job);
 	notice_number(&draft, "files", counts->files_done);
 	if (outcome == OUTCOME_FAILED)
-		notice_text(&draft, "cause", job->cause.text);
+		notice_text(&draft, "cause", buf_text(&cause));
 	if (outcome != OUTCOME_FAILED) {
 		notice_number(&draft, "bytes", counts->bytes_done);
 		notice_number(&draft, "seconds", counts->elapsed_ms / 1000);
@@ -300,7 +341,9 @@ static int event_of_end(struct jobs *jobs, struct job *job, enum message_outcome
 		notice_number(&draft, "not_fully_scanned", counts->not_fully_scanned);
 		notice_number(&draft, "errors", counts->errors);
 	}
-	return notice_send(&draft, jobs->world.outbox, err);
+	code = notice_send(&draft, jobs->world.outbox, err);
+	buf_done(&cause);
+	return code;
 }
 
 static void end(struct jobs *jobs, struct job *job, enum message_outcome outcome)
@@ -310,14 +353,12 @@ static void end(struct jobs *jobs, struct job *job, enum message_outcome outcome
 	struct err err = { 0 };
 	int code;
 
+	outcome = judge(job, outcome);
 	count_time(jobs, job, false);
 	job->saved.counts.counting = false;
 	ended->outcome = outcome;
 	ended->last = job->saved.counts;
-	if (outcome == OUTCOME_FAILED) {
-		ended->code = job->failure;
-		ended->text = (struct bytes){ (const uint8_t *)job->cause.text, strlen(job->cause.text) };
-	}
+	explain_end(job, ended);
 	code = event_of_end(jobs, job, outcome, &err);
 	if (code == 0)
 		code = outbox_append(jobs->world.outbox, &notice, &err);

@@ -9,7 +9,8 @@
 #include "base/log.h"
 
 /* The wall clock may be set: the schedule is looked at again at least this often. */
-#define SCHEDULE_LOOK_US (15 * MINUTE_US)
+#define SCHEDULE_LOOK_US      (15 * MINUTE_US)
+#define RESULT_PATH_MAX_BYTES 1024
 
 enum origin { ORIGIN_MANAGER, ORIGIN_LOCAL, ORIGIN_SCHEDULE };
 
@@ -355,6 +356,13 @@ void link_jobs_progress(struct link_jobs *jobs, const struct message_progress *p
 		control_client_progress(job->client, progress_line(job));
 }
 
+static struct bytes cut(struct bytes path)
+{
+	if (path.size > RESULT_PATH_MAX_BYTES)
+		path.size = RESULT_PATH_MAX_BYTES;
+	return path;
+}
+
 static int end_command(struct link_jobs *jobs, const struct message_job_ended *ended, struct err *err)
 {
 	static const enum command_state states[] = { [OUTCOME_SUCCEEDED] = COMMAND_SUCCEEDED,
@@ -368,43 +376,61 @@ static int end_command(struct link_jobs *jobs, const struct message_job_ended *e
 		       { "detections", last->detections }, { "not_fully_scanned", last->not_fully_scanned },
 		       { "errors", last->errors },         { "unchanged", last->skipped_unchanged },
 		       { "elapsed_ms", last->elapsed_ms } };
-	struct event_field fields[COUNT_OF(counts)];
+	struct event_field fields[COUNT_OF(counts) + 1];
 	char numbers[COUNT_OF(counts)][24];
 	char text[ERR_TEXT_BYTES];
+	size_t count = COUNT_OF(counts);
 
 	for (size_t i = 0; i < COUNT_OF(counts); i++) {
 		snprintf(numbers[i], sizeof(numbers[i]), "%llu", (unsigned long long)counts[i].value);
 		fields[i] = link_field(counts[i].name, numbers[i]);
 	}
 	snprintf(text, sizeof(text), "%.*s", (int)ended->text.size, (const char *)ended->text.data);
+	/* As it is: the manager makes it printable. */
+	if (ended->path.size > 0)
+		fields[count++] = (struct event_field){ .name = "path", .value = cut(ended->path) };
 	return endpoint_end(jobs->link->endpoint, &last->job, states[ended->outcome],
-			    ended->outcome == OUTCOME_FAILED ? err_name(ended->code) : "", text, fields,
-			    COUNT_OF(fields), err);
+			    ended->outcome == OUTCOME_FAILED ? err_name(ended->code) : "", text, fields, count, err);
 }
 
-static json_t *end_line(const struct job *job)
+/* "PATH: what was wrong" */
+static void end_text(const struct message_job_ended *ended, char text[ERR_TEXT_BYTES])
 {
+	json_t *path = control_name((const char *)ended->path.data, ended->path.size);
+
+	snprintf(text, ERR_TEXT_BYTES, "%.300s%s%.*s", ended->path.size ? json_string_value(path) : "",
+		 ended->path.size ? ": " : "", (int)ended->text.size, (const char *)ended->text.data);
+	json_decref(path);
+}
+
+static json_t *end_line(const struct job *job, const struct message_job_ended *ended)
+{
+	char text[ERR_TEXT_BYTES];
 	json_t *line = control_end_line(0, NULL);
 	json_t *progress = progress_line(job);
 
 	json_object_del(progress, "type");
 	json_object_del(progress, "path");
+	end_text(ended, text);
+	json_object_set_new(progress, "text", json_string(text));
 	json_object_set_new(line, "result", progress);
 	return line;
 }
 
 static void tell_client(struct job *job, const struct message_job_ended *ended)
 {
+	char text[ERR_TEXT_BYTES];
 	struct err err;
 
 	if (job->client == NULL)
 		return;
 	if (ended->outcome == OUTCOME_SUCCEEDED) {
-		control_client_end_line(job->client, end_line(job));
+		control_client_end_line(job->client, end_line(job, ended));
 	} else if (ended->outcome == OUTCOME_CANCELLED) {
 		control_client_end(job->client, err_set(&err, ERR_CANCELLED, "the scan was cancelled"), &err);
 	} else {
-		err_set(&err, ended->code, "%.*s", (int)ended->text.size, (const char *)ended->text.data);
+		end_text(ended, text);
+		err_set(&err, ended->code, "%s", text);
 		control_client_end(job->client, ended->code, &err);
 	}
 	job->client = NULL;

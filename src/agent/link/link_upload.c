@@ -32,7 +32,7 @@ struct link_uploads {
 	struct upload *active;
 	int fd;
 	uint64_t offset, total, piece;
-	char file[4 * 512 + 1]; /* its path, escaped and cut, for the event */
+	char file[512]; /* its path, cut, as it is: the event's text makes it printable */
 };
 
 /* --- the queue --- */
@@ -277,10 +277,7 @@ static void send_metadata(struct link_uploads *uploads, const struct message_ans
 
 static void keep_file_name(struct link_uploads *uploads, struct bytes path)
 {
-	json_t *name = control_name(path.data, path.size < 512 ? path.size : 512);
-
-	snprintf(uploads->file, sizeof(uploads->file), "%s", name ? json_string_value(name) : "");
-	json_decref(name);
+	snprintf(uploads->file, sizeof(uploads->file), "%.*s", (int)path.size, (const char *)path.data);
 }
 
 static void on_opened(void *argument, const struct message_answer *answer, int fd)

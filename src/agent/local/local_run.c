@@ -129,6 +129,32 @@ static int run_guard(const char *data, const struct settings *settings, struct e
 	return rc;
 }
 
+/* What a row's type and range cannot tell; each problem a line. */
+static int check_meaning(const char *data, const struct settings *settings, struct buf *problems, struct err *err)
+{
+	struct message_paths *excludes = calloc(1, sizeof(*excludes));
+	struct err causes[3] = { 0 };
+	struct schedule schedule;
+	struct agent_users users;
+	int count = 0;
+
+	if (excludes == NULL)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	if (schedule_parse(settings->schedule, &schedule, &causes[0]) != 0)
+		err_add(&causes[0], causes[0].code, "agent.ini: [scan] schedule");
+	take_excludes(settings->exclude_paths, excludes, &causes[1]);
+	users_resolve(settings, &users, &causes[2]);
+	free(excludes);
+	for (size_t i = 0; i < COUNT_OF(causes); i++) {
+		if (causes[i].code == 0)
+			continue;
+		buf_printf(problems, "%s\n", causes[i].text);
+		count++;
+	}
+	return count == 0 ? 0
+			  : err_set(err, ERR_RANGE, "%s/agent.ini: %d problem%s", data, count, count == 1 ? "" : "s");
+}
+
 static int load_settings(const char *data, bool check, struct settings *settings, struct err *err)
 {
 	struct buf text;
@@ -136,6 +162,11 @@ static int load_settings(const char *data, bool check, struct settings *settings
 
 	buf_init(&text, CONF_PROBLEMS_BYTES);
 	rc = settings_load(data, settings, &text, err);
+	if (rc == 0) {
+		rc = check_meaning(data, settings, &text, err);
+		if (rc)
+			settings_done(settings);
+	}
 	if (rc && text.size)
 		fputs(buf_text(&text), stderr);
 	if (rc == 0 && check) {

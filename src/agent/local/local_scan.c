@@ -9,6 +9,8 @@
 
 #include "agent/local/control_ask.h"
 #include "agent/local/local.h"
+#include "agent/messages.h"
+#include "base/text.h"
 #include "os/env.h"
 
 #define BAR_WIDTH 30
@@ -109,6 +111,18 @@ static int on_line(void *argument, const json_t *line)
 	return cancel(view);
 }
 
+static int path_error(const char *given, int error, struct err *err)
+{
+	struct buf name;
+	int rc;
+
+	buf_init(&name, 4 * MESSAGE_PATH_MAX_BYTES);
+	text_escape(&name, given, strlen(given));
+	rc = err_errno(err, error, "'%.400s'", buf_text(&name));
+	buf_done(&name);
+	return rc;
+}
+
 /* Absolute, and there: a typing error is found here, not after a scan of nothing. */
 static int take_path(const char *given, char **ret_path, struct err *err)
 {
@@ -116,7 +130,7 @@ static int take_path(const char *given, char **ret_path, struct err *err)
 	char *cwd, *path = NULL;
 
 	if (lstat(given, &st) != 0)
-		return err_errno(err, errno, "%s", given);
+		return path_error(given, errno, err);
 	if (*given == '/') {
 		path = strdup(given);
 	} else {
@@ -163,10 +177,11 @@ static int print_result(struct view *view, const json_t *end)
 				      view->detections, "not_fully_scanned", view->not_fully_scanned));
 	else
 		printf("%lld files scanned (%lld unchanged since last time), %lld detections, %lld not fully scanned, "
-		       "%lld could not be read\n",
+		       "%lld could not be read%s%s\n",
 		       (long long)local_number(result, "files_done"), (long long)local_number(result, "unchanged"),
 		       detections, (long long)local_number(result, "not_fully_scanned"),
-		       (long long)local_number(result, "errors"));
+		       (long long)local_number(result, "errors"), *local_text(result, "text") ? ", the first: " : "",
+		       local_text(result, "text"));
 	return detections > 0 ? 1 : 0;
 }
 

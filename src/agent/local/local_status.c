@@ -65,7 +65,15 @@ static void print_list(const char *title, const json_t *list, void (*print)(cons
 	json_array_foreach(list, i, item) print(item);
 }
 
-static void print_words(const json_t *status)
+/* The computer was deleted from its manager. */
+static void print_next(const char *data)
+{
+	printf("Next       to come back: muster-agent stop --data %s && muster-agent reset --yes --data %s,\n"
+	       "           then activate again with a new token (muster-agent activate --help)\n",
+	       data, data);
+}
+
+static void print_words(const json_t *status, const char *data)
 {
 	bool connected = json_is_true(json_object_get(status, "connected"));
 	const char *last = local_text(status, "last_exchange"), *limits = local_text(status, "limits");
@@ -76,6 +84,8 @@ static void print_words(const json_t *status)
 	printf("Link       %s since %s\n", connected ? "connected" : "not connected", local_text(status, "since"));
 	if (!connected)
 		printf("Cause      %s\n", local_text(status, "cause"));
+	if (json_is_true(json_object_get(status, "revoked")))
+		print_next(data);
 	printf("Exchange   last worked %s\n", *last ? last : "never since the agent started");
 	printf("Waiting    %lld events, %lld files to send\n", (long long)local_number(status, "events_waiting"),
 	       (long long)local_number(status, "uploads_waiting"));
@@ -140,7 +150,7 @@ int local_status(const struct arguments *arguments)
 		json_object_set_new(status, "running", json_true());
 		local_print(json_incref(status));
 	} else {
-		print_words(status);
+		print_words(status, data);
 	}
 	json_decref(status);
 	free(data);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@ static struct message_notice some_notice(enum message_notice_kind kind)
 		notice.body.ended.outcome = OUTCOME_FAILED;
 		notice.body.ended.code = ERR_IO;
 		notice.body.ended.text = bytes_of("because");
+		notice.body.ended.path = bytes_of("/of\n/this");
 		notice.body.ended.last = some_progress();
 		break;
 	case NOTICE_ITEM:
@@ -171,6 +173,10 @@ static void saved_jobs_come_back_or_not_at_all(void **state)
 	saved.position = 123;
 	saved.done[0] = 456;
 	saved.done_count = 1;
+	saved.missed = 2;
+	saved.trouble_code = ERR_NOT_FOUND;
+	snprintf(saved.trouble, sizeof(saved.trouble), "it is not there");
+	snprintf(saved.trouble_path, sizeof(saved.trouble_path), "/a");
 	buf_append_text(&saved.start, "anything");
 	buf_init(&out, 4096);
 	job_saved_pack(&out, &saved);
@@ -178,6 +184,10 @@ static void saved_jobs_come_back_or_not_at_all(void **state)
 	assert_int_equal(back.position, 123);
 	assert_int_equal(back.done[0], 456);
 	assert_int_equal(back.counts.files_done, 5);
+	assert_int_equal(back.missed, 2);
+	assert_int_equal(back.trouble_code, ERR_NOT_FOUND);
+	assert_string_equal(back.trouble, "it is not there");
+	assert_string_equal(back.trouble_path, "/a");
 	assert_string_equal(buf_text(&back.start), "anything");
 	for (size_t i = 0; i < out.size; i++) {
 		out.data[i] ^= 1;
