@@ -64,12 +64,25 @@ static void text_is_filled_and_escaped(void **state)
 	buf_done(&out);
 }
 
+static void a_sentence_in_a_field_keeps_its_full_stop_alone(void **state)
+{
+	const struct event_field field = { "limit", { (const uint8_t *)"It was too large.", 17 } };
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 1000);
+	event_text(event_type_find(EVENT_NOT_FULLY_SCANNED), &field, 1, &out);
+	assert_string_equal(buf_text(&out), "- was not fully scanned: It was too large.");
+	buf_done(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_ascend_and_are_found),
 		cmocka_unit_test(texts_name_fields_that_are_there),
 		cmocka_unit_test(text_is_filled_and_escaped),
+		cmocka_unit_test(a_sentence_in_a_field_keeps_its_full_stop_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
