@@ -45,7 +45,7 @@ static int code_of_errno(int errno_value)
 	return ERR_IO;
 }
 
-int err_set(struct err *err, int code, const char *format, ...)
+int(err_set)(struct err *err, int code, const char *format, ...)
 {
 	va_list arguments;
 
@@ -58,7 +58,7 @@ int err_set(struct err *err, int code, const char *format, ...)
 	return code;
 }
 
-int err_errno(struct err *err, int errno_value, const char *format, ...)
+int(err_errno)(struct err *err, int errno_value, const char *format, ...)
 {
 	int code = code_of_errno(errno_value);
 	char context[ERR_TEXT_BYTES / 2];
@@ -75,7 +75,7 @@ int err_errno(struct err *err, int errno_value, const char *format, ...)
 	return code;
 }
 
-int err_add(struct err *err, int code, const char *format, ...)
+int(err_add)(struct err *err, int code, const char *format, ...)
 {
 	char context[ERR_TEXT_BYTES / 2];
 	char before[ERR_TEXT_BYTES];

@@ -61,6 +61,13 @@ int err_errno(struct err *err, int errno_value, const char *format, ...) __attri
  * `code` unchanged when err is NULL. */
 int err_add(struct err *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+#ifdef MUSTER_ANALYSIS
+/* The contract above, where the analysers of scripts/analyse can see it. */
+#define err_set(err, code, ...)          ((void)(err_set)(err, code, __VA_ARGS__), (code))
+#define err_errno(err, errno_value, ...) ((void)(err_errno)(err, errno_value, __VA_ARGS__), ERR_IO)
+#define err_add(err, code, ...)          ((void)(err_add)(err, code, __VA_ARGS__), (code))
+#endif
+
 /* "not_found" for ERR_NOT_FOUND; "internal" for a number not in the table. */
 const char *err_name(int code);
 

@@ -216,7 +216,7 @@ static void begin(struct endpoint *endpoint, struct journal_entry *entry, const 
 			(unsigned long long)entry->serial);
 	else if (kind == NULL)
 		err_set(&why, ERR_VERSION, "this agent does not know this kind of command");
-	if (why.code != 0) {
+	if (kind == NULL || why.code != 0) {
 		end_with(endpoint, entry, COMMAND_FAILED, &why);
 		return;
 	}

@@ -25,7 +25,7 @@ void open_command_remove(struct computer *computer, struct open_command *command
 	struct open_command **at = &computer->commands;
 
 	while (*at != command)
-		at = &(*at)->next;
+		at = &(*at)->next; /* NOLINT(clang-analyzer-core.NullDereference): it is in the list */
 	*at = command->next;
 	computer->command_count--;
 	free(command->progress);

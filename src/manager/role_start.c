@@ -29,13 +29,14 @@ static const struct role_row role_rows[] = {
 	  LAYOUT_FRONT, 0 },
 };
 
+/* name: one of the table's. */
 static const struct role_row *find_role(const char *name)
 {
-	for (size_t i = 0; i < COUNT_OF(role_rows); i++) {
-		if (strcmp(role_rows[i].name, name) == 0)
-			return &role_rows[i];
-	}
-	return NULL;
+	size_t i = 0;
+
+	while (i < COUNT_OF(role_rows) - 1 && strcmp(role_rows[i].name, name) != 0)
+		i++;
+	return &role_rows[i];
 }
 
 int role_start(const char *name, const char *data_directory, struct channel *ret_supervisor, struct err *err)

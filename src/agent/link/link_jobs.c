@@ -476,7 +476,7 @@ static bool is_about(const struct job *job, struct bytes command)
 	char text[UUID_TEXT_BYTES];
 
 	uuid_format(&job->id, text);
-	return command.size == strlen(text) && memcmp(command.data, text, command.size) == 0;
+	return command.size == UUID_TEXT_BYTES - 1 && memcmp(command.data, text, command.size) == 0;
 }
 
 const char *link_jobs_origin(const struct link_jobs *jobs, const struct message_event *event)

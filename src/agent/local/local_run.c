@@ -197,7 +197,7 @@ static int check_activated(const char *data, struct err *err)
 int local_run(const struct arguments *arguments)
 {
 	bool check = arguments_given(arguments, "--check-config");
-	struct settings settings;
+	struct settings settings = { 0 };
 	struct err err = { 0 };
 	char *data = local_data(arguments, &err);
 	int rc = data ? load_settings(data, check, &settings, &err) : err.code;

@@ -209,7 +209,7 @@ static json_t *paths(void)
 			path = json_object();
 			json_object_set_new(all, route->pattern, path);
 		}
-		for (size_t k = 0; route->method[k] != '\0' && k < sizeof(method) - 1; k++)
+		for (size_t k = 0; k < sizeof(method) - 1 && route->method[k] != '\0'; k++)
 			method[k] = (char)(route->method[k] | 0x20);
 		json_object_set_new(path, method, operation(route));
 	}

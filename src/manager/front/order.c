@@ -21,7 +21,9 @@ static ProtobufCBinaryData *byte_fields(const struct bytes *items, size_t count)
 {
 	ProtobufCBinaryData *fields = calloc(count > 0 ? count : 1, sizeof(*fields));
 
-	for (size_t i = 0; fields != NULL && i < count; i++)
+	if (fields == NULL)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
 		fields[i] = exchange_bytes(items[i].data, items[i].size);
 	return fields;
 }
@@ -58,6 +60,7 @@ static int pack_scan(const struct order *order, Muster__Wire__Command *command, 
 		rc = encode(order, command, out, err);
 	else
 		err_set(err, rc, "no memory for the scan's paths");
+	command->scan = NULL; /* it ends here */
 	free(scan.paths);
 	free(scan.exclude);
 	return rc;

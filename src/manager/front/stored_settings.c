@@ -116,10 +116,10 @@ static int read_all(struct store_session *session, void *argument, struct err *e
 int stored_settings_open(struct store *store, struct stored_settings **ret_settings, struct err *err)
 {
 	struct stored_settings *settings = calloc(1, sizeof(*settings));
-	int rc = settings == NULL ? err_set(err, ERR_MEMORY, "settings: no memory") : 0;
+	int rc = 0;
 
-	if (rc != 0)
-		return rc;
+	if (settings == NULL)
+		return err_set(err, ERR_MEMORY, "settings: no memory");
 	pthread_rwlock_init(&settings->lock, NULL);
 	for (size_t i = 0; i < STORED_COUNT && rc == 0; i++) {
 		settings->is_default[i] = true;
