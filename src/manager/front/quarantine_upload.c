@@ -155,9 +155,11 @@ static int begin_upload(struct announce *announce, const struct quarantine_row *
 	if (rc == 0 && announce->offset == metadata->sealed_size)
 		rc = finish_stopped(announce, fd, metadata);
 	announce->known = announce->offset > 0;
-	if (rc == 0 && announce->offset == metadata->sealed_size)
+	if (rc == 0 && announce->offset == metadata->sealed_size) {
 		close(fd);
-	else if (rc == 0)
+		return 0;
+	}
+	if (rc == 0)
 		rc = uploads_open(front->uploads, &request->item, &request->computer, fd, announce->offset, metadata,
 				  &announce->err);
 	if (rc != 0 && fd >= 0)

@@ -78,7 +78,8 @@ class Manager:
         self.process = subprocess.Popen([self.program, "run", "--data", self.data], stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True, errors="replace")
         started = threading.Event()
-        threading.Thread(target=self._read_log, args=(started,), daemon=True).start()
+        self.reader = threading.Thread(target=self._read_log, args=(started,), daemon=True)
+        self.reader.start()
         if not started.wait(60) or self.process.poll() is not None:
             raise RuntimeError("the manager did not start:\n" + "".join(self.lines))
         context = ssl.create_default_context(cafile=self.path("ca.pem"))
@@ -98,6 +99,10 @@ class Manager:
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(60)
         self.process = None
+        self.reader.join(60)
+        reports = [line for line in self.lines if "Sanitizer" in line or "runtime error:" in line]
+        if reports:
+            raise AssertionError("".join(self.lines[self.lines.index(reports[0]):][:60]))
         return status
 
     def remove(self):
