@@ -122,7 +122,7 @@ static void exclusions_and_own_data_are_left_out(void **state)
 	harness_stop(harness);
 }
 
-static void a_path_that_is_not_there_is_an_error_of_the_result(void **state)
+static void a_scan_of_nothing_that_is_there_fails(void **state)
 {
 	struct harness *harness = *state;
 	struct message_job_ended ended;
@@ -131,7 +131,10 @@ static void a_path_that_is_not_there_is_an_error_of_the_result(void **state)
 	harness_start(harness);
 	job = harness_scan(harness, harness_path(harness, "nowhere"));
 	ended = harness_wait_end(harness, &job);
-	assert_int_equal(ended.outcome, OUTCOME_SUCCEEDED);
+	assert_int_equal(ended.outcome, OUTCOME_FAILED);
+	assert_int_equal(ended.code, ERR_NOT_FOUND);
+	assert_int_equal(ended.path.size, strlen(harness_path(harness, "nowhere")));
+	assert_memory_equal(ended.path.data, harness_path(harness, "nowhere"), ended.path.size);
 	assert_int_equal(ended.last.errors, 1);
 	assert_int_equal(ended.last.files_total, 0);
 	harness_stop(harness);
@@ -225,8 +228,9 @@ static void restores_everything_about_a_file(void **state)
 		assert_int_equal(errno, ENOTSUP);
 	harness_wait_event(harness, 2021, "file", harness_path(harness, "e"));
 	harness_shell(harness, "sha256sum e | grep -q ^275a021b && ! ls ../data/vault/*.vault");
-	/* Asked again, as after a lost answer: the same. */
-	assert_int_equal(harness_target(harness, MESSAGE_ITEM_RESTORE, &item.id, false, text), 0);
+	/* Asked again, as after a lost answer: nothing is done, and it says so. */
+	assert_int_equal(harness_target(harness, MESSAGE_ITEM_RESTORE, &item.id, false, text), ERR_WRONG_STATE);
+	assert_non_null(strstr(text, "restored before"));
 	assert_int_equal(harness_count(harness, 2021), 1);
 	harness_stop(harness);
 }
@@ -386,7 +390,7 @@ int main(int argc, char **argv)
 		TEST(a_file_over_the_limit_is_not_fully_scanned),
 		TEST(an_archive_over_the_limit_is_not_fully_scanned),
 		TEST(exclusions_and_own_data_are_left_out),
-		TEST(a_path_that_is_not_there_is_an_error_of_the_result),
+		TEST(a_scan_of_nothing_that_is_there_fails),
 		TEST(no_signatures_no_verdicts),
 		TEST(a_failed_self_test_means_no_verdicts),
 		TEST(restores_everything_about_a_file),

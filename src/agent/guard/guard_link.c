@@ -295,6 +295,10 @@ static int item_end(struct guard *guard, const struct channel_message *message, 
 		return code;
 	code = restore ? vault_restore(guard->vault, &target.id, target.overwrite, &item, err)
 		       : vault_delete(guard->vault, &target.id, &item, err);
+	/* Link knows whether it asks again what it had asked before it died. A file that was restored may have been
+	 * changed or removed since: to say "restored" once more would be wrong. */
+	if (code == 0 && item.ended_before && restore)
+		return err_set(err, ERR_WRONG_STATE, "this item was restored before");
 	if (code != 0 || item.ended_before)
 		return code;
 	LOG(LOG_INFO, restore ? "guard.item_restored" : "guard.item_deleted", log_uuid("item", &target.id),

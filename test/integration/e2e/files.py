@@ -136,6 +136,7 @@ def restores():
     wait_until("the item's state", lambda: site.json("quarantine", "show", item)["state"] == "restored")
     os.remove(path)
     restore(item).expect(1, "restored before")
+    site.agent("quarantine", "restore", item).expect(1, "restored before")
     assert not os.path.exists(path)
     restore("01a20014-1139-7605-89fd-7250689a734e").expect(1, "no such item")
     restore("xyz").expect(2, "is not an id")
