@@ -258,13 +258,25 @@ static int store_settings(const struct activation *activation, struct settings *
 	return conf_write(&settings_table, settings, path, 0644, err);
 }
 
+static bool is_whole(int directory)
+{
+	struct agent_identity identity;
+	struct err cause;
+	bool whole;
+
+	agent_identity_init(&identity);
+	whole = identity_files_load(directory, &identity, &cause) == 0;
+	agent_identity_done(&identity);
+	return whole;
+}
+
 /* True when this computer belongs to that manager already; ERR_EXISTS when to another. */
 static int check_present(const struct activation *activation, int directory, struct agent_identity *identity,
 			 bool *ret_already, struct err *err)
 {
 	struct err cause;
 
-	if (identity_files_who(directory, identity, &cause) != 0)
+	if (identity_files_who(directory, identity, &cause) != 0 || !is_whole(directory))
 		return 0; /* none, or one that is damaged and is replaced */
 	if (strcmp(identity->manager, activation->url) != 0)
 		return err_set(

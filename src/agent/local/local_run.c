@@ -194,6 +194,32 @@ static int check_activated(const char *data, struct err *err)
 	return rc;
 }
 
+/* Link would fail on it, again and again, out of sight of whoever starts the agent. */
+static int check_identity(const char *data, struct err *err)
+{
+	struct agent_identity identity;
+	char path[4200];
+	int directory, rc = check_activated(data, err);
+
+	if (rc == 0) {
+		snprintf(path, sizeof(path), "%s/identity", data);
+		directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		agent_identity_init(&identity);
+		rc =
+		    directory >= 0 ? identity_files_load(directory, &identity, err) : err_errno(err, errno, "%s", path);
+		agent_identity_done(&identity);
+		if (directory >= 0)
+			close(directory);
+	}
+	if (rc != 0 && rc != ERR_NOT_FOUND)
+		return err_add(
+		    err, rc,
+		    "%.200s/identity is damaged: restore it from a backup, or activate again with a new token "
+		    "(muster-agent activate --help)",
+		    data);
+	return rc;
+}
+
 int local_run(const struct arguments *arguments)
 {
 	bool check = arguments_given(arguments, "--check-config");
@@ -204,7 +230,7 @@ int local_run(const struct arguments *arguments)
 
 	if (rc == 0) {
 		if (!check)
-			rc = check_activated(data, &err);
+			rc = check_identity(data, &err);
 		if (rc == 0 && !check) {
 			log_setup("muster-agent", "guard", STDERR_FILENO, (enum log_level)settings.log_level,
 				  env_system_wall);

@@ -104,9 +104,16 @@ def damaged_logs():
             good = file.read()
         with open(path, "r+b") as file:
             file.truncate(len(good) // 2)
-        run(agent.arguments, timeout=20).expect(1, name)
-        with open(path, "r+b") as file:
-            file.write(good)
+        run(agent.arguments, timeout=20).expect(1, "damaged")
+        if name != "cert.pem":
+            with open(path, "r+b") as file:
+                file.write(good)
+    # A damaged identity is no identity: a new one takes its place.
+    before = site.json("computer", "show", "damaged")["id"]
+    site.activate(agent).expect(0, "Activated")
+    agent.start()
+    wait_until("the new computer", lambda: len(site.json("computer", "list", "--state", "online")) == 1)
+    assert agent("status", "-o", "json").json["computer"] != before
 
 
 if __name__ == "__main__":
