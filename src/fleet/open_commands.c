@@ -24,8 +24,8 @@ void open_command_remove(struct computer *computer, struct open_command *command
 {
 	struct open_command **at = &computer->commands;
 
-	while (*at != command)
-		at = &(*at)->next; /* NOLINT(clang-analyzer-core.NullDereference): it is in the list */
+	while (*at != command) /* NOLINT(clang-analyzer-core.NullDereference): it is in the list */
+		at = &(*at)->next;
 	*at = command->next;
 	computer->command_count--;
 	free(command->progress);

@@ -156,13 +156,11 @@ static int listen_failure(const char *address, struct err *err)
 
 static uint16_t bound_port(int fd)
 {
-	struct sockaddr_storage address = { 0 };
+	struct sockaddr_in6 address = { 0 }; /* IPv4 has its port at the same place */
 	socklen_t size = sizeof(address);
 
-	if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
-		return 0;
-	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-						   : ((struct sockaddr_in *)&address)->sin_port);
+	_Static_assert(offsetof(struct sockaddr_in6, sin6_port) == offsetof(struct sockaddr_in, sin_port), "");
+	return getsockname(fd, (struct sockaddr *)&address, &size) == 0 ? ntohs(address.sin6_port) : 0;
 }
 
 static void take_handoff(void *argument)

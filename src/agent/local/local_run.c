@@ -228,7 +228,7 @@ int local_run(const struct arguments *arguments)
 	char *data = local_data(arguments, &err);
 	int rc = data ? load_settings(data, check, &settings, &err) : err.code;
 
-	if (rc == 0) {
+	if (rc == 0 && data != NULL) {
 		if (!check)
 			rc = check_identity(data, &err);
 		if (rc == 0 && !check) {
