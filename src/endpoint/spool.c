@@ -174,7 +174,8 @@ static int unpack_event(struct unpack *in, struct spool_entry **ret_entry)
 	head.noted = unpack_u32(in);
 	head.noted_class = unpack_u8(in);
 	fields = unpack_bytes(in, RECORD_MAX_BYTES);
-	if (unpack_end(in) != 0 || head.noted_class >= EVENT_CLASSES)
+	if (unpack_end(in) != 0 || head.noted_class >= EVENT_CLASSES || head.id - 1 >= UINT64_MAX - 1 ||
+	    head.number == UINT64_MAX)
 		return ERR_FORMAT;
 	entry = malloc(sizeof(*entry) + fields.size);
 	if (entry == NULL)
@@ -316,6 +317,11 @@ int spool_open(struct spool *spool, const struct endpoint_storage *storage, uint
 		return rc;
 	if (ret_damage->places > 0)
 		spool->numbers_known = false;
+	/* Ids and numbers count from 1, whatever a header said. */
+	if (spool->next_id == 0)
+		spool->next_id = 1;
+	if (spool->next_number == 0)
+		spool->next_number = 1;
 	/* Nothing of this run may come before a whole file with a header. */
 	return rewrite(spool, err);
 }
