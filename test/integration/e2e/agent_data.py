@@ -112,8 +112,9 @@ def damaged_logs():
     before = site.json("computer", "show", "damaged")["id"]
     site.activate(agent).expect(0, "Activated")
     agent.start()
-    wait_until("the new computer", lambda: len(site.json("computer", "list", "--state", "online")) == 1)
-    assert agent("status", "-o", "json").json["computer"] != before
+    status = wait_until("the connection", lambda: (lambda now: now["connected"] and now)(agent("status", "-o", "json").json))
+    assert status["computer"] != before
+    assert site.json("computer", "show", status["computer"])["status"] == "online"
 
 
 if __name__ == "__main__":
