@@ -10,8 +10,8 @@
 #define RAMP_STEP_US  (10 * MILLISECOND_US)
 #define EVENT_STEP_US (20 * MILLISECOND_US)
 #define END_STEP_US   (50 * MILLISECOND_US)
-#define ENROLLING_MAX 256 /* at a time, a thread: a ramp steeper than the manager waits for it */
-#define START_AT_ONCE 64
+#define ENROLLING_MAX 64 /* at a time, a thread: a ramp steeper than the manager waits for it */
+#define START_AT_ONCE 16
 #define EVENT_BURST   200 /* for one agent in one step */
 
 static time_us now_of(const struct crowd *crowd)

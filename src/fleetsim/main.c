@@ -17,7 +17,7 @@
 #include "wire/limits.h"
 
 #define FILES_BESIDE_AGENTS 96
-#define RAMP_PATIENCE_US    (60 * SECOND_US)
+#define RAMP_PATIENCE_US    (30 * SECOND_US) /* without one more agent connected */
 #define END_PATIENCE_US     (15 * SECOND_US)
 #define FAN_OUT_PATIENCE_US (60 * SECOND_US)
 #define CA_MAX_BYTES        (64 * 1024)
@@ -35,6 +35,8 @@ struct simulation {
 	struct crowd crowds[OPTIONS_THREADS_MAX];
 	uint64_t open_files, agents_allowed, resident_bytes;
 	time_us began, steady_at, ended_at, ticked_at;
+	uint64_t most_connected;
+	time_us progressed_at; /* when one more was connected than ever before */
 	struct figures now, before, steady, end;
 };
 
@@ -164,16 +166,15 @@ static void begin_steady(struct simulation *simulation, time_us now)
 		fatal(&err);
 }
 
-static bool all_connected(const struct simulation *simulation)
+static bool ramp_is_over(struct simulation *simulation, time_us now)
 {
-	return figures_get(&simulation->now, FIGURE_CONNECTED) == simulation->options.agents;
-}
+	uint64_t connected = figures_get(&simulation->now, FIGURE_CONNECTED);
 
-static bool ramp_is_over(const struct simulation *simulation, time_us now)
-{
-	span_us ramp = (span_us)simulation->options.agents * SECOND_US / simulation->options.ramp;
-
-	return all_connected(simulation) || now - simulation->began > ramp + RAMP_PATIENCE_US;
+	if (connected > simulation->most_connected || simulation->progressed_at == 0) {
+		simulation->most_connected = connected;
+		simulation->progressed_at = now;
+	}
+	return connected == simulation->options.agents || now - simulation->progressed_at > RAMP_PATIENCE_US;
 }
 
 static bool fan_out_is_over(const struct simulation *simulation, time_us now)

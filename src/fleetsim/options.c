@@ -158,7 +158,7 @@ static const struct row rows[] = {
 	{ "--poll", "S", false, take_poll,
 	  "ask every S instead of leaving a poll with the manager (default: held polls)" },
 	{ "--duration", "S", false, take_duration,
-	  "end this long after all agents are connected, or a minute after the ramp (default: until Ctrl-C)" },
+	  "end this long after all agents are connected, or none more was for 30 s (default: until Ctrl-C)" },
 	{ "--ramp", "N/s", false, take_ramp, "agents that are started a second (default 200/s)" },
 	{ "--events", "N/s", false, take_events, "events made a second, all agents together (default 0)" },
 	{ "--scans", NULL, false, take_scans,
