@@ -21,7 +21,7 @@ struct job_saved {
 	int trouble_code;  /* what was wrong with the first path that could not be read; 0: nothing */
 	char trouble[ERR_TEXT_BYTES];
 	char trouble_path[MESSAGE_PATH_MAX_BYTES + 1];
-	struct buf start;  /* the JOB_START as it came */
+	struct buf start; /* the JOB_START as it came */
 };
 
 void job_saved_init(struct job_saved *saved);
