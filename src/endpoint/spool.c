@@ -13,6 +13,8 @@
 #define COMPACT_SLACK_BYTES  (256 * KIB)
 /* After damage, above the manager's highest by more than can be on its way. */
 #define NUMBER_GAP (1u << 20)
+/* No count of ours comes this far; what is above is damage, and would come round to 0. */
+#define COUNT_MAX (UINT64_C(1) << 62)
 
 enum record { RECORD_HEADER = 'H', RECORD_EVENT = 'E', RECORD_ACKNOWLEDGED = 'A', RECORD_DROPPED = 'D' };
 
@@ -174,8 +176,8 @@ static int unpack_event(struct unpack *in, struct spool_entry **ret_entry)
 	head.noted = unpack_u32(in);
 	head.noted_class = unpack_u8(in);
 	fields = unpack_bytes(in, RECORD_MAX_BYTES);
-	if (unpack_end(in) != 0 || head.noted_class >= EVENT_CLASSES || head.id - 1 >= UINT64_MAX - 1 ||
-	    head.number == UINT64_MAX)
+	if (unpack_end(in) != 0 || head.noted_class >= EVENT_CLASSES || head.id == 0 || head.id > COUNT_MAX ||
+	    head.number > COUNT_MAX || head.source > COUNT_MAX)
 		return ERR_FORMAT;
 	entry = malloc(sizeof(*entry) + fields.size);
 	if (entry == NULL)
@@ -235,6 +237,11 @@ static void load_header(struct spool *spool, struct unpack *in)
 	for (size_t i = 0; i < EVENT_CLASSES; i++)
 		spool->drops[i] = unpack_u32(in);
 	spool->numbers_known = known && unpack_end(in) == 0;
+	if (spool->next_id - 1 >= COUNT_MAX || spool->next_number - 1 >= COUNT_MAX || spool->source > COUNT_MAX) {
+		spool->next_id = spool->next_number = 1;
+		spool->source = 0;
+		spool->numbers_known = false;
+	}
 }
 
 static int load_event(struct spool *spool, struct unpack *in)
@@ -317,11 +324,6 @@ int spool_open(struct spool *spool, const struct endpoint_storage *storage, uint
 		return rc;
 	if (ret_damage->places > 0)
 		spool->numbers_known = false;
-	/* Ids and numbers count from 1, whatever a header said. */
-	if (spool->next_id == 0)
-		spool->next_id = 1;
-	if (spool->next_number == 0)
-		spool->next_number = 1;
 	/* Nothing of this run may come before a whole file with a header. */
 	return rewrite(spool, err);
 }
