@@ -84,11 +84,19 @@ static int open_all(struct store *store, const struct store_options *options, st
 	return rc == 0 ? open_readers(store, options->readers, err) : rc;
 }
 
+/* Counting what SQLite allocates, which nobody reads, takes a lock of the process at each allocation. */
+static void configure(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int store_open(const struct store_options *options, struct store **ret_store, struct err *err)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct store *store;
 	int rc;
 
+	pthread_once(&once, configure);
 	if (options->readers < 1 || options->readers > READERS_MAX)
 		return err_set(err, ERR_RANGE, "readers: 1 to %d", READERS_MAX);
 	store = calloc(1, sizeof(*store));
