@@ -225,23 +225,24 @@ static int rewrite(struct spool *spool, struct err *err)
 
 /* --- loading --- */
 
+/* The file's first record. Another one, or one that is not whole, says nothing: the numbers stay unknown. */
 static void load_header(struct spool *spool, struct unpack *in)
 {
-	bool known = false;
+	struct spool header = { .numbers_known = unpack_u8(in) == SPOOL_VERSION && unpack_u8(in) != 0 };
 
-	if (unpack_u8(in) == SPOOL_VERSION)
-		known = unpack_u8(in) != 0;
-	spool->next_number = unpack_u64(in);
-	spool->next_id = unpack_u64(in);
-	spool->source = unpack_u64(in);
+	header.next_number = unpack_u64(in);
+	header.next_id = unpack_u64(in);
+	header.source = unpack_u64(in);
 	for (size_t i = 0; i < EVENT_CLASSES; i++)
-		spool->drops[i] = unpack_u32(in);
-	spool->numbers_known = known && unpack_end(in) == 0;
-	if (spool->next_id - 1 >= COUNT_MAX || spool->next_number - 1 >= COUNT_MAX || spool->source > COUNT_MAX) {
-		spool->next_id = spool->next_number = 1;
-		spool->source = 0;
-		spool->numbers_known = false;
-	}
+		header.drops[i] = unpack_u32(in);
+	if (unpack_end(in) != 0 || spool->next_id != 1 || header.next_id - 1 >= COUNT_MAX ||
+	    header.next_number - 1 >= COUNT_MAX || header.source > COUNT_MAX)
+		return;
+	spool->numbers_known = header.numbers_known;
+	spool->next_number = header.next_number;
+	spool->next_id = header.next_id;
+	spool->source = header.source;
+	memcpy(spool->drops, header.drops, sizeof(spool->drops));
 }
 
 static int load_event(struct spool *spool, struct unpack *in)
