@@ -434,7 +434,7 @@ static struct journal_entry *forgettable(const struct journal *journal, time_us 
 	for (struct journal_entry *entry = journal->entries; entry != NULL; entry = entry->next) {
 		if (!entry->acknowledged || !command_ended(entry->state))
 			continue;
-		if (now > entry->expires && now - entry->expires > KEEP_AFTER_EXPIRY_US)
+		if (entry->expires < now - KEEP_AFTER_EXPIRY_US)
 			return entry;
 		if (lowest == NULL || entry->serial < lowest->serial)
 			lowest = entry;
