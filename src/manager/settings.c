@@ -24,7 +24,8 @@ static const struct conf_row rows[] = {
 	{ ROW("process", "loops", CONF_NUMBER, loops), .min = 0, .max = 256, .initial = "0",
 	  .help = "Threads that serve connections; 0 is one a processor core." },
 	{ ROW("process", "workers", CONF_NUMBER, workers), .min = 1, .max = 64, .initial = "16",
-	  .help = "Threads that handle API requests, enrolments and quarantined files. Each waits for its own commit: more of them share one." },
+	  .help = "Threads that handle API requests, enrolments and quarantined files. Each waits for its own commit: "
+		  "more of them share one." },
 	{ ROW("process", "front_user", CONF_TEXT, front_user), .max = 64, .initial = "",
 	  .help = "User, by name or number, of the process that talks to the network, when started as root. Empty: the "
 		  "user that started it." },
