@@ -25,7 +25,9 @@ static const struct channel_permit asked_of_keys[] = {
 	{ .type = MESSAGE_CERTIFY, .name = "certify", .max_bytes = MESSAGE_REQUEST_MAX_BYTES + FRAME_BYTES },
 };
 static const struct channel_permit answered_by_keys[] = {
-	{ .type = MESSAGE_SIGNED, .name = "signed", .max_bytes = SHA256_BYTES + MESSAGE_SIGNATURE_BYTES },
+	{ .type = MESSAGE_SIGNED,
+	  .name = "signed",
+	  .max_bytes = SHA256_BYTES + MESSAGE_ORDERS_MAX * MESSAGE_SIGNATURE_BYTES },
 	{ .type = MESSAGE_CERTIFIED, .name = "certified", .max_bytes = MESSAGE_CERTIFICATE_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_REFUSED, .name = "refused", .max_bytes = ERR_TEXT_BYTES + FRAME_BYTES },
 };
@@ -36,23 +38,24 @@ const struct message_table messages_from_supervisor = { from_supervisor, COUNT_O
 const struct message_table messages_asked_of_keys = { asked_of_keys, COUNT_OF(asked_of_keys) };
 const struct message_table messages_answered_by_keys = { answered_by_keys, COUNT_OF(answered_by_keys) };
 
-void message_pack_sign(struct buf *out, const void *payload, size_t size)
+void message_pack_sign(struct buf *out, const struct bytes *payloads, size_t count)
 {
-	pack_bytes(out, payload, size);
+	for (size_t i = 0; i < count; i++)
+		pack_bytes(out, payloads[i].data, payloads[i].size);
 }
 
-int message_unpack_sign(const void *data, size_t size, struct bytes *ret_payload)
+int message_unpack_sign(const void *data, size_t size, struct message_sign *ret_sign)
 {
 	struct unpack in;
-	struct bytes payload;
-	int rc;
 
+	ret_sign->count = 0;
 	unpack_init(&in, data, size);
-	payload = unpack_bytes(&in, MESSAGE_SIGN_MAX_BYTES);
-	rc = unpack_end(&in);
-	if (rc == 0)
-		*ret_payload = payload;
-	return rc;
+	do {
+		if (ret_sign->count == MESSAGE_ORDERS_MAX)
+			return ERR_LIMIT;
+		ret_sign->payloads[ret_sign->count++] = unpack_bytes(&in, MESSAGE_SIGN_MAX_BYTES);
+	} while (in.status == 0 && in.left > 0);
+	return unpack_end(&in);
 }
 
 void message_pack_certify(struct buf *out, const struct message_certify *certify)
@@ -79,22 +82,22 @@ int message_unpack_certify(const void *data, size_t size, struct message_certify
 void message_pack_signed(struct buf *out, const struct message_signed *answer)
 {
 	buf_append(out, answer->key, sizeof(answer->key));
-	buf_append(out, answer->signature, sizeof(answer->signature));
+	buf_append(out, answer->signatures, answer->count * MESSAGE_SIGNATURE_BYTES);
 }
 
 int message_unpack_signed(const void *data, size_t size, struct message_signed *ret_answer)
 {
 	struct unpack in;
-	struct message_signed answer;
-	int rc;
 
+	ret_answer->count = 0;
 	unpack_init(&in, data, size);
-	unpack_fixed(&in, answer.key, sizeof(answer.key));
-	unpack_fixed(&in, answer.signature, sizeof(answer.signature));
-	rc = unpack_end(&in);
-	if (rc == 0)
-		*ret_answer = answer;
-	return rc;
+	unpack_fixed(&in, ret_answer->key, sizeof(ret_answer->key));
+	do {
+		if (ret_answer->count == MESSAGE_ORDERS_MAX)
+			return ERR_LIMIT;
+		unpack_fixed(&in, ret_answer->signatures[ret_answer->count++], MESSAGE_SIGNATURE_BYTES);
+	} while (in.status == 0 && in.left > 0);
+	return unpack_end(&in);
 }
 
 void message_pack_certified(struct buf *out, const char *pem)

@@ -34,6 +34,7 @@ enum message_type {
 #define MESSAGE_REQUEST_MAX_BYTES     WIRE_REQUEST_MAX_BYTES
 #define MESSAGE_CERTIFICATE_MAX_BYTES (16 * 1024) /* of PEM with its NUL */
 #define MESSAGE_SIGNATURE_BYTES       64
+#define MESSAGE_ORDERS_MAX            256 /* signed in one go */
 
 struct message_table {
 	const struct channel_permit *permits;
@@ -49,9 +50,16 @@ struct message_certify {
 	struct uuid computer;
 	struct bytes request; /* PKCS#10 in DER; points into the message */
 };
+/* Payloads to sign, one or several; they point into the message. */
+struct message_sign {
+	size_t count;
+	struct bytes payloads[MESSAGE_ORDERS_MAX];
+};
+/* One signature a payload, in their order. */
 struct message_signed {
 	uint8_t key[SHA256_BYTES];
-	uint8_t signature[MESSAGE_SIGNATURE_BYTES];
+	size_t count;
+	uint8_t signatures[MESSAGE_ORDERS_MAX][MESSAGE_SIGNATURE_BYTES];
 };
 struct message_refused {
 	int code; /* enum err_code, negative */
@@ -59,8 +67,9 @@ struct message_refused {
 };
 
 /* Encoders append to out; its sticky status tells. Decoders return 0 or ERR_FORMAT, ERR_LIMIT. */
-void message_pack_sign(struct buf *out, const void *payload, size_t size);
-int message_unpack_sign(const void *data, size_t size, struct bytes *ret_payload);
+/* The payloads together, with 4 bytes each, must fit MESSAGE_SIGN_MAX_BYTES. */
+void message_pack_sign(struct buf *out, const struct bytes *payloads, size_t count);
+int message_unpack_sign(const void *data, size_t size, struct message_sign *ret_sign);
 void message_pack_certify(struct buf *out, const struct message_certify *certify);
 int message_unpack_certify(const void *data, size_t size, struct message_certify *ret_certify);
 void message_pack_signed(struct buf *out, const struct message_signed *answer);

@@ -10,11 +10,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool sign(const uint8_t *data, size_t size, struct buf *out)
 {
-	struct bytes payload;
+	static struct message_sign asked;
 
-	if (message_unpack_sign(data, size, &payload) != 0)
+	if (message_unpack_sign(data, size, &asked) != 0)
 		return false;
-	message_pack_sign(out, payload.data, payload.size);
+	message_pack_sign(out, asked.payloads, asked.count);
 	return true;
 }
 
@@ -30,7 +30,7 @@ static bool certify(const uint8_t *data, size_t size, struct buf *out)
 
 static bool signed_answer(const uint8_t *data, size_t size, struct buf *out)
 {
-	struct message_signed answer;
+	static struct message_signed answer;
 
 	if (message_unpack_signed(data, size, &answer) != 0)
 		return false;

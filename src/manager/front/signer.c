@@ -193,7 +193,19 @@ static int ask(struct signer *signer, uint16_t type, const struct buf *question,
 	return rc;
 }
 
-int signer_envelope(struct signer *signer, const void *payload, size_t size, struct buf *out, struct err *err)
+/* As many as one message takes, from the first on: at least one. */
+static size_t one_message(const struct bytes *payloads, size_t count)
+{
+	size_t bytes = payloads[0].size + sizeof(uint32_t), taken = 1;
+
+	while (taken < count && taken < MESSAGE_ORDERS_MAX &&
+	       bytes + payloads[taken].size + sizeof(uint32_t) <= MESSAGE_SIGN_MAX_BYTES)
+		bytes += payloads[taken++].size + sizeof(uint32_t);
+	return taken;
+}
+
+static int sign_message(struct signer *signer, const struct bytes *payloads, size_t count, struct buf *const *outs,
+			struct err *err)
 {
 	struct channel_message message;
 	struct message_signed answer;
@@ -201,16 +213,37 @@ int signer_envelope(struct signer *signer, const void *payload, size_t size, str
 	int rc;
 
 	buf_init(&question, CHANNEL_PAYLOAD_MAX_BYTES);
-	message_pack_sign(&question, payload, size);
+	message_pack_sign(&question, payloads, count);
 	rc = ask(signer, MESSAGE_SIGN, &question, MESSAGE_SIGNED, &message, err);
 	buf_done(&question);
 	if (rc != 0)
 		return rc;
 	rc = message_unpack_signed(message.payload, message.size, &answer);
 	pthread_mutex_unlock(&signer->turn);
-	if (rc != 0)
-		return err_set(err, rc, "the keys role sent a signature that does not decode");
-	return envelope_pack(payload, size, answer.key, answer.signature, out, err);
+	if (rc != 0 || answer.count != count)
+		return err_set(err, rc != 0 ? rc : ERR_FORMAT, "the keys role sent signatures that do not decode");
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = envelope_pack(payloads[i].data, payloads[i].size, answer.key, answer.signatures[i], outs[i], err);
+	return rc;
+}
+
+int signer_envelopes(struct signer *signer, const struct bytes *payloads, size_t count, struct buf *const *outs,
+		     struct err *err)
+{
+	int rc = 0;
+
+	for (size_t done = 0, taken; rc == 0 && done < count; done += taken) {
+		taken = one_message(payloads + done, count - done);
+		rc = sign_message(signer, payloads + done, taken, outs + done, err);
+	}
+	return rc;
+}
+
+int signer_envelope(struct signer *signer, const void *payload, size_t size, struct buf *out, struct err *err)
+{
+	const struct bytes one = { payload, size };
+
+	return signer_envelopes(signer, &one, 1, &out, err);
 }
 
 int signer_certify(struct signer *signer, const struct uuid *computer, const void *request, size_t size, char *pem,

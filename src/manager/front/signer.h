@@ -26,6 +26,9 @@ void signer_stop(struct signer *signer);
 /* Signs a packed Signed and appends the whole packed Envelope to out.
  * ERR_TIMEOUT: keys did not answer within 10 s; else the refusal of keys. */
 int signer_envelope(struct signer *signer, const void *payload, size_t size, struct buf *out, struct err *err);
+/* Several at once: all, or none. outs[i] is for payloads[i]. */
+int signer_envelopes(struct signer *signer, const struct bytes *payloads, size_t count, struct buf *const *outs,
+		     struct err *err);
 /* pem needs MESSAGE_CERTIFICATE_MAX_BYTES. */
 int signer_certify(struct signer *signer, const struct uuid *computer, const void *request, size_t size, char *pem,
 		   struct err *err);

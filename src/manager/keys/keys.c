@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -50,29 +51,39 @@ static int load(struct keys *keys, const char *data_directory, struct err *err)
 	return 0;
 }
 
-static int sign(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+static int sign_one(struct keys *keys, const struct bytes *payload, uint8_t signature[MESSAGE_SIGNATURE_BYTES],
+		    struct err *err)
 {
-	struct message_signed result;
-	struct bytes payload;
 	struct buf signed_bytes;
-	int rc = message_unpack_sign(message->payload, message->size, &payload);
+	int rc = order_check(payload->data, payload->size, env_wall(keys->env), err);
 
-	if (rc != 0)
-		return err_set(err, rc, "the request does not decode");
-	rc = order_check(payload.data, payload.size, env_wall(keys->env), err);
 	if (rc != 0)
 		return rc;
 	buf_init(&signed_bytes, WIRE_ENVELOPE_MAX_BYTES);
-	rc = envelope_message(payload.data, payload.size, &signed_bytes);
+	rc = envelope_message(payload->data, payload->size, &signed_bytes);
 	if (rc == 0)
-		rc = signing_key_sign(keys->signing, signed_bytes.data, signed_bytes.size, result.signature, err);
+		rc = signing_key_sign(keys->signing, signed_bytes.data, signed_bytes.size, signature, err);
 	else
 		err_set(err, rc, "too large to sign");
 	buf_done(&signed_bytes);
+	return rc;
+}
+
+/* All of them, or none. */
+static int sign(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+{
+	struct message_signed result;
+	struct message_sign asked;
+	int rc = message_unpack_sign(message->payload, message->size, &asked);
+
+	if (rc != 0)
+		return err_set(err, rc, "the request does not decode");
+	for (size_t i = 0; rc == 0 && i < asked.count; i++)
+		rc = sign_one(keys, &asked.payloads[i], result.signatures[i], err);
 	if (rc != 0)
 		return rc;
-	for (size_t i = 0; i < SHA256_BYTES; i++)
-		result.key[i] = keys->fingerprint[i];
+	result.count = asked.count;
+	memcpy(result.key, keys->fingerprint, SHA256_BYTES);
 	message_pack_signed(answer, &result);
 	return 0;
 }

@@ -9,20 +9,47 @@
 
 #include "manager/messages.h"
 
-static void a_signing_request_comes_back(void **state)
+static void signing_requests_come_back(void **state)
 {
-	struct bytes payload;
+	const struct bytes payloads[] = { { (const uint8_t *)"order", 5 }, { (const uint8_t *)"another", 7 } };
+	static struct message_sign got;
 	struct buf out;
 
 	(void)state;
 	buf_init(&out, 65536);
-	message_pack_sign(&out, "order", 5);
-	assert_int_equal(message_unpack_sign(out.data, out.size, &payload), 0);
-	assert_int_equal(payload.size, 5);
-	assert_memory_equal(payload.data, "order", 5);
-	assert_int_not_equal(message_unpack_sign(out.data, out.size - 1, &payload), 0);
+	message_pack_sign(&out, payloads, 1);
+	assert_int_equal(message_unpack_sign(out.data, out.size, &got), 0);
+	assert_int_equal(got.count, 1);
+	message_pack_sign(&out, payloads + 1, 1);
+	assert_int_equal(message_unpack_sign(out.data, out.size, &got), 0);
+	assert_int_equal(got.count, 2);
+	assert_int_equal(got.payloads[1].size, 7);
+	assert_memory_equal(got.payloads[1].data, "another", 7);
+	assert_int_not_equal(message_unpack_sign(out.data, out.size - 1, &got), 0);
+	assert_int_not_equal(message_unpack_sign(out.data, 0, &got), 0);
 	buf_append_byte(&out, 0);
-	assert_int_not_equal(message_unpack_sign(out.data, out.size, &payload), 0);
+	assert_int_not_equal(message_unpack_sign(out.data, out.size, &got), 0);
+	buf_done(&out);
+}
+
+static void signatures_come_back(void **state)
+{
+	static struct message_signed answer = { .count = 2 }, got;
+	struct buf out;
+
+	(void)state;
+	memset(answer.key, 3, sizeof(answer.key));
+	memset(answer.signatures[1], 4, MESSAGE_SIGNATURE_BYTES);
+	buf_init(&out, 65536);
+	message_pack_signed(&out, &answer);
+	assert_int_equal(message_unpack_signed(out.data, out.size, &got), 0);
+	assert_int_equal(got.count, 2);
+	assert_memory_equal(got.key, answer.key, sizeof(got.key));
+	assert_memory_equal(got.signatures, answer.signatures, 2 * MESSAGE_SIGNATURE_BYTES);
+	for (size_t size = 0; size < out.size; size++) {
+		if (size != SHA256_BYTES + MESSAGE_SIGNATURE_BYTES)
+			assert_int_not_equal(message_unpack_signed(out.data, size, &got), 0);
+	}
 	buf_done(&out);
 }
 
@@ -46,13 +73,18 @@ static void a_certification_comes_back(void **state)
 static void too_much_to_sign_is_refused(void **state)
 {
 	static uint8_t large[MESSAGE_SIGN_MAX_BYTES + 1];
-	struct bytes payload;
+	const struct bytes one = { large, sizeof(large) }, small = { large, 1 };
+	static struct message_sign got;
 	struct buf out;
 
 	(void)state;
 	buf_init(&out, sizeof(large) + 64);
-	message_pack_sign(&out, large, sizeof(large));
-	assert_int_equal(message_unpack_sign(out.data, out.size, &payload), ERR_LIMIT);
+	message_pack_sign(&out, &one, 1);
+	assert_int_equal(message_unpack_sign(out.data, out.size, &got), ERR_LIMIT);
+	buf_reset(&out);
+	for (size_t i = 0; i <= MESSAGE_ORDERS_MAX; i++)
+		message_pack_sign(&out, &small, 1);
+	assert_int_equal(message_unpack_sign(out.data, out.size, &got), ERR_LIMIT);
 	buf_done(&out);
 }
 
@@ -98,9 +130,9 @@ static void nobody_but_front_asks_for_signatures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_signing_request_comes_back),         cmocka_unit_test(a_certification_comes_back),
-		cmocka_unit_test(too_much_to_sign_is_refused),          cmocka_unit_test(a_refusal_keeps_its_code),
-		cmocka_unit_test(nobody_but_front_asks_for_signatures),
+		cmocka_unit_test(signing_requests_come_back), cmocka_unit_test(signatures_come_back),
+		cmocka_unit_test(a_certification_comes_back), cmocka_unit_test(too_much_to_sign_is_refused),
+		cmocka_unit_test(a_refusal_keeps_its_code),   cmocka_unit_test(nobody_but_front_asks_for_signatures),
 	};
 
 	return cmocka_run_group_tests_name("unit/manager/messages", tests, NULL, NULL);
