@@ -11,9 +11,10 @@
 #include "agent/problem.h"
 #include "net/client.h"
 
-#define ANSWER_MAX_BYTES (64 * 1024)
-#define TIMEOUT_US       (30 * SECOND_US)
-#define AT_A_TIME        16
+#define ANSWER_MAX_BYTES (8 * 1024 * 1024)
+#define ORDER_MAX_BYTES  (1024 * 1024)
+#define TIMEOUT_US       (60 * SECOND_US)
+#define AGENTS_AT_ONCE   20000 /* in one order */
 
 int api_init(struct api *api, struct loop *loop, const struct options *options, const char *ca_pem, struct err *err)
 {
@@ -108,60 +109,78 @@ int api_enrolment_token(struct api *api, unsigned uses, char token[TOKEN_TEXT_BY
 	return rc;
 }
 
-/* --- one command for each --- */
-
-struct order {
-	struct fan_out *fan_out;
-	struct http_client *client;
-	time_us sent_at;
-};
+/* --- one command for all --- */
 
 struct fan_out {
 	const struct api *api;
 	const struct env *env;
 	const struct identities *identities;
-	size_t next, answered;
-	uint64_t issued, refused;
-	time_us began, began_wall, ended;
-	struct figures figures; /* the requests, as exchanges */
-	struct order orders[AT_A_TIME];
+	struct http_client *client;
+	size_t next; /* agent */
+	uint64_t issued;
+	time_us began, began_wall, answered;
+	bool ended;
+	struct err err;
 };
 
-static void next_order(struct order *order);
+static void order_next(struct fan_out *fan_out);
+
+static size_t count_issued(const struct http_answer *answer)
+{
+	json_t *json = json_loadb((const char *)answer->body, answer->size, 0, NULL);
+	size_t count = json_array_size(json_object_get(json, "items"));
+
+	json_decref(json);
+	return count;
+}
 
 static void on_order(void *argument, const struct http_answer *answer)
 {
-	struct order *order = argument;
-	struct fan_out *fan_out = order->fan_out;
+	struct fan_out *fan_out = argument;
 
-	fan_out->ended = env_monotonic(fan_out->env);
-	fan_out->answered++;
-	if (answer->status == 201)
-		fan_out->issued++;
+	fan_out->answered = env_monotonic(fan_out->env);
+	if (answer->status == 201) {
+		fan_out->issued += count_issued(answer);
+		order_next(fan_out);
+		return;
+	}
+	fan_out->ended = true;
+	if (answer->status == 0)
+		fan_out->err = *answer->err;
 	else
-		fan_out->refused++;
-	figures_latency(&fan_out->figures, LATENCY_EXCHANGE, fan_out->ended - order->sent_at);
-	next_order(order);
+		problem_error("the commands were refused", answer->status, answer->content_type, answer->body,
+			      answer->size, &fan_out->err);
 }
 
-static void next_order(struct order *order)
+/* {"kind":"heartbeat","computers":[…]} */
+static void describe_order(struct fan_out *fan_out, struct buf *out)
 {
-	struct fan_out *fan_out = order->fan_out;
-	char path[96], id[UUID_TEXT_BYTES];
-	int rc = ERR_WRONG_STATE;
+	size_t end = fan_out->next + AGENTS_AT_ONCE;
+	char id[UUID_TEXT_BYTES];
 
-	while (rc != 0 && fan_out->next < fan_out->api->options->agents) {
-		const struct identity *identity = &fan_out->identities->slots[fan_out->next++];
-
-		uuid_format(&identity->computer, id);
-		snprintf(path, sizeof(path), "/api/v1/computers/%s/commands", id);
-		order->sent_at = env_monotonic(fan_out->env);
-		rc = ask(fan_out->api, order->client, path, "{\"kind\":\"heartbeat\"}", on_order, order, NULL);
-		if (rc != 0) {
-			fan_out->answered++;
-			fan_out->refused++;
-		}
+	if (end > fan_out->api->options->agents)
+		end = fan_out->api->options->agents;
+	buf_append_text(out, "{\"kind\":\"heartbeat\",\"computers\":[");
+	for (size_t first = fan_out->next; fan_out->next < end; fan_out->next++) {
+		uuid_format(&fan_out->identities->slots[fan_out->next].computer, id);
+		buf_printf(out, "%s\"%s\"", fan_out->next > first ? "," : "", id);
 	}
+	buf_append_text(out, "]}");
+}
+
+static void order_next(struct fan_out *fan_out)
+{
+	struct buf order;
+
+	if (fan_out->next >= fan_out->api->options->agents) {
+		fan_out->ended = true;
+		return;
+	}
+	buf_init(&order, ORDER_MAX_BYTES);
+	describe_order(fan_out, &order);
+	fan_out->ended = order.status != 0 || ask(fan_out->api, fan_out->client, "/api/v1/commands", buf_text(&order),
+						  on_order, fan_out, &fan_out->err) != 0;
+	buf_done(&order);
 }
 
 struct fan_out *fan_out_start(struct api *api, const struct env *env, const struct identities *identities,
@@ -176,18 +195,14 @@ struct fan_out *fan_out_start(struct api *api, const struct env *env, const stru
 	fan_out->api = api;
 	fan_out->env = env;
 	fan_out->identities = identities;
-	figures_init(&fan_out->figures);
-	for (size_t i = 0; i < AT_A_TIME; i++) {
-		fan_out->orders[i] = (struct order){ .fan_out = fan_out, .client = new_client(api, err) };
-		if (fan_out->orders[i].client == NULL) {
-			fan_out_free(fan_out);
-			return NULL;
-		}
+	fan_out->client = new_client(api, err);
+	if (fan_out->client == NULL) {
+		free(fan_out);
+		return NULL;
 	}
 	fan_out->began = env_monotonic(env);
 	fan_out->began_wall = env_wall(env);
-	for (size_t i = 0; i < AT_A_TIME; i++)
-		next_order(&fan_out->orders[i]);
+	order_next(fan_out);
 	return fan_out;
 }
 
@@ -195,20 +210,15 @@ void fan_out_free(struct fan_out *fan_out)
 {
 	if (fan_out == NULL)
 		return;
-	for (size_t i = 0; i < AT_A_TIME; i++)
-		http_client_free(fan_out->orders[i].client);
+	http_client_free(fan_out->client);
 	free(fan_out);
 }
 
 void fan_out_state(const struct fan_out *fan_out, struct fan_out_state *ret_state)
 {
-	const struct histogram *requests = &fan_out->figures.latencies[LATENCY_EXCHANGE];
-
-	*ret_state = (struct fan_out_state){ .ended = fan_out->answered >= fan_out->api->options->agents,
+	*ret_state = (struct fan_out_state){ .ended = fan_out->ended,
 					     .issued = fan_out->issued,
-					     .refused = fan_out->refused,
 					     .began = fan_out->began_wall,
-					     .ordered = fan_out->ended - fan_out->began,
-					     .request_p50 = histogram_percentile(requests, 50),
-					     .request_p99 = histogram_percentile(requests, 99) };
+					     .ordered = fan_out->answered - fan_out->began,
+					     .err = fan_out->err };
 }

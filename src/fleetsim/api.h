@@ -1,5 +1,5 @@
 /* What the simulation asks of the manager's REST API: an enrolment token, and
- * one command for every agent. On the main thread's loop. */
+ * one command for all agents. On the main thread's loop. */
 #ifndef MUSTER_FLEETSIM_API_H
 #define MUSTER_FLEETSIM_API_H
 
@@ -24,19 +24,18 @@ void api_done(struct api *api);
 /* Makes a token good for that many enrolments within a day. Runs the loop until the answer. */
 int api_enrolment_token(struct api *api, unsigned uses, char token[TOKEN_TEXT_BYTES], struct err *err);
 
-/* Orders a heartbeat of every agent, several requests at a time. */
+/* Orders a heartbeat of all agents. */
 struct fan_out;
 struct fan_out *fan_out_start(struct api *api, const struct env *env, const struct identities *identities,
 			      struct err *err);
 void fan_out_free(struct fan_out *fan_out);
 
 struct fan_out_state {
-	bool ended;      /* each order was answered */
-	uint64_t issued; /* accepted by the manager */
-	uint64_t refused;
-	time_us began;                    /* wall clock: the first request is sent */
-	span_us ordered;                  /* until the last was accepted */
-	span_us request_p50, request_p99; /* of one request to the API */
+	bool ended;      /* answered */
+	uint64_t issued; /* commands */
+	time_us began;   /* wall clock: the request is sent */
+	span_us ordered; /* until it was answered */
+	struct err err;  /* code 0: none */
 };
 void fan_out_state(const struct fan_out *fan_out, struct fan_out_state *ret_state);
 

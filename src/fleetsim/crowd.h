@@ -13,7 +13,7 @@
 #include "net/loop.h"
 #include "net/tls.h"
 
-/* What all crowds share; constant while they run, but for `computers` and `fatal`. */
+/* What all crowds share; constant while they run, but for `identities` and `ordered`. */
 struct fleet_plan {
 	const struct options *options;
 	const struct env *env;
@@ -25,6 +25,7 @@ struct fleet_plan {
 	char name_prefix[32];
 	bool loopback; /* agents have source addresses of their own */
 	struct identities *identities;
+	atomic_int_fast64_t ordered;          /* wall clock: when the fan-out was ordered; 0: not yet */
 	void (*fatal)(const struct err *err); /* nothing can come of it; any thread */
 };
 

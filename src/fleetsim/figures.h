@@ -37,6 +37,7 @@ enum latency {
 	LATENCY_ENROLMENT, /* connection included */
 	LATENCY_EXCHANGE,  /* of reports that ask for an answer at once */
 	LATENCY_COMMAND,   /* from its issue (its id's millisecond) to its arrival */
+	LATENCY_FAN_OUT,   /* from the order for all to its arrival */
 	LATENCIES
 };
 

@@ -161,6 +161,7 @@ static void begin_steady(struct simulation *simulation, time_us now)
 	add_up(simulation, &simulation->steady);
 	if (!simulation->options.fan_out)
 		return;
+	atomic_store(&simulation->plan.ordered, env_wall(simulation->plan.env));
 	simulation->fan_out = fan_out_start(&simulation->api, simulation->plan.env, &simulation->identities, &err);
 	if (simulation->fan_out == NULL)
 		fatal(&err);
@@ -282,6 +283,8 @@ static int report(struct simulation *simulation, struct err *err)
 	if (isatty(STDERR_FILENO))
 		fputc('\n', stderr);
 	report_summary(&summary);
+	if (summary.fan_out != NULL && state.err.code != 0)
+		return err_set(err, state.err.code, "%s", state.err.text);
 	if (fatal_error.code != 0)
 		return err_set(err, fatal_error.code, "%s", fatal_error.text);
 	if (summary.connected < simulation->options.agents)

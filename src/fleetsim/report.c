@@ -119,14 +119,15 @@ static json_t *json_events(const struct summary *summary)
 static json_t *json_fan_out(const struct summary *summary)
 {
 	const struct fan_out_state *state = summary->fan_out;
+	const struct histogram *arrivals = &summary->last->latencies[LATENCY_FAN_OUT];
 	time_us last = atomic_load(&summary->last->last_command);
 
 	if (state == NULL)
 		return json_null();
-	return json_pack("{s:o, s:o, s:f, s:f, s:f, s:f}", "issued", number(state->issued), "refused",
-			 number(state->refused), "ordered_ms", milliseconds(state->ordered), "last_arrival_ms",
-			 last > 0 ? milliseconds(last - state->began) : 0, "request_p50_ms",
-			 milliseconds(state->request_p50), "request_p99_ms", milliseconds(state->request_p99));
+	return json_pack("{s:o, s:f, s:f, s:f}", "issued", number(state->issued), "ordered_ms",
+			 milliseconds(state->ordered), "median_arrival_ms",
+			 milliseconds(histogram_percentile(arrivals, 50)), "last_arrival_ms",
+			 last > 0 ? milliseconds(last - state->began) : 0);
 }
 
 static void print_json(const struct summary *summary)

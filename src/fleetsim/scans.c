@@ -103,10 +103,14 @@ static void trace(void *context, const struct uuid *command, const char *from, c
 	struct agent *agent = context;
 	const struct fleet_plan *plan = agent->crowd->plan;
 
+	time_us now = env_wall(plan->env), ordered = atomic_load(&plan->ordered);
+
 	(void)to;
 	if (strcmp(from, command_state_name(COMMAND_PENDING)) != 0)
 		return;
-	figures_command(&agent->crowd->figures, issued(command), env_wall(plan->env));
+	figures_command(&agent->crowd->figures, issued(command), now);
+	if (ordered > 0)
+		figures_latency(&agent->crowd->figures, LATENCY_FAN_OUT, now - ordered);
 	agent->noted++;
 }
 

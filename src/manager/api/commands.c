@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/text.h"
 #include "manager/api/handlers.h"
 #include "manager/api/rows.h"
@@ -158,7 +159,7 @@ static bool belongs(size_t row, const char *member)
 }
 
 /* Adds what is missing or out of place to the problem; the number of faults. */
-static size_t check_members(struct api_call *call, size_t row)
+static size_t check_members(struct api_call *call, size_t row, const char *besides)
 {
 	const char *target = kinds[row].target;
 	size_t faults = 0;
@@ -171,7 +172,7 @@ static size_t check_members(struct api_call *call, size_t row)
 	}
 	json_object_foreach(api_body(call), member, value)
 	{
-		if (belongs(row, member))
+		if (belongs(row, member) || (besides != NULL && strcmp(member, besides) == 0))
 			continue;
 		api_problem_add(call, member, "does not go with %s", kinds[row].kind);
 		faults++;
@@ -221,19 +222,29 @@ static int check_target(struct api_call *call, const char *member, const struct 
 	return rc;
 }
 
-int command_create(struct api_call *call, struct err *err)
+static int issue_one(struct api_call *call, const struct front_command *command, struct err *err)
+{
+	return command_issue_and_reply(call, command, 201, err);
+}
+
+/* What the body asks for, given to issue(). besides: a member that belongs to every kind, or NULL. */
+static int command_make(struct api_call *call, const char *besides,
+			int (*issue)(struct api_call *call, const struct front_command *command, struct err *err),
+			struct err *err)
 {
 	const json_t *body = api_body(call);
 	size_t row = kind_row(json_string_value(json_object_get(body, "kind")));
-	struct front_command command = { .computer = *api_path_id(call) };
+	struct front_command command = { 0 };
 	struct paths paths = { 0 }, exclude = { 0 };
 	int rc;
 
-	if (check_members(call, row) > 0)
+	if (check_members(call, row, besides) > 0)
 		return api_problem(call, 400, "Not valid", "The command is not complete or not clear: see errors.");
 	rc = front_command_kind_parse(kinds[row].kind, &command.kind);
 	if (rc != 0)
 		return err_set(err, rc, "There is no command %s.", kinds[row].kind);
+	if (besides == NULL)
+		command.computer = *api_path_id(call);
 	if (kinds[row].target != NULL) {
 		uuid_parse(json_string_value(json_object_get(body, kinds[row].target)), &command.target, NULL);
 		rc = check_target(call, kinds[row].target, &command.target, err);
@@ -249,11 +260,91 @@ int command_create(struct api_call *call, struct err *err)
 		command.exclude_count = exclude.count;
 		command.overwrite = json_is_true(json_object_get(body, "overwrite"));
 		command.timeout = shape_span(json_object_get(body, "timeout"));
-		rc = command_issue_and_reply(call, &command, 201, err);
+		rc = issue(call, &command, err);
 	}
 	paths_done(&paths);
 	paths_done(&exclude);
 	return rc;
+}
+
+int command_create(struct api_call *call, struct err *err)
+{
+	return command_make(call, NULL, issue_one, err);
+}
+
+/* --- making many --- */
+
+/* Computers of the request, each once. The shape has been checked. */
+static int computers_take(const struct env *env, const json_t *list_json, struct uuid **ret_computers,
+			  size_t *ret_count)
+{
+	struct uuid *computers = calloc(json_array_size(list_json) + 1, sizeof(*computers));
+	struct map *seen;
+	uint64_t seed;
+	size_t count = 0;
+	int rc;
+
+	env->random(env->context, &seed, sizeof(seed));
+	seen = map_new(seed);
+	rc = seen != NULL && computers != NULL ? 0 : ERR_MEMORY;
+	for (size_t i = 0; rc == 0 && i < json_array_size(list_json); i++) {
+		uuid_parse(json_string_value(json_array_get(list_json, i)), &computers[count], NULL);
+		if (map_get(seen, computers[count].bytes, UUID_BYTES) != NULL)
+			continue;
+		rc = map_set(seen, computers[count].bytes, UUID_BYTES, computers);
+		count++;
+	}
+	map_free(seen);
+	if (rc != 0) {
+		free(computers);
+		return rc;
+	}
+	*ret_computers = computers;
+	*ret_count = count;
+	return 0;
+}
+
+static json_t *issued_json(const struct uuid *computers, const struct uuid *ids, size_t count)
+{
+	json_t *items = json_array(), *left_out = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		char computer[UUID_TEXT_BYTES], id[UUID_TEXT_BYTES];
+
+		uuid_format(&computers[i], computer);
+		uuid_format(&ids[i], id);
+		if (uuid_is_zero(&ids[i]))
+			json_array_append_new(left_out, json_string(computer));
+		else
+			json_array_append_new(items, json_pack("{ss, ss}", "id", id, "computer", computer));
+	}
+	return json_pack("{so, so}", "items", items, "left_out", left_out);
+}
+
+static int issue_many(struct api_call *call, const struct front_command *command, struct err *err)
+{
+	struct uuid *computers, *ids;
+	size_t count;
+	int rc = computers_take(api_call_env(call), json_object_get(api_body(call), "computers"), &computers, &count);
+
+	if (rc != 0)
+		return err_set(err, rc, "no memory");
+	ids = calloc(count, sizeof(*ids));
+	if (ids == NULL)
+		rc = err_set(err, ERR_MEMORY, "no memory");
+	else
+		rc = front_command_issue_many(api_call_front(call), command, computers, count, api_call_actor(call),
+					      ids, err);
+	if (rc == 0)
+		rc = api_reply_json(call, 201, issued_json(computers, ids, count));
+	free(computers);
+	free(ids);
+	return rc;
+}
+
+int command_create_many(struct api_call *call, struct err *err)
+{
+	return command_make(call, "computers", issue_many, err);
 }
 
 static int aimed(struct api_call *call, enum front_command_kind kind, struct err *err)

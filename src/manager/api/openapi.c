@@ -66,6 +66,8 @@ static json_t *kind_schema(const struct shape_field *field)
 		return of_strings("^/");
 	case SHAPE_TEXTS:
 		return of_strings(NULL);
+	case SHAPE_UUIDS:
+		return json_pack("{ss, s{ss, ss}}", "type", "array", "items", "type", "string", "format", "uuid");
 	case SHAPE_TEXT_MAP:
 		return json_pack("{ss, s{ss}}", "type", "object", "additionalProperties", "type", "string");
 	case SHAPE_ANY:
@@ -76,7 +78,8 @@ static json_t *kind_schema(const struct shape_field *field)
 
 static void set_bounds(json_t *schema, const struct shape_field *field)
 {
-	bool list = field->kind == SHAPE_OBJECTS || field->kind == SHAPE_PATHS || field->kind == SHAPE_TEXTS;
+	bool list = field->kind == SHAPE_OBJECTS || field->kind == SHAPE_PATHS || field->kind == SHAPE_TEXTS ||
+		    field->kind == SHAPE_UUIDS;
 	bool number = field->kind == SHAPE_NUMBER;
 
 	if ((field->min == 0 && field->max == 0) || field->kind == SHAPE_SPAN)

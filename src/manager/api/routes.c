@@ -31,6 +31,8 @@ const struct api_route api_routes[] = {
 	{ "POST", V1 "/computers/{id}/commands", ACCESS_OPERATE, ROUTE_IDEMPOTENT, "commands", "Tell a computer to do something",
 	  &shape_no_query, &shape_command_request, 201, JSON, &shape_command, OPERATION_command_create },
 
+	{ "POST", V1 "/commands", ACCESS_OPERATE, ROUTE_IDEMPOTENT, "commands", "Tell several computers to do something",
+	  &shape_no_query, &shape_commands_request, 201, JSON, &shape_issued_commands, OPERATION_command_create_many },
 	{ "GET", V1 "/commands", ACCESS_READ, 0, "commands", "List commands, newest first",
 	  &shape_commands_query, NULL, 200, JSON, &shape_commands, OPERATION_command_list },
 	{ "GET", V1 "/commands/{id}", ACCESS_READ, 0, "commands", "Show a command with its progress and result",

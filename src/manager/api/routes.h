@@ -41,6 +41,7 @@ enum route_flag {
 	X(computer_show) \
 	X(computer_delete) \
 	X(command_create) \
+	X(command_create_many) \
 	X(command_list) \
 	X(command_show) \
 	X(command_cancel) \

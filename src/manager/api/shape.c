@@ -261,6 +261,11 @@ static void check_texts(const struct checking *c, const json_t *value)
 	check_list(c, value, check_text);
 }
 
+static void check_uuids(const struct checking *c, const json_t *value)
+{
+	check_list(c, value, check_uuid);
+}
+
 static void check_text_map(const struct checking *c, const json_t *value)
 {
 	const char *key;
@@ -290,6 +295,7 @@ static void (*const checks[])(const struct checking *, const json_t *) = {
 	[SHAPE_UUID] = check_uuid,         [SHAPE_CHOICE] = check_choice, [SHAPE_OBJECT] = check_object,
 	[SHAPE_OBJECTS] = check_objects,   [SHAPE_PATHS] = check_paths,   [SHAPE_TEXTS] = check_texts,
 	[SHAPE_TEXT_MAP] = check_text_map, [SHAPE_CURSOR] = check_text,   [SHAPE_ANY] = check_any,
+	[SHAPE_UUIDS] = check_uuids,
 };
 _Static_assert(COUNT_OF(checks) == SHAPE_KIND_COUNT_, "a check for each kind");
 

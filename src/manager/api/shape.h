@@ -31,6 +31,7 @@ enum shape_kind {
 	SHAPE_OBJECTS,  /* a list of `of`; max: entries */
 	SHAPE_PATHS,    /* a list of SHAPE_PATH; max: entries */
 	SHAPE_TEXTS,    /* a list of text */
+	SHAPE_UUIDS,    /* a list of ids; max: entries */
 	SHAPE_TEXT_MAP, /* an object of text values */
 	SHAPE_ANY,      /* an object whose members depend on something else */
 	SHAPE_CURSOR,   /* `next` of the page before */

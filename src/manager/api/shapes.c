@@ -3,6 +3,7 @@
 
 #include "manager/api/accounts.h"
 #include "manager/api/page.h"
+#include "manager/front/front.h"
 
 /* clang-format off */
 #define SHAPE(symbol, name_, help_, ...)                                                                     \
@@ -28,6 +29,7 @@ const char *const shape_severities[] = { "info", "warning", "error", NULL };
 const char *const shape_command_kinds[] = { "scan", "pause", "resume", "cancel", "heartbeat", "restore", "delete", NULL };
 const char *const shape_command_states[] = { "pending", "sent", "running", "succeeded", "failed", "cancelled",
 					     "timed_out", NULL };
+static const char *const shape_command_kinds_for_many[] = { "scan", "heartbeat", NULL };
 static const char *const quarantine_states[] = { "held", "restored", "deleted", "too_large", NULL };
 static const char *const setting_types[] = { "size", "duration", "number", "choice", "text", "boolean", NULL };
 static const char *const actor_kinds[] = { "user", "token", "system", NULL };
@@ -101,6 +103,13 @@ SHAPE(shape_command_request, "CommandRequest", "What a computer is to do.",
 	{ "command", SHAPE_UUID, .help = "pause, resume, cancel: the command aimed at." },
 	{ "overwrite", SHAPE_BOOLEAN, .help = "restore: replace a file that is at the path again." },
 	{ "timeout", SHAPE_SPAN, 0, 0, 31 * 24 * 3600, .help = "Ends as timed_out after this; 0 or absent: the kind's default." });
+
+SHAPE(shape_commands_request, "CommandsRequest", "What several computers are to do.",
+	{ "kind", SHAPE_CHOICE, REQUIRED, .choices = shape_command_kinds_for_many, .help = "What to do." },
+	{ "computers", SHAPE_UUIDS, REQUIRED, 1, FRONT_COMMANDS_MAX, .help = "Who is to do it; an id that is given twice counts once." },
+	{ "paths", SHAPE_PATHS, .max = 1000, .help = "scan: absolute paths; none: the configured ones." },
+	{ "exclude", SHAPE_PATHS, .max = 1000, .help = "scan: paths to leave out." },
+	{ "timeout", SHAPE_SPAN, 0, 0, 31 * 24 * 3600, .help = "Each ends as timed_out after this; 0 or absent: the kind's default." });
 
 SHAPE(shape_restore_request, "RestoreRequest", "How to restore.",
 	{ "overwrite", SHAPE_BOOLEAN, .help = "Replace a file that is at the path again." },
@@ -196,6 +205,13 @@ SHAPE(shape_command, "Command", "Something a computer was told to do.",
 	{ "progress", SHAPE_ANY, REQUIRED, .help = "How far a scan is: files and bytes done and in all, detections, the present file." },
 	{ "result", SHAPE_ANY, REQUIRED, .help = "What came of it; with `code` and `text` when it failed." });
 LIST(shape_commands, "Commands", shape_command);
+
+SHAPE_STATIC(shape_issued, "Issued", "A command and whose it is.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "The command's id." },
+	{ "computer", SHAPE_UUID, REQUIRED, .help = "Who is to do it." });
+SHAPE(shape_issued_commands, "IssuedCommands", "What became of one command for several computers.",
+	{ "items", SHAPE_OBJECTS, REQUIRED, .of = &shape_issued, .help = "The commands, in the order in which computers were named." },
+	{ "left_out", SHAPE_UUIDS, REQUIRED, .help = "Computers that are not there, or have too many commands open." });
 
 SHAPE(shape_event, "Event", "Something that happened.",
 	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
@@ -326,6 +342,7 @@ SHAPE(shape_problem, "Problem", "What went wrong (RFC 9457).",
 const struct shape *const shapes_documented[] = {
 	&shape_sign_in,
 	&shape_command_request,
+	&shape_commands_request,
 	&shape_restore_request,
 	&shape_token_request,
 	&shape_enrolment_token_request,
@@ -340,6 +357,8 @@ const struct shape *const shapes_documented[] = {
 	&shape_computers,
 	&shape_command,
 	&shape_commands,
+	&shape_issued,
+	&shape_issued_commands,
 	&shape_event,
 	&shape_events,
 	&shape_quarantine_item,

@@ -6,22 +6,15 @@
 
 #include "base/log.h"
 #include "fleet/event_types.h"
+#include "manager/front/command_parts.h"
 #include "manager/front/exchange.h"
-#include "manager/front/order.h"
 #include "manager/front/records_json.h"
 #include "manager/queries.h"
 #include "wire/limits.h"
 
 #define CONTROL_TIMEOUT_US HOUR_US
 
-enum target { TARGET_NONE, TARGET_SCAN, TARGET_COMMAND, TARGET_ITEM };
-
-static const struct command_row {
-	enum front_command_kind kind;
-	enum command_kind wire;
-	enum target target;
-	span_us timeout; /* default; 0: the setting commands.timeout */
-} kinds[] = {
+static const struct command_row kinds[] = {
 	{ FRONT_COMMAND_SCAN, COMMAND_SCAN, TARGET_NONE, 0 },
 	{ FRONT_COMMAND_PAUSE, COMMAND_PAUSE, TARGET_SCAN, CONTROL_TIMEOUT_US },
 	{ FRONT_COMMAND_RESUME, COMMAND_RESUME, TARGET_SCAN, CONTROL_TIMEOUT_US },
@@ -31,7 +24,7 @@ static const struct command_row {
 	{ FRONT_COMMAND_DELETE, COMMAND_DELETE_ITEM, TARGET_ITEM, 0 },
 };
 
-static const struct command_row *find_kind(enum front_command_kind kind)
+const struct command_row *command_row_find(enum front_command_kind kind)
 {
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
 		if (kinds[i].kind == kind)
@@ -42,7 +35,7 @@ static const struct command_row *find_kind(enum front_command_kind kind)
 
 const char *front_command_kind_name(enum front_command_kind kind)
 {
-	const struct command_row *row = find_kind(kind);
+	const struct command_row *row = command_row_find(kind);
 
 	return row != NULL ? command_kind_name((unsigned)row->wire) : NULL;
 }
@@ -60,18 +53,6 @@ int front_command_kind_parse(const char *name, enum front_command_kind *ret_kind
 	return ERR_UNKNOWN;
 }
 
-/* One command on its way. */
-struct issue {
-	struct front *front;
-	const struct front_command *asked;
-	const struct front_actor *actor;
-	const struct command_row *row;
-	struct order order;
-	char *arguments;
-	struct buf envelope;
-	struct shard *shard;
-};
-
 /* --- checks --- */
 
 static int check_paths(const char *what, const struct bytes *paths, size_t count, struct err *err)
@@ -88,7 +69,7 @@ static int check_paths(const char *what, const struct bytes *paths, size_t count
 	return 0;
 }
 
-static int check_asked(const struct issue *issue, struct err *err)
+int issue_check(const struct issue *issue, struct err *err)
 {
 	const struct front_command *asked = issue->asked;
 	int rc;
@@ -150,7 +131,7 @@ static int read_target_item(struct issue *issue, struct store_session *session, 
 	return rc != 0 ? rc : end != 0 ? err_set(err, end, "the item could not be read") : 0;
 }
 
-static int read_serial(struct store_session *session, void *argument, struct err *err)
+int issue_read_serial(struct store_session *session, void *argument, struct err *err)
 {
 	struct issue *issue = argument;
 	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_BY_ID);
@@ -180,8 +161,8 @@ static int read_target(struct store_session *session, void *argument, struct err
 
 /* --- what is written --- */
 
-static int note_issued(const struct issue *issue, struct store_session *session, const char *action,
-		       const struct uuid *command, struct err *err)
+static int note_event(const struct issue *issue, struct store_session *session, const struct uuid *command,
+		      struct err *err)
 {
 	char id[UUID_TEXT_BYTES];
 	const struct front_field fields[] = {
@@ -189,14 +170,21 @@ static int note_issued(const struct issue *issue, struct store_session *session,
 		{ "kind", command_kind_name((unsigned)issue->order.kind) },
 		{ "user", issue->actor->name },
 	};
-	int rc;
 
 	uuid_format(command, id);
-	rc = front_event(issue->front, session, EVENT_COMMAND_ISSUED, &issue->order.computer, fields, COUNT_OF(fields),
-			 err);
-	if (rc == 0)
-		rc = front_audit(issue->front, session, issue->actor, action, id, issue->arguments, "done", err);
-	return rc;
+	return front_event(issue->front, session, EVENT_COMMAND_ISSUED, &issue->order.computer, fields,
+			   COUNT_OF(fields), err);
+}
+
+static int note_issued(const struct issue *issue, struct store_session *session, const char *action,
+		       const struct uuid *command, struct err *err)
+{
+	char id[UUID_TEXT_BYTES];
+	int rc = note_event(issue, session, command, err);
+
+	uuid_format(command, id);
+	return rc == 0 ? front_audit(issue->front, session, issue->actor, action, id, issue->arguments, "done", err)
+		       : rc;
 }
 
 static int take_serial(const struct issue *issue, struct store_session *session, struct err *err)
@@ -212,9 +200,8 @@ static int take_serial(const struct issue *issue, struct store_session *session,
 	return rc;
 }
 
-static int write_command(struct store_session *session, void *argument, struct err *err)
+static int insert_command(const struct issue *issue, struct store_session *session, struct err *err)
 {
-	const struct issue *issue = argument;
 	const struct order *order = &issue->order;
 	struct cursor *cursor;
 	int rc = take_serial(issue, session, err);
@@ -233,8 +220,22 @@ static int write_command(struct store_session *session, void *argument, struct e
 	cursor_bind_text(cursor, "state", command_state_name(COMMAND_PENDING));
 	cursor_bind_number(cursor, "changed", order->issued);
 	cursor_bind_bytes(cursor, "envelope", issue->envelope.data, issue->envelope.size);
-	rc = cursor_run(cursor, err);
-	return rc == 0 ? note_issued(issue, session, "command.issue", &order->id, err) : rc;
+	return cursor_run(cursor, err);
+}
+
+int issue_write_row(const struct issue *issue, struct store_session *session, struct err *err)
+{
+	int rc = insert_command(issue, session, err);
+
+	return rc == 0 ? note_event(issue, session, &issue->order.id, err) : rc;
+}
+
+static int write_command(struct store_session *session, void *argument, struct err *err)
+{
+	const struct issue *issue = argument;
+	int rc = insert_command(issue, session, err);
+
+	return rc == 0 ? note_issued(issue, session, "command.issue", &issue->order.id, err) : rc;
 }
 
 struct finish {
@@ -309,7 +310,7 @@ static int sign(struct issue *issue, struct err *err)
 	return rc;
 }
 
-static int hand_over(struct issue *issue, struct err *err)
+int issue_hand_over(struct issue *issue, struct err *err)
 {
 	const struct order *order = &issue->order;
 	const struct fleet_command command = {
@@ -340,18 +341,18 @@ static int hand_over(struct issue *issue, struct err *err)
 /* With `issuing` held: serial numbers reach the shard in order. */
 static int issue_in_turn(struct issue *issue, struct err *err)
 {
-	int rc = store_read(issue->front->store, read_serial, issue, err);
+	int rc = store_read(issue->front->store, issue_read_serial, issue, err);
 
 	if (rc == 0)
 		rc = sign(issue, err);
 	if (rc == 0)
 		rc = store_write_wait(issue->front->store, write_command, issue, err);
 	if (rc == 0)
-		rc = hand_over(issue, err);
+		rc = issue_hand_over(issue, err);
 	return rc;
 }
 
-static int fill_order(struct issue *issue, struct err *err)
+int issue_fill(struct issue *issue, struct err *err)
 {
 	struct order *order = &issue->order;
 	span_us timeout = issue->asked->timeout;
@@ -377,7 +378,7 @@ static int issue_command(struct issue *issue, struct uuid *ret_id, struct err *e
 	int rc = store_read(issue->front->store, read_target, issue, err);
 
 	if (rc == 0)
-		rc = fill_order(issue, err);
+		rc = issue_fill(issue, err);
 	if (rc != 0)
 		return rc;
 	issue->shard = shards_of(issue->front->shards, &issue->order.computer);
@@ -399,8 +400,10 @@ static int issue_command(struct issue *issue, struct uuid *ret_id, struct err *e
 int front_command_issue(struct front *front, const struct front_command *command, const struct front_actor *actor,
 			struct uuid *ret_id, struct err *err)
 {
-	struct issue issue = { .front = front, .asked = command, .actor = actor, .row = find_kind(command->kind) };
-	int rc = check_asked(&issue, err);
+	struct issue issue = {
+		.front = front, .asked = command, .actor = actor, .row = command_row_find(command->kind)
+	};
+	int rc = issue_check(&issue, err);
 
 	if (rc != 0)
 		return rc;

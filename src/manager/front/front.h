@@ -139,6 +139,14 @@ struct front_command {
 int front_command_issue(struct front *front, const struct front_command *command, const struct front_actor *actor,
 			struct uuid *ret_id, struct err *err);
 
+/* The same command (scan or heartbeat: what has no target) for many computers:
+ * signed and stored in a few steps for all. ret_ids[i] is the command for computers[i]; zeroes: that
+ * computer is not there, or has too many commands open. computers: each once.
+ * Fails only if none could be issued, for another reason. One audit entry for all. */
+#define FRONT_COMMANDS_MAX 20000
+int front_command_issue_many(struct front *front, const struct front_command *command, const struct uuid *computers,
+			     size_t count, const struct front_actor *actor, struct uuid *ret_ids, struct err *err);
+
 /* How far a command is that has not ended, as JSON text to free(), from memory:
  * its row holds what was reported with its last change of state alone. NULL:
  * nothing was reported, or no memory. Any thread; never blocks for long. */

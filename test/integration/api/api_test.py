@@ -275,6 +275,36 @@ def a_command_takes_only_what_belongs_to_it(w):
     w.call("POST", f"{V1}/commands/{made['id']}/cancel", w.admin, expect=201)
 
 
+def one_order_for_many_computers(w):
+    path, many = V1 + "/commands", [seeds.text_of(one) for one in seeds.COMPUTERS]
+    body = {"kind": "scan", "paths": ["/srv"], "computers": many + [NOBODY, many[0]], "timeout": 60}
+    audited = len(w.all_of("/audit?action=command.issue_many", 1000)[0])
+    answer = w.call("POST", path, w.tokens["operator"], body, {"Idempotency-Key": "for many"}, expect=201).json
+    assert [item["computer"] for item in answer["items"]] == many and answer["left_out"] == [NOBODY]
+    again = w.call("POST", path, w.tokens["operator"], body, {"Idempotency-Key": "for many"}, expect=201)
+    assert again.json == answer and again.headers["Idempotency-Replayed"] == "true"
+    for item in answer["items"]:
+        command = w.get("/commands/" + item["id"])
+        assert command["computer"] == item["computer"] and command["state"] == "pending" and command["timeout"] == 60
+        assert command["arguments"]["paths"] == ["/srv"] and command["issued_by"] == "operator of tests"
+        w.call("POST", f"{V1}/commands/{item['id']}/cancel", w.admin, expect=201)
+    entries, _ = w.all_of("/audit?action=command.issue_many", 1000)
+    assert len(entries) == audited + 1
+    assert json.loads(entries[0]["detail"]) == {"kind": "scan", "computers": len(many) + 1, "paths": ["/srv"], "exclude": []}
+    w.call("POST", path, w.tokens["viewer"], body, expect=403)
+
+
+def orders_for_many_are_checked(w):
+    path, one = V1 + "/commands", [COMPUTER]
+    assert set(faults(w.call("POST", path, w.admin, {"kind": "heartbeat"}, expect=400))) == {"computers"}
+    assert set(faults(w.call("POST", path, w.admin, {"kind": "heartbeat", "computers": []}, expect=400))) == {"computers"}
+    assert set(faults(w.call("POST", path, w.admin, {"kind": "cancel", "computers": one}, expect=400))) == {"kind"}
+    assert set(faults(w.call("POST", path, w.admin, {"kind": "scan", "computers": ["x"]}, expect=400))) == {"computers[0]"}
+    assert set(faults(w.call("POST", path, w.admin, {"kind": "heartbeat", "computers": one, "paths": ["/"]}, expect=400))) == {"paths"}
+    nobody = w.call("POST", path, w.admin, {"kind": "heartbeat", "computers": [NOBODY]}, expect=201).json
+    assert nobody == {"items": [], "left_out": [NOBODY]}
+
+
 def a_repeated_key_does_it_once(w):
     path = f"{V1}/computers/{COMPUTER}/commands"
     ask = lambda key, body, token=w.admin: w.call("POST", path, token, body, {"Idempotency-Key": key})

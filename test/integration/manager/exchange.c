@@ -285,6 +285,59 @@ static void a_command_wakes_a_held_poll(void **state)
 	agent_done(&agent);
 }
 
+static void expect_ordered(const json_t *items, const struct poll *poll, const struct agent *agent)
+{
+	char command[UUID_TEXT_BYTES], computer[UUID_TEXT_BYTES];
+	const json_t *item;
+	size_t i;
+
+	assert_int_equal(poll->status, 200);
+	assert_int_equal(poll->commands, 1);
+	assert_true(poll->verified);
+	uuid_format(&poll->command, command);
+	uuid_format(&agent->computer, computer);
+	json_array_foreach(items, i, item)
+	{
+		if (strcmp(json_string_value(json_object_get(item, "computer")), computer) == 0) {
+			assert_string_equal(json_string_value(json_object_get(item, "id")), command);
+			return;
+		}
+	}
+	fail_msg("%s has no command", computer);
+}
+
+/* Each gets an order of its own, signed for it, and serials go on from there. */
+static void one_order_wakes_several_polls(void **state)
+{
+	struct agent agents[2];
+	struct poll polls[2];
+	char ids[2][UUID_TEXT_BYTES], body[256];
+	json_t *answer;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		agent_enrolled(&agents[i], &fixture, i == 0 ? "one of several" : "another of several");
+		agent_hello(&agents[i]);
+		uuid_format(&agents[i].computer, ids[i]);
+		poll_begin(&polls[i], &agents[i]);
+	}
+	snprintf(body, sizeof(body), "{\"kind\":\"heartbeat\",\"computers\":[\"%s\",\"%s\"]}", ids[0], ids[1]);
+	answer = fixture_api(&fixture, "POST", "/api/v1/commands", body, 201);
+	assert_int_equal(json_array_size(json_object_get(answer, "items")), 2);
+	for (size_t i = 0; i < 2; i++) {
+		pthread_join(polls[i].thread, NULL);
+		expect_ordered(json_object_get(answer, "items"), &polls[i], &agents[i]);
+		report_end(&agents[i], &polls[i].command, MUSTER__WIRE__COMMAND_STATE__STATE__SUCCEEDED);
+	}
+	poll_begin(&polls[0], &agents[0]);
+	json_decref(issue(&agents[0], "{\"kind\":\"heartbeat\"}"));
+	pthread_join(polls[0].thread, NULL);
+	assert_true(polls[0].verified);
+	json_decref(answer);
+	agent_done(&agents[0]);
+	agent_done(&agents[1]);
+}
+
 static void a_command_that_was_not_sent_is_cancelled_at_once(void **state)
 {
 	struct agent agent;
@@ -425,6 +478,7 @@ int main(void)
 		cmocka_unit_test(bad_reports_are_refused),
 		cmocka_unit_test(unknown_certificates_are_told_so),
 		cmocka_unit_test(a_command_wakes_a_held_poll),
+		cmocka_unit_test(one_order_wakes_several_polls),
 		cmocka_unit_test(a_command_that_was_not_sent_is_cancelled_at_once),
 		cmocka_unit_test(deleting_a_computer_ends_its_poll),
 		cmocka_unit_test(front_dies_and_nothing_is_lost),
