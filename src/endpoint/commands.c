@@ -35,7 +35,7 @@ static int move(struct endpoint *endpoint, struct journal_entry *entry, enum com
 	return rc;
 }
 
-#define END_RETRY_US (10 * SECOND_US)
+#define WRITE_RETRY_US (10 * SECOND_US)
 
 /* An end of our own making; one that cannot be written now is written by a later tick. */
 static void end_with(struct endpoint *endpoint, struct journal_entry *entry, enum command_state state,
@@ -45,7 +45,7 @@ static void end_with(struct endpoint *endpoint, struct journal_entry *entry, enu
 		return;
 	entry->wanted_end = state;
 	entry->wanted_why = *why;
-	entry->deadline = endpoint_now(endpoint) + END_RETRY_US;
+	entry->deadline = endpoint_now(endpoint) + WRITE_RETRY_US;
 }
 
 /* --- kinds: work that the actor does --- */
@@ -67,10 +67,14 @@ static void call_start(struct endpoint *endpoint, struct journal_entry *entry, c
 	end_with(endpoint, entry, COMMAND_FAILED, &why);
 }
 
+/* One whose beginning cannot be written now is begun by a later tick: the manager knows that we have
+ * it, and sends it no more. */
 static void work(struct endpoint *endpoint, struct journal_entry *entry, const Muster__Wire__Command *content)
 {
 	if (move(endpoint, entry, COMMAND_RUNNING, "", "", NULL, 0, NULL) == 0)
 		call_start(endpoint, entry, content, false);
+	else
+		entry->begin_again = endpoint_now(endpoint) + WRITE_RETRY_US;
 }
 
 /* --- kinds: about another command --- */
@@ -374,6 +378,8 @@ static void time_out(struct endpoint *endpoint, struct journal_entry *entry, tim
 
 static time_us entry_due(const struct journal_entry *entry)
 {
+	if (entry->begin_again != 0 && entry->begin_again < entry->deadline)
+		return entry->begin_again;
 	return entry->timing_out && entry->wanted_end == COMMAND_PENDING ? entry->give_up : entry->deadline;
 }
 
@@ -382,8 +388,14 @@ int commands_tick(struct endpoint *endpoint)
 	time_us now = endpoint_now(endpoint);
 
 	for (struct journal_entry *entry = endpoint->journal.entries; entry != NULL; entry = entry->next) {
-		if (!command_ended(entry->state) && now >= entry_due(entry))
+		if (command_ended(entry->state) || now < entry_due(entry))
+			continue;
+		if (entry->begin_again != 0 && now < entry->deadline) {
+			entry->begin_again = 0;
+			resume_entry(endpoint, entry);
+		} else {
 			time_out(endpoint, entry, now);
+		}
 	}
 	return journal_tidy(&endpoint->journal, env_wall(endpoint->options.env), NULL);
 }

@@ -38,6 +38,7 @@ struct journal_entry {
 	size_t content_size;
 	uint8_t *result; /* packed: text code, text text, u16 count, fields */
 	size_t result_size;
+	time_us begin_again;           /* monotonic: its beginning could not be written; 0: it could */
 	enum command_state wanted_end; /* could not be written yet; PENDING: none */
 	struct err wanted_why;
 	struct revision revision;

@@ -331,6 +331,23 @@ static void a_journal_that_cannot_be_written_begins_nothing(void **state)
 	endpoint_free(endpoint);
 }
 
+/* Taken durably, but that it began could not be written: the manager sends it no more, so it must be begun later. */
+static void a_beginning_that_cannot_be_written_is_tried_again(void **state)
+{
+	struct endpoint *endpoint = make();
+
+	(void)state;
+	disk.fail_sync_at = disk.syncs + 2;
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer);
+	assert_int_equal(started, 0);
+	assert_int_equal(state_of(endpoint, 1), COMMAND_PENDING);
+	now = endpoint_due(endpoint);
+	assert_int_equal(endpoint_tick(endpoint, NULL), 0);
+	assert_int_equal(started, 1);
+	assert_int_equal(state_of(endpoint, 1), COMMAND_RUNNING);
+	endpoint_free(endpoint);
+}
+
 static void a_time_out_cancels_and_is_told_as_such(void **state)
 {
 	struct endpoint *endpoint = make();
@@ -397,6 +414,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_does_not_verify_is_not_done, start, stop),
 		cmocka_unit_test_setup_teardown(a_cancel_that_overtakes_keeps_the_command_from_running, start, stop),
 		cmocka_unit_test_setup_teardown(a_journal_that_cannot_be_written_begins_nothing, start, stop),
+		cmocka_unit_test_setup_teardown(a_beginning_that_cannot_be_written_is_tried_again, start, stop),
 		cmocka_unit_test_setup_teardown(a_time_out_cancels_and_is_told_as_such, start, stop),
 		cmocka_unit_test_setup_teardown(an_outage_is_one_event_and_waits_grow, start, stop),
 		cmocka_unit_test_setup_teardown(rubbish_for_a_reply_is_a_failure, start, stop),

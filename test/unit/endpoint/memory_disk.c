@@ -45,7 +45,7 @@ static int disk_sync(void *context, const char *name, struct err *err)
 
 	(void)name;
 	disk->syncs++;
-	return disk->fail_sync ? err_set(err, ERR_IO, "sync") : 0;
+	return disk->fail_sync || disk->syncs == disk->fail_sync_at ? err_set(err, ERR_IO, "sync") : 0;
 }
 
 static int disk_replace(void *context, const char *name, const void *bytes, size_t size, struct err *err)

@@ -10,6 +10,7 @@ struct memory_disk {
 	struct buf spool, journal;
 	unsigned syncs;
 	bool fail_append, fail_sync, fail_replace;
+	unsigned fail_sync_at; /* this one alone, as syncs counts; 0: none */
 };
 void memory_disk_init(struct memory_disk *disk);
 void memory_disk_done(struct memory_disk *disk);
