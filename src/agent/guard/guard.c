@@ -27,6 +27,8 @@
 #define LINK_STEADY_US       (60 * SECOND_US) /* after running this long its failures are forgotten */
 #define LOCK_WAIT_US         (3 * SECOND_US)
 #define STOP_WAIT_US         (5 * SECOND_US)
+#define SETTLE_AGAIN_US      (2 * SECOND_US)
+#define HOLD_BACK_US         (5 * MINUTE_US) /* then events that may come twice are better than none */
 
 #define CAPABILITY(name) (1ULL << (name))
 
@@ -294,7 +296,7 @@ static int wait_ms(struct guard *guard, bool more)
 	time_us now = env_monotonic(guard->env);
 	time_us next = earliest(scanner_tick(guard->scanner), guard->stopping ? guard->stop_by : guard->link_due);
 
-	next = earliest(next, guard->stopping ? INT64_MAX : jobs_next(guard->jobs));
+	next = earliest(next, guard->stopping ? INT64_MAX : earliest(jobs_next(guard->jobs), guard->settle_due));
 	if (more || next <= now)
 		return 0;
 	return next == INT64_MAX ? -1 : (int)earliest((next - now + 999) / MILLISECOND_US, 60000);
@@ -312,6 +314,22 @@ static void wait(struct guard *guard, bool more)
 	if (guard->link.fd >= 0 && guard_link_waits(guard))
 		watches[2].events |= POLLOUT;
 	(void)poll(watches, count, wait_ms(guard, more));
+}
+
+/* Items whose notices could not be written (a full disk): told once that is possible. */
+static void settle(struct guard *guard)
+{
+	time_us now = env_monotonic(guard->env);
+
+	if (!vault_unsettled(guard->vault)) {
+		guard->settle_due = INT64_MAX;
+	} else if (guard->settle_due == INT64_MAX) {
+		guard->settle_due = now + SETTLE_AGAIN_US;
+		guard->hold_back_until = now + HOLD_BACK_US;
+	} else if (now >= guard->settle_due) {
+		guard->settle_due = now + SETTLE_AGAIN_US;
+		(void)guard_link_recover(guard, NULL);
+	}
 }
 
 static void loop(struct guard *guard)
@@ -333,18 +351,11 @@ static void loop(struct guard *guard)
 		more = jobs_step(guard->jobs);
 		if (!guard->link_running && env_monotonic(guard->env) >= guard->link_due)
 			start_link(guard);
-		guard_link_flush(guard);
+		settle(guard);
+		/* What is told only in part stays in the outbox: that is how it is known to have been told. */
+		if (guard->settle_due == INT64_MAX || env_monotonic(guard->env) >= guard->hold_back_until)
+			guard_link_flush(guard);
 	}
-}
-
-static void recovered(void *context, const struct vault_item *item)
-{
-	struct guard *guard = context;
-
-	if (item->item.state == ITEM_HELD)
-		jobs_announce_item(guard->jobs, item);
-	else
-		guard_link_item_ended(guard, item);
 }
 
 static int make_jobs(struct guard *guard, const struct guard_options *options, struct err *err)
@@ -378,7 +389,7 @@ static int make_jobs(struct guard *guard, const struct guard_options *options, s
 		code = jobs_new(&world, &guard->jobs, err);
 	if (code == 0)
 		code = jobs_configure(guard->jobs, &options->settings, err);
-	return code == 0 ? vault_recover(guard->vault, recovered, guard, err) : code;
+	return code == 0 ? guard_link_recover(guard, err) : code;
 }
 
 static int set_up(struct guard *guard, const struct guard_options *options, struct err *err)
@@ -441,7 +452,8 @@ int guard_run(const struct guard_options *options, struct err *err)
 			       .vault_directory = -1,
 			       .control = -1,
 			       .signals = -1,
-			       .link = { .fd = -1 } };
+			       .link = { .fd = -1 },
+			       .settle_due = INT64_MAX };
 	int code;
 
 	if (options->data[0] != '/')

@@ -247,13 +247,38 @@ static int announce_end(struct guard *guard, const struct vault_item *item, stru
 	return code == 0 ? vault_settle_end(guard->vault, &item->item.id, err) : code;
 }
 
-void guard_link_item_ended(struct guard *guard, const struct vault_item *item)
+static void item_ended(struct guard *guard, const struct vault_item *item)
 {
 	struct err err = { 0 };
 
-	/* Not settled: the next start tries again. */
+	/* Not settled: guard's loop tries again. */
 	if (announce_end(guard, item, &err) != 0)
 		LOG(LOG_ERROR, "guard.item_not_announced", log_uuid("item", &item->item.id), log_err(&err));
+}
+
+static void recovered(void *context, const struct vault_item *item)
+{
+	struct guard *guard = context;
+
+	if (item->item.state == ITEM_HELD)
+		jobs_announce_item(guard->jobs, item);
+	else
+		item_ended(guard, item);
+}
+
+int guard_link_recover(struct guard *guard, struct err *err)
+{
+	return vault_recover(guard->vault, recovered, guard, err);
+}
+
+/* An item must not end before its coming was told: nothing of it would be left to tell. */
+static int settle_first(struct guard *guard, struct err *err)
+{
+	int code = vault_unsettled(guard->vault) ? guard_link_recover(guard, err) : 0;
+
+	if (code == 0 && vault_unsettled(guard->vault))
+		code = err_set(err, ERR_IO, "what happened before could not be written yet (is the disk full?)");
+	return code;
 }
 
 static int job_start(struct guard *guard, const struct channel_message *message, struct err *err)
@@ -291,6 +316,8 @@ static int item_end(struct guard *guard, const struct channel_message *message, 
 	struct vault_item item;
 	int code = target_of(message, &target, err);
 
+	if (code == 0)
+		code = settle_first(guard, err);
 	if (code != 0)
 		return code;
 	code = restore ? vault_restore(guard->vault, &target.id, target.overwrite, &item, err)
@@ -303,7 +330,7 @@ static int item_end(struct guard *guard, const struct channel_message *message, 
 		return code;
 	LOG(LOG_INFO, restore ? "guard.item_restored" : "guard.item_deleted", log_uuid("item", &target.id),
 	    log_text("file", item.path));
-	guard_link_item_ended(guard, &item);
+	item_ended(guard, &item);
 	return 0;
 }
 

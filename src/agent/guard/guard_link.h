@@ -23,7 +23,9 @@ struct guard {
 	struct channel link;
 	bool link_running, link_waits; /* waits: its queue is full */
 	time_us link_since, link_due, link_back_off;
-	uint64_t sent; /* newest notice sent to this link */
+	time_us hold_back_until; /* no notices to link while some of an item are missing, until then at most */
+	time_us settle_due;      /* when what could not be told is tried again; INT64_MAX: nothing */
+	uint64_t sent;           /* newest notice sent to this link */
 	uint64_t stored;
 	/* the end */
 	bool stopping, stopped;
@@ -35,8 +37,8 @@ struct guard {
 void guard_link_started(struct guard *guard);
 /* Event 5010. */
 void guard_link_restarted(struct guard *guard, const char *role, const char *cause);
-/* Tells that an item was restored or deleted: event 2021 or 2022, and its state. */
-void guard_link_item_ended(struct guard *guard, const struct vault_item *item);
+/* What a crash or a full disk left in the vault: done or undone, and told. */
+int guard_link_recover(struct guard *guard, struct err *err);
 /* Requests. 0; ERR_CLOSED: gone; ERR_DENIED: it broke the rules and was ended; ERR_WRONG_STATE: it wants the agent to
  * stop. */
 int guard_link_serve(struct guard *guard);

@@ -1,4 +1,4 @@
-/* One scan job at work. Shared by jobs.c, job_plan.c, job_scan.c, job_find.c alone. */
+/* One scan job at work. Shared by jobs.c, job_end.c, job_plan.c, job_scan.c, job_find.c alone. */
 #ifndef MUSTER_AGENT_GUARD_JOB_H
 #define MUSTER_AGENT_GUARD_JOB_H
 
@@ -44,6 +44,10 @@ struct job {
 	time_us saved_at, shown_at;
 	int failure; /* 0, or why it must end */
 	struct err cause;
+	/* its end, until that is told: */
+	bool ending, event_told;
+	enum message_outcome outcome;
+	time_us tell_at; /* monotonic */
 };
 
 struct jobs {
@@ -69,6 +73,13 @@ void job_scan_drop(struct job *job);
 /* Position and finished entries into saved. */
 void job_scan_note(struct job *job);
 void job_save(struct jobs *jobs, struct job *job);
+
+/* Decides how it ends; job_end_tell() then tells it. */
+void job_end_begin(struct job *job, enum message_outcome outcome);
+/* Event and notice, each once; on an error, called again later, it goes on where it stood. */
+int job_end_tell(struct jobs *jobs, struct job *job, struct err *err);
+/* After a start: what of this job was told already. Nothing may have left the outbox since. */
+void job_end_recall(const struct jobs *jobs, struct job *job);
 
 /* Handles a detection: vault, events. */
 void job_found(struct jobs *jobs, struct job *job, const struct entry *entry, const char *detection);

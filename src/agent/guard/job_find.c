@@ -116,7 +116,7 @@ void jobs_announce_item(struct jobs *jobs, const struct vault_item *item)
 {
 	struct err err = { 0 };
 
-	/* Not settled: the next start tries again. */
+	/* Not settled: guard tries again. */
 	if (announce(jobs, item, true, &err) != 0)
 		LOG(LOG_ERROR, "guard.item_not_announced", log_uuid("item", &item->item.id), log_err(&err));
 }

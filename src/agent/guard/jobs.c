@@ -15,6 +15,7 @@
 
 #define SAVE_EVERY_US (1 * SECOND_US)
 #define SHOW_EVERY_US (250 * MILLISECOND_US)
+#define TELL_AGAIN_US (1 * SECOND_US)
 
 /* ---- making, finding ---- */
 
@@ -67,7 +68,7 @@ static struct job *find(const struct jobs *jobs, const struct uuid *id)
 	return NULL;
 }
 
-/* The oldest that is not paused; a paused one keeps its place but not the others waiting. */
+/* The oldest that is neither paused nor at its end; a paused one keeps its place but not the others waiting. */
 static struct job *current(const struct jobs *jobs)
 {
 	struct job *best = NULL;
@@ -75,7 +76,7 @@ static struct job *current(const struct jobs *jobs)
 	for (size_t i = 0; i < jobs->count; i++) {
 		struct job *job = jobs->list[i];
 
-		if (!job->saved.paused && (best == NULL || job->saved.order < best->saved.order))
+		if (!job->ending && !job->saved.paused && (best == NULL || job->saved.order < best->saved.order))
 			best = job;
 	}
 	return best;
@@ -145,6 +146,8 @@ static void load_one(struct jobs *jobs, const char *name)
 
 	if (code == 0)
 		code = adopt(jobs, job, &err);
+	if (code == 0)
+		job_end_recall(jobs, job);
 	if (code != 0) {
 		LOG(LOG_ERROR, "guard.job_not_taken_up", log_text("file", name), log_err(&err));
 		job_free(job);
@@ -168,6 +171,8 @@ static int load_all(struct jobs *jobs, struct err *err)
 
 		if (ending != NULL && strcmp(ending, ".job") == 0)
 			load_one(jobs, entry->d_name);
+		else if (ending != NULL && strcmp(ending, ".tmp") == 0)
+			(void)unlinkat(fd, entry->d_name, 0); /* a file that was being written */
 	}
 	closedir(stream);
 	return 0;
@@ -265,7 +270,7 @@ int jobs_pause(struct jobs *jobs, const struct uuid *id, bool paused, struct err
 {
 	struct job *job = find(jobs, id);
 
-	if (job == NULL)
+	if (job == NULL || job->ending)
 		return err_set(err, ERR_NOT_FOUND, "no such scan is waiting or running");
 	if (job->saved.paused == paused)
 		return 0;
@@ -278,97 +283,18 @@ int jobs_pause(struct jobs *jobs, const struct uuid *id, bool paused, struct err
 
 /* ---- the end ---- */
 
-static bool nothing_read(const struct job *job)
+/* On a full disk, say, the job stays until its end can be told. */
+static void tell_end(struct jobs *jobs, struct job *job)
 {
-	return job->saved.missed > 0 && job->saved.missed >= job->start.paths.count;
-}
-
-/* A scan that could read nothing of what it was asked for did not succeed. */
-static enum message_outcome judge(struct job *job, enum message_outcome outcome)
-{
-	if (outcome != OUTCOME_SUCCEEDED || !nothing_read(job))
-		return outcome;
-	job->failure = job->saved.trouble_code;
-	err_set(&job->cause, job->failure, "%s", job->saved.trouble);
-	return OUTCOME_FAILED;
-}
-
-/* Why it failed, else what was wrong with the first path that could not be read. */
-static void explain_end(const struct job *job, struct message_job_ended *ended)
-{
-	const struct job_saved *saved = &job->saved;
-	const char *text = ended->outcome == OUTCOME_FAILED ? job->cause.text : saved->trouble;
-
-	if (ended->outcome == OUTCOME_CANCELLED || (ended->outcome == OUTCOME_SUCCEEDED && saved->trouble_code == 0))
-		return;
-	ended->text = (struct bytes){ (const uint8_t *)text, strlen(text) };
-	if (ended->outcome == OUTCOME_FAILED)
-		ended->code = job->failure;
-	if (ended->outcome == OUTCOME_SUCCEEDED || nothing_read(job))
-		ended->path = (struct bytes){ (const uint8_t *)saved->trouble_path, strlen(saved->trouble_path) };
-}
-
-static void cause_text(const struct job *job, struct buf *out)
-{
-	if (nothing_read(job))
-		buf_printf(out, "%s: ", job->saved.trouble_path);
-	buf_append_text(out, job->cause.text);
-}
-
-static int event_of_end(struct jobs *jobs, struct job *job, enum message_outcome outcome, struct err *err)
-{
-	static const uint32_t types[] = {
-		[OUTCOME_SUCCEEDED] = 2003, [OUTCOME_CANCELLED] = 2004, [OUTCOME_FAILED] = 2005
-	};
-	const struct message_progress *counts = &job->saved.counts;
-	struct notice_draft draft;
-	struct buf cause; /* the draft points into it */
-	int code;
-
-	buf_init(&cause, MESSAGE_VALUE_MAX_BYTES);
-	cause_text(job, &cause);
-	notice_begin(&draft, types[outcome], env_wall(jobs->world.env));
-	notice_uuid(&draft, "command", &job->start.job);
-	notice_number(&draft, "files", counts->files_done);
-	if (outcome == OUTCOME_FAILED)
-		notice_text(&draft, "cause", buf_text(&cause));
-	if (outcome != OUTCOME_FAILED) {
-		notice_number(&draft, "bytes", counts->bytes_done);
-		notice_number(&draft, "seconds", counts->elapsed_ms / 1000);
-		notice_number(&draft, "detections", counts->detections);
-	}
-	if (outcome == OUTCOME_SUCCEEDED) {
-		notice_number(&draft, "not_fully_scanned", counts->not_fully_scanned);
-		notice_number(&draft, "errors", counts->errors);
-	}
-	code = notice_send(&draft, jobs->world.outbox, err);
-	buf_done(&cause);
-	return code;
-}
-
-static void end(struct jobs *jobs, struct job *job, enum message_outcome outcome)
-{
-	struct message_notice notice = { .kind = NOTICE_JOB_ENDED };
-	struct message_job_ended *ended = &notice.body.ended;
 	struct err err = { 0 };
-	int code;
 
-	outcome = judge(job, outcome);
-	count_time(jobs, job, false);
-	job->saved.counts.counting = false;
-	ended->outcome = outcome;
-	ended->last = job->saved.counts;
-	explain_end(job, ended);
-	code = event_of_end(jobs, job, outcome, &err);
-	if (code == 0)
-		code = outbox_append(jobs->world.outbox, &notice, &err);
-	/* Its file stays then, and the next start ends it again. */
-	if (code != 0)
-		LOG(LOG_ERROR, "guard.job_end_not_told", log_uuid("job", &job->start.job), log_err(&err));
-	if (job->prepared)
-		put_down(job);
-	if (code == 0)
-		forget_files(jobs, job);
+	if (job_end_tell(jobs, job, &err) != 0) {
+		if (job->tell_at == 0)
+			LOG(LOG_ERROR, "guard.job_end_not_told", log_uuid("job", &job->start.job), log_err(&err));
+		job->tell_at = env_monotonic(jobs->world.env) + TELL_AGAIN_US;
+		return;
+	}
+	forget_files(jobs, job);
 	for (size_t i = 0; i < jobs->count; i++) {
 		if (jobs->list[i] == job)
 			jobs->list[i] = jobs->list[--jobs->count];
@@ -376,11 +302,32 @@ static void end(struct jobs *jobs, struct job *job, enum message_outcome outcome
 	job_free(job);
 }
 
+static void end(struct jobs *jobs, struct job *job, enum message_outcome outcome)
+{
+	count_time(jobs, job, false);
+	job->saved.counts.counting = false;
+	job_save(jobs, job); /* with its counts, for an end told after a crash */
+	if (job->prepared)
+		put_down(job);
+	job_end_begin(job, outcome);
+	tell_end(jobs, job);
+}
+
+static void tell_ends(struct jobs *jobs)
+{
+	time_us now = env_monotonic(jobs->world.env);
+
+	for (size_t i = jobs->count; i-- > 0;) {
+		if (jobs->list[i]->ending && now >= jobs->list[i]->tell_at)
+			tell_end(jobs, jobs->list[i]);
+	}
+}
+
 int jobs_cancel(struct jobs *jobs, const struct uuid *id, struct err *err)
 {
 	struct job *job = find(jobs, id);
 
-	if (job == NULL)
+	if (job == NULL || job->ending)
 		return err_set(err, ERR_NOT_FOUND, "no such scan is waiting or running");
 	if (job->prepared)
 		scanner_abandon(jobs->world.scanner);
@@ -442,7 +389,10 @@ static int announce_start(struct jobs *jobs, struct job *job, struct err *err)
 	notice_text(&draft, "paths", buf_text(&paths));
 	code = notice_send(&draft, jobs->world.outbox, err);
 	buf_done(&paths);
-	job->saved.announced = code == 0;
+	if (code == 0) {
+		job->saved.announced = true;
+		job_save(jobs, job); /* before the notice may leave the outbox: it is told once */
+	}
 	return code;
 }
 
@@ -492,10 +442,12 @@ static bool work(struct jobs *jobs, struct job *job)
 
 bool jobs_step(struct jobs *jobs)
 {
-	struct job *job = current(jobs);
+	struct job *job;
 	time_us now;
 	bool more;
 
+	tell_ends(jobs);
+	job = current(jobs);
 	if (job == NULL)
 		return false;
 	/* A paused job lets another one go first: it gives back what it holds. */
@@ -525,8 +477,13 @@ bool jobs_step(struct jobs *jobs)
 time_us jobs_next(const struct jobs *jobs)
 {
 	const struct job *job = current(jobs);
+	time_us next = job != NULL ? job->shown_at + SHOW_EVERY_US : INT64_MAX;
 
-	return job != NULL ? job->shown_at + SHOW_EVERY_US : INT64_MAX;
+	for (size_t i = 0; i < jobs->count; i++) {
+		if (jobs->list[i]->ending && jobs->list[i]->tell_at < next)
+			next = jobs->list[i]->tell_at;
+	}
+	return next;
 }
 
 /* ---- verdicts ---- */

@@ -286,35 +286,43 @@ bool outbox_holds_end(struct outbox *outbox, const struct uuid *job)
 	return holds(outbox, is_end, job);
 }
 
-struct wanted_item {
+struct wanted_event {
 	uint32_t type;
-	const struct uuid *id;
+	const char *field;
 	char text[UUID_TEXT_BYTES];
 };
 
-static bool is_item(const struct message_notice *notice, const void *argument)
+static bool is_event(const struct message_notice *notice, const void *argument)
 {
-	const struct wanted_item *wanted = argument;
+	const struct wanted_event *wanted = argument;
 	const struct message_event *event = &notice->body.event;
 
-	if (wanted->type == 0)
-		return notice->kind == NOTICE_ITEM && uuid_equal(&notice->body.item.id, wanted->id);
 	if (notice->kind != NOTICE_EVENT || event->type != wanted->type)
 		return false;
 	for (size_t i = 0; i < event->fields.count; i++) {
 		const struct message_field *field = &event->fields.fields[i];
 
-		if (strcmp(field->name, "item") == 0)
+		if (strcmp(field->name, wanted->field) == 0)
 			return field->value.size == strlen(wanted->text) &&
 			       memcmp(field->value.data, wanted->text, field->value.size) == 0;
 	}
 	return false;
 }
 
+bool outbox_holds_event(struct outbox *outbox, uint32_t type, const char *field, const struct uuid *id)
+{
+	struct wanted_event wanted = { .type = type, .field = field };
+
+	uuid_format(id, wanted.text);
+	return holds(outbox, is_event, &wanted);
+}
+
+static bool is_item(const struct message_notice *notice, const void *id)
+{
+	return notice->kind == NOTICE_ITEM && uuid_equal(&notice->body.item.id, id);
+}
+
 bool outbox_holds_item(struct outbox *outbox, uint32_t type, const struct uuid *item)
 {
-	struct wanted_item wanted = { .type = type, .id = item };
-
-	uuid_format(item, wanted.text);
-	return holds(outbox, is_item, &wanted);
+	return type != 0 ? outbox_holds_event(outbox, type, "item", item) : holds(outbox, is_item, item);
 }

@@ -30,8 +30,9 @@ uint64_t outbox_finished(const struct outbox *outbox); /* every notice up to thi
 bool outbox_full(const struct outbox *outbox);
 /* True when the end of this job waits in here. */
 bool outbox_holds_end(struct outbox *outbox, const struct uuid *job);
-/* True when an event of this type that names the item in its field "item"
- * waits in here; type 0: the item's own notice. */
+/* True when an event of this type whose field `field` names this id waits in here. */
+bool outbox_holds_event(struct outbox *outbox, uint32_t type, const char *field, const struct uuid *id);
+/* The same for the field "item"; type 0: the item's own notice. */
 bool outbox_holds_item(struct outbox *outbox, uint32_t type, const struct uuid *item);
 
 #endif

@@ -39,6 +39,11 @@ void vault_close(struct vault *vault)
 	free(vault);
 }
 
+bool vault_unsettled(const struct vault *vault)
+{
+	return vault->unsettled > 0;
+}
+
 static int list_one(struct vault *vault, const char *name, struct vault_item *item,
 		    int (*each)(void *context, const struct vault_item *item), void *context, size_t *unreadable)
 {
@@ -183,14 +188,12 @@ static int restore_to(const struct vault_file *file, const struct vault_item *it
 	return code;
 }
 
-/* The mark first: a crash between leaves an item that is marked, which counts as ended. */
-static int forget(struct vault *vault, const struct vault_item *item, struct err *err)
+static int forget(const struct vault *vault, const struct uuid *id, struct err *err)
 {
 	char name[VAULT_NAME_BYTES];
-	int code = vault_mark(vault, item, err);
 
-	vault_name(&item->item.id, ".vault", name);
-	return code == 0 ? files_remove(vault->directory, name, err) : code;
+	vault_name(id, ".vault", name);
+	return files_remove(vault->directory, name, err);
 }
 
 static int ended_before(const struct vault *vault, const struct uuid *id, enum message_item_state wanted,
@@ -217,11 +220,17 @@ int vault_restore(struct vault *vault, const struct uuid *id, bool overwrite, st
 	if (code != 0)
 		return ended_before(vault, id, ITEM_RESTORED, ret_item, code, err);
 	vault_file_item(&file, ret_item);
-	code = restore_to(&file, ret_item, overwrite, err);
-	vault_file_close(&file);
 	ret_item->item.state = ITEM_RESTORED;
+	code = vault_mark_prepare(vault, ret_item, err);
 	if (code == 0)
-		code = forget(vault, ret_item, err);
+		code = restore_to(&file, ret_item, overwrite, err);
+	vault_file_close(&file);
+	if (code == 0)
+		code = vault_mark_commit(vault, id, err);
+	else
+		vault_mark_drop(vault, id);
+	if (code == 0)
+		code = forget(vault, id, err);
 	return code == 0 ? 0 : err_add(err, code, "restore");
 }
 
@@ -241,7 +250,8 @@ int vault_delete(struct vault *vault, const struct uuid *id, struct vault_item *
 		vault_file_item(&file, ret_item);
 	vault_file_close(&file);
 	ret_item->item.state = ITEM_DELETED;
-	return forget(vault, ret_item, err);
+	code = vault_mark(vault, ret_item, err);
+	return code == 0 ? forget(vault, id, err) : code;
 }
 
 int vault_open_item(struct vault *vault, const struct uuid *id, int *ret_fd, struct vault_item *ret_item,

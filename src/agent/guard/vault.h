@@ -54,6 +54,9 @@ int vault_quarantine(struct vault *vault, const struct vault_find *find, struct 
 int vault_settle(struct vault *vault, const struct uuid *id, struct err *err);
 /* The notices about this item's end are durable. */
 int vault_settle_end(struct vault *vault, const struct uuid *id, struct err *err);
+/* True when something waits for one of these, outside of the calls that do it: the notices could
+ * not be written. vault_recover() tries again. */
+bool vault_unsettled(const struct vault *vault);
 /* Completes or undoes what a crash left. Calls `completed` for each item that
  * is in the vault (ITEM_HELD) or ended and was not settled; then settle it. */
 int vault_recover(struct vault *vault, void (*completed)(void *context, const struct vault_item *item), void *context,

@@ -11,6 +11,7 @@ struct vault {
 	int directory;
 	const struct env *env;
 	uint8_t key[VAULT_KEY_BYTES];
+	size_t unsettled; /* intents and ends whose notices are not durable */
 };
 
 /* "<id><ending>" */

@@ -15,19 +15,46 @@
 
 static const char *const endings[] = { ".ending", ".ended" };
 
-int vault_mark(const struct vault *vault, const struct vault_item *item, struct err *err)
+int vault_mark_prepare(const struct vault *vault, const struct vault_item *item, struct err *err)
 {
 	char name[VAULT_NAME_BYTES];
 	struct buf out;
 	int code;
 
-	vault_name(&item->item.id, ".ending", name);
+	vault_name(&item->item.id, ".mark", name);
 	buf_init(&out, MARK_MAX_BYTES);
 	message_pack_item(&out, &item->item);
 	code = out.status != 0 ? err_set(err, out.status, "vault: mark")
 			       : files_write(vault->directory, name, out.data, out.size, 0600, err);
 	buf_done(&out);
 	return code;
+}
+
+int vault_mark_commit(struct vault *vault, const struct uuid *id, struct err *err)
+{
+	char mark[VAULT_NAME_BYTES], ending[VAULT_NAME_BYTES];
+
+	vault_name(id, ".mark", mark);
+	vault_name(id, ".ending", ending);
+	if (renameat(vault->directory, mark, vault->directory, ending) != 0)
+		return err_errno(err, errno, "vault: mark");
+	vault->unsettled++;
+	return files_sync_directory(vault->directory, err);
+}
+
+void vault_mark_drop(const struct vault *vault, const struct uuid *id)
+{
+	char mark[VAULT_NAME_BYTES];
+
+	vault_name(id, ".mark", mark);
+	(void)unlinkat(vault->directory, mark, 0);
+}
+
+int vault_mark(struct vault *vault, const struct vault_item *item, struct err *err)
+{
+	int code = vault_mark_prepare(vault, item, err);
+
+	return code == 0 ? vault_mark_commit(vault, &item->item.id, err) : code;
 }
 
 static void keep_path(struct vault_item *item, struct bytes path)
@@ -93,6 +120,8 @@ int vault_settle_end(struct vault *vault, const struct uuid *id, struct err *err
 	vault_name(id, ".ended", ended);
 	if (renameat(vault->directory, ending, vault->directory, ended) != 0)
 		return err_errno(err, errno, "vault: mark");
+	if (vault->unsettled > 0)
+		vault->unsettled--;
 	return files_sync_directory(vault->directory, err);
 }
 

@@ -6,7 +6,12 @@
 #include "agent/guard/vault_file.h"
 
 /* Durable, not told yet. item->item.state says how it ended. */
-int vault_mark(const struct vault *vault, const struct vault_item *item, struct err *err);
+int vault_mark(struct vault *vault, const struct vault_item *item, struct err *err);
+/* In two steps, for a restore: what needs room comes before the file is put in its place. A mark that
+ * is only prepared says nothing. */
+int vault_mark_prepare(const struct vault *vault, const struct vault_item *item, struct err *err);
+int vault_mark_commit(struct vault *vault, const struct uuid *id, struct err *err);
+void vault_mark_drop(const struct vault *vault, const struct uuid *id);
 /* ERR_NOT_FOUND when there is none. ret_item may be NULL. */
 int vault_marked(const struct vault *vault, const struct uuid *id, struct vault_item *ret_item);
 /* The mark of this file name; ERR_FORMAT. */

@@ -243,6 +243,7 @@ int vault_quarantine(struct vault *vault, const struct vault_find *find, struct 
 	snprintf(item.path, sizeof(item.path), "%s", find->path);
 	snprintf(item.item.detection, sizeof(item.item.detection), "%s", find->detection);
 	code = write_intent(vault, &intent, err);
+	vault->unsettled++;
 	if (code == 0)
 		code = take(vault, find, &intent, &item, err);
 	if (code != 0) {
@@ -262,9 +263,13 @@ int vault_quarantine(struct vault *vault, const struct vault_find *find, struct 
 int vault_settle(struct vault *vault, const struct uuid *id, struct err *err)
 {
 	char name[VAULT_NAME_BYTES];
+	int code;
 
 	vault_name(id, ".intent", name);
-	return files_remove(vault->directory, name, err);
+	code = files_remove(vault->directory, name, err);
+	if (code == 0 && vault->unsettled > 0)
+		vault->unsettled--;
+	return code;
 }
 
 /* ---- after a crash ---- */
@@ -317,6 +322,7 @@ static void recover_one(struct vault *vault, const char *name,
 		(void)files_remove(vault->directory, name, NULL);
 		return;
 	}
+	vault->unsettled++;
 	vault_name(&intent.id, ".vault", sealed);
 	if (vault_file_open(vault, sealed, NULL, &file, NULL) != 0) {
 		undo(vault, &intent);
@@ -344,6 +350,7 @@ static void recover_end(struct vault *vault, const char *name,
 	if (item != NULL && vault_mark_read(vault, name, item) == 0) {
 		vault_name(&item->item.id, ".vault", sealed);
 		(void)files_remove(vault->directory, sealed, NULL);
+		vault->unsettled++;
 		completed(context, item);
 	}
 	free(item);
@@ -362,11 +369,14 @@ int vault_recover(struct vault *vault, void (*completed)(void *context, const st
 			close(fd);
 		return code;
 	}
+	vault->unsettled = 0; /* each that is found counts again */
 	for (const struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
 		const char *ending = strrchr(entry->d_name, '.');
 
 		if (ending != NULL && strcmp(ending, ".intent") == 0)
 			recover_one(vault, entry->d_name, completed, context);
+		else if (ending != NULL && (strcmp(ending, ".tmp") == 0 || strcmp(ending, ".mark") == 0))
+			(void)unlinkat(vault->directory, entry->d_name, 0); /* from before anything was done */
 		else if (ending != NULL && strcmp(ending, ".ended") == 0)
 			vault_mark_forget_old(vault, entry->d_name);
 		else if (ending != NULL && strcmp(ending, ".ending") == 0)
