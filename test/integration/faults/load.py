@@ -51,6 +51,7 @@ class Load:
         self.made = {}      # path to Made: all that may still be found
         self.issued = {}    # command to (kind, target)
         self.never_sent = set()  # cancelled at the manager
+        self.refusals = []  # answers that asked to come back later
         self.asked = set()  # items that were asked to be restored or deleted
         self.lock = threading.Lock()
         self.stopping = threading.Event()
@@ -84,6 +85,7 @@ class Load:
             if status in (404, 409):
                 return "refused"
             if status >= 500 or status == 429:
+                self.refusals.append((status, content))
                 return None
             raise Failure(f"{kind} {arguments}: {status} {content}")
         answer = wait_until(f"an answer to {kind}", ask)

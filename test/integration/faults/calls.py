@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""A process ends, or a call fails, at a chosen write, sync or rename.
+
+usage: calls.py [--kills N] [--errors N] [--all] [--seed S]
+
+Where kills.py draws moments, this one steps through the calls that make things
+durable: a fixed piece of work (a scan with two detections, one restored, one
+deleted) while guard, link or front ends just before its n-th such call, or gets
+an error from it a few times. Then all counts are compared exactly. --all steps
+through every call; otherwise N of them are drawn, with the seed that is printed.
+"""
+import argparse
+import errno
+import os
+import random
+import sys
+import threading
+
+import account
+from load import Load
+from world import Failure, World
+
+# The end, the role's name for the shim, and how many durable calls the work makes at most.
+ROLES = (("agent", "run", 110), ("agent", "link", 130), ("manager", "front", 110))
+ERRORS = (errno.EIO, errno.ENOSPC)
+ENDED = 137  # the exit status with which the shim ends a process
+NAMES = {"run": "guard", "link": "link", "front": "front"}
+
+
+class Calls:
+    def __init__(self, world, seed):
+        self.world, self.load = world, Load(world, seed)
+        self.chance = random.Random(f"{seed} calls")
+        self.ends = 0  # of the programs themselves
+        self.shim = os.environ.get("MUSTER_FAULT_SHIM", "")
+        if not os.path.isfile(self.shim):
+            raise Failure("MUSTER_FAULT_SHIM must name the library made of fault.c")
+
+    def begin(self, end, role, calls, number, times, action):
+        """Starts that end again with the fault armed."""
+        daemon, arming = getattr(self.world, end), os.path.join(self.world.directory, "armed")
+        with open(arming, "w", encoding="ascii"):
+            pass
+        os.chmod(self.world.directory, 0o777)  # front removes the file as its own user
+        daemon.stop()
+        daemon.environment = {"LD_PRELOAD": self.shim,
+                              "MUSTER_FAULT": f"{role} {calls} {number} {times} {action} {arming}",
+                              "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        daemon.start()
+        daemon.environment = None
+
+    def keep_running(self, daemon):
+        """What a supervisor of the whole program would do."""
+        if not daemon.running():
+            self.ends += daemon.process.returncode == ENDED
+            daemon.start()
+
+    def hits(self):
+        """How often a process ended by the shim."""
+        return self.ends + self.world.agent.log_text().count(f"exit status {ENDED}") + \
+            self.world.manager.log_text().count(f'"exit_code":{ENDED}')
+
+    def work(self):
+        scan = self.load.command("scan", paths=[self.load.make_batch(self.chance), self.load.common])
+        self.load.wait_ended(scan)
+        for kind in ("restore", "delete"):
+            held = [item["id"] for item in self.world.manager.get("/quarantine?state=held&limit=1000")["items"]
+                    if item["id"] not in self.load.asked]
+            if held:
+                self.load.asked.add(held[0])
+                self.load.wait_ended(self.load.command(kind, item=held[0]))
+
+    def once(self, end, role, calls, number, times, action, check):
+        daemon = getattr(self.world, end)
+        self.begin(end, role, calls, number, times, action)
+        watch = Watch(self, daemon)
+        watch.start()
+        try:
+            self.work()
+            account.settle(self.world)
+        finally:
+            watch.end()
+        books = check(self.world, self.load)
+        self.load.forget_ended(books)
+
+
+class Watch:
+    """Starts a program again that ended, while the work goes on."""
+
+    def __init__(self, calls, daemon):
+        self.calls, self.daemon, self.stopping = calls, daemon, threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def start(self):
+        self.thread.start()
+
+    def run(self):
+        while not self.stopping.wait(0.1):
+            self.calls.keep_running(self.daemon)
+
+    def end(self):
+        self.stopping.set()
+        self.thread.join()
+
+
+def troubled(world, load):
+    return account.check(world, load, troubled=True)
+
+
+def drawn(plans, number, given, chance):
+    return plans if given.all else chance.sample(plans, number)
+
+
+def end_before_calls(calls, given):
+    plans = drawn([(end, role, "any", number, 1, 0) for end, role, most in ROLES for number in range(1, most)],
+                  given.kills, given, calls.chance)
+    for plan in plans:
+        try:
+            calls.once(*plan, account.check)
+        except Failure as failure:
+            raise Failure(f"{NAMES[plan[1]]} ended before call {plan[3]}:\n{failure}") from failure
+    hits = calls.hits()
+    print(f"{hits} ends before a durable call ({len(plans) - hits} runs had fewer calls): all counts exact", flush=True)
+    if hits < len(plans) / 3:
+        raise Failure("most faults were never met: the work has fewer durable calls than ROLES says")
+
+
+def fail_calls(calls, given):
+    plans = drawn([(end, role, kind, number, times, error) for end, role, most in ROLES
+                   for kind in ("write", "sync", "rename") for number in range(1, most // 3, 2)
+                   for times in (1, 4) for error in ERRORS], given.errors, given, calls.chance)
+    for plan in plans:
+        try:
+            calls.once(*plan, troubled)
+        except Failure as failure:
+            _, role, kind, number, times, error = plan
+            raise Failure(f"{NAMES[role]}: {kind} {number} to {number + times - 1} gave {errno.errorcode[error]}:\n"
+                          f"{failure}") from failure
+    print(f"{len(plans)} times a write, sync or rename failed: all counts exact", flush=True)
+
+
+def run(world, given):
+    world.both()
+    calls = Calls(world, given.seed)
+    if given.kills:
+        end_before_calls(calls, given)
+    if given.errors:
+        fail_calls(calls, given)
+    books = account.check(world, calls.load, troubled=True)
+    print(f"{len(books.events)} events, {len(books.commands)} commands, {len(books.items)} items")
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--kills", type=int, default=10)
+    arguments.add_argument("--errors", type=int, default=6)
+    arguments.add_argument("--all", action="store_true")
+    arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
+    given = arguments.parse_args()
+    print(f"seed {given.seed}", flush=True)
+    world, failed = World("calls"), True
+    try:
+        run(world, given)
+        failed = False
+        print("[  PASSED  ] 1 test(s).")
+    except Failure as failure:
+        print(f"{failure}\nalone: {' '.join(sys.argv)} --seed {given.seed}\n[  FAILED  ] 1 test(s).")
+    finally:
+        world.end(failed)
+    return 1 if failed else 0
+
+
+sys.exit(main())
