@@ -7,6 +7,7 @@
  *   token   local_token.c   an API token for this machine
  */
 #include <getopt.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,8 @@
 #include "os/env.h"
 #include "store/store.h"
 #include "trust/fingerprint.h"
+
+#define PREVIOUS_WAIT_US (12 * SECOND_US)
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 
@@ -191,13 +194,21 @@ static int check_settings(const struct arguments *arguments, bool show, struct e
 	return rc;
 }
 
+/* The front of a manager that was killed finishes what it has begun: that takes [process] stop_grace at most, which is
+ * 10 s where nobody changed it. */
 static int check_not_running(const char *data, struct err *err)
 {
+	const struct env *env = env_system();
+	time_us give_up = env_monotonic(env) + PREVIOUS_WAIT_US;
 	char path[LAYOUT_PATH_BYTES];
 	int rc = 0;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", data, LAYOUT_DATABASE) < sizeof(path))
 		rc = store_check_free(path, err);
+	while (rc == ERR_BUSY && env_monotonic(env) < give_up) {
+		(void)poll(NULL, 0, 50);
+		rc = store_check_free(path, err);
+	}
 	return rc == 0 ? 0 : err_add(err, rc, "a manager runs already on this data directory");
 }
 
