@@ -152,8 +152,8 @@ def run(world, given):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--kills", type=int, default=10)
-    arguments.add_argument("--errors", type=int, default=6)
+    arguments.add_argument("--kills", type=int, default=6)
+    arguments.add_argument("--errors", type=int, default=4)
     arguments.add_argument("--all", action="store_true")
     arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
     given = arguments.parse_args()

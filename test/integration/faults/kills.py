@@ -23,7 +23,7 @@ from world import Failure, World, wait_until
 PARTS = (("manager", "front"), ("manager", "keys"), ("manager", "supervisor"),
          ("agent", "guard"), ("agent", "starter"), ("agent", "link"), ("agent", "scan"), ("agent", "worker"))
 ENDS_THE_PROGRAM = ("supervisor", "guard", "starter")
-ROUNDS = 6
+ROUNDS = 4
 KILLS_MAX = 3
 SPAN_S = 1.2
 
