@@ -329,7 +329,7 @@ static int issue_many(struct api_call *call, const struct front_command *command
 
 	if (rc != 0)
 		return err_set(err, rc, "no memory");
-	ids = calloc(count, sizeof(*ids));
+	ids = calloc(count > 0 ? count : 1, sizeof(*ids));
 	if (ids == NULL)
 		rc = err_set(err, ERR_MEMORY, "no memory");
 	else
