@@ -188,6 +188,19 @@ static int restore_to(const struct vault_file *file, const struct vault_item *it
 	return code;
 }
 
+/* It stays an item: what was put at its path goes again, unless somebody has changed it since. */
+static void take_back(const struct vault_file *file, const struct vault_item *item)
+{
+	const char *name = NULL;
+	int parent = -1;
+
+	if (vault_parent(item->path, &parent, &name, NULL) != 0)
+		return;
+	if (is_restored_already(parent, name, sealed_reader_metadata(file->reader)))
+		(void)unlinkat(parent, name, 0);
+	close(parent);
+}
+
 static int forget(const struct vault *vault, const struct uuid *id, struct err *err)
 {
 	char name[VAULT_NAME_BYTES];
@@ -224,11 +237,14 @@ int vault_restore(struct vault *vault, const struct uuid *id, bool overwrite, st
 	code = vault_mark_prepare(vault, ret_item, err);
 	if (code == 0)
 		code = restore_to(&file, ret_item, overwrite, err);
-	vault_file_close(&file);
-	if (code == 0)
-		code = vault_mark_commit(vault, id, err);
-	else
+	if (code != 0) {
 		vault_mark_drop(vault, id);
+	} else {
+		code = vault_mark_commit(vault, id, err);
+		if (code != 0 && vault_marked(vault, id, NULL) != 0)
+			take_back(&file, ret_item);
+	}
+	vault_file_close(&file);
 	if (code == 0)
 		code = forget(vault, id, err);
 	return code == 0 ? 0 : err_add(err, code, "restore");

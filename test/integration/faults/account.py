@@ -182,7 +182,7 @@ def check_commands(books, load, wrong):
                          f" {counts[FINISHED][command]} of its end, {counts[RECEIVED][command]} of its arrival")
         check_end(command, facts, name, books, load, wrong)
         if facts["kind"] == "scan":
-            check_scan(command, facts, name, counts, wrong)
+            check_scan(command, facts, name, counts, books.troubled, wrong)
     for fields in books.of_type.get(FINISHED, []):
         if fields["state"] != books.commands[fields["command"]]["state"]:
             wrong.append(f"event {fields}, but the command is {books.commands[fields['command']]['state']}")
@@ -207,11 +207,12 @@ def check_end(command, facts, name, books, load, wrong):
         wrong.append(name)
 
 
-def check_scan(command, facts, name, counts, wrong):
+def check_scan(command, facts, name, counts, troubled, wrong):
     ends = {kind: counts[kind][command] for kind in SCAN_ENDS}
     began = counts[SCAN_STARTED][command]
-    if facts["state"] == "cancelled" and not any(ends.values()) and began == 0:
-        return  # before it began
+    never_began = not any(ends.values()) and began == 0
+    if never_began and (facts["state"] == "cancelled" or (facts["state"] == "failed" and troubled)):
+        return
     if began != 1 and not (began == 0 and facts["state"] == "cancelled"):
         wrong.append(f"{name}: {began} events of its start")
     if any(ends[kind] != (1 if state == facts["state"] else 0) for kind, state in SCAN_ENDS.items()):
