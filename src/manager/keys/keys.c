@@ -72,7 +72,7 @@ static int sign_one(struct keys *keys, const struct bytes *payload, uint8_t sign
 /* All of them, or none. */
 static int sign(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
 {
-	struct message_signed result;
+	struct message_signed result = { 0 };
 	struct message_sign asked;
 	int rc = message_unpack_sign(message->payload, message->size, &asked);
 
