@@ -2,8 +2,6 @@
  * saved job, a plan, the cache of verdicts. The first byte chooses; with bit 7
  * the checksum is made right first, so that what stands behind it is reached.
  */
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,39 +10,12 @@
 #include "agent/guard/outbox.h"
 #include "agent/guard/plan.h"
 #include "base/pack.h"
-#include "os/files.h"
 #include "protect/verdict_cache.h"
-#include "require.h"
+#include "scratch_directory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int directory = -1;
-static char directory_path[64];
-
-static void remove_directory(void)
-{
-	files_empty_directory(directory);
-	rmdir(directory_path);
-}
-
-static void make_directory(void)
-{
-	/* In memory where there is such a place: each input is a file and its syncs. */
-	snprintf(directory_path, sizeof(directory_path), "%s/muster-fuzz-XXXXXX",
-		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	require(mkdtemp(directory_path) != NULL);
-	directory = open(directory_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	require(directory >= 0);
-	atexit(remove_directory);
-}
-
-static int write_file(const char *name, const void *data, size_t size)
-{
-	int fd = openat(directory, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	require(fd >= 0 && files_write_all(fd, data, size, NULL) == 0);
-	return fd;
-}
 
 /* --- outbox --- */
 
@@ -94,7 +65,7 @@ static void read_outbox(const uint8_t *data, size_t size)
 	struct outbox *outbox;
 	uint64_t count, last;
 
-	close(write_file("outbox.log", data, size));
+	close(scratch_file(directory, "outbox.log", data, size));
 	if (outbox_open(directory, "outbox.log", &outbox, NULL) != 0)
 		return;
 	count = walk_outbox(outbox);
@@ -145,7 +116,7 @@ static void read_plan(const uint8_t *data, size_t size)
 	struct plan_entry entry = { 0 };
 	struct plan plan;
 
-	close(write_file("a.plan", data, size));
+	close(scratch_file(directory, "a.plan", data, size));
 	require(plan_open(directory, "a.plan", false, &plan, NULL) == 0);
 	while (plan_read(&plan, entry.next_offset, size, &entry, NULL) == 0)
 		require(entry.next_offset > entry.offset && entry.next_offset <= size);
@@ -172,7 +143,7 @@ static void read_cache(const uint8_t *data, size_t size)
 	static const struct verdict_file file = { .device = 1, .inode = 2, .size = 3 };
 	static const uint8_t version[VERDICT_VERSION_BYTES] = "version";
 	struct verdict_cache *cache;
-	int fd = write_file("verdicts.cache", data, size);
+	int fd = scratch_file(directory, "verdicts.cache", data, size);
 
 	if (verdict_cache_open(fd, &env, &cache, NULL) == 0) {
 		verdict_cache_keep(cache, &file, version, clock_now(NULL));
@@ -194,7 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0 || size > CHANNEL_PAYLOAD_MAX_BYTES)
 		return 0;
 	if (directory < 0)
-		make_directory();
+		directory = scratch_directory();
 	which %= COUNT_OF(files);
 	buf_init(&made, 16 * CHANNEL_PAYLOAD_MAX_BYTES);
 	if ((data[0] & 0x80) && files[which].make != NULL)

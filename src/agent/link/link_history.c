@@ -123,7 +123,7 @@ static size_t last_lines(const struct buf *text, uint32_t limit, uint32_t *ret_f
 	return at;
 }
 
-static void show_from(struct control_client *client, const struct buf *text, size_t at)
+static void show_from(const struct buf *text, size_t at, link_history_line line_to, void *context)
 {
 	while (at < text->size) {
 		const uint8_t *end = memchr(text->data + at, '\n', text->size - at);
@@ -131,7 +131,7 @@ static void show_from(struct control_client *client, const struct buf *text, siz
 		json_t *line = json_loadb((const char *)text->data + at, size, 0, NULL);
 
 		if (json_is_object(line))
-			control_client_line(client, line);
+			line_to(context, line);
 		else
 			json_decref(line); /* cut short by a crash */
 		at += size + 1;
@@ -147,7 +147,7 @@ static void read_file(struct link_history *history, const char *name, struct buf
 		LOG(LOG_WARNING, "history.not_read", log_err(&err));
 }
 
-void link_history_show(struct link_history *history, uint32_t limit, struct control_client *client)
+void link_history_show(struct link_history *history, uint32_t limit, link_history_line line_to, void *context)
 {
 	uint32_t found, found_old = 0;
 	struct buf recent, old;
@@ -160,9 +160,9 @@ void link_history_show(struct link_history *history, uint32_t limit, struct cont
 	at = last_lines(&recent, limit, &found);
 	if (found < limit) {
 		read_file(history, OLD_NAME, &old);
-		show_from(client, &old, last_lines(&old, limit - found, &found_old));
+		show_from(&old, last_lines(&old, limit - found, &found_old), line_to, context);
 	}
-	show_from(client, &recent, at);
+	show_from(&recent, at, line_to, context);
 	buf_done(&recent);
 	buf_done(&old);
 }

@@ -5,7 +5,10 @@
 #ifndef MUSTER_AGENT_LINK_LINK_HISTORY_H
 #define MUSTER_AGENT_LINK_LINK_HISTORY_H
 
-#include "agent/link/control_server.h"
+#include <jansson.h>
+
+#include "agent/control.h"
+#include "base/units.h"
 #include "fleet/event_types.h"
 
 #define LINK_HISTORY_FILE_BYTES (MIB)
@@ -19,7 +22,9 @@ void link_history_free(struct link_history *history);
 /* A failure is logged once and nothing else: history is for convenience. */
 void link_history_add(struct link_history *history, uint32_t type, time_us time, const struct event_field *fields,
 		      size_t count);
+/* Takes over the reference. */
+typedef void (*link_history_line)(void *context, json_t *line);
 /* The last `limit` (0: the default) as event lines, oldest first. */
-void link_history_show(struct link_history *history, uint32_t limit, struct control_client *client);
+void link_history_show(struct link_history *history, uint32_t limit, link_history_line line_to, void *context);
 
 #endif

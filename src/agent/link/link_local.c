@@ -126,11 +126,16 @@ static int on_heartbeat(struct link_local *local, const struct control_request *
 	return 0;
 }
 
+static void show_event(void *context, json_t *line)
+{
+	control_client_line(context, line);
+}
+
 static int on_events(struct link_local *local, const struct control_request *request, struct control_client *client,
 		     struct err *err)
 {
 	(void)err;
-	link_history_show(local->link->history, request->limit, client);
+	link_history_show(local->link->history, request->limit, show_event, client);
 	control_client_end(client, 0, NULL);
 	return 0;
 }
