@@ -100,6 +100,7 @@ void conf_value_allowed(const struct conf_row *row, struct buf *out)
 		[CONF_BOOLEAN] = "yes or no",
 		[CONF_CHOICE] = "",
 		[CONF_LISTEN] = "ADDRESS:PORT, several separated by commas",
+		[CONF_PATHS] = "absolute paths, separated by commas",
 	};
 
 	if (row->type == CONF_CHOICE) {
@@ -108,6 +109,8 @@ void conf_value_allowed(const struct conf_row *row, struct buf *out)
 	}
 	if (!has_range(row) || row->type == CONF_BOOLEAN || row->type == CONF_LISTEN) {
 		buf_append_text(out, words[row->type]);
+	} else if (row->type == CONF_PATHS) {
+		buf_printf(out, "%s, %" PRId64 " to %" PRId64 " of them", words[row->type], row->min, row->max);
 	} else if (row->type == CONF_TEXT || row->type == CONF_PATH) {
 		buf_printf(out, "%s of %" PRId64 " to %" PRId64 " bytes", words[row->type], row->min, row->max);
 	} else if (row->max == INT64_MAX) {
@@ -250,6 +253,137 @@ static int parse_addresses(const struct conf_row *row, const char *text, union c
 	return rc;
 }
 
+/* --- lists of paths --- */
+
+void conf_paths_add(struct buf *list, const void *path, size_t size)
+{
+	struct buf escaped;
+
+	buf_init(&escaped, 4 * CONF_VALUE_BYTES);
+	text_escape(&escaped, path, size);
+	if (escaped.status != 0)
+		list->status = escaped.status;
+	if (list->size > 0)
+		buf_append_byte(list, ',');
+	for (const char *c = buf_text(&escaped); *c != '\0'; c++) {
+		if (*c == ',')
+			buf_append_text(list, "\\x2c");
+		else
+			buf_append_byte(list, (uint8_t)*c);
+	}
+	buf_done(&escaped);
+}
+
+bool conf_paths_next(const char *text, size_t *position, struct buf *out)
+{
+	const char *at = text + *position;
+	size_t size = strcspn(at, ",");
+	char word[CONF_VALUE_BYTES + 1];
+
+	if (size == 0 || size > CONF_VALUE_BYTES)
+		return false;
+	memcpy(word, at, size);
+	word[size] = '\0';
+	*position += size + (at[size] == ',');
+	buf_reset(out);
+	return text_unescape(word, out) == 0 && out->status == 0;
+}
+
+struct path_list {
+	char *items[CONF_PATHS_MAX]; /* in their final form, owned */
+	size_t count;
+};
+
+static int compare_paths(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* word: size bytes of a list that a person or a message gave. */
+static int take_path(struct path_list *list, const char *word, size_t size, struct err *err)
+{
+	struct buf path, form;
+	char text[CONF_VALUE_BYTES + 1];
+	int rc = 0;
+
+	memcpy(text, word, size);
+	text[size] = '\0';
+	buf_init(&path, CONF_VALUE_BYTES);
+	buf_init(&form, 4 * CONF_VALUE_BYTES);
+	if (text_unescape(text, &path) != 0 || path.status != 0 || memchr(path.data, '\0', path.size) != NULL)
+		rc = err_set(err, ERR_FORMAT, "'%.100s': a backslash must be followed by xNN, the two digits of a byte",
+			     text);
+	else if (path.data[0] != '/')
+		rc = err_set(err, ERR_FORMAT, "'%.100s' is not an absolute path", text);
+	else if (list->count == CONF_PATHS_MAX)
+		rc = err_set(err, ERR_LIMIT, "more than %d paths", CONF_PATHS_MAX);
+	while (rc == 0 && path.size > 1 && path.data[path.size - 1] == '/')
+		path.size--;
+	if (rc == 0) {
+		conf_paths_add(&form, path.data, path.size);
+		list->items[list->count] = form.status == 0 ? strdup(buf_text(&form)) : NULL;
+		rc = list->items[list->count] != NULL ? 0 : err_set(err, ERR_MEMORY, "out of memory");
+		list->count += rc == 0;
+	}
+	buf_done(&path);
+	buf_done(&form);
+	return rc;
+}
+
+static int split_paths(struct path_list *list, const char *text, struct err *err)
+{
+	int rc = 0;
+
+	for (text += strspn(text, " ,"); rc == 0 && *text != '\0'; text += strspn(text, " ,")) {
+		size_t size = strcspn(text, ","), used = size;
+
+		while (used > 0 && text[used - 1] == ' ')
+			used--;
+		rc = take_path(list, text, used, err);
+		text += size;
+	}
+	return rc;
+}
+
+static int join_paths(const struct conf_row *row, struct path_list *list, union conf_value *value, struct err *err)
+{
+	struct buf out;
+	size_t kept = 0;
+	int rc = 0;
+
+	buf_init(&out, CONF_VALUE_BYTES);
+	qsort(list->items, list->count, sizeof(list->items[0]), compare_paths);
+	for (size_t i = 0; i < list->count; i++) {
+		if (i > 0 && strcmp(list->items[i], list->items[i - 1]) == 0)
+			continue;
+		buf_append_text(&out, kept++ > 0 ? "," : "");
+		buf_append_text(&out, list->items[i]);
+	}
+	if (out.status != 0)
+		rc = err_set(err, out.status, "longer than %d bytes", CONF_VALUE_BYTES);
+	else if (has_range(row) && ((int64_t)kept < row->min || (int64_t)kept > row->max))
+		rc = not_allowed(row, ERR_RANGE, err);
+	else if ((value->text = strdup(buf_text(&out))) == NULL)
+		rc = err_set(err, ERR_MEMORY, "out of memory");
+	buf_done(&out);
+	return rc;
+}
+
+static int parse_paths(const struct conf_row *row, const char *text, union conf_value *value, struct err *err)
+{
+	struct path_list list = { .count = 0 };
+	int rc;
+
+	if (strlen(text) > CONF_VALUE_BYTES)
+		return err_set(err, ERR_LIMIT, "longer than %d bytes", CONF_VALUE_BYTES);
+	rc = split_paths(&list, text, err);
+	if (rc == 0)
+		rc = join_paths(row, &list, value, err);
+	for (size_t i = 0; i < list.count; i++)
+		free(list.items[i]);
+	return rc;
+}
+
 static const struct {
 	int (*parse)(const struct conf_row *row, const char *text, union conf_value *value, struct err *err);
 	size_t size;
@@ -262,6 +396,7 @@ static const struct {
 	[CONF_BOOLEAN] = { parse_boolean, sizeof(bool) },
 	[CONF_CHOICE] = { parse_choice, sizeof(int) },
 	[CONF_LISTEN] = { parse_addresses, sizeof(struct conf_addresses) },
+	[CONF_PATHS] = { parse_paths, sizeof(char *) },
 };
 
 int conf_value_parse(const struct conf_row *row, const char *text, union conf_value *ret_value, struct err *err)
@@ -271,7 +406,7 @@ int conf_value_parse(const struct conf_row *row, const char *text, union conf_va
 
 static bool owns_text(const struct conf_row *row)
 {
-	return row->type == CONF_TEXT || row->type == CONF_PATH;
+	return row->type == CONF_TEXT || row->type == CONF_PATH || row->type == CONF_PATHS;
 }
 
 void conf_value_done(const struct conf_row *row, union conf_value *value)
@@ -299,6 +434,7 @@ void conf_value_format(const struct conf_row *row, const union conf_value *value
 	switch (row->type) {
 	case CONF_TEXT:
 	case CONF_PATH:
+	case CONF_PATHS:
 		buf_append_text(out, value->text != NULL ? value->text : "");
 		break;
 	case CONF_NUMBER:

@@ -19,6 +19,7 @@
 #define CONF_VALUE_BYTES   4096 /* longest text of a value */
 #define CONF_ADDRESS_BYTES 256  /* longest host name or address, with its NUL */
 #define CONF_ADDRESSES     16   /* most addresses in a list */
+#define CONF_PATHS_MAX     256  /* most paths in a list */
 #define CONF_UNLIMITED     INT64_MAX
 
 enum conf_type {
@@ -30,6 +31,7 @@ enum conf_type {
 	CONF_BOOLEAN, /* bool; yes no true false on off 1 0 */
 	CONF_CHOICE,  /* int: the place of the word in `choices`, from 0 */
 	CONF_LISTEN,  /* struct conf_addresses; "0.0.0.0:4343, [::]:4343" */
+	CONF_PATHS,   /* char *, owned: absolute paths in the form of conf_paths_next(); min and max count paths */
 };
 
 enum conf_flag {
@@ -63,7 +65,7 @@ struct conf_row {
 
 /* A value on its own: as in the struct above, by type. */
 union conf_value {
-	char *text;     /* CONF_TEXT, CONF_PATH */
+	char *text;     /* CONF_TEXT, CONF_PATH, CONF_PATHS */
 	int64_t number; /* CONF_NUMBER, CONF_SPAN, CONF_SIZE */
 	bool boolean;
 	int choice;
@@ -81,6 +83,13 @@ void conf_value_allowed(const struct conf_row *row, struct buf *out);
 /* Moves a value into the caller's struct (freeing what stood there), or copies it out. */
 void conf_value_store(const struct conf_row *row, void *target, union conf_value *value);
 void conf_value_load(const struct conf_row *row, const void *target, union conf_value *ret_value);
+/* A list of paths as text: separated by commas, sorted, each once; within a path
+ * a comma, a backslash, control characters and what is not UTF-8 stand as \xNN
+ * (base/text.h). Puts the next path's own bytes into out, which is reset first;
+ * *position starts at 0. False at the end, or when out has no room for it. */
+bool conf_paths_next(const char *text, size_t *position, struct buf *out);
+/* Appends one path's bytes to a list in that form. */
+void conf_paths_add(struct buf *list, const void *path, size_t size);
 /* True if name is the row's key or one of its aliases. */
 bool conf_row_is(const struct conf_row *row, const char *name);
 

@@ -20,6 +20,7 @@ static const struct conf_row rows[] = {
 	[CONF_BOOLEAN] = { "s", "boolean", NULL, CONF_BOOLEAN, 0, 0, 0, 0, NULL, "no", "" },
 	[CONF_CHOICE] = { "s", "choice", "mode Kind", CONF_CHOICE, 0, 0, 0, 0, "held periodic", "held", "" },
 	[CONF_LISTEN] = { "s", "listen", NULL, CONF_LISTEN, 0, 0, 0, 0, NULL, "[::]:4343", "" },
+	[CONF_PATHS] = { "s", "paths", NULL, CONF_PATHS, 0, 0, 0, 3, NULL, "", "" },
 };
 
 /* expected NULL: refused with the code. */
@@ -57,6 +58,15 @@ static const struct {
 	{ CONF_BOOLEAN, "TRUE", "yes", 0 },
 	{ CONF_BOOLEAN, "0", "no", 0 },
 	{ CONF_BOOLEAN, "maybe", NULL, ERR_FORMAT },
+	{ CONF_PATHS, "", "", 0 },
+	{ CONF_PATHS, "/b, /a/,,/b", "/a,/b", 0 },
+	{ CONF_PATHS, "/", "/", 0 },
+	{ CONF_PATHS, "/a b\\x2cc,/d\\x5ce", "/a b\\x2cc,/d\\x5ce", 0 },
+	{ CONF_PATHS, "/a\nb\xff", "/a\\x0ab\\xff", 0 },
+	{ CONF_PATHS, "a", NULL, ERR_FORMAT },
+	{ CONF_PATHS, "/a\\b", NULL, ERR_FORMAT },
+	{ CONF_PATHS, "/a\\x00b", NULL, ERR_FORMAT },
+	{ CONF_PATHS, "/a,/b,/c,/d", NULL, ERR_RANGE },
 	{ CONF_CHOICE, "periodic", "periodic", 0 },
 	{ CONF_CHOICE, "Held", "held", 0 },
 	{ CONF_CHOICE, "hel", NULL, ERR_RANGE },
@@ -127,12 +137,35 @@ static void rows_answer_to_aliases(void **state)
 	assert_false(conf_row_is(&rows[CONF_TEXT], "mode"));
 }
 
+static void lists_of_paths_are_read_back(void **state)
+{
+	static const char *const paths[] = { "/a,b", "/c\\d", "/e\nf", "/g\xff" };
+	struct buf list, one;
+	size_t position = 0;
+
+	(void)state;
+	buf_init(&list, CONF_VALUE_BYTES);
+	buf_init(&one, CONF_VALUE_BYTES);
+	for (size_t i = 0; i < COUNT_OF(paths); i++)
+		conf_paths_add(&list, paths[i], strlen(paths[i]));
+	for (size_t i = 0; i < COUNT_OF(paths); i++) {
+		assert_true(conf_paths_next(buf_text(&list), &position, &one));
+		assert_string_equal(buf_text(&one), paths[i]);
+	}
+	assert_false(conf_paths_next(buf_text(&list), &position, &one));
+	position = 0;
+	assert_false(conf_paths_next("", &position, &one));
+	buf_done(&list);
+	buf_done(&one);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parses_and_formats),
 		cmocka_unit_test(refusals_say_what_is_allowed),
 		cmocka_unit_test(rows_answer_to_aliases),
+		cmocka_unit_test(lists_of_paths_are_read_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
