@@ -72,6 +72,7 @@ int fleet_add(struct fleet *fleet, const struct fleet_computer *record, struct e
 	computer->interval_us = record->interval_us > 0 ? record->interval_us : FLEET_INTERVAL_DEFAULT_US;
 	computer->missed = record->interval_us > 0 ? record->missed : FLEET_MISSED_DEFAULT;
 	computer->clock_offset_us = record->clock_offset_us;
+	computer->clock_limit_us = record->clock_limit_us;
 	memcpy(computer->configuration, record->configuration, SHA256_BYTES);
 	memcpy(computer->wanted_configuration, record->wanted_configuration, SHA256_BYTES);
 	memcpy(computer->trusted_key, record->trusted_key, SHA256_BYTES);
@@ -111,6 +112,18 @@ int fleet_set_heartbeat(struct fleet *fleet, const struct uuid *id, span_us inte
 	computer->interval_us = interval_us;
 	computer->missed = missed;
 	due_by(fleet, computer, computer_due(fleet, computer));
+	return 0;
+}
+
+int fleet_set_clock_limit(struct fleet *fleet, const struct uuid *id, span_us limit_us, struct err *err)
+{
+	struct computer *computer = computer_find(fleet, id);
+
+	if (computer == NULL)
+		return err_set(err, ERR_NOT_FOUND, "no such computer");
+	if (limit_us != 0 && (limit_us < SECOND_US || limit_us > DAY_US))
+		return err_set(err, ERR_RANGE, "a clock may change by 1 s to 24 h, or without limit");
+	computer->clock_limit_us = limit_us;
 	return 0;
 }
 

@@ -62,6 +62,7 @@ struct fleet_computer {
 	uint8_t wanted_configuration[SHA256_BYTES]; /* zeroes: none to send */
 	uint8_t trusted_key[SHA256_BYTES];          /* first key the agent trusts */
 	span_us clock_offset_us;                    /* agent's wall clock minus ours */
+	span_us clock_limit_us;                     /* a change by more is event 734; 0: unlimited */
 	bool connected;                             /* a request is parked (not a sign of life in itself) */
 	uint64_t events_waiting;                    /* in the agent's spool */
 };
@@ -131,6 +132,9 @@ int fleet_add(struct fleet *fleet, const struct fleet_computer *computer, struct
 void fleet_remove(struct fleet *fleet, const struct uuid *computer);
 int fleet_set_heartbeat(struct fleet *fleet, const struct uuid *computer, span_us interval_us, uint32_t missed,
 			struct err *err);
+/* How far the computer's clock may change between exchanges before event 734
+ * (once a change): 1 s to 24 h, 0: unlimited (the default). ERR_NOT_FOUND, ERR_RANGE. */
+int fleet_set_clock_limit(struct fleet *fleet, const struct uuid *computer, span_us limit_us, struct err *err);
 /* The fingerprint the agent should have; NULL: none. Wakes the parked request if it differs. */
 int fleet_want_configuration(struct fleet *fleet, const struct uuid *computer, const uint8_t *fingerprint,
 			     struct err *err);

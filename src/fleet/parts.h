@@ -54,7 +54,7 @@ struct computer {
 	time_us heard; /* monotonic, last sign of life */
 	time_us last_heard, status_since;
 	time_us row_heard; /* last_heard as stored */
-	span_us clock_offset_us;
+	span_us clock_offset_us, clock_limit_us;
 	uint64_t host_hash, components_hash, error_hash;
 	uint32_t missed;
 	uint32_t silent_s; /* before it came back */
