@@ -396,6 +396,7 @@ static void established(struct connection *connection)
 	connection->certified = tls_peer_fingerprint(ssl, connection->fingerprint);
 	if (tls_resumed(ssl))
 		count(&counters_of(connection)->resumed);
+	tls_server_shed(connection->home->tls, ssl);
 	step(connection);
 }
 

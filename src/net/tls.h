@@ -29,6 +29,10 @@ struct tls_server *tls_server_new(const char *chain_pem, const char *key_pem, co
 				  const uint8_t ticket_key[TLS_TICKET_KEY_BYTES], struct err *err);
 void tls_server_free(struct tls_server *tls);
 struct ssl_st *tls_server_connection(struct tls_server *tls); /* SSL_free(); NULL: no memory */
+/* After the handshake, when nobody will ask for the peer's certificate again: lets go of it and of
+ * the session (doc/decisions/0007). Ciphers, keys, tickets already sent and everything on the wire
+ * stay as they are. Does nothing with an OpenSSL that this was not tried with. */
+void tls_server_shed(struct tls_server *tls, struct ssl_st *ssl);
 
 /* SHA-256 of the verified certificate of the peer (of resumed sessions too);
  * false if it showed none, or one that has expired since. */

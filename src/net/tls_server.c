@@ -8,15 +8,28 @@
 #include "net/tls_context.h"
 
 #define TICKET_LIFE_S (24 * 3600)
+#define VERSIONS_MAX  2 /* of TLS, those of the profile */
 
 struct tls_server {
 	OSSL_LIB_CTX *library;
 	SSL_CTX *context;
+	SSL_CTX *bare[VERSIONS_MAX]; /* without certificates; made when first needed */
+	SSL_SESSION *blank;
 };
 
 static int add_ca_name(void *argument, X509 *certificate)
 {
 	return SSL_CTX_add_client_CA(argument, certificate);
+}
+
+/* OpenSSL's own verdict. The chain it was found by is not kept with the connection: nobody asks for it. */
+static int verify_client(X509_STORE_CTX *store, void *argument)
+{
+	int verdict = X509_verify_cert(store);
+
+	(void)argument;
+	X509_STORE_CTX_set0_verified_chain(store, NULL);
+	return verdict > 0 ? 1 : 0;
 }
 
 /* The session id context names who may be a client: tickets from before
@@ -37,6 +50,7 @@ static int ask_for_clients(struct tls_server *tls, const char *client_ca_pem, st
 		r = tls_each_certificate(tls->library, client_ca_pem, "the clients' CA", add_ca_name, tls->context,
 					 err);
 	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_cert_verify_callback(tls->context, verify_client, NULL);
 	return r;
 }
 
@@ -61,9 +75,11 @@ struct tls_server *tls_server_new(const char *chain_pem, const char *key_pem, co
 {
 	struct tls_server *tls = calloc(1, sizeof(*tls));
 
-	if (tls != NULL)
+	if (tls != NULL) {
 		tls->library = OSSL_LIB_CTX_new();
-	if (tls == NULL || tls->library == NULL) {
+		tls->blank = SSL_SESSION_new();
+	}
+	if (tls == NULL || tls->library == NULL || tls->blank == NULL) {
 		err_set(err, ERR_MEMORY, "no memory for TLS");
 		goto fail;
 	}
@@ -81,6 +97,9 @@ void tls_server_free(struct tls_server *tls)
 {
 	if (tls == NULL)
 		return;
+	SSL_SESSION_free(tls->blank);
+	for (size_t i = 0; i < VERSIONS_MAX; i++)
+		SSL_CTX_free(tls->bare[i]);
 	SSL_CTX_free(tls->context);
 	OSSL_LIB_CTX_free(tls->library);
 	free(tls);
@@ -93,4 +112,49 @@ struct ssl_st *tls_server_connection(struct tls_server *tls)
 	if (ssl != NULL)
 		SSL_set_accept_state(ssl);
 	return ssl;
+}
+
+/* --- after the handshake --- */
+
+/* What follows leans on how 3.0 keeps a session beside a connection's keys; a
+ * version goes in here once test/unit/net/tls.c was run with it. */
+static bool shedding_is_tried(void)
+{
+	return OPENSSL_version_major() == 3 && OPENSSL_version_minor() == 0;
+}
+
+/* A context whose method is the connection's own, which is that of the version agreed upon: with
+ * any other SSL_set_session() would begin the connection anew. */
+static SSL_CTX *bare_context(struct tls_server *tls, const SSL_METHOD *method)
+{
+	for (size_t i = 0; i < VERSIONS_MAX; i++) {
+		if (tls->bare[i] == NULL)
+			tls->bare[i] = SSL_CTX_new_ex(tls->library, NULL, method);
+		if (tls->bare[i] == NULL || SSL_CTX_get_ssl_method(tls->bare[i]) == method)
+			return tls->bare[i];
+	}
+	return NULL;
+}
+
+/* The largest record that this client takes is written in the session alone. */
+static bool wants_small_records(const SSL *ssl)
+{
+	uint8_t mode = SSL_SESSION_get_max_fragment_length(SSL_get0_session(ssl));
+
+	return mode >= TLSEXT_max_fragment_length_512 && mode <= TLSEXT_max_fragment_length_4096;
+}
+
+void tls_server_shed(struct tls_server *tls, struct ssl_st *ssl)
+{
+	long verdict = SSL_get_verify_result(ssl);
+	SSL_CTX *bare;
+
+	if (!shedding_is_tried() || !SSL_is_init_finished(ssl) || SSL_get0_session(ssl) == NULL ||
+	    wants_small_records(ssl))
+		return;
+	bare = bare_context(tls, SSL_get_ssl_method(ssl));
+	/* Not NULL as session: TLS 1.2 takes a connection without one for one without keys. */
+	if (bare != NULL && SSL_set_SSL_CTX(ssl, bare) == bare && SSL_set_session(ssl, tls->blank) == 1)
+		SSL_set_verify_result(ssl, verdict);
+	ERR_clear_error();
 }
