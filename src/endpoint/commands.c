@@ -37,15 +37,33 @@ static int move(struct endpoint *endpoint, struct journal_entry *entry, enum com
 
 #define WRITE_RETRY_US (10 * SECOND_US)
 
-/* An end of our own making; one that cannot be written now is written by a later tick. */
+/* An end that cannot be written now is written by a later tick. */
+static int end_surely(struct endpoint *endpoint, struct journal_entry *entry, enum command_state state,
+		      const char *code, const char *text, const struct event_field *result, size_t count,
+		      struct err *err)
+{
+	int rc = move(endpoint, entry, state, code, text, result, count, err);
+
+	if (rc != 0 && entry->wanted_end != COMMAND_PENDING)
+		entry->deadline = endpoint_now(endpoint) + WRITE_RETRY_US;
+	return rc;
+}
+
+/* An end of our own making. */
 static void end_with(struct endpoint *endpoint, struct journal_entry *entry, enum command_state state,
 		     const struct err *why)
 {
-	if (move(endpoint, entry, state, why->code != 0 ? err_name(why->code) : "", why->text, NULL, 0, NULL) == 0)
-		return;
-	entry->wanted_end = state;
-	entry->wanted_why = *why;
-	entry->deadline = endpoint_now(endpoint) + WRITE_RETRY_US;
+	end_surely(endpoint, entry, state, why->code != 0 ? err_name(why->code) : "", why->text, NULL, 0, NULL);
+}
+
+static void end_wanted(struct endpoint *endpoint, struct journal_entry *entry)
+{
+	enum command_state from = entry->state;
+
+	if (journal_end_wanted(&endpoint->journal, entry, NULL) == 0)
+		traced(endpoint, &entry->id, from, entry->state);
+	else
+		entry->deadline = endpoint_now(endpoint) + WRITE_RETRY_US;
 }
 
 /* --- kinds: work that the actor does --- */
@@ -86,12 +104,16 @@ static void target_of(const Muster__Wire__Command *content, struct uuid *id)
 	memcpy(id->bytes, target->id.data, UUID_BYTES);
 }
 
+/* What is under way stays pending in the journal: after a restart the actor is asked once more. */
 static void ask_actor(struct endpoint *endpoint, struct journal_entry *entry, const struct uuid *target,
-		      int (*ask)(void *context, const struct uuid *command, struct err *err))
+		      int (*ask)(void *context, const struct uuid *command, const struct uuid *by, struct err *err))
 {
 	struct err why = { 0 };
-	int rc = ask(endpoint->options.actor.context, target, &why);
+	int rc = ask(endpoint->options.actor.context, target, &entry->id, &why);
 
+	entry->asked = rc == ENDPOINT_UNDER_WAY;
+	if (entry->asked)
+		return;
 	if (rc != 0 && why.code == 0)
 		err_set(&why, rc, "it could not be done");
 	end_with(endpoint, entry, rc == 0 ? COMMAND_SUCCEEDED : COMMAND_FAILED, &why);
@@ -142,12 +164,13 @@ static void cancel(struct endpoint *endpoint, struct journal_entry *entry, const
 	target_of(content, &id);
 	target = journal_find(&endpoint->journal, &id);
 	if (target != NULL && target->state == COMMAND_RUNNING) {
-		target->cancelling = true;
 		ask_actor(endpoint, entry, &id, endpoint->options.actor.cancel);
 		return;
 	}
 	if (target == NULL)
 		rc = cancel_unknown(endpoint, &id, entry, &why);
+	else if (target->asked)
+		rc = err_set(&why, ERR_WRONG_STATE, "the command is being done");
 	else if (target->state == COMMAND_PENDING)
 		rc = move(endpoint, target, COMMAND_CANCELLED, err_name(ERR_CANCELLED), "cancelled before it began",
 			  NULL, 0, &why);
@@ -335,7 +358,7 @@ int endpoint_end(struct endpoint *endpoint, const struct uuid *id, enum command_
 		state = COMMAND_TIMED_OUT;
 		code = err_name(ERR_TIMEOUT);
 	}
-	return move(endpoint, entry, state, code, text, result, count, err);
+	return end_surely(endpoint, entry, state, code, text, result, count, err);
 }
 
 bool endpoint_commands(const struct endpoint *endpoint, size_t *position, struct uuid *ret_id,
@@ -361,15 +384,13 @@ static void time_out(struct endpoint *endpoint, struct journal_entry *entry, tim
 	const struct err why = { ERR_TIMEOUT, "it did not end in time" };
 
 	if (entry->wanted_end != COMMAND_PENDING) {
-		const struct err wanted = entry->wanted_why;
-
-		end_with(endpoint, entry, entry->wanted_end, &wanted);
+		end_wanted(endpoint, entry);
 		return;
 	}
 	if (entry->state == COMMAND_RUNNING && !entry->timing_out) {
 		entry->timing_out = true;
 		entry->give_up = now + ENDPOINT_STOP_WAIT_US;
-		endpoint->options.actor.cancel(endpoint->options.actor.context, &entry->id, NULL);
+		endpoint->options.actor.cancel(endpoint->options.actor.context, &entry->id, NULL, NULL);
 		return;
 	}
 	if (entry->state == COMMAND_PENDING || now >= entry->give_up)

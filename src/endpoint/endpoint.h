@@ -31,6 +31,8 @@ struct endpoint_command {
 	bool again; /* it was running when we stopped: go on with it if you know it, never begin it anew */
 };
 
+#define ENDPOINT_UNDER_WAY 1
+
 /* What the shell can do. 0, or an error that ends the command as failed (code
  * and text of err are reported); for start with `again`, ERR_NOT_FOUND is
  * "nothing of it is left". Must return without waiting for the work, and must
@@ -40,11 +42,13 @@ struct endpoint_actor {
 	void *context;
 	int (*start)(void *context, const struct endpoint_command *command,
 		     struct err *err); /* scan, restore, delete */
-	int (*pause)(void *context, const struct uuid *command, struct err *err);
-	int (*resume)(void *context, const struct uuid *command, struct err *err);
-	int (*cancel)(void *context, const struct uuid *command, struct err *err); /* of a running one */
-	void (*upload)(void *context, const struct uuid *item);                    /* the manager wants this item now */
-	void (*rekey)(void *context); /* enrol anew: another holds our identity */
+	/* Of a running one, asked by the command `by`. These three may be asked again after a restart, and may return
+	 * ENDPOINT_UNDER_WAY: endpoint_end() then tells how `by` ended. by is NULL when a command's time is over. */
+	int (*pause)(void *context, const struct uuid *command, const struct uuid *by, struct err *err);
+	int (*resume)(void *context, const struct uuid *command, const struct uuid *by, struct err *err);
+	int (*cancel)(void *context, const struct uuid *command, const struct uuid *by, struct err *err);
+	void (*upload)(void *context, const struct uuid *item); /* the manager wants this item now */
+	void (*rekey)(void *context);                           /* enrol anew: another holds our identity */
 	/* A verified configuration, not yet in force; answer by endpoint_configuration(). */
 	void (*configure)(void *context, const Muster__Wire__Configuration *configuration,
 			  const uint8_t fingerprint[SHA256_BYTES]);
@@ -99,7 +103,8 @@ void endpoint_set_heartbeat(struct endpoint *endpoint, span_us heartbeat_us);
 /* --- commands --- */
 int endpoint_progress(struct endpoint *endpoint, const struct uuid *command, const Muster__Wire__Progress *progress,
 		      struct err *err);
-/* state: succeeded, failed, cancelled. Durable when this returns 0. Twice is harmless. */
+/* state: succeeded, failed, cancelled. Durable when this returns 0. Twice is harmless.
+ * What could not be written is tried again by endpoint_tick(). */
 int endpoint_end(struct endpoint *endpoint, const struct uuid *command, enum command_state state, const char *code,
 		 const char *text, const struct event_field *result, size_t count, struct err *err);
 /* One row a call, *position starts at 0; false at the end. For status displays. */

@@ -46,6 +46,7 @@ static void entry_free(struct journal_entry *entry)
 {
 	free(entry->content);
 	free(entry->result);
+	free(entry->wanted_result);
 	free(entry->progress_path);
 	free(entry);
 }
@@ -102,8 +103,12 @@ static void set_ended(struct journal_entry *entry, enum command_state state, uin
 {
 	free(entry->content);
 	free(entry->result);
+	free(entry->wanted_result);
 	entry->content = NULL;
 	entry->content_size = 0;
+	entry->wanted_result = NULL;
+	entry->wanted_size = 0;
+	entry->wanted_end = COMMAND_PENDING;
 	entry->state = state;
 	entry->result = result;
 	entry->result_size = size;
@@ -372,32 +377,43 @@ static void pack_result(const char *code, const char *text, const struct event_f
 	}
 }
 
+int journal_end_wanted(struct journal *journal, struct journal_entry *entry, struct err *err)
+{
+	struct buf payload;
+	int rc;
+
+	buf_init(&payload, RECORD_MAX_BYTES);
+	pack_ended(&entry->id, entry->wanted_end, entry->wanted_result, entry->wanted_size, &payload);
+	rc = write_record(journal, &payload, err);
+	if (rc == 0) {
+		uint8_t *result = entry->wanted_result;
+
+		entry->wanted_result = NULL;
+		set_ended(entry, entry->wanted_end, result, entry->wanted_size);
+	}
+	return rc;
+}
+
 int journal_end(struct journal *journal, struct journal_entry *entry, enum command_state state, const char *code,
 		const char *text, const struct event_field *result, size_t count, struct err *err)
 {
-	struct buf packed, payload;
-	int rc;
+	struct buf packed;
 
 	if (count > WIRE_FIELDS_MAX)
 		return err_set(err, ERR_LIMIT, "a result of %zu fields, at most %d", count, WIRE_FIELDS_MAX);
 	buf_init(&packed, RECORD_MAX_BYTES - 64);
 	pack_result(code, text, result, count, &packed);
 	if (packed.status != 0) {
-		rc = err_set(err, packed.status, "the result does not fit");
+		int rc = err_set(err, packed.status, "the result does not fit");
+
 		buf_done(&packed);
 		return rc;
 	}
-	buf_init(&payload, RECORD_MAX_BYTES);
-	pack_ended(&entry->id, state, packed.data, packed.size, &payload);
-	rc = write_record(journal, &payload, err);
-	if (rc == 0) {
-		size_t size = 0;
-		uint8_t *taken = buf_take(&packed, &size);
-
-		set_ended(entry, state, taken, size);
-	}
+	free(entry->wanted_result);
+	entry->wanted_end = state;
+	entry->wanted_result = buf_take(&packed, &entry->wanted_size);
 	buf_done(&packed);
-	return rc;
+	return journal_end_wanted(journal, entry, err);
 }
 
 int journal_configuration(struct journal *journal, uint64_t serial, struct err *err)

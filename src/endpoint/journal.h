@@ -31,16 +31,18 @@ struct journal_entry {
 	time_us issued, expires;  /* our wall clock: its time-out counts from, its envelope ends at */
 	span_us timeout_us;
 	bool acknowledged;
-	bool cancelling, timing_out; /* the actor was told to stop it */
-	time_us deadline;            /* monotonic */
-	time_us give_up;             /* monotonic: ended as timed out though the actor says nothing */
-	uint8_t *content;            /* packed Command, until it ends */
+	bool timing_out;  /* the actor was told to stop it */
+	bool asked;       /* to pause, resume or cancel: the actor was asked, and will say how it went */
+	time_us deadline; /* monotonic */
+	time_us give_up;  /* monotonic: ended as timed out though the actor says nothing */
+	uint8_t *content; /* packed Command, until it ends */
 	size_t content_size;
 	uint8_t *result; /* packed: text code, text text, u16 count, fields */
 	size_t result_size;
 	time_us begin_again;           /* monotonic: its beginning could not be written; 0: it could */
 	enum command_state wanted_end; /* could not be written yet; PENDING: none */
-	struct err wanted_why;
+	uint8_t *wanted_result;        /* of wanted_end, packed */
+	size_t wanted_size;
 	struct revision revision;
 	time_us progress_sent; /* monotonic */
 	bool progress_new;
@@ -65,10 +67,12 @@ size_t journal_active(const struct journal *journal);
 /* Copies given (id, serial, kind, state, times, content); durable on return. */
 int journal_receive(struct journal *journal, const struct journal_entry *given, struct journal_entry **ret_entry,
 		    struct err *err);
-/* Each is durable on return; on failure the entry is as before. */
+/* Each is durable on return; on failure the entry is as before, but for the end that it wanted. */
 int journal_begin(struct journal *journal, struct journal_entry *entry, struct err *err);
 int journal_end(struct journal *journal, struct journal_entry *entry, enum command_state state, const char *code,
 		const char *text, const struct event_field *result, size_t count, struct err *err);
+/* Once more the end that could not be written. */
+int journal_end_wanted(struct journal *journal, struct journal_entry *entry, struct err *err);
 int journal_configuration(struct journal *journal, uint64_t serial, struct err *err);
 /* Need not be durable: lost, it is acknowledged once more. */
 void journal_acknowledge(struct journal *journal, struct journal_entry *entry);

@@ -45,18 +45,20 @@ static int start(void *context, const struct endpoint_command *command, struct e
 	return err_set(err, ERR_BUSY, "%d scans run already", AGENT_SCANS_MAX);
 }
 
-static int steer(void *context, const struct uuid *command, struct err *err)
+static int steer(void *context, const struct uuid *command, const struct uuid *by, struct err *err)
 {
+	(void)by;
 	(void)command;
 	(void)context;
 	return err_set(err, ERR_REFUSED, "simulated scans do not pause");
 }
 
-static int cancel(void *context, const struct uuid *command, struct err *err)
+static int cancel(void *context, const struct uuid *command, const struct uuid *by, struct err *err)
 {
 	struct agent *agent = context;
 	struct agent_scan *scan = find(agent, command);
 
+	(void)by;
 	if (scan == NULL)
 		return err_set(err, ERR_NOT_FOUND, "the scan has ended");
 	scan->cancelled = true;

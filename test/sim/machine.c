@@ -147,15 +147,8 @@ static int actor_start(void *context, const struct endpoint_command *command, st
 	return 0;
 }
 
-static int actor_pause(void *context, const struct uuid *id, struct err *err)
+static int pause_job(struct sim_machine *machine, struct sim_job *job)
 {
-	struct sim_machine *machine = context;
-	struct sim_job *job = find_job(machine, id);
-
-	if (machine->disk.dead)
-		return 0;
-	if (job == NULL || command_ended(job->state))
-		return err_set(err, ERR_NOT_FOUND, "no such job");
 	if (!job->paused) {
 		job->paused = true;
 		job->left = job->ends_at - machine->sim->now;
@@ -163,32 +156,85 @@ static int actor_pause(void *context, const struct uuid *id, struct err *err)
 	return 0;
 }
 
-static int actor_resume(void *context, const struct uuid *id, struct err *err)
+static int resume_job(struct sim_machine *machine, struct sim_job *job)
 {
-	struct sim_machine *machine = context;
-	struct sim_job *job = find_job(machine, id);
-
-	if (machine->disk.dead)
-		return 0;
-	if (job == NULL || command_ended(job->state))
-		return err_set(err, ERR_NOT_FOUND, "no such job");
 	if (job->paused)
 		machine_unpause(machine, job);
 	return 0;
 }
 
-static int actor_cancel(void *context, const struct uuid *id, struct err *err)
+static int cancel_job(struct sim_machine *machine, struct sim_job *job)
 {
-	struct sim_machine *machine = context;
-	struct sim_job *job = find_job(machine, id);
+	end_job(machine, job, COMMAND_CANCELLED);
+	return 0;
+}
+
+/* What guard is asked about a job, at once or when the asking has arrived. */
+struct steering {
+	struct uuid job, by;
+	int (*steer)(struct sim_machine *machine, struct sim_job *job);
+};
+
+static int steer(struct sim_machine *machine, const struct steering *steering, struct err *err)
+{
+	struct sim_job *job = find_job(machine, &steering->job);
+
+	if (job == NULL || command_ended(job->state))
+		return err_set(err, ERR_NOT_FOUND, "no such job");
+	return steering->steer(machine, job);
+}
+
+static void steer_later(struct sim *sim, struct sim_event *event)
+{
+	struct sim_machine *machine = &sim->machines[event->machine];
+	struct steering steering;
+	int rc;
+
+	if (!machine->up || event->generation != machine->generation || machine->disk.dead)
+		return;
+	memcpy(&steering, event->bytes, sizeof(steering));
+	rc = steer(machine, &steering, NULL);
+	endpoint_end(machine->endpoint, &steering.by, rc == 0 ? COMMAND_SUCCEEDED : COMMAND_FAILED, "", "", NULL, 0,
+		     NULL);
+	machine_poll(machine);
+}
+
+static int ask(struct sim_machine *machine, const struct steering *steering, struct err *err)
+{
+	struct sim_event *event;
 
 	if (machine->disk.dead)
 		return 0;
-	if (job == NULL)
-		return err_set(err, ERR_NOT_FOUND, "no such job");
-	if (!command_ended(job->state))
-		end_job(machine, job, COMMAND_CANCELLED);
-	return 0;
+	if (uuid_is_zero(&steering->by) || sim_below(machine->sim, 3) == 0)
+		return steer(machine, steering, err);
+	event = sim_after(machine->sim, (span_us)sim_below(machine->sim, 2000) * MILLISECOND_US, steer_later);
+	event->machine = machine->index;
+	event->generation = machine->generation;
+	event->bytes = malloc(sizeof(*steering));
+	if (event->bytes == NULL)
+		abort();
+	memcpy(event->bytes, steering, sizeof(*steering));
+	return ENDPOINT_UNDER_WAY;
+}
+
+static struct uuid id_or_none(const struct uuid *id)
+{
+	return id != NULL ? *id : (struct uuid){ { 0 } };
+}
+
+static int actor_pause(void *context, const struct uuid *id, const struct uuid *by, struct err *err)
+{
+	return ask(context, &(struct steering){ *id, id_or_none(by), pause_job }, err);
+}
+
+static int actor_resume(void *context, const struct uuid *id, const struct uuid *by, struct err *err)
+{
+	return ask(context, &(struct steering){ *id, id_or_none(by), resume_job }, err);
+}
+
+static int actor_cancel(void *context, const struct uuid *id, const struct uuid *by, struct err *err)
+{
+	return ask(context, &(struct steering){ *id, id_or_none(by), cancel_job }, err);
 }
 
 static void actor_upload(void *context, const struct uuid *item)

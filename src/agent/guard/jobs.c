@@ -109,15 +109,20 @@ static void show(struct jobs *jobs, struct job *job)
 	job->shown_at = env_monotonic(jobs->world.env);
 }
 
+static int save(struct jobs *jobs, struct job *job, struct err *err)
+{
+	if (job->prepared && job->saved.phase == JOB_SCANNING)
+		job_scan_note(job);
+	job->saved_at = env_monotonic(jobs->world.env);
+	return job_file_save(jobs->world.directory, &job->saved, err);
+}
+
 void job_save(struct jobs *jobs, struct job *job)
 {
 	struct err err = { 0 };
 
-	if (job->prepared && job->saved.phase == JOB_SCANNING)
-		job_scan_note(job);
-	if (job_file_save(jobs->world.directory, &job->saved, &err) != 0)
+	if (save(jobs, job, &err) != 0)
 		LOG(LOG_WARNING, "guard.job_not_saved", log_err(&err));
-	job->saved_at = env_monotonic(jobs->world.env);
 }
 
 /* ---- the queue ---- */
@@ -269,6 +274,7 @@ int jobs_start(struct jobs *jobs, const void *payload, size_t size, struct err *
 int jobs_pause(struct jobs *jobs, const struct uuid *id, bool paused, struct err *err)
 {
 	struct job *job = find(jobs, id);
+	int code;
 
 	if (job == NULL || job->ending)
 		return err_set(err, ERR_NOT_FOUND, "no such scan is waiting or running");
@@ -276,9 +282,11 @@ int jobs_pause(struct jobs *jobs, const struct uuid *id, bool paused, struct err
 		return 0;
 	count_time(jobs, job, false);
 	job->saved.paused = paused;
-	job_save(jobs, job);
+	code = save(jobs, job, err);
+	if (code != 0) /* it would be forgotten */
+		job->saved.paused = !paused;
 	show(jobs, job);
-	return 0;
+	return code;
 }
 
 /* ---- the end ---- */

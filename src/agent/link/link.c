@@ -236,19 +236,19 @@ static int act_start(void *context, const struct endpoint_command *command, stru
 					     : link_items_command(link->items, command, err);
 }
 
-static int act_pause(void *context, const struct uuid *command, struct err *err)
+static int act_pause(void *context, const struct uuid *command, const struct uuid *by, struct err *err)
 {
-	return link_jobs_steer(((struct link *)context)->jobs, MESSAGE_JOB_PAUSE, command, err);
+	return link_jobs_steer(((struct link *)context)->jobs, MESSAGE_JOB_PAUSE, command, by, err);
 }
 
-static int act_resume(void *context, const struct uuid *command, struct err *err)
+static int act_resume(void *context, const struct uuid *command, const struct uuid *by, struct err *err)
 {
-	return link_jobs_steer(((struct link *)context)->jobs, MESSAGE_JOB_RESUME, command, err);
+	return link_jobs_steer(((struct link *)context)->jobs, MESSAGE_JOB_RESUME, command, by, err);
 }
 
-static int act_cancel(void *context, const struct uuid *command, struct err *err)
+static int act_cancel(void *context, const struct uuid *command, const struct uuid *by, struct err *err)
 {
-	return link_jobs_steer(((struct link *)context)->jobs, MESSAGE_JOB_CANCEL, command, err);
+	return link_jobs_steer(((struct link *)context)->jobs, MESSAGE_JOB_CANCEL, command, by, err);
 }
 
 static void act_upload(void *context, const struct uuid *item)

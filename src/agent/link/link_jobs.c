@@ -33,8 +33,19 @@ struct job {
 	struct job *next;
 };
 
+/* Something asked about a scan, from the asking to guard's answer. */
+struct steering {
+	struct link_jobs *jobs;
+	enum message_type type;
+	struct uuid job;
+	struct uuid by; /* zero: no command */
+	struct steering *next;
+};
+
 struct link_jobs {
 	struct link *link;
+	bool settled;
+	struct steering *steerings; /* in the order of asking */
 	struct job *first;
 	size_t count;
 	struct schedule schedule;
@@ -240,21 +251,82 @@ int link_jobs_local(struct link_jobs *jobs, const struct control_request *reques
 	return rc;
 }
 
-static void on_steered(void *argument, const struct message_answer *answer, int fd)
-{
-	struct err err;
+/* --- steering --- */
 
-	(void)argument;
-	(void)fd;
-	if (answer->code == 0)
-		return;
-	err_set(&err, answer->code, "%.*s", (int)answer->text.size, (const char *)answer->text.data);
-	LOG(LOG_WARNING, "scan.not_steered", log_err(&err));
+static void steering_drop(struct steering *steering)
+{
+	struct steering **at = &steering->jobs->steerings;
+
+	while (*at != steering)
+		at = &(*at)->next;
+	*at = steering->next;
+	free(steering);
 }
 
-int link_jobs_steer(struct link_jobs *jobs, enum message_type type, const struct uuid *id, struct err *err)
+static void steering_end(struct steering *steering, int code, const char *text)
 {
-	return link_guard_target(jobs->link->guard, type, id, false, on_steered, NULL, err);
+	struct link *link = steering->jobs->link;
+	struct err err = { 0 }, problem;
+
+	if (code) {
+		err_set(&err, code, "%s", text);
+		LOG(LOG_WARNING, "scan.not_steered", log_uuid("job", &steering->job), log_err(&err));
+	}
+	if (!uuid_is_zero(&steering->by) &&
+	    endpoint_end(link->endpoint, &steering->by, code ? COMMAND_FAILED : COMMAND_SUCCEEDED,
+			 code ? err_name(code) : "", err.text, NULL, 0, &problem))
+		LOG(LOG_ERROR, "scan.end_not_kept", log_uuid("command", &steering->by), log_err(&problem));
+	steering_drop(steering);
+	link_wake(link);
+}
+
+static void on_steered(void *argument, const struct message_answer *answer, int fd)
+{
+	char text[ERR_TEXT_BYTES];
+
+	(void)fd;
+	snprintf(text, sizeof(text), "%.*s", (int)answer->text.size, (const char *)answer->text.data);
+	steering_end(argument, answer->code, text);
+}
+
+static int ask_steering(struct steering *steering, struct err *err)
+{
+	return link_guard_target(steering->jobs->link->guard, steering->type, &steering->job, false, on_steered,
+				 steering, err);
+}
+
+int link_jobs_steer(struct link_jobs *jobs, enum message_type type, const struct uuid *id, const struct uuid *by,
+		    struct err *err)
+{
+	struct steering *steering = calloc(1, sizeof(*steering)), **at = &jobs->steerings;
+	int rc = 0;
+
+	if (steering == NULL)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	*steering = (struct steering){ .jobs = jobs, .type = type, .job = *id };
+	if (by != NULL)
+		steering->by = *by;
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = steering;
+	if (jobs->settled)
+		rc = ask_steering(steering, err);
+	if (rc)
+		steering_drop(steering);
+	return rc ? rc : by != NULL ? ENDPOINT_UNDER_WAY : 0;
+}
+
+/* After the scans that they are about were given to guard again. */
+static void ask_waiting(struct link_jobs *jobs)
+{
+	struct steering *next;
+	struct err err = { 0 };
+
+	for (struct steering *steering = jobs->steerings; steering != NULL; steering = next) {
+		next = steering->next;
+		if (ask_steering(steering, &err))
+			steering_end(steering, err.code, err.text);
+	}
 }
 
 void link_jobs_settled(struct link_jobs *jobs)
@@ -270,6 +342,8 @@ void link_jobs_settled(struct link_jobs *jobs)
 		if (ask_start(job, &err))
 			refused(job, err.code, err.text);
 	}
+	jobs->settled = true;
+	ask_waiting(jobs);
 }
 
 /* --- what guard tells --- */
@@ -611,5 +685,7 @@ void link_jobs_free(struct link_jobs *jobs)
 		jobs->first->asked = false;
 		drop(jobs->first);
 	}
+	while (jobs->steerings != NULL)
+		steering_drop(jobs->steerings);
 	free(jobs);
 }

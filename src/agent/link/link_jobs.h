@@ -18,8 +18,10 @@ void link_jobs_free(struct link_jobs *jobs);
 
 /* The endpoint's actor: a verified scan command. */
 int link_jobs_command(struct link_jobs *jobs, const struct endpoint_command *command, struct err *err);
-/* type: MESSAGE_JOB_PAUSE, _RESUME, _CANCEL. */
-int link_jobs_steer(struct link_jobs *jobs, enum message_type type, const struct uuid *id, struct err *err);
+/* type: MESSAGE_JOB_PAUSE, _RESUME, _CANCEL. by: the command that asks, ended when guard has answered: this then
+ * returns ENDPOINT_UNDER_WAY. NULL: none. */
+int link_jobs_steer(struct link_jobs *jobs, enum message_type type, const struct uuid *id, const struct uuid *by,
+		    struct err *err);
 /* A scan from the control socket; the client gets progress, detections and the end. */
 int link_jobs_local(struct link_jobs *jobs, const struct control_request *request, struct control_client *client,
 		    struct err *err);
@@ -34,7 +36,8 @@ void link_jobs_event(struct link_jobs *jobs, const struct message_event *event);
 /* Who wanted the scan that an event is about: "manager", "local", "schedule"; NULL when not known. */
 const char *link_jobs_origin(const struct link_jobs *jobs, const struct message_event *event);
 /* Guard has told everything it had kept: commands that were running when link
- * ended, and that guard said nothing about, are given to it again. */
+ * ended, and that guard said nothing about, are given to it again. What is
+ * asked about scans until then waits for this. */
 void link_jobs_settled(struct link_jobs *jobs);
 
 /* Starts a scheduled scan when it is time; when to look again (monotonic). */

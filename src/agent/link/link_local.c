@@ -101,7 +101,7 @@ static int on_scan(struct link_local *local, const struct control_request *reque
 static int on_cancel(struct link_local *local, const struct control_request *request, struct control_client *client,
 		     struct err *err)
 {
-	int rc = link_jobs_steer(local->link->jobs, MESSAGE_JOB_CANCEL, &request->item, err);
+	int rc = link_jobs_steer(local->link->jobs, MESSAGE_JOB_CANCEL, &request->item, NULL, err);
 
 	if (rc == 0)
 		control_client_end(client, 0, NULL);

@@ -55,13 +55,19 @@ static int note_start(void *context, const struct endpoint_command *command, str
 	return 0;
 }
 
-static int note_cancel(void *context, const struct uuid *id, struct err *err)
+static int note_cancel(void *context, const struct uuid *id, const struct uuid *by, struct err *err)
 {
 	(void)context;
 	(void)id;
 	(void)err;
 	cancelled++;
-	return 0;
+	return by != NULL ? ENDPOINT_UNDER_WAY : 0;
+}
+
+/* Goes on with what was begun before, too. */
+static int go_on(void *context, const struct endpoint_command *command, struct err *err)
+{
+	return command->again ? 0 : note_start(context, command, err);
 }
 
 /* A signature of 0x5a is good. */
@@ -75,12 +81,14 @@ static bool test_verify(void *context, const uint8_t *public_key, const void *me
 	return signature[0] == 0x5a;
 }
 
+static int (*starter)(void *context, const struct endpoint_command *command, struct err *err) = note_start;
+
 static struct endpoint *make(void)
 {
 	const struct endpoint_options options = {
 		.env = &env,
 		.storage = memory_disk_storage(&disk),
-		.actor = { .start = note_start, .cancel = note_cancel },
+		.actor = { .start = starter, .cancel = note_cancel },
 		.computer = computer,
 		.keys = &key,
 		.key_count = 1,
@@ -98,6 +106,7 @@ static int start(void **state)
 	(void)state;
 	now = DAY_US;
 	started = started_again = cancelled = 0;
+	starter = note_start;
 	memory_disk_init(&disk);
 	return 0;
 }
@@ -363,6 +372,56 @@ static void a_time_out_cancels_and_is_told_as_such(void **state)
 	endpoint_free(endpoint);
 }
 
+/* Guard may die before it has done what it was asked: the command has not ended before guard says so. */
+static void a_cancel_ends_when_it_is_done_and_is_asked_again_after_a_restart(void **state)
+{
+	struct endpoint *endpoint;
+	const struct uuid scan = { { 1 } }, cancel = { { 2 } };
+
+	(void)state;
+	starter = go_on;
+	endpoint = make();
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer);
+	order(endpoint, 2, COMMAND_CANCEL, 1, 0x5a, &computer);
+	assert_int_equal(cancelled, 1);
+	assert_int_equal(state_of(endpoint, 2), COMMAND_PENDING);
+	order(endpoint, 3, COMMAND_CANCEL, 2, 0x5a, &computer);
+	assert_int_equal(state_of(endpoint, 3), COMMAND_FAILED); /* it is being done: too late to take it back */
+	endpoint_free(endpoint);
+	endpoint = make();
+	assert_int_equal(cancelled, 2);
+	assert_int_equal(endpoint_end(endpoint, &scan, COMMAND_CANCELLED, "", "", NULL, 0, NULL), 0);
+	assert_int_equal(endpoint_end(endpoint, &cancel, COMMAND_SUCCEEDED, "", "", NULL, 0, NULL), 0);
+	assert_int_equal(state_of(endpoint, 1), COMMAND_CANCELLED);
+	assert_int_equal(state_of(endpoint, 2), COMMAND_SUCCEEDED);
+	endpoint_free(endpoint);
+	endpoint = make();
+	assert_int_equal(cancelled, 2);
+	endpoint_free(endpoint);
+}
+
+/* Who tells an end need not tell it again: on a full disk, say, it is written when there is room. */
+static void an_end_that_cannot_be_written_is_written_later(void **state)
+{
+	struct endpoint *endpoint = make();
+	const struct uuid id = { { 1 } };
+	const struct event_field field = { "item", { (const uint8_t *)"7", 1 } };
+
+	(void)state;
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer);
+	disk.fail_append = disk.fail_sync = disk.fail_replace = true;
+	assert_true(endpoint_end(endpoint, &id, COMMAND_SUCCEEDED, "", "", &field, 1, NULL) < 0);
+	assert_int_equal(state_of(endpoint, 1), COMMAND_RUNNING);
+	now = endpoint_due(endpoint);
+	endpoint_tick(endpoint, NULL);
+	assert_int_equal(state_of(endpoint, 1), COMMAND_RUNNING);
+	disk.fail_append = disk.fail_sync = disk.fail_replace = false;
+	now = endpoint_due(endpoint);
+	assert_int_equal(endpoint_tick(endpoint, NULL), 0);
+	assert_int_equal(state_of(endpoint, 1), COMMAND_SUCCEEDED);
+	endpoint_free(endpoint);
+}
+
 static void an_outage_is_one_event_and_waits_grow(void **state)
 {
 	struct endpoint *endpoint = make();
@@ -416,6 +475,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_journal_that_cannot_be_written_begins_nothing, start, stop),
 		cmocka_unit_test_setup_teardown(a_beginning_that_cannot_be_written_is_tried_again, start, stop),
 		cmocka_unit_test_setup_teardown(a_time_out_cancels_and_is_told_as_such, start, stop),
+		cmocka_unit_test_setup_teardown(a_cancel_ends_when_it_is_done_and_is_asked_again_after_a_restart, start,
+						stop),
+		cmocka_unit_test_setup_teardown(an_end_that_cannot_be_written_is_written_later, start, stop),
 		cmocka_unit_test_setup_teardown(an_outage_is_one_event_and_waits_grow, start, stop),
 		cmocka_unit_test_setup_teardown(rubbish_for_a_reply_is_a_failure, start, stop),
 	};
