@@ -22,7 +22,8 @@ WHERE id = :id AND computer = :computer AND uploaded IS NULL;
 UPDATE quarantine_item SET stored_bytes = :stored_bytes WHERE id = :id;
 
 -- name: quarantine_uploaded
-UPDATE quarantine_item SET stored_bytes = sealed_size, uploaded = :uploaded WHERE id = :id AND uploaded IS NULL;
+UPDATE quarantine_item SET stored_bytes = sealed_size, uploaded = :uploaded
+WHERE id = :id AND uploaded IS NULL AND sealed_key IS NOT NULL;
 
 -- name: quarantine_forget_file
 UPDATE quarantine_item SET stored_bytes = 0, uploaded = NULL, sealed_key = NULL WHERE id = :id;
@@ -37,3 +38,6 @@ DELETE FROM quarantine_item WHERE id = :id;
 
 -- name: quarantine_promised_bytes
 SELECT coalesce(sum(sealed_size), 0) AS bytes FROM quarantine_item WHERE sealed_key IS NOT NULL;
+
+-- name: quarantine_unfinished
+SELECT id FROM quarantine_item WHERE sealed_key IS NOT NULL AND uploaded IS NULL ORDER BY id;

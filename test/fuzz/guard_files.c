@@ -62,12 +62,12 @@ static void read_outbox(const uint8_t *data, size_t size)
 {
 	static const struct uuid id = { { 1 } };
 	struct message_notice notice = { .kind = NOTICE_EVENT, .body.event.type = 2000 };
+	struct outbox_damage damage;
 	struct outbox *outbox;
 	uint64_t count, last;
 
 	close(scratch_file(directory, "outbox.log", data, size));
-	if (outbox_open(directory, "outbox.log", &outbox, NULL) != 0)
-		return;
+	require(outbox_open(directory, "outbox.log", 1, &outbox, &damage, NULL) == 0);
 	count = walk_outbox(outbox);
 	last = outbox_last(outbox);
 	outbox_holds_end(outbox, &id);
@@ -75,7 +75,8 @@ static void read_outbox(const uint8_t *data, size_t size)
 	if (last < UINT64_MAX) {
 		require(outbox_append(outbox, &notice, NULL) == 0);
 		outbox_close(outbox);
-		require(outbox_open(directory, "outbox.log", &outbox, NULL) == 0);
+		require(outbox_open(directory, "outbox.log", 1, &outbox, &damage, NULL) == 0);
+		require(damage.places == 0);
 		require(walk_outbox(outbox) == count + 1 && outbox_last(outbox) == last + 1);
 	}
 	require(outbox_stored(outbox, UINT64_MAX, NULL) == 0 && walk_outbox(outbox) == 0);

@@ -18,7 +18,9 @@
 #include <unistd.h>
 
 #include "agent/guard/guard_link.h"
+#include "agent/guard/notices.h"
 #include "base/log.h"
+#include "fleet/event_types.h"
 #include "os/env.h"
 #include "os/files.h"
 
@@ -128,6 +130,33 @@ static int lock_data(struct guard *guard, struct err *err)
 	return 0;
 }
 
+static void event_damaged(struct guard *guard, const struct outbox_damage *damage)
+{
+	struct notice_draft draft;
+	struct err err = { 0 };
+
+	LOG(LOG_ERROR, "guard.outbox_damaged", log_number("bytes", (int64_t)damage->bytes),
+	    log_number("places", (int64_t)damage->places));
+	notice_begin(&draft, EVENT_LOG_DAMAGED, env_wall(guard->env));
+	notice_text(&draft, "log", "guard/outbox.log");
+	notice_number(&draft, "bytes", damage->bytes);
+	notice_number(&draft, "places", damage->places);
+	if (notice_send(&draft, guard->outbox, &err) != 0)
+		LOG(LOG_ERROR, "guard.event_lost", log_number("type", EVENT_LOG_DAMAGED), log_err(&err));
+}
+
+/* A file that is begun anew, after somebody removed guard/, goes on above all numbers that link knows. */
+static int open_outbox(struct guard *guard, struct err *err)
+{
+	struct outbox_damage damage;
+	int code =
+	    outbox_open(guard->guard, "outbox.log", (uint64_t)env_wall(guard->env), &guard->outbox, &damage, err);
+
+	if (code == 0 && damage.places > 0)
+		event_damaged(guard, &damage);
+	return code;
+}
+
 static int open_state(struct guard *guard, struct err *err)
 {
 	uint8_t key[VAULT_KEY_BYTES];
@@ -136,7 +165,7 @@ static int open_state(struct guard *guard, struct err *err)
 	if (code == 0)
 		code = open_folder(guard, "vault", &guard->vault_directory, err);
 	if (code == 0)
-		code = outbox_open(guard->guard, "outbox.log", &guard->outbox, err);
+		code = open_outbox(guard, err);
 	if (code == 0)
 		code = read_key(guard->guard, guard->env, key, err);
 	if (code == 0)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,11 @@
 #define HEADER_BYTES      20 /* magic, number, CRC */
 #define RECORD_HEAD_BYTES 8
 #define FULL_BYTES        (OUTBOX_MAX_BYTES - MIB)
+#define FILE_MAX_BYTES    (OUTBOX_MAX_BYTES + 2 * MIB)
+/* No count of ours comes this far; what is above is damage. */
+#define NUMBER_MAX (UINT64_C(1) << 62)
+/* What is lost between two records is at most as many. */
+#define NUMBER_GAP (1u << 20)
 
 struct place {
 	uint64_t number;
@@ -29,25 +35,41 @@ struct outbox {
 	size_t count, capacity, first; /* places[first] is the oldest not stored */
 };
 
+static void pack_header(struct buf *out, uint64_t number)
+{
+	buf_append(out, MAGIC, 8);
+	pack_u64(out, number);
+	pack_u32(out, crc32c(0, out->data, out->size));
+}
+
+static int open_file(struct outbox *outbox, struct err *err)
+{
+	if (outbox->fd >= 0)
+		close(outbox->fd);
+	outbox->fd = openat(outbox->directory, outbox->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	return outbox->fd >= 0 ? 0 : err_errno(err, errno, "outbox");
+}
+
+static int replace_file(struct outbox *outbox, const struct buf *content, struct err *err)
+{
+	int code = content->status != 0
+		       ? err_set(err, content->status, "outbox: no memory")
+		       : files_write(outbox->directory, outbox->name, content->data, content->size, 0600, err);
+
+	return code == 0 ? open_file(outbox, err) : code;
+}
+
 static int start_again(struct outbox *outbox, struct err *err)
 {
 	struct buf header;
 	int code;
 
 	buf_init(&header, HEADER_BYTES);
-	buf_append(&header, MAGIC, 8);
-	pack_u64(&header, outbox->last);
-	pack_u32(&header, crc32c(0, header.data, header.size));
-	code = header.status != 0 ? header.status
-				  : files_write(outbox->directory, outbox->name, header.data, header.size, 0600, err);
+	pack_header(&header, outbox->last);
+	code = replace_file(outbox, &header, err);
 	buf_done(&header);
 	if (code != 0)
 		return code;
-	if (outbox->fd >= 0)
-		close(outbox->fd);
-	outbox->fd = openat(outbox->directory, outbox->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (outbox->fd < 0)
-		return err_errno(err, errno, "outbox");
 	outbox->end = HEADER_BYTES;
 	outbox->count = outbox->first = 0;
 	return 0;
@@ -68,92 +90,158 @@ static int add_place(struct outbox *outbox, uint64_t number, uint64_t offset, ui
 	return 0;
 }
 
-/* The record at `offset`: its payload in room (CHANNEL_PAYLOAD_MAX_BYTES). */
-static int read_record(const struct outbox *outbox, uint64_t offset, uint8_t *room, uint32_t *ret_size)
+/* ---- reading a file ---- */
+
+/* True when a whole record stands at `offset`, with a number that may follow `last`. */
+static bool record_at(const struct buf *file, uint64_t offset, uint64_t last, struct place *ret_place)
 {
-	uint8_t head[RECORD_HEAD_BYTES];
 	struct unpack in;
 	uint32_t size, crc;
+	uint64_t number, gap = last == 0 ? NUMBER_MAX : NUMBER_GAP;
 
-	if (files_read_at(outbox->fd, head, sizeof(head), offset, NULL) != 0)
-		return ERR_FORMAT;
-	unpack_init(&in, head, sizeof(head));
+	if (file->size - offset < RECORD_HEAD_BYTES + 8)
+		return false;
+	unpack_init(&in, file->data + offset, RECORD_HEAD_BYTES + 8);
 	size = unpack_u32(&in);
 	crc = unpack_u32(&in);
-	if (size < 8 || size > CHANNEL_PAYLOAD_MAX_BYTES ||
-	    files_read_at(outbox->fd, room, size, offset + RECORD_HEAD_BYTES, NULL) != 0 ||
-	    crc32c(0, room, size) != crc)
-		return ERR_FORMAT;
-	*ret_size = size;
+	number = unpack_u64(&in);
+	if (size < 8 || size > CHANNEL_PAYLOAD_MAX_BYTES || size > file->size - offset - RECORD_HEAD_BYTES ||
+	    number <= last || number - last > gap || number > NUMBER_MAX ||
+	    crc32c(0, file->data + offset + RECORD_HEAD_BYTES, size) != crc)
+		return false;
+	*ret_place = (struct place){ .number = number, .offset = offset + RECORD_HEAD_BYTES, .size = size };
+	return true;
+}
+
+/* All records from `offset` on; damage between them is passed over, after the last it may be a record that a crash cut
+ * short. */
+static int read_records(struct outbox *outbox, const struct buf *file, uint64_t offset, struct outbox_damage *damage)
+{
+	uint64_t damaged_from = offset;
+	struct place place;
+
+	outbox->end = offset;
+	while (offset < file->size) {
+		if (!record_at(file, offset, outbox->last, &place)) {
+			offset++;
+			continue;
+		}
+		if (add_place(outbox, place.number, place.offset, place.size) != 0)
+			return ERR_MEMORY;
+		damage->places += offset > damaged_from;
+		damage->bytes += offset - damaged_from;
+		outbox->last = place.number;
+		offset = damaged_from = outbox->end = place.offset + place.size;
+	}
 	return 0;
 }
 
-static int read_all(struct outbox *outbox, struct err *err)
+static bool read_header(const struct buf *file, uint64_t *ret_number)
 {
-	uint8_t *room = malloc(CHANNEL_PAYLOAD_MAX_BYTES);
-	uint64_t offset = HEADER_BYTES;
-	uint32_t size = 0;
-	int code = room != NULL ? 0 : ERR_MEMORY;
+	struct unpack in;
 
-	while (code == 0 && read_record(outbox, offset, room, &size) == 0) {
-		struct unpack in;
-		uint64_t number;
+	if (file->size < HEADER_BYTES || memcmp(file->data, MAGIC, 8) != 0)
+		return false;
+	unpack_init(&in, file->data + 8, HEADER_BYTES - 8);
+	*ret_number = unpack_u64(&in);
+	return unpack_u32(&in) == crc32c(0, file->data, HEADER_BYTES - 4) && *ret_number <= NUMBER_MAX;
+}
 
-		unpack_init(&in, room, size);
-		number = unpack_u64(&in);
-		if (number != outbox->last + 1)
-			break;
-		outbox->last = number;
-		code = add_place(outbox, number, offset + RECORD_HEAD_BYTES, size);
-		offset += RECORD_HEAD_BYTES + size;
+/* The records that were found, without what was between them. */
+static int rewrite(struct outbox *outbox, const struct buf *file, struct err *err)
+{
+	struct buf kept;
+	int code;
+
+	buf_init(&kept, FILE_MAX_BYTES);
+	pack_header(&kept, outbox->places[0].number - 1);
+	for (size_t i = 0; i < outbox->count; i++) {
+		struct place *place = &outbox->places[i];
+
+		buf_append(&kept, file->data + place->offset - RECORD_HEAD_BYTES, RECORD_HEAD_BYTES + place->size);
+		place->offset = kept.size - place->size;
 	}
-	free(room);
+	outbox->end = kept.size;
+	code = replace_file(outbox, &kept, err);
+	buf_done(&kept);
+	return code;
+}
+
+/* Nothing in it can be read: kept for whoever wants to look. */
+static int set_aside(struct outbox *outbox, uint64_t beginning, struct err *err)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.40s.damaged", outbox->name);
+	if (renameat(outbox->directory, outbox->name, outbox->directory, name) != 0)
+		return err_errno(err, errno, "outbox: set aside");
+	outbox->last = beginning;
+	return start_again(outbox, err);
+}
+
+static int take_file(struct outbox *outbox, const struct buf *file, uint64_t beginning, struct outbox_damage *damage,
+		     struct err *err)
+{
+	bool whole = read_header(file, &outbox->last);
+	int code;
+
+	if (!whole)
+		outbox->last = 0;
+	code = read_records(outbox, file, whole ? HEADER_BYTES : 0, damage);
 	if (code != 0)
 		return err_set(err, code, "outbox: no memory");
-	outbox->end = offset;
-	/* A tail that a crash cut short. */
-	if (ftruncate(outbox->fd, (off_t)offset) != 0)
-		return err_errno(err, errno, "outbox");
-	return 0;
+	if (!whole && outbox->count == 0) {
+		*damage = (struct outbox_damage){ .bytes = file->size, .places = 1 };
+		return set_aside(outbox, beginning, err);
+	}
+	if (damage->places > 0)
+		return rewrite(outbox, file, err);
+	code = open_file(outbox, err);
+	if (code == 0 && file->size > outbox->end && ftruncate(outbox->fd, (off_t)outbox->end) != 0)
+		code = err_errno(err, errno, "outbox");
+	return code;
 }
 
-static int read_header(struct outbox *outbox)
+static int open_or_begin(struct outbox *outbox, uint64_t beginning, struct outbox_damage *damage, struct err *err)
 {
-	uint8_t header[HEADER_BYTES];
-	struct unpack in;
-	uint32_t crc;
+	struct buf file;
+	int code;
 
-	if (files_read_at(outbox->fd, header, sizeof(header), 0, NULL) != 0 || memcmp(header, MAGIC, 8) != 0)
-		return ERR_FORMAT;
-	unpack_init(&in, header + 8, sizeof(header) - 8);
-	outbox->last = unpack_u64(&in);
-	crc = unpack_u32(&in);
-	return crc == crc32c(0, header, HEADER_BYTES - 4) ? 0 : ERR_FORMAT;
+	buf_init(&file, FILE_MAX_BYTES);
+	code = files_read(outbox->directory, outbox->name, FILE_MAX_BYTES, &file, err);
+	if (code == 0) {
+		code = take_file(outbox, &file, beginning, damage, err);
+	} else if (code == ERR_NOT_FOUND) {
+		outbox->last = beginning;
+		code = start_again(outbox, err);
+	} else if (code == ERR_LIMIT) { /* never written by us */
+		*damage = (struct outbox_damage){ .bytes = FILE_MAX_BYTES, .places = 1 };
+		code = set_aside(outbox, beginning, err);
+	}
+	buf_done(&file);
+	return code;
 }
 
-int outbox_open(int directory, const char *name, struct outbox **ret_outbox, struct err *err)
+int outbox_open(int directory, const char *name, uint64_t beginning, struct outbox **ret_outbox,
+		struct outbox_damage *ret_damage, struct err *err)
 {
 	struct outbox *outbox = calloc(1, sizeof(*outbox));
+	struct outbox_damage damage = { 0 };
 	int code;
 
 	if (outbox == NULL)
 		return err_set(err, ERR_MEMORY, "outbox: no memory");
 	outbox->directory = directory;
+	outbox->fd = -1;
 	outbox->name = strdup(name);
-	outbox->fd = openat(directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (outbox->name == NULL)
-		code = err_set(err, ERR_MEMORY, "outbox: no memory");
-	else if (outbox->fd < 0)
-		code = errno == ENOENT ? start_again(outbox, err) : err_errno(err, errno, "outbox");
-	else if (read_header(outbox) != 0)
-		code = err_set(err, ERR_FORMAT, "outbox: %s is damaged or of another version; move it away", name);
-	else
-		code = read_all(outbox, err);
+	code = outbox->name == NULL ? err_set(err, ERR_MEMORY, "outbox: no memory")
+				    : open_or_begin(outbox, beginning, &damage, err);
 	if (code != 0) {
 		outbox_close(outbox);
 		return code;
 	}
 	*ret_outbox = outbox;
+	*ret_damage = damage;
 	return 0;
 }
 
@@ -220,6 +308,22 @@ int outbox_stored(struct outbox *outbox, uint64_t number, struct err *err)
 	return start_again(outbox, err);
 }
 
+/* Numbers ascend; where damage was left out they leap. */
+static const struct place *first_above(const struct outbox *outbox, uint64_t after)
+{
+	size_t low = outbox->first, high = outbox->count - 1;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (outbox->places[middle].number > after)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return &outbox->places[low];
+}
+
 int outbox_next(struct outbox *outbox, uint64_t after, struct buf *out, uint64_t *ret_number, struct err *err)
 {
 	const struct place *place;
@@ -228,9 +332,7 @@ int outbox_next(struct outbox *outbox, uint64_t after, struct buf *out, uint64_t
 
 	if (outbox->first == outbox->count || after >= outbox->last)
 		return err_set(err, ERR_NOT_FOUND, "outbox: nothing newer");
-	place = &outbox->places[outbox->first];
-	if (after >= place->number)
-		place += after + 1 - place->number;
+	place = first_above(outbox, after);
 	room = buf_room(out, place->size);
 	if (room == NULL)
 		return err_set(err, out->status, "outbox: no memory");

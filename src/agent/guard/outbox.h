@@ -3,7 +3,8 @@
  * One append-only file of records (size, CRC-32C, number and notice), synced
  * before outbox_append() returns. A record cut short by a crash was never
  * promised to anybody and is dropped on opening. When everything is stored the
- * file starts again; numbers go on.
+ * file starts again; numbers go on. Damage is left out, what stands behind it
+ * is kept; a file of which nothing can be read is set aside as NAME.damaged.
  */
 #ifndef MUSTER_AGENT_GUARD_OUTBOX_H
 #define MUSTER_AGENT_GUARD_OUTBOX_H
@@ -14,8 +15,15 @@
 
 struct outbox;
 
-/* directory stays the caller's and must outlive the outbox. Blocks on disk, as all here. */
-int outbox_open(int directory, const char *name, struct outbox **ret_outbox, struct err *err);
+struct outbox_damage {
+	uint64_t bytes, places; /* left out; 0: none */
+};
+
+/* directory stays the caller's and must outlive the outbox. beginning: the number before the first notice of a file
+ * that is begun anew, above all that link may know from an earlier one (microseconds since 1970 are); ret_damage: to
+ * be told by an event. Blocks on disk, as all here. */
+int outbox_open(int directory, const char *name, uint64_t beginning, struct outbox **ret_outbox,
+		struct outbox_damage *ret_damage, struct err *err);
 void outbox_close(struct outbox *outbox); /* accepts NULL */
 
 /* Gives the notice its number and makes it durable. ERR_SPACE over OUTBOX_MAX_BYTES. */

@@ -13,8 +13,13 @@
 
 #include "base/log.h"
 #include "fleet/event_types.h"
+#include "manager/front/uploads.h"
 #include "manager/queries.h"
 #include "os/files.h"
+
+/* An upload of which nothing has come for this long keeps no room; looked at so many at a time. */
+#define GIVEN_UP_US    (7 * DAY_US)
+#define UNFINISHED_MAX 4096
 
 /* --- rows --- */
 
@@ -156,9 +161,14 @@ static int write_complete(struct store_session *session, void *argument, struct 
 	const struct ending *ending = argument;
 	struct cursor *cursor = cursor_open(session, &QUERY_QUARANTINE_UPLOADED);
 
+	int rc;
+
 	cursor_bind_uuid(cursor, "id", ending->item);
 	cursor_bind_number(cursor, "uploaded", env_wall(ending->front->env));
-	return cursor_run(cursor, err);
+	rc = cursor_run(cursor, err);
+	if (rc == 0 && store_changes(session) != 1) /* its key is gone: deleted by a person, say */
+		rc = err_set(err, ERR_BUSY, "the upload was given up meanwhile; announce the file again");
+	return rc;
 }
 
 int quarantine_complete(struct front *front, const struct uuid *item, struct err *err)
@@ -281,9 +291,63 @@ static int sweep_directory(struct front *front, int directory, bool finished, st
 	return 0;
 }
 
+/* Uploads that were begun and do not go on: room is promised to them. */
+struct unfinished {
+	struct uuid *items;
+	size_t count;
+};
+
+static int read_unfinished(struct store_session *session, void *argument, struct err *err)
+{
+	struct unfinished *unfinished = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_QUARANTINE_UNFINISHED);
+
+	while (unfinished->count < UNFINISHED_MAX && cursor_next(cursor))
+		cursor_uuid(cursor, "id", &unfinished->items[unfinished->count++]);
+	return cursor_end(cursor, err);
+}
+
+static bool given_up(struct front *front, const struct uuid *item)
+{
+	char name[UUID_TEXT_BYTES];
+	struct stat facts;
+	struct quarantine_row row;
+	bool held;
+
+	uuid_format(item, name);
+	if (quarantine_row_read(front, item, &row, NULL) != 0)
+		return false;
+	OPENSSL_cleanse(row.key, sizeof(row.key));
+	held = row.held;
+	if (held && fstatat(front->incoming_fd, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    env_wall(front->env) - (time_us)facts.st_mtim.tv_sec * SECOND_US < GIVEN_UP_US)
+		return false;
+	return uploads_drop(front->uploads, item);
+}
+
+/* One that comes back after all begins anew. */
+static int sweep_unfinished(struct front *front, struct err *err)
+{
+	struct unfinished unfinished = { calloc(UNFINISHED_MAX, sizeof(struct uuid)), 0 };
+	int rc = unfinished.items == NULL ? err_set(err, ERR_MEMORY, "no memory for the list of uploads")
+					  : store_read(front->store, read_unfinished, &unfinished, err);
+
+	for (size_t i = 0; rc == 0 && i < unfinished.count; i++) {
+		if (!given_up(front, &unfinished.items[i]))
+			continue;
+		LOG(LOG_INFO, "quarantine.upload_given_up", log_uuid("item", &unfinished.items[i]));
+		rc = quarantine_forget(front, &unfinished.items[i], err);
+	}
+	free(unfinished.items);
+	return rc;
+}
+
 int quarantine_sweep(struct front *front, struct err *err)
 {
-	int rc = sweep_directory(front, front->quarantine_fd, true, err);
+	int rc = sweep_unfinished(front, err);
+
+	if (rc == 0)
+		rc = sweep_directory(front, front->quarantine_fd, true, err);
 
 	if (rc == 0)
 		rc = sweep_directory(front, front->incoming_fd, false, err);

@@ -92,6 +92,22 @@ bool uploads_drop_idle(struct uploads *uploads, span_us idle)
 	return dropped;
 }
 
+bool uploads_drop(struct uploads *uploads, const struct uuid *item)
+{
+	struct upload *upload;
+	bool idle;
+
+	pthread_mutex_lock(&uploads->lock);
+	upload = map_get(uploads->map, item->bytes, UUID_BYTES);
+	idle = upload == NULL || !upload->taken;
+	if (idle && upload != NULL) {
+		map_remove(uploads->map, item->bytes, UUID_BYTES);
+		upload_free(upload);
+	}
+	pthread_mutex_unlock(&uploads->lock);
+	return idle;
+}
+
 static struct upload *upload_make(struct uploads *uploads, const struct uuid *item, const struct uuid *computer, int fd,
 				  uint64_t offset, const struct quarantine_metadata *metadata)
 {

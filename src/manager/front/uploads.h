@@ -30,5 +30,7 @@ int uploads_fd(const struct upload *upload);
 const struct quarantine_metadata *uploads_metadata(const struct upload *upload);
 /* Closes the one that stood still for longest, if for `idle`; for when there are too many. True if one was. */
 bool uploads_drop_idle(struct uploads *uploads, span_us idle);
+/* Closes this one, if it is there. False: a request is writing it. */
+bool uploads_drop(struct uploads *uploads, const struct uuid *item);
 
 #endif

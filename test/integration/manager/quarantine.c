@@ -4,6 +4,8 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent.h"
@@ -293,6 +295,39 @@ static void nobody_elses_file_is_taken_or_given(void **state)
 	item_done(&item);
 }
 
+/* Room is promised to an upload from its announcement on: not for ever, when no more comes of it. */
+static void an_upload_that_nobody_goes_on_with_is_given_up(void **state)
+{
+	unsigned before = fixture_log_count(&fixture, "\"front.started\"");
+	const struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { .tv_sec = time(NULL) - 8 * 24 * 3600 } };
+	char id[UUID_TEXT_BYTES], path[256];
+	struct item item, fresh;
+	int64_t offset;
+
+	(void)state;
+	item_make(&item, PLAIN_BYTES);
+	item_make(&fresh, PLAIN_BYTES);
+	assert_true(report_item(&item));
+	assert_true(report_item(&fresh));
+	assert_int_equal(announce(&item, &offset), 201);
+	assert_int_equal(send_piece(&item, 0, 200000, &offset), 202);
+	assert_int_equal(announce(&fresh, &offset), 201);
+	assert_int_equal(send_piece(&fresh, 0, 100000, &offset), 202);
+	uuid_format(&item.id, id);
+	snprintf(path, sizeof(path), "%s/front/quarantine/incoming/%s", fixture.data, id);
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	kill(fixture_role(&fixture, "front"), SIGKILL);
+	fixture_log_wait(&fixture, "\"front.started\"", before + 1);
+	assert_int_equal(fixture_log_count(&fixture, "\"quarantine.upload_given_up\""), 1);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(announce(&fresh, &offset), 200);
+	assert_int_equal(offset, 100000);
+	assert_int_equal(announce(&item, &offset), 201); /* from the beginning */
+	assert_int_equal(send_piece(&item, 0, item.sealed.size, &offset), 200);
+	item_done(&item);
+	item_done(&fresh);
+}
+
 static void what_is_too_large_stays_away(void **state)
 {
 	struct item item;
@@ -332,6 +367,7 @@ int main(void)
 		cmocka_unit_test(an_upload_that_was_whole_when_front_died_is_finished),
 		cmocka_unit_test(a_file_that_is_not_what_was_announced_is_refused),
 		cmocka_unit_test(nobody_elses_file_is_taken_or_given),
+		cmocka_unit_test(an_upload_that_nobody_goes_on_with_is_given_up),
 		cmocka_unit_test(what_is_too_large_stays_away),
 		cmocka_unit_test(a_full_store_says_so),
 	};
