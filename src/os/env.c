@@ -55,3 +55,13 @@ time_us env_system_wall(void)
 {
 	return clock_us(CLOCK_REALTIME);
 }
+
+struct timespec env_system_after(span_us span)
+{
+	time_us now = clock_us(CLOCK_MONOTONIC), until;
+
+	if (span < 0)
+		span = 0;
+	until = span < INT64_MAX - now ? now + span : INT64_MAX;
+	return (struct timespec){ .tv_sec = (time_t)(until / SECOND_US), .tv_nsec = (long)(until % SECOND_US) * 1000 };
+}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "os/env.h"
 #include "wire/envelope.h"
 
 #define ANSWER_WAIT_US (10 * SECOND_US)
@@ -91,8 +92,7 @@ void signer_stop(struct signer *signer)
 /* The handed-over descriptor, waiting for one if there is no open channel. */
 static int take_fresh(struct signer *signer, time_us deadline, int *ret_fd, struct err *err)
 {
-	const struct timespec until = { .tv_sec = (time_t)(deadline / SECOND_US),
-					.tv_nsec = (long)(deadline % SECOND_US) * 1000 };
+	const struct timespec until = env_system_after(deadline - env_monotonic(signer->env));
 	int rc = 0;
 
 	pthread_mutex_lock(&signer->lock);

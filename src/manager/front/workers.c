@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "os/env.h"
+
 struct work {
 	void (*function)(void *argument);
 	void *argument;
@@ -76,10 +78,9 @@ static void run_periodic(struct workers *workers, struct periodic *one, time_us 
 	pthread_cond_signal(&workers->changed);
 }
 
-static void wait_until(struct workers *workers, time_us until)
+static void wait_for(struct workers *workers, span_us span)
 {
-	const struct timespec moment = { .tv_sec = (time_t)(until / SECOND_US),
-					 .tv_nsec = (long)(until % SECOND_US) * 1000 };
+	const struct timespec moment = env_system_after(span);
 
 	pthread_cond_timedwait(&workers->changed, &workers->lock, &moment);
 }
@@ -98,7 +99,7 @@ static void *thread_main(void *argument)
 		else if (workers->count > 0)
 			run_unlocked(workers, take_first(workers));
 		else
-			wait_until(workers, next);
+			wait_for(workers, next - now);
 	}
 	pthread_mutex_unlock(&workers->lock);
 	return NULL;

@@ -104,11 +104,34 @@ static void periodic_work_comes_round_and_never_twice_at_once(void **state)
 	assert_true(rounds >= 200);
 }
 
+/* As after the machine slept for a day: env_monotonic() goes on meanwhile, the clock of condition variables does not.
+ */
+static time_us slept(void *context)
+{
+	(void)context;
+	return env_monotonic(env_system()) + DAY_US;
+}
+
+static void periodic_work_comes_round_after_the_machine_slept(void **state)
+{
+	struct gate gate = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, false };
+	struct env env = *env_system();
+	struct workers *workers;
+
+	(void)state;
+	env.monotonic = slept;
+	assert_int_equal(workers_new(1, 8, &env, &workers, NULL), 0);
+	assert_int_equal(workers_every(workers, MILLISECOND_US, periodic, &gate), 0);
+	await(&gate, 3);
+	workers_free(workers);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_queue_says_so_and_the_end_finishes_it),
 		cmocka_unit_test(periodic_work_comes_round_and_never_twice_at_once),
+		cmocka_unit_test(periodic_work_comes_round_after_the_machine_slept),
 	};
 
 	return cmocka_run_group_tests_name("unit/manager/workers", tests, NULL, NULL);
