@@ -1,4 +1,5 @@
 -- Computers as people see them: deleted ones are gone.
 
 -- name: api_computer_by_id
-SELECT * FROM computer WHERE id = :id AND deleted IS NULL;
+SELECT computer.*, (SELECT count(*) FROM alert WHERE alert.computer = computer.id AND alert.state = 'open') AS open_alerts
+FROM computer WHERE id = :id AND deleted IS NULL;

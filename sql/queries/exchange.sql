@@ -5,7 +5,8 @@ UPDATE computer SET acknowledged_event = :last WHERE id = :id AND acknowledged_e
 
 -- name: exchange_computer
 UPDATE computer
-SET last_heard = :last_heard, clock_offset_us = :clock_offset_us, status = :status, status_cause = :status_cause,
+SET last_heard = :last_heard, clock_offset_us = :clock_offset_us,
+    clock_base_us = :clock_base_us, status = :status, status_cause = :status_cause,
     status_since = :status_since, config_fingerprint = :config_fingerprint, trusted_key = :trusted_key
 WHERE id = :id;
 

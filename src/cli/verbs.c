@@ -54,6 +54,11 @@ OPTIONS(event_tail_options, COMPUTER,
 	{ "type", "NUMBER", "Only events of this type.", NULL },
 	{ "severity", "S", "Only events of this severity.", SEVERITIES },
 	{ "limit", "N", "End after N events.", NULL });
+OPTIONS(alert_list_options,
+	{ "state", "S", "Only those in this state.", "open resolved dismissed" },
+	{ "type", "TYPE", "Only those of this type, such as computer_offline.", NULL },
+	{ "severity", "S", "Only those of this severity.", "warning critical" },
+	COMPUTER, SINCE, LIMIT);
 OPTIONS(quarantine_list_options, COMPUTER,
 	{ "state", "S", "Only those in this state.", "held restored deleted too_large" },
 	SINCE, LIMIT);
@@ -111,6 +116,19 @@ static const struct cli_verb verbs[] = {
 	{ "event", "tail", "", 0, 0, event_tail_options, "Follow events as they arrive",
 	  "With -o json each event is one line. Ends with Ctrl-C.", verb_event_tail },
 
+	{ "event", "types", "", 0, 0, NULL, "List types of events, and what is done with each", NULL, verb_event_types },
+	{ "event", "set", "NUMBER NAME=VALUE...", 2, MANY, NULL, "Change what is done with events of a type",
+	  "record=on|off, forward=on|off, severity=info|warning|error; reset=on goes back to the defaults. An event that is not recorded is acknowledged all the same, and raises its alerts.", verb_event_set },
+
+	{ "alert", "list", "", 0, 0, alert_list_options, "List alerts, newest first", NULL, verb_alert_list },
+	{ "alert", "summary", "", 0, 0, NULL, "What is open, a line a type, with the computers it is about", NULL, verb_alert_summary },
+	{ "alert", "show", "ALERT", 1, 1, NULL, "Show an alert with its history", NULL, verb_alert_show },
+	{ "alert", "dismiss", "ALERT...", 1, MANY, NULL, "End alerts that a person may end",
+	  "One that ends by itself when its cause ends is refused.", verb_alert_dismiss },
+	{ "alert", "types", "", 0, 0, NULL, "List types of alerts", NULL, verb_alert_types },
+	{ "alert", "set", "TYPE NAME=VALUE...", 2, MANY, NULL, "Switch alerts of a type on or off, set their severity",
+	  "enabled=on|off, severity=warning|critical. Switched off, open ones are resolved; on again, what is so now is raised.", verb_alert_set },
+
 	{ "quarantine", "list", "", 0, 0, quarantine_list_options, "List quarantined files, newest first", NULL, verb_quarantine_list },
 	{ "quarantine", "show", "ITEM", 1, 1, NULL, "Show a quarantined file", NULL, verb_quarantine_show },
 	{ "quarantine", "restore", "ITEM", 1, 1, restore_options, "Put a file back in its place",
@@ -145,6 +163,7 @@ static const struct cli_noun nouns[] = {
 	{ "computer", "Computers with an agent. COMPUTER is an id, or a name that only one has." },
 	{ "command", "What computers were told to do, and what came of it." },
 	{ "event", "What happened." },
+	{ "alert", "What deserves attention, until it ends." },
 	{ "quarantine", "Files taken from their place." },
 	{ "token", "API tokens for programs, enrolment tokens for agents." },
 	{ "user", "People who may sign in. USER is an id or a name." },

@@ -21,6 +21,7 @@ void computer_facts(const struct computer *computer, struct fleet_computer *out)
 		.last_heard = computer->last_heard,
 		.clock_offset_us = computer->clock_offset_us,
 		.clock_limit_us = computer->clock_limit_us,
+		.clock_base_us = computer->clock_base_us,
 		.connected = computer->parked != NULL,
 		.events_waiting = computer->events_waiting,
 	};

@@ -19,7 +19,7 @@ static const struct event_type rows[] = {
 	ROW(120, "heartbeat_service_failed", MANAGER, ERROR, STATUS, true, true, "The heartbeat service failed: {cause}.", "cause"),
 	ROW(130, "credentials_generated", MANAGER, INFO, STATUS, true, false, "Credentials were generated for {computer}.", "computer"),
 	ROW(131, "credentials_failed", MANAGER, ERROR, STATUS, true, true, "Credentials could not be generated for {computer}: {cause}.", "computer", "cause"),
-	ROW(191, "alert_changed", MANAGER, INFO, STATUS, true, false, "Alert {alert}: {change} by {user}.", "alert", "change", "user"),
+	ROW(191, "alert_changed", MANAGER, INFO, STATUS, true, false, "Alert {alert}: {change} by {user}.", "alert", "change", "user", "type", "subject", "id"),
 	ROW(250, "computer_created", MANAGER, INFO, STATUS, true, false, "Computer {name} was created by {user}.", "name", "user"),
 	ROW(251, "computer_deleted", MANAGER, INFO, STATUS, true, false, "Computer {name} was deleted by {user}.", "name", "user"),
 	ROW(252, "computer_changed", MANAGER, INFO, STATUS, true, false, "Computer {name} was changed by {user}: {change}.", "name", "user", "change"),

@@ -21,6 +21,7 @@ int fleet_new(const struct fleet_options *options, struct fleet **ret_fleet, str
 		return err_set(err, ERR_MEMORY, "out of memory");
 	}
 	fleet->started = fleet->last_tick = fleet_now(fleet);
+	fleet->clock_zero = env_wall(options->env) - fleet->started;
 	/* An agent asked to wait for w adds jitter of up to w. */
 	fleet->listening_since = fleet->started + 2 * options->return_window_us;
 	*ret_fleet = fleet;
@@ -71,8 +72,7 @@ int fleet_add(struct fleet *fleet, const struct fleet_computer *record, struct e
 	computer->taken = computer->stored = record->events_stored;
 	computer->interval_us = record->interval_us > 0 ? record->interval_us : FLEET_INTERVAL_DEFAULT_US;
 	computer->missed = record->interval_us > 0 ? record->missed : FLEET_MISSED_DEFAULT;
-	computer->clock_offset_us = record->clock_offset_us;
-	computer->clock_limit_us = record->clock_limit_us;
+	clock_restore(fleet, computer, record);
 	memcpy(computer->configuration, record->configuration, SHA256_BYTES);
 	memcpy(computer->wanted_configuration, record->wanted_configuration, SHA256_BYTES);
 	memcpy(computer->trusted_key, record->trusted_key, SHA256_BYTES);

@@ -63,6 +63,7 @@ struct fleet_computer {
 	uint8_t trusted_key[SHA256_BYTES];          /* first key the agent trusts */
 	span_us clock_offset_us;                    /* agent's wall clock minus ours */
 	span_us clock_limit_us;                     /* a change by more is event 734; 0: unlimited */
+	span_us clock_base_us;                      /* the offset that a change is measured from */
 	bool connected;                             /* a request is parked (not a sign of life in itself) */
 	uint64_t events_waiting;                    /* in the agent's spool */
 };
@@ -183,7 +184,7 @@ const Muster__Wire__Progress *fleet_progress(const struct fleet *fleet, const st
 					     const struct uuid *command);
 
 /* --- time --- */
-/* Call about once a second: time-outs, liveness, states not stored yet. Each
+/* Call several times a second: time-outs, liveness, states not stored yet. Each
  * computer concerned comes as an exchange that store() owns: write its rows,
  * fleet_stored(), fleet_exchange_free(); later and from any thread, under the
  * shard's lock, but not inside store(). A tick that comes far too late forgives

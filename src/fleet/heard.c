@@ -80,19 +80,6 @@ static void take_fingerprints(struct computer *computer, const Muster__Wire__Rep
 	computer->row_dirty = true;
 }
 
-static void take_clock(const struct fleet *fleet, struct computer *computer, const Muster__Wire__Report *report)
-{
-	span_us offset, change;
-
-	if (report->clock == NULL ||
-	    __builtin_sub_overflow(report->clock->wall_us, env_wall(fleet->options.env), &offset))
-		return;
-	if (__builtin_sub_overflow(offset, computer->clock_offset_us, &change) || change > SECOND_US ||
-	    change < -SECOND_US)
-		computer->row_dirty = true;
-	computer->clock_offset_us = offset;
-}
-
 static void take_host(struct computer *computer, struct fleet_exchange *exchange)
 {
 	const Muster__Wire__Report *report = exchange->report;
@@ -151,8 +138,11 @@ static int take_quarantine(struct fleet_exchange *exchange)
 
 static int take_state(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
 {
+	int rc = clock_heard(fleet, computer, exchange);
+
+	if (rc != 0)
+		return rc;
 	take_fingerprints(computer, exchange->report);
-	take_clock(fleet, computer, exchange->report);
 	take_host(computer, exchange);
 	take_components(computer, exchange);
 	take_configuration_error(computer, exchange);
@@ -304,6 +294,7 @@ void fleet_stored(struct fleet *fleet, struct fleet_exchange *exchange, int rc)
 		return;
 	open_commands_stored(fleet, computer, exchange, rc);
 	liveness_stored(computer, exchange, rc);
+	clock_stored(fleet, computer, exchange, rc);
 	if (rc == 0)
 		stored_well(computer, exchange);
 	else

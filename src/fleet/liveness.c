@@ -1,8 +1,9 @@
 /* Online or offline: from the last authenticated sign of life and nothing else.
  *
  * Offline is declared when one heartbeat more than allowed has been missed:
- * (missed + 1) intervals after the last sign of life, and a little for the
- * way. Silence while this manager did not listen (not running, stopped, its
+ * (missed + 1) intervals after the last sign of life. Agents report a little
+ * more often than the interval (endpoint/timing.c takes its jitter off), so
+ * half a second is enough for the way. Silence while this manager did not listen (not running, stopped, its
  * start's return window) does not count. Monotonic clock; the wall clock is
  * only shown.
  */
@@ -11,8 +12,7 @@
 
 #include "fleet/parts.h"
 
-#define GRACE_US     (5 * SECOND_US)
-#define GRACE_MAX_US (60 * SECOND_US)
+#define WAY_US (500 * MILLISECOND_US)
 
 static const char *const status_names[] = { "unknown", "online", "offline" };
 
@@ -33,20 +33,13 @@ static void set_status(struct fleet *fleet, struct computer *computer, enum flee
 	computer->row_dirty = true;
 }
 
-static span_us grace(const struct computer *computer)
-{
-	span_us share = computer->interval_us / 20;
-
-	return GRACE_US + (share < GRACE_MAX_US ? share : GRACE_MAX_US);
-}
-
 time_us liveness_deadline(const struct fleet *fleet, const struct computer *computer)
 {
 	time_us from = computer->heard > fleet->listening_since ? computer->heard : fleet->listening_since;
 
 	if (computer->status == FLEET_OFFLINE || computer->missed == FLEET_UNLIMITED)
 		return FLEET_NEVER;
-	return from + ((span_us)computer->missed + 1) * computer->interval_us + grace(computer);
+	return from + ((span_us)computer->missed + 1) * computer->interval_us + WAY_US;
 }
 
 void liveness_heard(struct fleet *fleet, struct computer *computer)

@@ -55,6 +55,9 @@ struct computer {
 	time_us last_heard, status_since;
 	time_us row_heard; /* last_heard as stored */
 	span_us clock_offset_us, clock_limit_us;
+	span_us clock_base_us;   /* the offset that a change is measured from */
+	span_us clock_steady_us; /* the same against our steady clock */
+	time_us clock_told;      /* monotonic, when a change was last told */
 	uint64_t host_hash, components_hash, error_hash;
 	uint32_t missed;
 	uint32_t silent_s; /* before it came back */
@@ -65,6 +68,7 @@ struct computer {
 	bool need_full;
 	bool offline_told;   /* the last event stored about it was "offline" */
 	bool status_writing; /* such an event is being stored */
+	bool clock_doubted;  /* looked changed once, and may have been late */
 	bool paced;          /* was asked to come back later, once per start */
 	uint8_t configuration_sent_count;
 	const char *cause; /* constant text */
@@ -86,6 +90,7 @@ struct fleet {
 	time_us started;
 	time_us listening_since; /* silence before this is forgiven */
 	time_us last_tick;
+	span_us clock_zero; /* our wall clock minus our monotonic one, at the start */
 };
 
 struct fleet_exchange {
@@ -103,7 +108,9 @@ struct fleet_exchange {
 	uint32_t return_after_ms;
 	bool writing, failed, must_answer, send_full, rekey;
 	bool tells_status, tells_offline; /* carries event 730 or 731 */
-	struct uuid *command_acks;        /* those of ends known already */
+	bool tells_clock;                 /* carries event 734 */
+	span_us clock_before_us;
+	struct uuid *command_acks; /* those of ends known already */
 	size_t command_ack_count;
 	struct uuid *item_acks;
 	size_t item_ack_count;
@@ -142,6 +149,11 @@ bool liveness_untold(const struct computer *computer);
 int liveness_tell(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange);
 void liveness_stored(struct computer *computer, const struct fleet_exchange *exchange, int rc);
 void liveness_restore(struct fleet *fleet, struct computer *computer, const struct fleet_computer *record);
+
+/* clock.c: event 734. */
+void clock_restore(const struct fleet *fleet, struct computer *computer, const struct fleet_computer *record);
+int clock_heard(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange);
+void clock_stored(const struct fleet *fleet, struct computer *computer, const struct fleet_exchange *exchange, int rc);
 
 /* sessions.c */
 enum session_verdict { SESSION_NEXT, SESSION_FIRST, SESSION_GAP, SESSION_STALE, SESSION_CLONE_FOUND, SESSION_CLONE };

@@ -5,6 +5,8 @@
 
 #include "world.h"
 
+#define TICK_LATE_US (15 * SECOND_US) /* a tick later than this: the manager did not listen meanwhile */
+
 /* A report being answered, or rows of a tick being stored (no machine). */
 struct sim_request {
 	struct sim_request *next, *next_woken;
@@ -353,6 +355,7 @@ void manager_request(struct sim *sim, struct sim_event *event)
 	} else if (fleet_rows_empty(fleet_exchange_rows(request->exchange))) {
 		answer(sim, request);
 	} else {
+		check_reported(sim, &sim->machines[event->machine], fleet_exchange_rows(request->exchange));
 		write_rows(sim, request);
 	}
 	for (size_t i = 0; i < sim->store.computer_count; i++) {
@@ -487,6 +490,7 @@ static void write_tick_rows(void *argument, struct fleet_exchange *exchange)
 
 	request->of_tick = true;
 	request->exchange = exchange;
+	check_ticked(sim, fleet_exchange_rows(exchange));
 	write_rows(sim, request);
 }
 
@@ -528,6 +532,9 @@ static void tick(struct sim *sim, struct sim_event *event)
 	if (sim->now < manager->stalled_until) {
 		manager->listening_since = sim->now + SECOND_US;
 	} else {
+		if (sim->now - manager->last_tick > TICK_LATE_US && sim->now > manager->forgiven)
+			manager->forgiven = sim->now;
+		manager->last_tick = sim->now;
 		fleet_tick(manager->fleet, write_tick_rows, sim);
 		answer_woken(sim);
 	}
@@ -556,6 +563,10 @@ void manager_start(struct sim *sim)
 	manager->up = true;
 	manager->started = sim->now;
 	manager->listening_since = sim->now + 2 * options.return_window_us;
+	manager->forgiven = manager->listening_since;
+	manager->last_tick = sim->now;
+	for (size_t i = 0; i < sim->machine_count; i++)
+		sim->machines[i].clock_changed = sim->now; /* its own clock may have been set meanwhile */
 	manager->last_commit = sim->now;
 	if (fleet_new(&options, &manager->fleet, NULL) != 0)
 		abort();

@@ -30,6 +30,7 @@ struct sim_stored_computer *store_add_computer(struct sim *sim, const struct uui
 	*computer = (struct sim_stored_computer){ .record = { .id = *id } };
 	computer->record.interval_us = (span_us)heartbeat_s * SECOND_US;
 	computer->record.missed = (uint32_t)sim_below(sim, 3);
+	computer->record.clock_limit_us = (span_us)sim_below(sim, 3) * 5 * MINUTE_US;
 	return computer;
 }
 
@@ -122,12 +123,16 @@ int store_apply(struct sim *sim, const struct fleet_rows *rows)
 	if (rows->events.count > 0 && computer->record.events_stored != rows->events.previous &&
 	    sim->options.broken != BREAK_FLOOR_UNCHECKED)
 		return ERR_CONFLICT;
-	for (size_t i = 0; i < rows->events.count; i++)
+	for (size_t i = 0; i < rows->events.count; i++) {
 		insert_event(sim, computer, &rows->events.rows[i]);
+		alerts_apply(sim, &rows->computer, &rows->events.rows[i]);
+	}
 	if (rows->events.count > 0)
 		computer->record.events_stored = rows->events.last;
 	for (size_t i = 0; i < rows->manager_event_count; i++)
 		apply_manager_event(sim, computer, &rows->manager_events[i]);
+	for (size_t i = 0; i < rows->manager_event_count; i++)
+		alerts_apply(sim, &rows->computer, &rows->manager_events[i]);
 	for (size_t i = 0; i < rows->command_count; i++)
 		apply_command(sim, &rows->computer, &rows->commands[i]);
 	for (size_t i = 0; i < rows->quarantine_count; i++)
@@ -146,4 +151,5 @@ void store_done(struct sim *sim)
 	for (size_t i = 0; i < sim->store.command_count; i++)
 		free(sim->store.commands[i].envelope);
 	free(sim->store.commands);
+	alerts_done(sim);
 }

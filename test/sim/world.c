@@ -322,6 +322,7 @@ static span_us some_jump(struct sim *sim)
 static void do_clock(struct sim *sim, struct sim_machine *machine)
 {
 	machine->clock_offset = sim_below(sim, 2) == 0 ? 0 : some_jump(sim);
+	machine->clock_changed = sim->now;
 	machine_poll(machine);
 }
 
@@ -415,6 +416,7 @@ static void heal(struct sim *sim)
 	for (size_t i = 0; i < sim->machine_count; i++) {
 		struct sim_machine *machine = &sim->machines[i];
 
+		machine->clock_changed = machine->clock_offset != 0 ? sim->now : machine->clock_changed;
 		machine->clock_offset = 0;
 		machine->cut_until = 0;
 		machine->disk.crash_after = 0;

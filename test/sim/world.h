@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alerts/alerts.h"
 #include "endpoint/endpoint.h"
 #include "fleet/fleet.h"
 
@@ -96,6 +97,9 @@ struct sim_machine {
 	uint64_t generation;
 	struct env env;
 	span_us clock_offset;
+	time_us clock_changed; /* when it last was, or the manager could not see it */
+	time_us clock_told;    /* when the last event 734 that is stored was made */
+	time_us clock_telling; /* when one was last made */
 	time_us booted;
 	struct endpoint *endpoint;
 	struct sim_disk disk;
@@ -163,7 +167,17 @@ struct sim_stored_computer {
 	unsigned offline_events, online_events;
 	uint64_t told_drops;
 };
+struct sim_alert {
+	enum alert_kind kind;
+	struct uuid computer;
+	char *subject;
+	char detail[ALERT_DETAIL_MAX_BYTES + 1];
+	bool open;
+	unsigned raised, resolved;
+};
 struct sim_store {
+	struct sim_alert *alerts;
+	size_t alert_count, alert_capacity;
 	struct sim_stored_computer computers[SIM_MACHINES_MAX * 2];
 	size_t computer_count;
 	struct sim_stored_command *commands;
@@ -195,6 +209,9 @@ struct sim_manager {
 	/* what the checks compare with */
 	time_us heard[SIM_MACHINES_MAX * 2]; /* simulated time of the last sign of life, by store index */
 	time_us listening_since;
+	time_us forgiven; /* silence before this does not count */
+	time_us last_tick;
+	time_us online_from[SIM_MACHINES_MAX * 2];
 };
 void manager_start(struct sim *sim);
 void manager_kill(struct sim *sim);
@@ -246,6 +263,14 @@ void sim_sign(const void *message, size_t size, uint8_t signature[ENVELOPE_SIGNA
 bool sim_verify(void *context, const uint8_t key[ENVELOPE_KEY_BYTES], const void *message, size_t size,
 		const uint8_t signature[ENVELOPE_SIGNATURE_BYTES]);
 extern const struct envelope_key sim_key;
+
+/* --- alerts.c --- */
+void alerts_apply(struct sim *sim, const struct uuid *computer, const struct fleet_event_row *row);
+void alerts_done(struct sim *sim);
+void check_ticked(struct sim *sim, const struct fleet_rows *rows);
+void check_reported(struct sim *sim, struct sim_machine *machine, const struct fleet_rows *rows);
+void check_alerts(struct sim *sim);
+void check_alerts_end(struct sim *sim);
 
 /* --- check.c --- */
 void check_step(struct sim *sim);

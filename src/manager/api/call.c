@@ -151,6 +151,11 @@ const char *api_call_source(const struct api_call *call)
 	return call->source;
 }
 
+const char *api_path_name(const struct api_call *call)
+{
+	return call->id_text;
+}
+
 const struct uuid *api_path_id(const struct api_call *call)
 {
 	return &call->id;

@@ -41,6 +41,8 @@ const char *api_call_source(const struct api_call *call); /* the peer's address 
 
 /* {id} of the pattern; zero UUID if there is none. */
 const struct uuid *api_path_id(const struct api_call *call);
+/* {name} of the pattern, as it stood in the path; "" if there is none. */
+const char *api_path_name(const struct api_call *call);
 /* A query parameter of the route's shape; text NULL when absent. */
 struct api_value api_query(const struct api_call *call, const char *name);
 /* The body, an object, valid until the call ends; NULL when the route takes none. */

@@ -29,6 +29,7 @@ static const struct row_field fields[] = {
 	{ "architecture", "architecture", row_text },
 	{ "addresses", "addresses", row_array },
 	{ "enrolled", "enrolled", row_time },
+	{ "open_alerts", "open_alerts", row_number },
 };
 
 static json_t *certificate_match(struct api_call *call, struct cursor *cursor)
@@ -66,7 +67,6 @@ static json_t *computer_json(struct api_call *call, struct cursor *cursor)
 		put_live(json, &live);
 	json_object_set_new(json, "connected", json_boolean(live.connected));
 	json_object_set_new(json, "certificate_match", certificate_match(call, cursor));
-	json_object_set_new(json, "open_alerts", json_integer(0));
 	return json;
 }
 
@@ -78,7 +78,8 @@ static const struct list_filter filters[] = {
 };
 static const struct list list = {
 	.tag = 'c',
-	.select = "SELECT * FROM computer WHERE deleted IS NULL",
+	.select = "SELECT computer.*, (SELECT count(*) FROM alert WHERE alert.computer = computer.id"
+		  " AND alert.state = 'open') AS open_alerts FROM computer WHERE deleted IS NULL",
 	.filters = filters,
 	.filter_count = COUNT_OF(filters),
 	.ascending = true,

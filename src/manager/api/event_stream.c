@@ -1,16 +1,16 @@
-/* GET /events/stream: events as server-sent events (WHATWG HTML, section 9.2).
+/* Rows as server-sent events (WHATWG HTML, section 9.2): GET /events/stream and the like.
  *
- * The stream follows the order in which events were stored (the row's number),
+ * A stream follows the order in which events were stored (the row's number),
  * so that none is passed over however ids and clocks fall. News from front only
  * wakes it; rows are read on a worker, a batch at a time, and the next batch
  * when the client has taken the last. Last-Event-ID goes on where it was.
  */
+#include "manager/api/event_stream.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "manager/api/call_state.h"
-#include "manager/api/events.h"
-#include "manager/api/handlers.h"
 #include "manager/queries.h"
 
 #define STREAMS_MAX     256
@@ -21,6 +21,7 @@
 
 struct follow {
 	struct api_call *call;
+	const struct stream_source *source;
 	/* loop thread */
 	struct front_subscription *subscription;
 	struct loop_timer *timer;
@@ -52,54 +53,44 @@ static bool token_lives(struct store_session *session, const struct follow *foll
 
 static int put_event(struct follow *follow, struct cursor *cursor)
 {
-	json_t *json = event_json(follow->call, cursor);
+	json_t *json = follow->source->row(follow->call, cursor);
 	char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+	char id_text[UUID_TEXT_BYTES];
+	struct uuid id = { 0 };
 
-	if (text != NULL)
-		buf_printf(&follow->batch, "id: %s\ndata: ", json_string_value(json_object_get(json, "id")));
-	if (text != NULL)
+	cursor_uuid(cursor, follow->source->id, &id);
+	uuid_format(&id, id_text);
+	if (text != NULL) {
+		buf_printf(&follow->batch, "id: %s\ndata: ", id_text);
 		buf_append_text(&follow->batch, text);
+	}
 	buf_append_text(&follow->batch, "\n\n");
 	json_decref(json);
 	free(text);
 	return follow->batch.status;
 }
 
-static int64_t newest(struct store_session *session)
+static int64_t newest(struct store_session *session, const struct stream_source *source)
 {
-	struct cursor *cursor = cursor_open(session, &QUERY_API_EVENT_LAST_POSITION);
+	struct cursor *cursor = cursor_open(session, source->newest);
 	int64_t position = cursor_next(cursor) ? cursor_number(cursor, "position") : 0;
 
 	cursor_end(cursor, NULL);
 	return position;
 }
 
-static void bind_filters(struct follow *follow, struct cursor *cursor)
-{
-	struct api_value computer = api_query(follow->call, "computer");
-	struct api_value type = api_query(follow->call, "type");
-	struct api_value severity = api_query(follow->call, "severity");
-
-	cursor_bind_uuid(cursor, "computer", computer.text != NULL ? &computer.uuid : NULL);
-	if (type.text != NULL)
-		cursor_bind_number(cursor, "type", type.number);
-	else
-		cursor_bind_null(cursor, "type");
-	cursor_bind_text(cursor, "severity", severity.text);
-}
-
 static int read_batch(struct store_session *session, void *argument, struct err *err)
 {
 	struct follow *follow = argument;
-	int64_t end = newest(session);
+	int64_t end = newest(session, follow->source);
 	int64_t count = 0;
 	struct cursor *cursor;
 
 	follow->over = !token_lives(session, follow);
-	cursor = cursor_open(session, &QUERY_API_EVENT_FROM_POSITION);
+	cursor = cursor_open(session, follow->source->from);
 	cursor_bind_number(cursor, "position", follow->position);
 	cursor_bind_number(cursor, "limit", BATCH_EVENTS);
-	bind_filters(follow, cursor);
+	follow->source->bind(follow->call, cursor);
 	while (!follow->over && cursor_next(cursor) && put_event(follow, cursor) == 0) {
 		follow->position = cursor_number(cursor, "position");
 		count++;
@@ -238,7 +229,7 @@ static void begin(struct api_call *call)
 
 	call->taken_gone = on_client_gone;
 	follow->timer = loop_timer_new(call->loop, on_tick, follow);
-	follow->subscription = front_subscribe(front, call->loop, FRONT_TOPIC_EVENT, on_news, follow);
+	follow->subscription = front_subscribe(front, call->loop, follow->source->topic, on_news, follow);
 	http_reply_begin(call->request, 200, "text/event-stream", call_headers(call), UINT64_MAX, on_drain);
 	if (follow->timer == NULL || follow->subscription == NULL) {
 		finish(follow);
@@ -252,6 +243,7 @@ static void begin(struct api_call *call)
 /* --- handler --- */
 
 struct place {
+	const struct stream_source *source;
 	const struct uuid *after;
 	int64_t position;
 };
@@ -262,10 +254,10 @@ static int find_place(struct store_session *session, void *argument, struct err 
 	struct cursor *cursor;
 
 	if (place->after == NULL) {
-		place->position = newest(session);
+		place->position = newest(session, place->source);
 		return 0;
 	}
-	cursor = cursor_open(session, &QUERY_API_EVENT_POSITION);
+	cursor = cursor_open(session, place->source->position);
 	cursor_bind_uuid(cursor, "after", place->after);
 	place->position = cursor_next(cursor) ? cursor_number(cursor, "position") : 0;
 	return cursor_end(cursor, err);
@@ -279,10 +271,10 @@ static void follow_free(void *argument)
 	free(follow);
 }
 
-static int prepare(struct api_call *call, const struct uuid *after, struct err *err)
+static int prepare(struct api_call *call, const struct stream_source *source, const struct uuid *after, struct err *err)
 {
 	struct follow *follow = calloc(1, sizeof(*follow));
-	struct place place = { .after = after };
+	struct place place = { .source = source, .after = after };
 	int rc = store_read(api_call_store(call), find_place, &place, err);
 
 	if (rc != 0 || follow == NULL) {
@@ -290,6 +282,7 @@ static int prepare(struct api_call *call, const struct uuid *after, struct err *
 		return rc != 0 ? rc : err_set(err, ERR_MEMORY, "no memory");
 	}
 	follow->call = call;
+	follow->source = source;
 	follow->position = place.position;
 	buf_init(&follow->batch, BATCH_MAX_BYTES);
 	call->taken = follow;
@@ -299,7 +292,7 @@ static int prepare(struct api_call *call, const struct uuid *after, struct err *
 	return 0;
 }
 
-int event_stream(struct api_call *call, struct err *err)
+int stream_begin(struct api_call *call, const struct stream_source *source, struct err *err)
 {
 	struct api_value after = api_query(call, "after");
 	struct uuid last;
@@ -315,7 +308,7 @@ int event_stream(struct api_call *call, struct err *err)
 	if (atomic_fetch_add(&call->api->streams, 1) >= STREAMS_MAX)
 		rc = err_set(err, ERR_BUSY, "%d streams are followed already: try again later.", STREAMS_MAX);
 	else
-		rc = prepare(call, after.text != NULL ? &after.uuid : NULL, err);
+		rc = prepare(call, source, after.text != NULL ? &after.uuid : NULL, err);
 	if (rc != 0)
 		atomic_fetch_sub(&call->api->streams, 1);
 	return rc;

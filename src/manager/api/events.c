@@ -1,10 +1,9 @@
 /* /events. Fields are stored escaped; the sentence for people is made of their raw values. */
-#include "manager/api/events.h"
-
 #include <string.h>
 
 #include "base/text.h"
 #include "fleet/event_types.h"
+#include "manager/api/event_stream.h"
 #include "manager/api/handlers.h"
 #include "manager/api/rows.h"
 #include "manager/queries.h"
@@ -50,7 +49,7 @@ static json_t *sentence(const struct event_type *type, const json_t *values)
 	return json;
 }
 
-json_t *event_json(struct api_call *call, struct cursor *cursor)
+static json_t *event_json(struct api_call *call, struct cursor *cursor)
 {
 	const struct event_type *type = event_type_find((uint32_t)cursor_number(cursor, "type"));
 	json_t *json = row_json(cursor, fields, COUNT_OF(fields));
@@ -94,4 +93,33 @@ int event_show(struct api_call *call, struct err *err)
 	int rc = row_get(call, &QUERY_EVENT_BY_ID, api_path_id(call), "event", event_json, &json, err);
 
 	return rc != 0 ? rc : api_reply_json(call, 200, json);
+}
+
+static void bind_filters(struct api_call *call, struct cursor *cursor)
+{
+	struct api_value computer = api_query(call, "computer");
+	struct api_value type = api_query(call, "type");
+	struct api_value severity = api_query(call, "severity");
+
+	cursor_bind_uuid(cursor, "computer", computer.text != NULL ? &computer.uuid : NULL);
+	if (type.text != NULL)
+		cursor_bind_number(cursor, "type", type.number);
+	else
+		cursor_bind_null(cursor, "type");
+	cursor_bind_text(cursor, "severity", severity.text);
+}
+
+int event_stream(struct api_call *call, struct err *err)
+{
+	static const struct stream_source source = {
+		.topic = FRONT_TOPIC_EVENT,
+		.id = "id",
+		.newest = &QUERY_API_EVENT_LAST_POSITION,
+		.position = &QUERY_API_EVENT_POSITION,
+		.from = &QUERY_API_EVENT_FROM_POSITION,
+		.bind = bind_filters,
+		.row = event_json,
+	};
+
+	return stream_begin(call, &source, err);
 }

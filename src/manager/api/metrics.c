@@ -97,6 +97,20 @@ static int write_commands(struct store_session *session, void *argument, struct 
 	return cursor_end(cursor, err);
 }
 
+/* Types and severities come from our own table. */
+static int write_alerts(struct store_session *session, void *argument, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_ALERT_COUNT_OPEN);
+	struct buf *out = argument;
+
+	buf_append_text(out, "# HELP muster_alerts_open Alerts that are open.\n# TYPE muster_alerts_open gauge\n");
+	while (cursor_next(cursor))
+		buf_printf(out, "muster_alerts_open{type=\"%s\",severity=\"%s\"} %" PRId64 "\n",
+			   cursor_text(cursor, "type"), cursor_text(cursor, "severity"),
+			   cursor_number(cursor, "count"));
+	return cursor_end(cursor, err);
+}
+
 int metrics_show(struct api_call *call, struct err *err)
 {
 	struct front *front = api_call_front(call);
@@ -111,6 +125,8 @@ int metrics_show(struct api_call *call, struct err *err)
 	write_simple(&figures, &out);
 	write_status(&figures.front, &out);
 	rc = store_read(api_call_store(call), write_commands, &out, err);
+	if (rc == 0)
+		rc = store_read(api_call_store(call), write_alerts, &out, err);
 	measure_write(&call->api->measure, &out);
 	if (rc == 0 && out.status != 0)
 		rc = err_set(err, out.status, "the counters could not be written");

@@ -145,6 +145,7 @@ static json_t *parameter(const struct shape_field *field, const char *where)
 static json_t *parameters(const struct api_route *route)
 {
 	static const struct shape_field id = { "id", SHAPE_UUID, SHAPE_REQUIRED, .help = "The id." };
+	static const struct shape_field name = { "name", SHAPE_TEXT, SHAPE_REQUIRED, .help = "The name." };
 	static const struct shape_field key = { "Idempotency-Key",
 						SHAPE_TEXT,
 						0,
@@ -155,6 +156,8 @@ static json_t *parameters(const struct api_route *route)
 
 	if (strstr(route->pattern, "{id}") != NULL)
 		json_array_append_new(list, parameter(&id, "path"));
+	if (strstr(route->pattern, "{name}") != NULL)
+		json_array_append_new(list, parameter(&name, "path"));
 	for (size_t i = 0; i < route->query->count; i++)
 		json_array_append_new(list, parameter(&route->query->fields[i], "query"));
 	if ((route->flags & ROUTE_IDEMPOTENT) != 0)

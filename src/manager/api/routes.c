@@ -51,6 +51,26 @@ const struct api_route api_routes[] = {
 	{ "GET", V1 "/events/{id}", ACCESS_READ, 0, "events", "Show an event",
 	  &shape_no_query, NULL, 200, JSON, &shape_event, OPERATION_event_show },
 
+	{ "GET", V1 "/event-types", ACCESS_READ, 0, "events", "List types of events, and what is done with each",
+	  &shape_no_query, NULL, 200, JSON, &shape_event_types, OPERATION_event_type_list },
+	{ "PATCH", V1 "/event-types/{name}", ACCESS_ADMINISTER, 0, "events", "Record events of a type or not, forward them or not, set their severity; {name} is the type's number",
+	  &shape_no_query, &shape_event_type_request, 200, JSON, &shape_event_type, OPERATION_event_type_change },
+
+	{ "GET", V1 "/alerts", ACCESS_READ, 0, "alerts", "List alerts, newest first",
+	  &shape_alerts_query, NULL, 200, JSON, &shape_alerts, OPERATION_alert_list },
+	{ "GET", V1 "/alerts/summary", ACCESS_READ, 0, "alerts", "What is open, a line a type, with the computers it is about",
+	  &shape_no_query, NULL, 200, JSON, &shape_alert_lines, OPERATION_alert_summary },
+	{ "GET", V1 "/alerts/stream", ACCESS_READ, ROUTE_STREAM, "alerts", "Follow changes of alerts as they happen (server-sent events)",
+	  &shape_alert_stream_query, NULL, 200, EVENTS, NULL, OPERATION_alert_stream },
+	{ "GET", V1 "/alerts/{id}", ACCESS_READ, 0, "alerts", "Show an alert with its history, and the computers that share it",
+	  &shape_no_query, NULL, 200, JSON, &shape_alert_shown, OPERATION_alert_show },
+	{ "POST", V1 "/alerts/{id}/dismiss", ACCESS_OPERATE, ROUTE_IDEMPOTENT, "alerts", "End an alert that a person may end",
+	  &shape_no_query, &shape_nothing, 200, JSON, &shape_alert_shown, OPERATION_alert_dismiss },
+	{ "GET", V1 "/alert-types", ACCESS_READ, 0, "alerts", "List types of alerts",
+	  &shape_no_query, NULL, 200, JSON, &shape_alert_types, OPERATION_alert_type_list },
+	{ "PATCH", V1 "/alert-types/{name}", ACCESS_ADMINISTER, 0, "alerts", "Switch alerts of a type on or off, set their severity",
+	  &shape_no_query, &shape_alert_type_request, 200, JSON, &shape_alert_type, OPERATION_alert_type_change },
+
 	{ "GET", V1 "/quarantine", ACCESS_READ, 0, "quarantine", "List quarantined files, newest first",
 	  &shape_quarantine_query, NULL, 200, JSON, &shape_quarantine_items, OPERATION_quarantine_list },
 	{ "GET", V1 "/quarantine/{id}", ACCESS_READ, 0, "quarantine", "Show a quarantined file",
@@ -144,7 +164,7 @@ const char *route_access_text(enum route_access access)
 	return accesses[access].text;
 }
 
-/* Segment by segment; a pattern's {id} takes one that is not empty. */
+/* Segment by segment; a pattern's {id} or {name} takes one that is not empty. */
 static bool pattern_matches(const char *pattern, const char *path, char id[ROUTE_ID_MAX_BYTES])
 {
 	id[0] = '\0';
@@ -152,7 +172,7 @@ static bool pattern_matches(const char *pattern, const char *path, char id[ROUTE
 		size_t wanted = strcspn(++pattern, "/");
 		size_t given = strcspn(++path, "/");
 
-		if (wanted == 4 && strncmp(pattern, "{id}", 4) == 0) {
+		if (pattern[0] == '{') {
 			if (given == 0 || given >= ROUTE_ID_MAX_BYTES)
 				return false;
 			memcpy(id, path, given);

@@ -50,6 +50,15 @@ enum route_flag {
 	X(event_list) \
 	X(event_show) \
 	X(event_stream) \
+	X(event_type_list) \
+	X(event_type_change) \
+	X(alert_list) \
+	X(alert_summary) \
+	X(alert_stream) \
+	X(alert_show) \
+	X(alert_dismiss) \
+	X(alert_type_list) \
+	X(alert_type_change) \
 	X(quarantine_list) \
 	X(quarantine_show) \
 	X(quarantine_restore) \
@@ -80,7 +89,7 @@ enum api_operation { API_OPERATIONS(API_OPERATION_) OPERATION_COUNT_ };
 
 struct api_route {
 	const char *method;
-	const char *pattern; /* segments; "{id}" matches one */
+	const char *pattern; /* segments; "{id}" matches one that must be a UUID, "{name}" any */
 	enum route_access access;
 	unsigned flags;
 	const char *tag; /* group in the document */
@@ -95,13 +104,13 @@ struct api_route {
 
 extern const struct api_route api_routes[];
 extern const size_t api_route_count;
-#define API_ROUTES_MAX 64
+#define API_ROUTES_MAX 128
 
 #define ROUTE_ID_MAX_BYTES 64
 
 enum route_result { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD };
 /* path: raw, without the query. On ROUTE_FOUND ret_id holds what stood for
- * {id} ("" if none); on ROUTE_NO_METHOD allow (capacity bytes) lists the methods. Pure. */
+ * {id} or {name} ("" if none); on ROUTE_NO_METHOD allow (capacity bytes) lists the methods. Pure. */
 enum route_result route_find(const char *method, const char *path, const struct api_route **ret_route,
 			     char ret_id[ROUTE_ID_MAX_BYTES], char *allow, size_t capacity);
 

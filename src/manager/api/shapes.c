@@ -32,6 +32,10 @@ const char *const shape_command_states[] = { "pending", "sent", "running", "succ
 static const char *const shape_command_kinds_for_many[] = { "scan", "heartbeat", NULL };
 static const char *const quarantine_states[] = { "held", "restored", "deleted", "too_large", NULL };
 static const char *const setting_types[] = { "size", "duration", "number", "choice", "text", "boolean", NULL };
+static const char *const alert_states[] = { "open", "resolved", "dismissed", NULL };
+static const char *const alert_severities[] = { "warning", "critical", NULL };
+static const char *const alert_changes[] = { "raised", "resolved", "dismissed", NULL };
+static const char *const event_origins[] = { "agent", "manager", NULL };
 static const char *const actor_kinds[] = { "user", "token", "system", NULL };
 
 /* --- query strings --- */
@@ -87,6 +91,17 @@ SHAPE(shape_audit_query, "AuditQuery", "Which entries; newest first.",
 	{ "actor", SHAPE_NAME, .max = 255, .help = "Only what this user or token did." },
 	PAGING);
 
+SHAPE(shape_alerts_query, "AlertsQuery", "Which alerts; newest first.",
+	{ "state", SHAPE_CHOICE, .choices = alert_states, .help = "Only those in this state." },
+	{ "type", SHAPE_TEXT, 0, 1, 64, .help = "Only those of this type." },
+	{ "severity", SHAPE_CHOICE, .choices = alert_severities, .help = "Only those of this severity." },
+	{ "computer", SHAPE_UUID, .help = "Only those of this computer." },
+	{ "since", SHAPE_TIME, .help = "Only those raised at or after this moment." },
+	PAGING);
+
+SHAPE(shape_alert_stream_query, "AlertStreamQuery", "From where on.",
+	{ "after", SHAPE_UUID, .help = "Changes behind the one with this id; else those from now on. The header Last-Event-ID goes before it." });
+
 /* --- requests --- */
 
 EMPTY(shape_nothing, "Nothing", "An empty object, or no body at all.");
@@ -140,6 +155,16 @@ const struct shape shape_settings_request = {
 	"SettingsRequest", "Names of settings with their new values as text; null goes back to the default. All or none.",
 	NULL, 0, .open = true
 };
+
+SHAPE(shape_event_type_request, "EventTypeRequest", "What is to be done with events of a type; what is not given stays.",
+	{ "record", SHAPE_BOOLEAN, .help = "Store them. An event that is not stored is acknowledged all the same, and raises its alerts." },
+	{ "forward", SHAPE_BOOLEAN, .help = "Hand them on (syslog)." },
+	{ "severity", SHAPE_CHOICE, .choices = shape_severities, .help = "How severe they are." },
+	{ "reset", SHAPE_BOOLEAN, .help = "First back to the defaults." });
+
+SHAPE(shape_alert_type_request, "AlertTypeRequest", "What is to change; what is not given stays.",
+	{ "enabled", SHAPE_BOOLEAN, .help = "Raise alerts of this type. Switched off, open ones are resolved." },
+	{ "severity", SHAPE_CHOICE, .choices = alert_severities, .help = "How severe they are; open ones change too." });
 
 /* --- answers --- */
 
@@ -305,6 +330,78 @@ SHAPE(shape_audit_entry, "AuditEntry", "Who did what.",
 	{ "chain", SHAPE_TEXT, REQUIRED, .help = "SHA-256 over the entry before and this one." });
 LIST(shape_audit, "Audit", shape_audit_entry);
 
+SHAPE(shape_event_type, "EventType", "A type of events, and what is done with them.",
+	{ "type_id", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Its number; never reused." },
+	{ "type", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "origin", SHAPE_CHOICE, REQUIRED, .choices = event_origins, .help = "Who makes them." },
+	{ "severity", SHAPE_CHOICE, REQUIRED, .choices = shape_severities, .help = "How severe they are." },
+	{ "record", SHAPE_BOOLEAN, REQUIRED, .help = "Are they stored?" },
+	{ "forward", SHAPE_BOOLEAN, REQUIRED, .help = "Are they handed on (syslog)?" },
+	{ "is_default", SHAPE_BOOLEAN, REQUIRED, .help = "Is all of that as it comes?" },
+	{ "text", SHAPE_TEXT, REQUIRED, .help = "The sentence; {field} stands for a field's value." },
+	{ "fields", SHAPE_TEXTS, REQUIRED, .help = "Names of the fields." });
+LIST(shape_event_types, "EventTypes", shape_event_type);
+
+SHAPE_STATIC(shape_alert_computer, "AlertComputer", "A computer that an alert is about.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." });
+
+SHAPE_STATIC(shape_alert_change, "AlertChange", "A change of an alert.",
+	{ "change", SHAPE_CHOICE, REQUIRED, .choices = alert_changes, .help = "What changed." },
+	{ "time", SHAPE_TIME, REQUIRED, .help = "When." },
+	{ "by", SHAPE_TEXT, REQUIRED, .help = "By whom: a user, a token or the manager." },
+	{ "reason", SHAPE_TEXT, REQUIRED, .help = "Why, where there is a reason of its own." });
+
+#define ALERT_FIELDS                                                                                         \
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },                                                     \
+	{ "type", SHAPE_TEXT, REQUIRED, .help = "Its type, such as `computer_offline`." },                     \
+	{ "computer", SHAPE_UUID, NULLABLE, .help = "The computer it is about; null: the manager itself." },   \
+	{ "computer_name", SHAPE_TEXT, NULLABLE, .help = "That computer's name." },                            \
+	{ "subject", SHAPE_TEXT, REQUIRED, .help = "What of it, by type: a component, a file, a user." },      \
+	{ "detail", SHAPE_TEXT, REQUIRED, .help = "The cause." },                                              \
+	{ "severity", SHAPE_CHOICE, REQUIRED, .choices = alert_severities, .help = "How severe." },            \
+	{ "state", SHAPE_CHOICE, REQUIRED, .choices = alert_states, .help = "Open, or how it ended." },        \
+	{ "raised", SHAPE_TIME, REQUIRED, .help = "When it first was so." },                                   \
+	{ "resolved", SHAPE_TIME, NULLABLE, .help = "When it ended; null: it is open." },                      \
+	{ "dismissed_by", SHAPE_TEXT, NULLABLE, .help = "Who ended it; null: nobody." },                       \
+	{ "dismissible", SHAPE_BOOLEAN, REQUIRED, .help = "May a person end it?" },                            \
+	{ "title", SHAPE_TEXT, REQUIRED, .help = "Its type in words." },                                       \
+	{ "title_ja", SHAPE_TEXT, REQUIRED, .help = "The same in Japanese." },                                 \
+	{ "text", SHAPE_TEXT, REQUIRED, .help = "The sentence." },                                             \
+	{ "text_ja", SHAPE_TEXT, REQUIRED, .help = "The same in Japanese." }
+SHAPE(shape_alert, "Alert", "Something that deserves a person's attention.", ALERT_FIELDS);
+LIST(shape_alerts, "Alerts", shape_alert);
+SHAPE(shape_alert_shown, "AlertShown", "An alert with its history.", ALERT_FIELDS,
+	{ "computers", SHAPE_OBJECTS, REQUIRED, .of = &shape_alert_computer, .help = "Computers with an open alert of this type, the first five." },
+	{ "computers_more", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "How many more there are." },
+	{ "history", SHAPE_OBJECTS, REQUIRED, .of = &shape_alert_change, .help = "Its changes, newest first." });
+
+SHAPE(shape_alert_line, "AlertLine", "All open alerts of a type.",
+	{ "type", SHAPE_TEXT, REQUIRED, .help = "The type." },
+	{ "severity", SHAPE_CHOICE, REQUIRED, .choices = alert_severities, .help = "How severe." },
+	{ "alerts", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "How many are open." },
+	{ "raised", SHAPE_TIME, REQUIRED, .help = "When the first of them was raised." },
+	{ "computers", SHAPE_OBJECTS, REQUIRED, .of = &shape_alert_computer, .help = "Whom they are about, the first five." },
+	{ "computers_more", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "How many more computers." },
+	{ "text", SHAPE_TEXT, REQUIRED, .help = "All that in words." },
+	{ "text_ja", SHAPE_TEXT, REQUIRED, .help = "The same in Japanese." });
+LIST(shape_alert_lines, "AlertLines", shape_alert_line);
+
+SHAPE(shape_alert_type, "AlertType", "A type of alerts.",
+	{ "type", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "title", SHAPE_TEXT, REQUIRED, .help = "What it is." },
+	{ "title_ja", SHAPE_TEXT, REQUIRED, .help = "The same in Japanese." },
+	{ "text", SHAPE_TEXT, REQUIRED, .help = "Its sentence; {computer}, {subject} and {detail} stand for values." },
+	{ "text_ja", SHAPE_TEXT, REQUIRED, .help = "The same in Japanese." },
+	{ "enabled", SHAPE_BOOLEAN, REQUIRED, .help = "Are alerts of this type raised?" },
+	{ "severity", SHAPE_CHOICE, REQUIRED, .choices = alert_severities, .help = "How severe they are." },
+	{ "default_severity", SHAPE_CHOICE, REQUIRED, .choices = alert_severities, .help = "Unless somebody sets it." },
+	{ "is_default", SHAPE_BOOLEAN, REQUIRED, .help = "Is all of that as it comes?" },
+	{ "dismissible", SHAPE_BOOLEAN, REQUIRED, .help = "May a person end them?" },
+	{ "resolves", SHAPE_BOOLEAN, REQUIRED, .help = "Do they end by themselves?" },
+	{ "subject", SHAPE_TEXT, NULLABLE, .help = "What tells several of one computer apart; null: one at a time." });
+LIST(shape_alert_types, "AlertTypes", shape_alert_type);
+
 SHAPE(shape_system, "System", "The manager itself.",
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
 	{ "version", SHAPE_TEXT, REQUIRED, .help = "Its version." },
@@ -349,6 +446,8 @@ const struct shape *const shapes_documented[] = {
 	&shape_user_request,
 	&shape_password_request,
 	&shape_settings_request,
+	&shape_event_type_request,
+	&shape_alert_type_request,
 	&shape_nothing,
 	&shape_session,
 	&shape_principal,
@@ -361,6 +460,17 @@ const struct shape *const shapes_documented[] = {
 	&shape_issued_commands,
 	&shape_event,
 	&shape_events,
+	&shape_event_type,
+	&shape_event_types,
+	&shape_alert_computer,
+	&shape_alert_change,
+	&shape_alert,
+	&shape_alerts,
+	&shape_alert_shown,
+	&shape_alert_line,
+	&shape_alert_lines,
+	&shape_alert_type,
+	&shape_alert_types,
 	&shape_quarantine_item,
 	&shape_quarantine_items,
 	&shape_token,

@@ -227,7 +227,7 @@ static int write_rows(struct store_session *session, void *argument, struct err 
 {
 	struct exchange *exchange = argument;
 
-	return records_write(exchange->records, session, largest_file(exchange->front), err);
+	return records_write(exchange->records, exchange->front, session, largest_file(exchange->front), err);
 }
 
 static void publish(struct front *front, const struct records *records)
@@ -419,7 +419,7 @@ static int write_ticked(struct store_session *session, void *argument, struct er
 {
 	const struct ticked *one = argument;
 
-	return records_write(one->records, session, 0, err);
+	return records_write(one->records, one->front, session, 0, err);
 }
 
 static void written_ticked(void *argument, int rc, const struct err *err)
@@ -445,6 +445,7 @@ static void store_ticked(struct ticked *one)
 }
 
 struct store_now {
+	struct front *front;
 	struct records *records;
 	store_function also;
 	void *argument;
@@ -453,7 +454,7 @@ struct store_now {
 static int write_now(struct store_session *session, void *argument, struct err *err)
 {
 	const struct store_now *now = argument;
-	int rc = records_write(now->records, session, 0, err);
+	int rc = records_write(now->records, now->front, session, 0, err);
 
 	return rc == 0 ? now->also(session, now->argument, err) : rc;
 }
@@ -461,7 +462,7 @@ static int write_now(struct store_session *session, void *argument, struct err *
 int exchange_store_now(struct front *front, struct shard *shard, struct fleet_exchange *fleet, store_function also,
 		       void *argument, struct err *err)
 {
-	struct store_now now = { NULL, also, argument };
+	struct store_now now = { front, NULL, also, argument };
 	int rc = records_make(fleet_exchange_rows(fleet), false, front->env, &now.records, err);
 
 	if (rc == 0)

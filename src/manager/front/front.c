@@ -195,6 +195,8 @@ static int write_deletion(struct store_session *session, void *argument, struct 
 	if (rc == 0)
 		rc = cancel_commands(deletion, session, err);
 	if (rc == 0)
+		rc = alerting_forget(deletion->front, session, deletion->computer, err);
+	if (rc == 0)
 		rc = front_event(deletion->front, session, EVENT_COMPUTER_DELETED, deletion->computer, fields,
 				 COUNT_OF(fields), err);
 	if (rc == 0)

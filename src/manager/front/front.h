@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "alerts/alerts.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "base/hex.h"
@@ -73,9 +74,42 @@ struct front_field {
 /* Inside a write function. computer: NULL for none. */
 int front_event(struct front *front, struct store_session *session, uint32_t type, const struct uuid *computer,
 		const struct front_field *fields, size_t count, struct err *err);
+/* What is done with events of a type. */
+struct front_event_type {
+	bool record;  /* stored; an event that is not is still acknowledged, and raises its alerts */
+	bool forward; /* handed on: syslog, central */
+	enum event_severity severity;
+	bool is_default;
+};
+void front_event_type(struct front *front, uint32_t type, struct front_event_type *ret_type); /* any thread */
+bool front_event_forwarded(struct front *front, uint32_t type);                               /* any thread */
+struct front_event_type_change {
+	int record, forward; /* 0, 1; -1: stays */
+	int severity;        /* enum event_severity; -1: stays */
+	bool reset;          /* first all back to the table's */
+};
+/* In force from the next event on. ERR_NOT_FOUND: no such type. */
+int front_event_type_set(struct front *front, uint32_t type, const struct front_event_type_change *change,
+			 const struct front_actor *actor, struct err *err);
 /* Queued; a failure is logged. Any thread; never blocks. */
 void front_event_later(struct front *front, uint32_t type, const struct uuid *computer,
 		       const struct front_field *fields, size_t count);
+
+/* --- alerts (spec 15-events-alerts.md, alerts/alerts.h) --- */
+/* Ends it as dismissed. ERR_NOT_FOUND; ERR_WRONG_STATE: ended already, or of a type that ends by itself alone. */
+int front_alert_dismiss(struct front *front, const struct uuid *alert, const struct front_actor *actor,
+			struct err *err);
+struct front_alert_type {
+	const struct alert_definition *definition;
+	bool enabled;
+	enum alert_severity severity;
+	bool is_default;
+};
+void front_alert_type(struct front *front, size_t kind, struct front_alert_type *ret_type); /* kind < ALERT_KINDS */
+/* enabled: 0, 1, or -1: stays; severity: enum alert_severity or -1. Switched off, open
+ * ones are resolved; on again, what is so now is raised. ERR_NOT_FOUND. */
+int front_alert_type_set(struct front *front, const char *name, int enabled, int severity,
+			 const struct front_actor *actor, struct err *err);
 
 /* --- live state of computers, from memory --- */
 struct front_live {
@@ -186,12 +220,13 @@ enum front_topic {
 	FRONT_TOPIC_EVENT = 1,
 	FRONT_TOPIC_COMMAND = 2,
 	FRONT_TOPIC_COMPUTER = 4,
-	FRONT_TOPIC_QUARANTINE = 8
+	FRONT_TOPIC_QUARANTINE = 8,
+	FRONT_TOPIC_ALERT = 16
 };
 
 struct front_news {
 	enum front_topic topic;
-	struct uuid id;       /* of the event, command, computer or item, whose row is committed */
+	struct uuid id;       /* of the event, command, computer, item or alert, whose row is committed */
 	struct uuid computer; /* zero: none */
 	uint32_t event_type;  /* events */
 	uint64_t sequence;    /* 1, 2, … within this run of the role */

@@ -141,6 +141,7 @@ static int add_computer(struct front *front, struct cursor *cursor, struct err *
 		.status_since = cursor_number(cursor, "status_since"),
 		.last_heard = cursor_number(cursor, "last_heard"),
 		.clock_offset_us = cursor_number(cursor, "clock_offset_us"),
+		.clock_base_us = cursor_number(cursor, "clock_base_us"),
 	};
 
 	cursor_uuid(cursor, "id", &computer.id);

@@ -192,6 +192,10 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 		rc = shards_new(&fleet, &front->shards, err);
 	if (rc == 0)
 		rc = stored_settings_open(front->store, &front->stored, err);
+	if (rc == 0)
+		rc = event_switches_open(front->store, &front->switches, err);
+	if (rc == 0)
+		rc = alerting_open(front->store, &front->alerting, err);
 	if (rc == 0 && (front->feed = feed_new(err)) == NULL)
 		rc = err->code;
 	if (rc == 0 && (front->signer = signer_new(front->env, keys_broke_rules, supervisor, err)) == NULL)
@@ -205,6 +209,8 @@ static int load_state(struct front *front, struct err *err)
 
 	if (rc == 0)
 		rc = commands_restore(front, err);
+	if (rc == 0)
+		rc = alerting_review_all(front, err);
 	if (rc == 0)
 		rc = front_load_quarantine(front, err);
 	if (rc == 0 && (front->api = api_new(front, err)) == NULL)
@@ -312,6 +318,8 @@ static void done(struct front *front)
 	shards_free(front->shards);
 	signer_free(front->signer);
 	stored_settings_free(front->stored);
+	event_switches_free(front->switches);
+	alerting_free(front->alerting);
 	uploads_free(front->uploads);
 	cooldown_free(front->cooldown);
 	cooldown_free(front->refusals);

@@ -9,7 +9,9 @@
 #include <stdatomic.h>
 
 #include "manager/api/api.h"
+#include "manager/front/alerting.h"
 #include "manager/front/cooldown.h"
+#include "manager/front/event_switches.h"
 #include "manager/front/feed.h"
 #include "manager/front/front.h"
 #include "manager/front/parked.h"
@@ -49,6 +51,8 @@ struct front {
 	struct cooldown *refusals; /* how often refused exchanges become events */
 	struct parked_list parked;
 	struct stored_settings *stored;
+	struct event_switches *switches;
+	struct alerting *alerting;
 	struct uploads *uploads;
 	int quarantine_fd; /* directory of sealed files */
 	int incoming_fd;   /* directory of uploads under way */

@@ -32,9 +32,8 @@ static char *fields_json(const struct front_field *fields, size_t count)
 }
 
 static int insert_event(const struct env *env, struct store_session *session, const struct uuid *id, uint32_t type,
-			const struct uuid *computer, const char *fields, struct err *err)
+			enum event_severity severity, const struct uuid *computer, const char *fields, struct err *err)
 {
-	const struct event_type *row = event_type_find(type);
 	struct cursor *cursor = cursor_open(session, &QUERY_EVENT_INSERT);
 	time_us now = env_wall(env);
 
@@ -44,7 +43,7 @@ static int insert_event(const struct env *env, struct store_session *session, co
 	cursor_bind_number(cursor, "time", now);
 	cursor_bind_number(cursor, "received", now);
 	cursor_bind_number(cursor, "type", type);
-	cursor_bind_text(cursor, "severity", event_severity_name(row != NULL ? row->severity : EVENT_INFO));
+	cursor_bind_text(cursor, "severity", event_severity_name(severity));
 	cursor_bind_text(cursor, "fields", fields);
 	return cursor_run(cursor, err);
 }
@@ -52,13 +51,14 @@ static int insert_event(const struct env *env, struct store_session *session, co
 int journal_event(const struct env *env, struct store_session *session, uint32_t type, const struct front_field *fields,
 		  size_t count, struct err *err)
 {
+	const struct event_type *row = event_type_find(type);
 	struct uuid id = env_uuid(env);
 	char *json = fields_json(fields, count);
 	int rc;
 
 	if (json == NULL)
 		return err_set(err, ERR_MEMORY, "event %u: no memory", type);
-	rc = insert_event(env, session, &id, type, NULL, json, err);
+	rc = insert_event(env, session, &id, type, row != NULL ? row->severity : EVENT_INFO, NULL, json, err);
 	free(json);
 	return rc;
 }
@@ -106,72 +106,113 @@ static int publish_after(struct front *front, struct store_session *session, con
 	return rc;
 }
 
-int front_event(struct front *front, struct store_session *session, uint32_t type, const struct uuid *computer,
-		const struct front_field *fields, size_t count, struct err *err)
+/* The event's row, if its type is recorded. */
+static int record_event(struct front *front, struct store_session *session, uint32_t type, const struct uuid *computer,
+			const struct front_field *fields, size_t count, struct err *err)
 {
+	struct front_event_type wanted = event_switch_of(front->switches, type);
 	struct uuid id = env_uuid(front->env);
-	char *json = fields_json(fields, count);
+	char *json;
 	int rc;
 
+	if (!wanted.record)
+		return 0;
+	json = fields_json(fields, count);
 	if (json == NULL)
 		return err_set(err, ERR_MEMORY, "event %u: no memory", type);
-	rc = insert_event(front->env, session, &id, type, computer, json, err);
+	rc = insert_event(front->env, session, &id, type, wanted.severity, computer, json, err);
 	free(json);
 	if (rc == 0 && publish_after(front, session, &id, type, computer) != 0)
 		rc = err_set(err, ERR_MEMORY, "event %u: no memory", type);
 	return rc;
 }
 
+int front_event(struct front *front, struct store_session *session, uint32_t type, const struct uuid *computer,
+		const struct front_field *fields, size_t count, struct err *err)
+{
+	struct event_field values[EVENT_FIELDS_MAX];
+	int rc = record_event(front, session, type, computer, fields, count, err);
+
+	if (rc != 0)
+		return rc;
+	count = count < COUNT_OF(values) ? count : COUNT_OF(values);
+	for (size_t i = 0; i < count; i++)
+		values[i] = (struct event_field){ fields[i].name,
+						  { (const uint8_t *)fields[i].value, strlen(fields[i].value) } };
+	return alerting_event(front, session, type, computer, values, count, err);
+}
+
 struct later {
 	struct front *front;
-	struct uuid id, computer;
+	struct uuid computer;
 	uint32_t type;
 	bool has_computer;
-	char *fields;
+	size_t count;
+	struct front_field fields[EVENT_FIELDS_MAX]; /* names are constants, values our own */
 };
+
+static void later_free(struct later *later)
+{
+	if (later == NULL)
+		return;
+	for (size_t i = 0; i < later->count; i++)
+		free((char *)(uintptr_t)later->fields[i].value);
+	free(later);
+}
+
+static struct later *later_new(struct front *front, uint32_t type, const struct uuid *computer,
+			       const struct front_field *fields, size_t count)
+{
+	struct later *later = calloc(1, sizeof(*later));
+
+	if (later == NULL)
+		return NULL;
+	later->front = front;
+	later->type = type;
+	later->has_computer = computer != NULL;
+	if (computer != NULL)
+		later->computer = *computer;
+	for (; later->count < count && later->count < EVENT_FIELDS_MAX; later->count++) {
+		char *value = strdup(fields[later->count].value);
+
+		if (value == NULL) {
+			later_free(later);
+			return NULL;
+		}
+		later->fields[later->count] = (struct front_field){ fields[later->count].name, value };
+	}
+	return later;
+}
 
 static int write_later(struct store_session *session, void *argument, struct err *err)
 {
 	const struct later *later = argument;
 
-	return insert_event(later->front->env, session, &later->id, later->type,
-			    later->has_computer ? &later->computer : NULL, later->fields, err);
+	return front_event(later->front, session, later->type, later->has_computer ? &later->computer : NULL,
+			   later->fields, later->count, err);
 }
 
 static void written_later(void *argument, int rc, const struct err *err)
 {
 	struct later *later = argument;
 
-	if (rc == 0)
-		publish(later->front, &later->id, later->type, later->has_computer ? &later->computer : NULL);
-	else
+	if (rc != 0)
 		LOG(LOG_ERROR, "event.not_stored", log_number("type", later->type), log_err(err));
-	free(later->fields);
-	free(later);
+	later_free(later);
 }
 
 void front_event_later(struct front *front, uint32_t type, const struct uuid *computer,
 		       const struct front_field *fields, size_t count)
 {
-	struct later *later = calloc(1, sizeof(*later));
+	struct later *later = later_new(front, type, computer, fields, count);
 
-	if (later != NULL)
-		later->fields = fields_json(fields, count);
-	if (later == NULL || later->fields == NULL) {
+	if (later == NULL) {
 		LOG(LOG_ERROR, "event.not_stored", log_number("type", type), log_text("error", "no memory"));
-		free(later);
 		return;
 	}
-	later->front = front;
-	later->id = env_uuid(front->env);
-	later->type = type;
-	later->has_computer = computer != NULL;
-	if (computer != NULL)
-		later->computer = *computer;
 	if (store_write(front->store, write_later, written_later, later) != 0) {
 		LOG(LOG_ERROR, "event.not_stored", log_number("type", type), log_text("error", "the queue is full"));
-		free(later->fields);
-		free(later);
+		later_free(later);
 	}
 }
 

@@ -47,7 +47,7 @@ static const struct {
 	span_us every;
 	void (*function)(void *front);
 } works[] = {
-	{ SECOND_US, exchange_tick },
+	{ 250 * MILLISECOND_US, exchange_tick }, /* offline is told within a second of its moment */
 	{ HOUR_US, hourly },
 };
 

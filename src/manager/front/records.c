@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "manager/front/front_state.h"
 #include "manager/front/records_json.h"
 #include "manager/queries.h"
 
@@ -14,7 +15,8 @@ struct record_event {
 	time_us time;
 	uint32_t type;
 	char *fields;
-	bool stored; /* set by records_write(): it was not there before */
+	bool says; /* about an alert: */
+	struct alert_fact fact;
 };
 
 struct record_command {
@@ -82,14 +84,27 @@ static const char *const status_names[] = {
 
 /* --- making --- */
 
-static int make_event(struct record_event *event, const struct fleet_event_row *row, const struct env *env)
+static int make_fact(struct record_event *event, const struct fleet_event_row *row, const struct uuid *computer,
+		     time_us received)
 {
-	event->id = env_uuid(env);
+	struct event_field fields[WIRE_FIELDS_MAX];
+	size_t count = row->field_count < COUNT_OF(fields) ? row->field_count : COUNT_OF(fields);
+
+	for (size_t i = 0; i < count; i++)
+		fields[i] = (struct event_field){ row->fields[i]->name,
+						  { row->fields[i]->value.data, row->fields[i]->value.len } };
+	/* The agent's clock may say anything: an alert is raised when we learn of it. */
+	return alert_fact_of_event(row->type, computer, fields, count, received, &event->says, &event->fact, NULL);
+}
+
+static int make_event(struct record_event *event, const struct fleet_event_row *row, const struct records *records)
+{
+	event->id = env_uuid(records->env);
 	event->number = row->number;
 	event->time = row->time;
 	event->type = row->type;
 	event->fields = json_of_fields(row->fields, row->field_count);
-	return event->fields != NULL ? 0 : ERR_MEMORY;
+	return event->fields != NULL ? make_fact(event, row, &records->computer, records->received) : ERR_MEMORY;
 }
 
 static int make_events(struct records *records, const struct fleet_rows *rows)
@@ -106,7 +121,7 @@ static int make_events(struct records *records, const struct fleet_rows *rows)
 		const struct fleet_event_row *row =
 		    i < rows->events.count ? &rows->events.rows[i] : &rows->manager_events[i - rows->events.count];
 
-		rc = make_event(&records->events[i], row, records->env);
+		rc = make_event(&records->events[i], row, records);
 		records->event_count++;
 	}
 	return rc;
@@ -255,8 +270,10 @@ void records_free(struct records *records)
 {
 	if (records == NULL)
 		return;
-	for (size_t i = 0; i < records->event_count; i++)
+	for (size_t i = 0; i < records->event_count; i++) {
 		free(records->events[i].fields);
+		alert_fact_done(&records->events[i].fact);
+	}
 	for (size_t i = 0; i < records->command_count; i++) {
 		free(records->commands[i].progress);
 		free(records->commands[i].result);
@@ -305,10 +322,9 @@ static int write_floor(struct records *records, struct store_session *session, s
 	return rc;
 }
 
-static int write_event(struct records *records, struct record_event *event, struct store_session *session,
-		       struct err *err)
+static int insert_event(struct records *records, const struct record_event *event, enum event_severity severity,
+			struct store_session *session, struct err *err)
 {
-	const struct event_type *type = event_type_find(event->type);
 	struct cursor *cursor = cursor_open(session, &QUERY_EVENT_INSERT);
 	int rc;
 
@@ -321,19 +337,31 @@ static int write_event(struct records *records, struct record_event *event, stru
 	cursor_bind_number(cursor, "time", event->time);
 	cursor_bind_number(cursor, "received", records->received);
 	cursor_bind_number(cursor, "type", event->type);
-	cursor_bind_text(cursor, "severity", event_severity_name(type != NULL ? type->severity : EVENT_INFO));
+	cursor_bind_text(cursor, "severity", event_severity_name(severity));
 	cursor_bind_text(cursor, "fields", event->fields);
 	rc = cursor_run(cursor, err);
 	if (rc != 0)
 		return rc;
-	event->stored = store_changes(session) == 1;
-	if (event->stored) {
+	if (store_changes(session) == 1) {
 		records->stored++;
 		add_news(records, FRONT_TOPIC_EVENT, &event->id, event->type);
 	} else {
 		records->repeated++;
 	}
 	return 0;
+}
+
+/* One that is stored already says nothing new; one of a type that is not recorded still does. */
+static int write_event(struct records *records, struct front *front, const struct record_event *event,
+		       struct store_session *session, struct err *err)
+{
+	struct front_event_type wanted = event_switch_of(front->switches, event->type);
+	uint64_t repeated = records->repeated;
+	int rc = wanted.record ? insert_event(records, event, wanted.severity, session, err) : 0;
+
+	if (rc != 0 || !event->says || records->repeated != repeated)
+		return rc;
+	return alerting_tell(front, session, &event->fact, err);
 }
 
 /* The state the command has in the database decides whether it may move. */
@@ -436,6 +464,7 @@ static int write_computer(struct records *records, struct store_session *session
 	cursor_bind_uuid(cursor, "id", &records->computer);
 	cursor_bind_number(cursor, "last_heard", row->last_heard);
 	cursor_bind_number(cursor, "clock_offset_us", row->clock_offset_us);
+	cursor_bind_number(cursor, "clock_base_us", row->clock_base_us);
 	cursor_bind_text(cursor, "status", status_names[row->status]);
 	cursor_bind_text(cursor, "status_cause", row->cause);
 	cursor_bind_number(cursor, "status_since", row->status_since);
@@ -509,7 +538,56 @@ static int write_configuration_error(struct records *records, struct store_sessi
 	return cursor_run(cursor, err);
 }
 
-int records_write(struct records *records, struct store_session *session, uint64_t largest, struct err *err)
+/* --- alerts that follow from states --- */
+
+static int tell(const struct records *records, struct front *front, struct store_session *session, enum alert_kind kind,
+		bool holds, const char *subject, const char *detail, struct err *err)
+{
+	struct alert_fact fact;
+	int rc = alert_fact_make(kind, holds, &records->computer, subject, detail, records->received, &fact, err);
+
+	if (rc != 0)
+		return rc;
+	rc = alerting_tell(front, session, &fact, err);
+	alert_fact_done(&fact);
+	return rc;
+}
+
+static int tell_components(const struct records *records, struct front *front, struct store_session *session,
+			   struct err *err)
+{
+	const char *names[WIRE_COMPONENTS_MAX];
+	size_t count = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < records->component_count && rc == 0; i++) {
+		const Muster__Wire__Component *component = records->components[i];
+
+		if (count < COUNT_OF(names))
+			names[count++] = component->name;
+		rc = tell(records, front, session, ALERT_COMPONENT_FAILED, strcmp(component->state, "failed") == 0,
+			  component->name, component->detail, err);
+	}
+	if (rc == 0 && records->components_full)
+		rc = alerting_other_components(front, session, &records->computer, names, count, err);
+	return rc;
+}
+
+static int tell_states(const struct records *records, struct front *front, struct store_session *session,
+		       struct err *err)
+{
+	int rc = 0;
+
+	if (records->component_count > 0)
+		rc = tell_components(records, front, session, err);
+	if (rc == 0 && records->configuration_error != NULL)
+		rc = tell(records, front, session, ALERT_CONFIGURATION_FAILED, records->configuration_error[0] != '\0',
+			  "", records->configuration_error, err);
+	return rc;
+}
+
+int records_write(struct records *records, struct front *front, struct store_session *session, uint64_t largest,
+		  struct err *err)
 {
 	int rc;
 
@@ -517,7 +595,7 @@ int records_write(struct records *records, struct store_session *session, uint64
 	records->stored = records->repeated = 0;
 	rc = write_floor(records, session, err);
 	for (size_t i = 0; i < records->event_count && rc == 0; i++)
-		rc = write_event(records, &records->events[i], session, err);
+		rc = write_event(records, front, &records->events[i], session, err);
 	for (size_t i = 0; i < records->command_count && rc == 0; i++)
 		rc = write_command(records, &records->commands[i], session, err);
 	for (size_t i = 0; i < records->item_count && rc == 0; i++)
@@ -530,7 +608,7 @@ int records_write(struct records *records, struct store_session *session, uint64
 		rc = write_components(records, session, err);
 	if (rc == 0 && records->configuration_error != NULL)
 		rc = write_configuration_error(records, session, err);
-	return rc;
+	return rc == 0 ? tell_states(records, front, session, err) : rc;
 }
 
 const struct front_news *records_news(const struct records *records, size_t *ret_count)

@@ -3,8 +3,9 @@
  * records_make() turns fleet_rows (fleet/fleet.h) into values and JSON on the
  * thread that heard the report, so that the writer only binds and steps.
  * records_write() runs inside a write function; afterwards the records tell
- * what to publish and which quarantined files are wanted. Field values are
- * from outside: they are escaped here, once.
+ * what to publish and which quarantined files are wanted. Alerts follow from
+ * the rows in the same write (manager/front/alerting.h). Field values are from
+ * outside: they are escaped here, once.
  */
 #ifndef MUSTER_MANAGER_FRONT_RECORDS_H
 #define MUSTER_MANAGER_FRONT_RECORDS_H
@@ -27,7 +28,8 @@ void records_free(struct records *records); /* accepts NULL */
 
 /* A store_function's body. largest: the largest file to ask for, 0: none.
  * ERR_CONFLICT: the events do not follow the stored floor. */
-int records_write(struct records *records, struct store_session *session, uint64_t largest, struct err *err);
+int records_write(struct records *records, struct front *front, struct store_session *session, uint64_t largest,
+		  struct err *err);
 
 /* After the commit. */
 const struct front_news *records_news(const struct records *records, size_t *ret_count);

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""Alerts: raised once and ended once, by facts and by people, across restarts and kills."""
+import json
+import os
+import signal
+import sqlite3
+import threading
+import http.client
+import ssl
+
+from installation import EICAR, Site, main, wait_until
+
+site = Site()
+
+
+def alerts(*words):
+    return site.json("alert", "list", *words)
+
+
+def database(statement, *values):
+    """Changes the database of a manager that does not run."""
+    path = os.path.join(site.manager.data, "front", "muster.db")
+    owner = os.stat(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute(statement, values)
+    connection.close()
+    for name in os.listdir(os.path.dirname(path)):
+        if name.startswith("muster.db"):
+            os.chown(os.path.join(os.path.dirname(path), name), owner.st_uid, owner.st_gid)
+
+
+def offline_across_restarts():
+    """A computer that is offline as stored; the alert outlives kill -9, and ends when it is back."""
+    site.agent.stop()
+    site.manager.stop(signal.SIGKILL)
+    database("UPDATE computer SET status = 'offline', status_cause = 'heartbeats missed',"
+             " status_since = 1790000000000000 WHERE name = 'one'")
+    site.manager.start()
+    alert, = alerts("--state", "open")
+    computer = site.json("computer", "show", "one")
+    assert alert["type"] == "computer_offline" and alert["severity"] == "critical", alert
+    assert alert["computer"] == computer["id"] and alert["computer_name"] == "one", alert
+    assert alert["raised"] == "2026-09-21T14:13:20.000Z" and alert["resolved"] is None, alert
+    assert alert["text"] == "one is offline: heartbeats missed.", alert
+    assert computer["open_alerts"] == 1 and computer["status"] == "offline", computer
+    site.muster("alert", "dismiss", alert["id"]).expect(1, "ends by itself")
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        site.manager.stop(number)
+        site.manager.start()
+        assert alerts("--state", "open") == [alert]
+    assert len(site.wait_events(191)) == 1
+    line, = site.json("alert", "summary")
+    assert line["alerts"] == 1 and line["computers"] == [{"id": computer["id"], "name": "one"}], line
+    site.agent.start()
+    wait_until("resolved", lambda: not alerts("--state", "open"))
+    ended, = alerts()
+    assert ended["id"] == alert["id"] and ended["state"] == "resolved" and ended["resolved"], ended
+    changes = [event["fields"]["change"] for event in site.wait_events(191, 2)]
+    assert changes == ["resolved", "raised"], changes
+    shown = site.json("alert", "show", alert["id"])
+    assert [each["change"] for each in shown["history"]] == ["resolved", "raised"], shown
+    assert shown["computers"] == [] and shown["computers_more"] == 0, shown
+    assert site.json("computer", "show", "one")["open_alerts"] == 0
+
+
+def switched_off_and_on():
+    site.agent.stop()
+    site.manager.stop()
+    database("UPDATE computer SET status = 'offline', status_cause = 'heartbeats missed' WHERE name = 'one'")
+    site.manager.start()
+    first, = alerts("--state", "open")
+    changed = site.json("alert", "set", "computer_offline", "enabled=off", "severity=warning")
+    assert changed["enabled"] is False and changed["is_default"] is False, changed
+    assert alerts("--state", "open") == []
+    assert alerts("--limit", "1")[0]["state"] == "resolved"
+    site.manager.stop(signal.SIGKILL)
+    site.manager.start()
+    assert alerts("--state", "open") == []
+    site.muster("alert", "set", "computer_offline", "enabled=on").expect(0)
+    second, = alerts("--state", "open")
+    assert second["id"] != first["id"] and second["severity"] == "warning", second
+    site.muster("alert", "set", "computer_offline", "severity=critical").expect(0)
+    assert alerts("--state", "open")[0]["severity"] == "critical"
+    site.muster("alert", "set", "computer_offline", "severity=loud").expect(1, "severity")
+    site.muster("alert", "set", "no_such", "enabled=off").expect(1, "no_such")
+    site.muster("alert", "set", "computer_offline", "colour=red").expect(2, "colour")
+    site.agent.start()
+    wait_until("resolved", lambda: not alerts("--state", "open"))
+
+
+def locked_out():
+    for _ in range(6):
+        site.muster("login", "--user", "eve", "--password-file", "-", stdin=b"wrong password\n",
+                    env={"XDG_CONFIG_HOME": site.path("eve")})
+    alert, = wait_until("an alert", lambda: alerts("--type", "user_locked_out", "--state", "open"))
+    assert alert["computer"] is None and alert["subject"] == "eve" and alert["dismissible"], alert
+    site.muster("alert", "dismiss", alert["id"]).expect(0, "dismissed")
+    site.muster("alert", "dismiss", alert["id"]).expect(1, "ended already")
+    site.muster("alert", "dismiss", "00000000-0000-7000-8000-000000000000").expect(1, "no alert")
+    shown = site.json("alert", "show", alert["id"])
+    assert shown["state"] == "dismissed" and shown["dismissed_by"] == site.manager.identity["user"], shown
+    assert shown["history"][0]["by"] == site.manager.identity["user"], shown
+    entry = site.json("audit", "list", "--action", "alert.dismiss")[0]
+    assert entry["object"] == alert["id"] and entry["outcome"] == "done", entry
+
+
+def malware_that_stays():
+    """A file that cannot be moved raises the alert; quarantined after all, it ends."""
+    place = site.files("held")
+    path = os.path.join(place, "bad")
+    with open(path, "wb") as file:
+        file.write(EICAR)
+    os.system(f"chattr +i '{path}' 2>/dev/null")
+    if os.system(f"lsattr '{path}' 2>/dev/null | cut -d' ' -f1 | grep -q i") != 0:
+        print("(no immutable files here: a part is left out)")
+        return
+    try:
+        site.muster("computer", "scan", "one", place, "--watch")
+        alert, = wait_until("an alert", lambda: alerts("--type", "malware_not_removed", "--state", "open"))
+        assert alert["subject"] == path and alert["severity"] == "critical", alert
+    finally:
+        os.system(f"chattr -i '{path}'")
+    site.muster("computer", "scan", "one", place, "--watch").expect(0)
+    wait_until("resolved", lambda: not alerts("--type", "malware_not_removed", "--state", "open"))
+    assert not os.path.exists(path)
+
+
+def not_recorded():
+    """A type of events that is not recorded: acknowledged, no row, its alerts all the same."""
+    before = len(site.json("event", "list", "--type", "731", "--limit", "1000"))
+    site.json("event", "set", "731", "record=off", "severity=error")
+    row, = [each for each in site.json("event", "types") if each["type_id"] == 731]
+    assert row["record"] is False and row["severity"] == "error" and not row["is_default"], row
+    site.agent.stop()
+    site.manager.stop(signal.SIGKILL)
+    database("UPDATE computer SET status = 'offline', status_cause = 'heartbeats missed' WHERE name = 'one'")
+    site.manager.start()
+    assert len(alerts("--state", "open")) == 1
+    site.agent.start()
+    wait_until("resolved", lambda: not alerts("--state", "open"))
+    assert len(site.json("event", "list", "--type", "731", "--limit", "1000")) == before
+    row = site.json("event", "set", "731", "reset=on")
+    assert row["record"] is True and row["is_default"], row
+    site.muster("event", "set", "99", "record=off").expect(1, "99")
+    site.muster("event", "set", "731", "record=maybe").expect(2, "on or off")
+
+
+def followed():
+    """Changes of alerts arrive on the stream as they happen, and are counted."""
+    token = site.json("token", "create", "--role", "viewer", "--name", "follow")["token"]
+    connection = http.client.HTTPSConnection("localhost", site.manager.port, timeout=60,
+                                             context=ssl.create_default_context(cafile=site.manager.ca))
+    connection.request("GET", "/api/v1/alerts/stream", headers={"Authorization": "Bearer " + token})
+    answer = connection.getresponse()
+    assert answer.status == 200, answer.read()
+    came = []
+
+    def read():
+        for line in answer:
+            if line.startswith(b"data: "):
+                came.append(json.loads(line[6:]))
+                return
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    for _ in range(6):
+        site.muster("login", "--user", "mallory", "--password-file", "-", stdin=b"wrong password\n",
+                    env={"XDG_CONFIG_HOME": site.path("mallory")})
+    reader.join(60)
+    connection.sock.close()
+    assert came and came[0]["change"] == "raised" and came[0]["subject"] == "mallory", came
+    connection = http.client.HTTPSConnection("localhost", site.manager.port, timeout=60,
+                                             context=ssl.create_default_context(cafile=site.manager.ca))
+    connection.request("GET", "/metrics")
+    metrics = connection.getresponse().read().decode()
+    connection.close()
+    assert 'muster_alerts_open{type="user_locked_out",severity="warning"} 1' in metrics, metrics
+
+
+def deleted():
+    site.agent.stop()
+    site.manager.stop()
+    database("UPDATE computer SET status = 'offline', status_cause = 'heartbeats missed' WHERE name = 'one'")
+    site.manager.start()
+    alert, = alerts("--type", "computer_offline", "--state", "open")
+    site.muster("computer", "delete", "one", "--yes").expect(0)
+    assert alerts("--type", "computer_offline", "--state", "open") == []
+    shown = site.json("alert", "show", alert["id"])
+    assert shown["history"][0]["reason"] == "the computer was deleted", shown
+
+
+if __name__ == "__main__":
+    with site:
+        site.add_manager()
+        site.agent = site.add_agent("one")
+        code = main([offline_across_restarts, switched_off_and_on, malware_that_stays, not_recorded, locked_out, followed,
+                     deleted])
+    raise SystemExit(code)
