@@ -4,7 +4,7 @@
 DELETE FROM idempotency WHERE created < :before;
 
 -- name: idempotency_by_key
-SELECT request, status, content_type, answer FROM idempotency WHERE owner = :owner AND key = :key;
+SELECT request, created, status, content_type, answer FROM idempotency WHERE owner = :owner AND key = :key;
 
 -- name: idempotency_reserve
 INSERT INTO idempotency (owner, key, request, created) VALUES (:owner, :key, :request, :created);
@@ -12,6 +12,3 @@ INSERT INTO idempotency (owner, key, request, created) VALUES (:owner, :key, :re
 -- name: idempotency_answer
 UPDATE idempotency SET status = :status, content_type = :content_type, answer = :answer
 WHERE owner = :owner AND key = :key;
-
--- name: idempotency_release
-DELETE FROM idempotency WHERE owner = :owner AND key = :key AND status = 0;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/map.h"
 #include "manager/api/auth.h"
 #include "manager/api/call_state.h"
 #include "manager/api/handlers.h"
@@ -32,7 +33,9 @@ struct api *api_new(struct front *front, struct err *err)
 	api->front = front;
 	api->document = openapi_document();
 	api->sign_ins = sign_ins_new(seed);
-	if (api->document == NULL || api->sign_ins == NULL) {
+	api->keys = map_new(seed);
+	pthread_mutex_init(&api->keys_lock, NULL);
+	if (api->document == NULL || api->sign_ins == NULL || api->keys == NULL) {
 		err_set(err, ERR_MEMORY, "no memory");
 		api_free(api);
 		return NULL;
@@ -45,6 +48,8 @@ void api_free(struct api *api)
 	if (api == NULL)
 		return;
 	sign_ins_free(api->sign_ins);
+	map_free(api->keys);
+	pthread_mutex_destroy(&api->keys_lock);
 	free(api->document);
 	free(api);
 }

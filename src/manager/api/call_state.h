@@ -8,6 +8,7 @@
 #ifndef MUSTER_MANAGER_API_CALL_STATE_H
 #define MUSTER_MANAGER_API_CALL_STATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/buf.h"
@@ -32,6 +33,9 @@ struct api {
 	char *document;        /* openapi.json */
 	atomic_uint downloads; /* under way: each holds a worker */
 	atomic_uint streams;   /* of events */
+	/* Idempotency-Keys whose first request is being answered: owner and key. */
+	pthread_mutex_t keys_lock;
+	struct map *keys;
 };
 
 struct api_call {
@@ -58,6 +62,8 @@ struct api_call {
 	struct api_principal principal;
 	time_us token_expires;
 	struct front_actor actor;
+	struct front_once once; /* when the request has an Idempotency-Key */
+	bool key_held;          /* it is in api->keys */
 	/* the answer */
 	bool answered;
 	int status;

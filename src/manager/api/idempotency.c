@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/map.h"
 #include "manager/queries.h"
 
 #define KEPT_US DAY_US
@@ -16,6 +17,7 @@ struct reservation {
 	time_us now;
 	/* found */
 	bool there, same;
+	time_us created;
 	int status; /* 0: not answered yet */
 };
 
@@ -52,6 +54,55 @@ static void bind_key(struct cursor *cursor, const struct reservation *reservatio
 	cursor_bind_text(cursor, "key", reservation->call->idempotency_key);
 }
 
+/* --- keys that are under way in this process --- */
+
+#define HELD_KEY_BYTES (UUID_BYTES + API_KEY_MAX_BYTES)
+
+static size_t held_key(const struct reservation *reservation, uint8_t out[HELD_KEY_BYTES])
+{
+	size_t size = strlen(reservation->call->idempotency_key);
+
+	memcpy(out, reservation->owner, UUID_BYTES);
+	memcpy(out + UUID_BYTES, reservation->call->idempotency_key, size);
+	return UUID_BYTES + size;
+}
+
+/* ERR_BUSY: another call holds it. Twice is harmless: the store may run a write again. */
+static int hold_key(struct reservation *reservation)
+{
+	struct api_call *call = reservation->call;
+	uint8_t key[HELD_KEY_BYTES];
+	size_t size = held_key(reservation, key);
+	const void *holder;
+	int rc = 0;
+
+	pthread_mutex_lock(&call->api->keys_lock);
+	holder = map_get(call->api->keys, key, size);
+	if (holder == NULL)
+		rc = map_set(call->api->keys, key, size, call);
+	else if (holder != call)
+		rc = ERR_BUSY;
+	pthread_mutex_unlock(&call->api->keys_lock);
+	call->key_held = rc == 0;
+	return rc;
+}
+
+static void let_key_go(const struct reservation *reservation)
+{
+	struct api_call *call = reservation->call;
+	uint8_t key[HELD_KEY_BYTES];
+	size_t size = held_key(reservation, key);
+
+	if (!call->key_held)
+		return;
+	call->key_held = false;
+	pthread_mutex_lock(&call->api->keys_lock);
+	map_remove(call->api->keys, key, size);
+	pthread_mutex_unlock(&call->api->keys_lock);
+}
+
+/* --- rows --- */
+
 static int look_up(struct store_session *session, struct reservation *reservation, struct err *err)
 {
 	struct cursor *cursor = cursor_open(session, &QUERY_IDEMPOTENCY_BY_KEY);
@@ -66,6 +117,7 @@ static int look_up(struct store_session *session, struct reservation *reservatio
 		reservation->same =
 		    request.size == SHA256_BYTES && memcmp(request.data, reservation->request, SHA256_BYTES) == 0;
 		reservation->status = (int)cursor_number(cursor, "status");
+		reservation->created = cursor_number(cursor, "created");
 		if (reservation->same && reservation->status != 0) {
 			snprintf(call->content_type, sizeof(call->content_type), "%s",
 				 cursor_text(cursor, "content_type"));
@@ -85,13 +137,38 @@ static int reserve(struct store_session *session, void *argument, struct err *er
 	rc = cursor_run(cursor, err);
 	if (rc == 0)
 		rc = look_up(session, reservation, err);
-	if (rc != 0 || reservation->there)
+	if (rc != 0 || (reservation->there && (!reservation->same || reservation->status != 0)))
 		return rc;
+	rc = hold_key(reservation);
+	if (rc == ERR_BUSY) /* by the first request: it is being answered */
+		return 0;
+	if (rc != 0)
+		return err_set(err, rc, "no memory for the key");
+	if (reservation->there)
+		return 0;
+	reservation->created = reservation->now;
 	cursor = cursor_open(session, &QUERY_IDEMPOTENCY_RESERVE);
 	bind_key(cursor, reservation);
 	cursor_bind_bytes(cursor, "request", reservation->request, SHA256_BYTES);
 	cursor_bind_number(cursor, "created", reservation->now);
 	return cursor_run(cursor, err);
+}
+
+/* From what is in the row: the same for each time of asking, another for the key's next use. */
+static void seed_once(const struct reservation *reservation)
+{
+	struct api_call *call = reservation->call;
+	uint8_t about[HELD_KEY_BYTES + SHA256_BYTES + sizeof(time_us)];
+	size_t size = held_key(reservation, about);
+
+	memcpy(about + size, reservation->request, SHA256_BYTES);
+	size += SHA256_BYTES;
+	memcpy(about + size, &reservation->created, sizeof(reservation->created));
+	size += sizeof(reservation->created);
+	call->once.when = reservation->created;
+	call->once.again = reservation->there;
+	EVP_Digest(about, size, call->once.seed, NULL, EVP_sha256(), NULL);
+	call->actor.once = &call->once;
 }
 
 bool idempotency_begin(struct api_call *call)
@@ -104,17 +181,18 @@ bool idempotency_begin(struct api_call *call)
 		return true;
 	reservation_init(&reservation, call);
 	rc = store_write_wait(api_call_store(call), reserve, &reservation, &err);
+	if (rc == 0 && call->key_held) {
+		seed_once(&reservation);
+		return true;
+	}
+	let_key_go(&reservation);
 	if (rc != 0)
 		call_fail(call, rc, &err);
-	else if (!reservation.there)
-		return true;
 	else if (!reservation.same)
 		api_problem(call, 422, "Key used before", "This Idempotency-Key was used for another request.");
 	else if (reservation.status == 0)
-		api_problem(
-		    call, 409, "Under way",
-		    "The first request with this Idempotency-Key has no answer yet. If it stays so, the manager "
-		    "was stopped meanwhile: look whether it was done before you ask with a new key.");
+		api_problem(call, 409, "Under way",
+			    "The first request with this Idempotency-Key is being answered. Ask again in a moment.");
 	else {
 		call->answered = true;
 		call->status = reservation.status;
@@ -128,15 +206,12 @@ static int keep(struct store_session *session, void *argument, struct err *err)
 {
 	struct reservation *reservation = argument;
 	const struct api_call *call = reservation->call;
-	bool again = call->status >= 500;
-	struct cursor *cursor = cursor_open(session, again ? &QUERY_IDEMPOTENCY_RELEASE : &QUERY_IDEMPOTENCY_ANSWER);
+	struct cursor *cursor = cursor_open(session, &QUERY_IDEMPOTENCY_ANSWER);
 
 	bind_key(cursor, reservation);
-	if (!again) {
-		cursor_bind_number(cursor, "status", call->status);
-		cursor_bind_text(cursor, "content_type", call->content_type);
-		cursor_bind_bytes(cursor, "answer", call->answer.data, call->answer.size);
-	}
+	cursor_bind_number(cursor, "status", call->status);
+	cursor_bind_text(cursor, "content_type", call->content_type);
+	cursor_bind_bytes(cursor, "answer", call->answer.data, call->answer.size);
 	return cursor_run(cursor, err);
 }
 
@@ -145,9 +220,10 @@ void idempotency_end(struct api_call *call)
 	struct reservation reservation;
 	struct err err = { 0 };
 
-	if (call->idempotency_key[0] == '\0')
+	if (!call->key_held)
 		return;
 	reservation_init(&reservation, call);
-	if (store_write_wait(api_call_store(call), keep, &reservation, &err) != 0)
+	if (call->status < 500 && store_write_wait(api_call_store(call), keep, &reservation, &err) != 0)
 		LOG(LOG_WARNING, "api.idempotency_not_kept", log_err(&err));
+	let_key_go(&reservation);
 }

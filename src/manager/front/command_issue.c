@@ -1,6 +1,7 @@
 /* Commands issued. Arguments come from people; paths may hold any bytes but NUL. */
 #include "manager/front/command_issue.h"
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,7 +85,49 @@ int issue_check(const struct issue *issue, struct err *err)
 	return rc == 0 ? check_paths("exclude", asked->exclude, asked->exclude_count, err) : rc;
 }
 
+/* --- a request that is made again --- */
+
+/* The same for the same request and computer; zero for what has a target. */
+static struct uuid id_once(const struct front_once *once, const struct uuid *computer)
+{
+	uint8_t about[sizeof(once->seed) + UUID_BYTES], hash[SHA256_BYTES] = { 0 };
+
+	memcpy(about, once->seed, sizeof(once->seed));
+	memcpy(about + sizeof(once->seed), computer->bytes, UUID_BYTES);
+	EVP_Digest(about, sizeof(about), hash, NULL, EVP_sha256(), NULL);
+	return uuid_make(once->when, hash);
+}
+
+static struct uuid new_id(const struct issue *issue)
+{
+	static const struct uuid none;
+
+	if (issue->actor->once == NULL)
+		return env_uuid(issue->front->env);
+	return id_once(issue->actor->once, issue->row->target == TARGET_NONE ? &issue->order.computer : &none);
+}
+
+int issue_read_before(struct store_session *session, void *argument, struct err *err)
+{
+	struct issue *issue = argument;
+	struct cursor *cursor;
+
+	if (issue->actor->once == NULL || !issue->actor->once->again)
+		return 0;
+	cursor = cursor_open(session, &QUERY_COMMAND_BY_ID);
+	cursor_bind_uuid(cursor, "id", &issue->order.id);
+	issue->done_before = cursor_next(cursor);
+	return cursor_end(cursor, err);
+}
+
 /* --- the target, and the computer it belongs to --- */
+
+/* Cancelling ended the target at once, and the manager before it could say so. */
+static bool cancelled_before(const struct issue *issue, const char *state)
+{
+	return issue->row->kind == FRONT_COMMAND_CANCEL && issue->actor->once != NULL && issue->actor->once->again &&
+	       strcmp(state, "cancelled") == 0;
+}
 
 static int read_target_command(struct issue *issue, struct store_session *session, struct err *err)
 {
@@ -96,7 +139,9 @@ static int read_target_command(struct issue *issue, struct store_session *sessio
 		rc = ERR_NOT_FOUND;
 	} else {
 		cursor_uuid(cursor, "computer", &issue->order.computer);
-		if (issue->row->target == TARGET_SCAN && strcmp(cursor_text(cursor, "kind"), "scan") != 0)
+		if (cancelled_before(issue, cursor_text(cursor, "state")))
+			issue->done_before = true;
+		else if (issue->row->target == TARGET_SCAN && strcmp(cursor_text(cursor, "kind"), "scan") != 0)
 			rc = err_set(err, ERR_WRONG_STATE, "only a scan can be paused and resumed");
 		else if (strcmp(cursor_text(cursor, "state"), "pending") != 0 &&
 			 strcmp(cursor_text(cursor, "state"), "sent") != 0 &&
@@ -151,7 +196,6 @@ static int read_target(struct store_session *session, void *argument, struct err
 {
 	struct issue *issue = argument;
 
-	issue->order.computer = issue->asked->computer;
 	if (issue->row->target == TARGET_ITEM)
 		return read_target_item(issue, session, err);
 	if (issue->row->target != TARGET_NONE)
@@ -361,7 +405,7 @@ int issue_fill(struct issue *issue, struct err *err)
 		timeout = issue->row->timeout;
 	if (timeout == 0)
 		timeout = stored_setting_number(issue->front->stored, STORED_COMMAND_TIMEOUT);
-	order->id = env_uuid(issue->front->env);
+	order->id = new_id(issue);
 	order->kind = issue->row->wire;
 	if (issue->row->target != TARGET_NONE)
 		order->target = issue->asked->target;
@@ -372,14 +416,28 @@ int issue_fill(struct issue *issue, struct err *err)
 	return issue->arguments != NULL ? 0 : err_set(err, ERR_MEMORY, "no memory for the command");
 }
 
+/* The order with its id, unless the same request has made it before: then *ret_id is what it made. */
+static int begin(struct issue *issue, struct uuid *ret_id, struct err *err)
+{
+	int rc;
+
+	issue->order.computer = issue->asked->computer;
+	rc = issue_fill(issue, err);
+	if (rc == 0)
+		rc = store_read(issue->front->store, issue_read_before, issue, err);
+	*ret_id = issue->order.id;
+	if (rc != 0 || issue->done_before)
+		return rc;
+	*ret_id = issue->asked->target;
+	return store_read(issue->front->store, read_target, issue, err);
+}
+
 static int issue_command(struct issue *issue, struct uuid *ret_id, struct err *err)
 {
 	bool ended = false;
-	int rc = store_read(issue->front->store, read_target, issue, err);
+	int rc = begin(issue, ret_id, err);
 
-	if (rc == 0)
-		rc = issue_fill(issue, err);
-	if (rc != 0)
+	if (rc != 0 || issue->done_before)
 		return rc;
 	issue->shard = shards_of(issue->front->shards, &issue->order.computer);
 	if (issue->row->kind == FRONT_COMMAND_CANCEL)

@@ -17,7 +17,7 @@
 struct one {
 	struct issue issue;
 	size_t index; /* in the caller's list */
-	int rc;       /* 0 so far, or why it was left out */
+	int rc;       /* 0 so far, or why it was left out; ERR_EXISTS: done before, by the same request */
 };
 
 /* The commands for the computers of one shard. */
@@ -52,8 +52,10 @@ static int read_serials(struct store_session *session, void *argument, struct er
 	for (size_t i = 0; i < part->count; i++) {
 		struct one *one = &part->ones[i];
 
-		one->rc = issue_read_serial(session, &one->issue, err);
-		if (one->rc != 0 && one->rc != ERR_NOT_FOUND)
+		one->rc = issue_read_before(session, &one->issue, err);
+		if (one->rc == 0)
+			one->rc = one->issue.done_before ? ERR_EXISTS : issue_read_serial(session, &one->issue, err);
+		if (one->rc != 0 && one->rc != ERR_NOT_FOUND && one->rc != ERR_EXISTS)
 			return one->rc;
 	}
 	return 0;
@@ -110,7 +112,7 @@ static int write_rows(struct store_session *session, void *argument, struct err 
 
 		if (one->rc == 0)
 			one->rc = issue_write_row(&one->issue, session, err);
-		if (one->rc != 0 && one->rc != ERR_NOT_FOUND)
+		if (one->rc != 0 && one->rc != ERR_NOT_FOUND && one->rc != ERR_EXISTS)
 			return one->rc;
 	}
 	return 0;
@@ -155,7 +157,7 @@ static void hand_over(struct many *many, struct one *one)
 
 	if (one->rc == 0)
 		one->rc = issue_hand_over(&one->issue, &err);
-	if (one->rc != 0)
+	if (one->rc != 0 && one->rc != ERR_EXISTS)
 		return;
 	many->ids[one->index] = one->issue.order.id;
 	many->issued++;

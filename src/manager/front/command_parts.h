@@ -26,11 +26,14 @@ struct issue {
 	char *arguments; /* JSON */
 	struct buf envelope;
 	struct shard *shard;
+	bool done_before; /* by the same request (front_once) */
 };
 
 int issue_check(const struct issue *issue, struct err *err);
 /* Sets order but for computer and serial, and arguments. */
 int issue_fill(struct issue *issue, struct err *err);
+/* A store_function: done_before; order.id must be set. */
+int issue_read_before(struct store_session *session, void *argument, struct err *err);
 /* A store_function: order.serial, for order.computer. With `issuing` of the shard held until issue_hand_over(). */
 int issue_read_serial(struct store_session *session, void *argument, struct err *err);
 /* The command's row and its event; ERR_NOT_FOUND, with nothing written: the computer was deleted just now. */

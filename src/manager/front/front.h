@@ -49,11 +49,20 @@ struct front_identity {
 const struct front_identity *front_identity(const struct front *front);
 
 /* --- who asks: goes into audit entries and into issued_by --- */
+/* A request that may be made again until it is answered, and is done once: the commands that it makes have the same
+ * ids each time. */
+struct front_once {
+	time_us when; /* wall clock, of the first time */
+	uint8_t seed[32];
+	bool again; /* it may have been done before, or in part */
+};
+
 struct front_actor {
-	const char *kind; /* "user", "token", "system" */
-	const char *name; /* of the user or token */
-	struct uuid id;   /* zero for "system" */
-	const char *peer; /* address it came from, "" for none */
+	const char *kind;              /* "user", "token", "system" */
+	const char *name;              /* of the user or token */
+	struct uuid id;                /* zero for "system" */
+	const char *peer;              /* address it came from, "" for none */
+	const struct front_once *once; /* NULL: made anew each time */
 };
 
 /* One row of the audit log; written by the caller inside its own write function,

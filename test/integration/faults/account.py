@@ -175,6 +175,8 @@ def check_commands(books, load, wrong):
                              if fields["kind"] == books.commands[fields["command"]]["kind"])
     for command in set(load.issued) - set(books.commands):
         wrong.append(f"command {command} {load.issued[command]} was confirmed, and is not stored")
+    for command in set(books.commands) - set(load.issued):
+        wrong.append(f"command {command} {books.commands[command]} is there, and nobody asked for it: made twice")
     for command, facts in books.commands.items():
         name = f"{facts['kind']} {command} ({facts['state']}, {facts['result']})"
         if counts[ISSUED][command] != 1 or counts[FINISHED][command] != 1 or counts[RECEIVED][command] > 1:

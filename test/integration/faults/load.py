@@ -69,19 +69,18 @@ class Load:
 
     def command(self, kind, **arguments):
         """Issues a command; its id, or None when the manager refuses it for a reason of its own."""
-        key, body = [uuid.uuid4().hex], {"kind": kind, **arguments}
+        key, body = uuid.uuid4().hex, {"kind": kind, **arguments}
         path = f"{V1}/computers/{self.world.agent.id}/commands"
 
         def ask():
             try:
-                status, content = self.world.manager.once("POST", path, body, {"Idempotency-Key": key[0]})
+                status, content = self.world.manager.once("POST", path, body, {"Idempotency-Key": key})
             except (OSError, http.client.HTTPException, ValueError):
                 return None
             if status == 201:
                 return content["id"]
             if status == 409 and content["title"] == "Under way":
-                key[0] = uuid.uuid4().hex
-                return self._issued_before(kind, arguments)
+                return None  # the first request lives on, though its connection does not
             if status in (404, 409):
                 return "refused"
             if status >= 500 or status == 429:
@@ -97,15 +96,6 @@ class Load:
             else:
                 self.issued[answer] = (kind, arguments)
         return answer
-
-    def _issued_before(self, kind, arguments):
-        """The manager died between doing it and answering: was it done?"""
-        for command in self.world.manager.all_of(f"/commands?kind={kind}"):
-            told = command["arguments"]
-            if all(told.get({"item": "target", "command": "target"}.get(name, name)) == value
-                   for name, value in arguments.items()):
-                return command["id"]
-        return None
 
     def state(self, command):
         return self.world.manager.get(f"/commands/{command}")["state"]
