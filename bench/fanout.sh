@@ -1,9 +1,9 @@
 # bench: fanout
 # One command to each of 10,000 agents whose polls are held: until the last has
 # it, counted from the request to the API that orders it for all. Each command
-# is signed, stored durably and sent on its own. Agents run on the same two
-# cores and verify each signature before an arrival counts. Beside it as many posts
-# of the command's size to nginx answering 204, on 16 connections.
+# is signed, stored durably and sent on its own. The agents share the two cores.
+# Beside it as many posts of the command's size to nginx answering 204, on 16
+# connections.
 . bench/setting.sh
 
 agents=${BENCH_AGENTS:-10000}

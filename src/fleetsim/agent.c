@@ -106,15 +106,15 @@ static uint64_t events_waiting(const struct agent *agent)
 	return status.events_waiting;
 }
 
-static void answered(struct agent_lane *lane, const struct http_answer *answer)
+static void take_bytes(struct agent_lane *lane)
 {
 	struct agent *agent = lane->agent;
 	struct figures *figures = &agent->crowd->figures;
-	uint64_t before, after, noted = agent->noted;
+	uint64_t before = events_waiting(agent), after, noted = agent->noted;
 	struct err err = { 0 };
 
-	before = events_waiting(agent);
-	if (endpoint_reply(agent->endpoint, lane->which, answer->body, answer->size, &err) != 0) {
+	agent->received_wall = lane->received_wall;
+	if (endpoint_reply(agent->endpoint, lane->which, lane->reply.data, lane->reply.size, &err) != 0) {
 		agent_failed(agent, err.code, err.text);
 		return;
 	}
@@ -122,9 +122,32 @@ static void answered(struct agent_lane *lane, const struct http_answer *answer)
 	before += agent->noted - noted;
 	figures_add(figures, FIGURE_EVENTS_ACKNOWLEDGED, before > after ? (int64_t)(before - after) : 0);
 	figures_add(figures, FIGURE_EXCHANGES, 1);
-	figures_add(figures, FIGURE_BYTES_RECEIVED, (int64_t)answer->size);
+	figures_add(figures, FIGURE_BYTES_RECEIVED, (int64_t)lane->reply.size);
 	if (lane->at_once)
-		figures_latency(figures, LATENCY_EXCHANGE, env_monotonic(agent->crowd->plan->env) - lane->sent_at);
+		figures_latency(figures, LATENCY_EXCHANGE, lane->received_at - lane->sent_at);
+}
+
+void agent_take_reply(struct agent_lane *lane)
+{
+	take_bytes(lane);
+	buf_done(&lane->reply);
+	agent_count(lane->agent);
+	agent_wake(lane->agent);
+}
+
+/* Replies of many agents may be there at once: all are received, and their
+ * times taken, before the first is verified and acted upon. */
+static int receive(struct agent_lane *lane, const struct http_answer *answer)
+{
+	const struct env *env = lane->agent->crowd->plan->env;
+
+	lane->received_at = env_monotonic(env);
+	lane->received_wall = env_wall(env);
+	buf_init(&lane->reply, WIRE_REPLY_MAX_BYTES);
+	if (buf_append(&lane->reply, answer->body, answer->size) != 0)
+		return lane->reply.status;
+	crowd_inbox(lane->agent->crowd, lane);
+	return 0;
 }
 
 static void on_answer(void *argument, const struct http_answer *answer)
@@ -132,8 +155,10 @@ static void on_answer(void *argument, const struct http_answer *answer)
 	struct agent_lane *lane = argument;
 	struct err err = { 0 };
 
+	if (answer->status == 200 && receive(lane, answer) == 0)
+		return;
 	if (answer->status == 200) {
-		answered(lane, answer);
+		failed(lane, ERR_MEMORY, "no memory for a reply", 0);
 	} else if (answer->status == 0) {
 		failed(lane, answer->err->code, answer->err->text, 0);
 	} else {
@@ -322,8 +347,10 @@ void agent_free(struct agent *agent)
 	if (agent == NULL)
 		return;
 	enrol_stop(agent);
-	for (int i = 0; i < ENDPOINT_LANES; i++)
+	for (int i = 0; i < ENDPOINT_LANES; i++) {
 		http_client_free(agent->lanes[i].client);
+		buf_done(&agent->lanes[i].reply);
+	}
 	endpoint_free(agent->endpoint);
 	tls_client_free(agent->tls);
 	loop_timer_free(agent->timer);

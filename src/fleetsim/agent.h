@@ -24,6 +24,10 @@ struct agent_lane {
 	struct http_client *client; /* the urgent lane's is made when first needed */
 	time_us sent_at;
 	bool at_once; /* the report under way asks for an answer at once */
+	/* A reply that came and waits in the crowd's inbox: */
+	struct buf reply;
+	time_us received_at, received_wall;
+	struct agent_lane *next;
 };
 
 /* A scan that is acted out. */
@@ -50,6 +54,7 @@ struct agent {
 	struct agent_lane lanes[ENDPOINT_LANES];
 	uint64_t waiting, dropped; /* events, as the figures know them */
 	uint64_t noted;            /* events that the endpoint added for commands */
+	time_us received_wall;     /* of the reply that is being taken */
 	struct agent_scan scans[AGENT_SCANS_MAX];
 };
 
@@ -58,6 +63,8 @@ struct agent *agent_new(struct crowd *crowd, uint32_t number);
 void agent_free(struct agent *agent);
 /* Enrols, or begins to talk when its identity is known. */
 void agent_start(struct agent *agent);
+/* Takes a reply out of the inbox. */
+void agent_take_reply(struct agent_lane *lane);
 /* Something is to be told. */
 void agent_wake(struct agent *agent);
 /* Makes events unless too many wait; how many were made. */

@@ -7,12 +7,13 @@
 
 #include "fleetsim/agent.h"
 
-#define RAMP_STEP_US  (10 * MILLISECOND_US)
-#define EVENT_STEP_US (20 * MILLISECOND_US)
-#define END_STEP_US   (50 * MILLISECOND_US)
-#define ENROLLING_MAX 64 /* at a time, a thread: a ramp steeper than the manager waits for it */
-#define START_AT_ONCE 16
-#define EVENT_BURST   200 /* for one agent in one step */
+#define RAMP_STEP_US    (10 * MILLISECOND_US)
+#define EVENT_STEP_US   (20 * MILLISECOND_US)
+#define END_STEP_US     (50 * MILLISECOND_US)
+#define ENROLLING_MAX   64 /* at a time, a thread: a ramp steeper than the manager waits for it */
+#define START_AT_ONCE   16
+#define REPLIES_AT_ONCE 16  /* then others are received */
+#define EVENT_BURST     200 /* for one agent in one step */
 
 static time_us now_of(const struct crowd *crowd)
 {
@@ -83,10 +84,38 @@ static void events(void *argument)
 	}
 }
 
+/* --- replies --- */
+
+static void take_replies(void *argument)
+{
+	struct crowd *crowd = argument;
+
+	for (int i = 0; i < REPLIES_AT_ONCE && crowd->inbox != NULL; i++) {
+		struct agent_lane *lane = crowd->inbox;
+
+		crowd->inbox = lane->next;
+		if (crowd->inbox == NULL)
+			crowd->inbox_end = &crowd->inbox;
+		agent_take_reply(lane);
+	}
+	if (crowd->inbox != NULL)
+		loop_timer_set(crowd->inbox_timer, 0);
+}
+
+void crowd_inbox(struct crowd *crowd, struct agent_lane *lane)
+{
+	if (crowd->inbox == NULL)
+		loop_timer_set(crowd->inbox_timer, 0);
+	lane->next = NULL;
+	*crowd->inbox_end = lane;
+	crowd->inbox_end = &lane->next;
+}
+
 /* --- the end --- */
 
 static void end_now(struct crowd *crowd)
 {
+	loop_timer_clear(crowd->inbox_timer);
 	for (size_t i = 0; i < crowd->count; i++) {
 		agent_free(crowd->agents[i]);
 		crowd->agents[i] = NULL;
@@ -139,7 +168,11 @@ static int make_timers(struct crowd *crowd)
 	crowd->ramp_timer = loop_timer_new(crowd->loop, ramp, crowd);
 	crowd->event_timer = loop_timer_new(crowd->loop, events, crowd);
 	crowd->end_timer = loop_timer_new(crowd->loop, check_end, crowd);
-	return crowd->ramp_timer != NULL && crowd->event_timer != NULL && crowd->end_timer != NULL ? 0 : ERR_MEMORY;
+	crowd->inbox_timer = loop_timer_new(crowd->loop, take_replies, crowd);
+	return crowd->ramp_timer != NULL && crowd->event_timer != NULL && crowd->end_timer != NULL &&
+		       crowd->inbox_timer != NULL
+		   ? 0
+		   : ERR_MEMORY;
 }
 
 static int make_agents(struct crowd *crowd)
@@ -179,6 +212,7 @@ static void crowd_free(struct crowd *crowd)
 	loop_timer_free(crowd->ramp_timer);
 	loop_timer_free(crowd->event_timer);
 	loop_timer_free(crowd->end_timer);
+	loop_timer_free(crowd->inbox_timer);
 	loop_free(crowd->loop);
 	crowd->loop = NULL;
 }
@@ -191,6 +225,7 @@ int crowd_start(struct crowd *crowd, const struct fleet_plan *plan, unsigned ind
 	int rc = 0;
 
 	*crowd = (struct crowd){ .plan = plan, .index = index, .began = env_monotonic(plan->env) };
+	crowd->inbox_end = &crowd->inbox;
 	figures_init(&crowd->figures);
 	crowd->loop = loop_new(err);
 	if (crowd->loop == NULL)

@@ -30,6 +30,7 @@ struct fleet_plan {
 };
 
 struct agent;
+struct agent_lane;
 
 struct crowd {
 	const struct fleet_plan *plan;
@@ -40,8 +41,9 @@ struct crowd {
 	struct agent **agents;
 	size_t count, started, enrolling;
 	time_us began; /* monotonic */
-	struct loop_timer *ramp_timer, *event_timer, *end_timer;
-	time_us events_at; /* up to when events were made */
+	struct loop_timer *ramp_timer, *event_timer, *end_timer, *inbox_timer;
+	struct agent_lane *inbox, **inbox_end; /* replies that came, oldest first */
+	time_us events_at;                     /* up to when events were made */
 	double events_owed;
 	size_t next_agent;
 	bool finishing;
@@ -50,6 +52,8 @@ struct crowd {
 };
 
 int crowd_start(struct crowd *crowd, const struct fleet_plan *plan, unsigned index, struct err *err);
+/* The crowd's own thread: a reply came; agent_take_reply() follows when no more are to be received. */
+void crowd_inbox(struct crowd *crowd, struct agent_lane *lane);
 /* Makes no more events, waits for acknowledgements for at most `patience`, then ends the agents and the thread. */
 void crowd_finish(struct crowd *crowd, span_us patience);
 /* Waits for the thread's end and frees everything but the figures. A crowd that never started is fine. */

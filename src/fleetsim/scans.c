@@ -105,7 +105,7 @@ static void trace(void *context, const struct uuid *command, const char *from, c
 	struct agent *agent = context;
 	const struct fleet_plan *plan = agent->crowd->plan;
 
-	time_us now = env_wall(plan->env), ordered = atomic_load(&plan->ordered);
+	time_us now = agent->received_wall, ordered = atomic_load(&plan->ordered);
 
 	(void)to;
 	if (strcmp(from, command_state_name(COMMAND_PENDING)) != 0)
