@@ -56,6 +56,7 @@ static void envelope_arrived(struct endpoint *endpoint, const Muster__Wire__Enve
 		.now = env_wall(endpoint->options.env),
 		.verify = endpoint->options.verify,
 		.verify_context = endpoint->options.verify_context,
+		.digest = endpoint->options.digest,
 	};
 	Muster__Wire__Signed *content;
 	struct arena *arena;

@@ -25,9 +25,7 @@ static const struct channel_permit asked_of_keys[] = {
 	{ .type = MESSAGE_CERTIFY, .name = "certify", .max_bytes = MESSAGE_REQUEST_MAX_BYTES + FRAME_BYTES },
 };
 static const struct channel_permit answered_by_keys[] = {
-	{ .type = MESSAGE_SIGNED,
-	  .name = "signed",
-	  .max_bytes = SHA256_BYTES + MESSAGE_ORDERS_MAX * MESSAGE_SIGNATURE_BYTES },
+	{ .type = MESSAGE_SIGNED, .name = "signed", .max_bytes = SHA256_BYTES + MESSAGE_SIGNATURE_BYTES },
 	{ .type = MESSAGE_CERTIFIED, .name = "certified", .max_bytes = MESSAGE_CERTIFICATE_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_REFUSED, .name = "refused", .max_bytes = ERR_TEXT_BYTES + FRAME_BYTES },
 };
@@ -82,22 +80,22 @@ int message_unpack_certify(const void *data, size_t size, struct message_certify
 void message_pack_signed(struct buf *out, const struct message_signed *answer)
 {
 	buf_append(out, answer->key, sizeof(answer->key));
-	buf_append(out, answer->signatures, answer->count * MESSAGE_SIGNATURE_BYTES);
+	buf_append(out, answer->signature, sizeof(answer->signature));
 }
 
 int message_unpack_signed(const void *data, size_t size, struct message_signed *ret_answer)
 {
+	struct message_signed answer;
 	struct unpack in;
+	int rc;
 
-	ret_answer->count = 0;
 	unpack_init(&in, data, size);
-	unpack_fixed(&in, ret_answer->key, sizeof(ret_answer->key));
-	do {
-		if (ret_answer->count == MESSAGE_ORDERS_MAX)
-			return ERR_LIMIT;
-		unpack_fixed(&in, ret_answer->signatures[ret_answer->count++], MESSAGE_SIGNATURE_BYTES);
-	} while (in.status == 0 && in.left > 0);
-	return unpack_end(&in);
+	unpack_fixed(&in, answer.key, sizeof(answer.key));
+	unpack_fixed(&in, answer.signature, sizeof(answer.signature));
+	rc = unpack_end(&in);
+	if (rc == 0)
+		*ret_answer = answer;
+	return rc;
 }
 
 void message_pack_certified(struct buf *out, const char *pem)

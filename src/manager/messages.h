@@ -34,7 +34,7 @@ enum message_type {
 #define MESSAGE_REQUEST_MAX_BYTES     WIRE_REQUEST_MAX_BYTES
 #define MESSAGE_CERTIFICATE_MAX_BYTES (16 * 1024) /* of PEM with its NUL */
 #define MESSAGE_SIGNATURE_BYTES       64
-#define MESSAGE_ORDERS_MAX            256 /* signed in one go */
+#define MESSAGE_ORDERS_MAX            WIRE_BATCH_MAX /* signed together */
 
 struct message_table {
 	const struct channel_permit *permits;
@@ -55,11 +55,10 @@ struct message_sign {
 	size_t count;
 	struct bytes payloads[MESSAGE_ORDERS_MAX];
 };
-/* One signature a payload, in their order. */
+/* One signature for all of them, as wire/envelope.h says. */
 struct message_signed {
 	uint8_t key[SHA256_BYTES];
-	size_t count;
-	uint8_t signatures[MESSAGE_ORDERS_MAX][MESSAGE_SIGNATURE_BYTES];
+	uint8_t signature[MESSAGE_SIGNATURE_BYTES];
 };
 struct message_refused {
 	int code; /* enum err_code, negative */

@@ -108,25 +108,20 @@ int signing_key_sign(const struct signing_key *key, const void *message, size_t 
 	return 0;
 }
 
-int signing_key_envelope(const struct signing_key *key, const void *payload, size_t size, struct buf *out,
-			 struct err *err)
+int signing_key_seal(const struct signing_key *key, const struct merkle *merkle, struct envelope_seal *ret_seal,
+		     struct err *err)
 {
-	uint8_t fingerprint[SHA256_BYTES];
-	uint8_t signature[ENVELOPE_SIGNATURE_BYTES];
-	struct buf message;
+	uint8_t message[ENVELOPE_MESSAGE_BYTES];
+	struct envelope_seal seal = { .merkle = merkle };
 	int status;
 
-	buf_init(&message, WIRE_ENVELOPE_MAX_BYTES);
-	status = envelope_message(payload, size, &message);
-	if (status != 0)
-		status = err_set(err, status, "a payload of %zu bytes is too large to sign", size);
-	else
-		status = signing_key_sign(key, message.data, message.size, signature, err);
-	buf_done(&message);
+	envelope_message(merkle, message);
+	status = signing_key_sign(key, message, sizeof(message), seal.signature, err);
 	if (status != 0)
 		return status;
-	signing_key_fingerprint(key->public_key, fingerprint);
-	return envelope_pack(payload, size, fingerprint, signature, out, err);
+	signing_key_fingerprint(key->public_key, seal.fingerprint);
+	*ret_seal = seal;
+	return 0;
 }
 
 bool signing_key_verify(void *context, const uint8_t public_key[ENVELOPE_KEY_BYTES], const void *message, size_t size,

@@ -30,9 +30,9 @@ void signing_key_fingerprint(const uint8_t public_key[ENVELOPE_KEY_BYTES], uint8
 /* Any message; for orders, what envelope_message() made. */
 int signing_key_sign(const struct signing_key *key, const void *message, size_t size,
 		     uint8_t signature[ENVELOPE_SIGNATURE_BYTES], struct err *err);
-/* Packs, signs and appends one whole Envelope of a payload (a packed Signed). */
-int signing_key_envelope(const struct signing_key *key, const void *payload, size_t size, struct buf *out,
-			 struct err *err);
+/* Signs payloads (packed Signeds), all that the tree is over; then envelope_pack() for each. */
+int signing_key_seal(const struct signing_key *key, const struct merkle *merkle, struct envelope_seal *ret_seal,
+		     struct err *err);
 
 /* envelope_verify; context is not used. */
 bool signing_key_verify(void *context, const uint8_t public_key[ENVELOPE_KEY_BYTES], const void *message, size_t size,

@@ -6,12 +6,24 @@
 #include "wire/rules.h"
 
 /* Signed with its closing NUL, so that no other signed text of ours can begin alike. */
-static const char envelope_context[] = "muster envelope 1";
+static const char envelope_context[] = "muster envelope 2";
 
-int envelope_message(const void *payload, size_t size, struct buf *out)
+_Static_assert(ENVELOPE_MESSAGE_BYTES == sizeof(envelope_context) + SHA256_BYTES + sizeof(uint32_t),
+	       "context, root and count, and nothing else");
+
+static void write_message(const uint8_t root[SHA256_BYTES], size_t count, uint8_t message[ENVELOPE_MESSAGE_BYTES])
 {
-	buf_append(out, envelope_context, sizeof(envelope_context));
-	return buf_append(out, payload, size);
+	uint8_t *at = message + sizeof(envelope_context) + SHA256_BYTES;
+
+	memcpy(message, envelope_context, sizeof(envelope_context));
+	memcpy(message + sizeof(envelope_context), root, SHA256_BYTES);
+	for (unsigned i = 0; i < sizeof(uint32_t); i++)
+		at[i] = (uint8_t)(count >> (24 - 8 * i));
+}
+
+void envelope_message(const struct merkle *merkle, uint8_t message[ENVELOPE_MESSAGE_BYTES])
+{
+	write_message(merkle_root(merkle), merkle_count(merkle), message);
 }
 
 int envelope_payload(const Muster__Wire__Signed *content, struct buf *out, struct err *err)
@@ -19,14 +31,22 @@ int envelope_payload(const Muster__Wire__Signed *content, struct buf *out, struc
 	return exchange_signed_encode(content, out, err);
 }
 
-int envelope_pack(const void *payload, size_t size, const uint8_t fingerprint[SHA256_BYTES],
-		  const uint8_t signature[ENVELOPE_SIGNATURE_BYTES], struct buf *out, struct err *err)
+int envelope_pack(const struct envelope_seal *seal, size_t index, const void *payload, size_t size, struct buf *out,
+		  struct err *err)
 {
 	Muster__Wire__Envelope envelope = MUSTER__WIRE__ENVELOPE__INIT;
+	const uint8_t *hashes[MERKLE_PATH_MAX];
+	ProtobufCBinaryData path[MERKLE_PATH_MAX];
 
 	envelope.payload = exchange_bytes(payload, size);
-	envelope.key = exchange_bytes(fingerprint, SHA256_BYTES);
-	envelope.signature = exchange_bytes(signature, ENVELOPE_SIGNATURE_BYTES);
+	envelope.key = exchange_bytes(seal->fingerprint, SHA256_BYTES);
+	envelope.signature = exchange_bytes(seal->signature, ENVELOPE_SIGNATURE_BYTES);
+	envelope.index = (uint32_t)index;
+	envelope.count = (uint32_t)merkle_count(seal->merkle);
+	envelope.n_path = merkle_path(seal->merkle, index, hashes);
+	envelope.path = path;
+	for (size_t i = 0; i < envelope.n_path; i++)
+		path[i] = exchange_bytes(hashes[i], SHA256_BYTES);
 	return exchange_envelope_encode(&envelope, out, err);
 }
 
@@ -39,26 +59,41 @@ static const struct envelope_key *find_key(const struct envelope_acceptance *acc
 	return NULL;
 }
 
+static int find_root(const Muster__Wire__Envelope *envelope, const struct envelope_acceptance *acceptance,
+		     uint8_t root[SHA256_BYTES], struct err *err)
+{
+	const struct bytes payload = { envelope->payload.data, envelope->payload.len };
+	const uint8_t *path[MERKLE_PATH_MAX];
+	int rc;
+
+	for (size_t i = 0; i < envelope->n_path; i++)
+		path[i] = envelope->path[i].data;
+	rc = merkle_climb(acceptance->digest, &payload, envelope->index, envelope->count, path, envelope->n_path, root);
+	if (rc == ERR_FORMAT)
+		return err_set(err, ERR_UNTRUSTED, "number %u of %u orders signed together cannot have a path of %zu",
+			       envelope->index, envelope->count, envelope->n_path);
+	return rc == 0 ? 0 : err_set(err, rc, "no room to verify an envelope");
+}
+
 static int check_signature(const Muster__Wire__Envelope *envelope, const struct envelope_acceptance *acceptance,
 			   struct err *err)
 {
 	const struct envelope_key *key = find_key(acceptance, envelope->key.data);
+	uint8_t root[SHA256_BYTES], message[ENVELOPE_MESSAGE_BYTES];
 	char fingerprint[SHA256_TEXT_BYTES];
-	struct buf message;
-	bool good;
 	int status;
 
 	hex_format(envelope->key.data, SHA256_BYTES, fingerprint);
 	if (key == NULL)
 		return err_set(err, ERR_UNKNOWN, "signed by key %s, which this agent does not trust", fingerprint);
-	buf_init(&message, sizeof(envelope_context) + WIRE_SIGNED_MAX_BYTES);
-	status = envelope_message(envelope->payload.data, envelope->payload.len, &message);
-	good = status == 0 && acceptance->verify(acceptance->verify_context, key->public_key, message.data,
-						 message.size, envelope->signature.data);
-	buf_done(&message);
+	status = find_root(envelope, acceptance, root, err);
 	if (status != 0)
-		return err_set(err, status, "no room to verify an envelope");
-	return good ? 0 : err_set(err, ERR_UNTRUSTED, "the signature by key %s does not verify", fingerprint);
+		return status;
+	write_message(root, envelope->count, message);
+	if (acceptance->verify(acceptance->verify_context, key->public_key, message, sizeof(message),
+			       envelope->signature.data))
+		return 0;
+	return err_set(err, ERR_UNTRUSTED, "the signature by key %s does not verify", fingerprint);
 }
 
 static int check_address(const Muster__Wire__Signed *content, const struct envelope_acceptance *acceptance,

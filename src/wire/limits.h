@@ -19,7 +19,7 @@
 #define WIRE_ENROL_REQUEST_MAX_BYTES (32 * 1024)
 #define WIRE_ENROL_REPLY_MAX_BYTES   (64 * 1024)
 #define WIRE_SIGNED_MAX_BYTES        (48 * 1024) /* fits a message between roles (os/channel.h) */
-#define WIRE_ENVELOPE_MAX_BYTES      (WIRE_SIGNED_MAX_BYTES + 256)
+#define WIRE_ENVELOPE_MAX_BYTES      (WIRE_SIGNED_MAX_BYTES + 512)
 
 /* Memory that decoding one message may take: many tiny parts grow on decoding.
  * Honest messages stay below 8 times their size; two bytes can ask for 72. */
@@ -40,6 +40,8 @@
 #define WIRE_REPORT_COMMANDS_MAX    256
 #define WIRE_REPORT_QUARANTINE_MAX  500
 #define WIRE_REPLY_COMMANDS_MAX     32
+#define WIRE_BATCH_MAX              256  /* payloads signed together */
+#define WIRE_BATCH_PATH_MAX         8    /* hashes from one of them to the root: log2 */
 #define WIRE_REPLY_ACKNOWLEDGED_MAX 1000 /* ids of each kind per reply */
 #define WIRE_SCAN_PATHS_MAX         256
 #define WIRE_SETTINGS_MAX           512

@@ -132,7 +132,9 @@ static const struct rule reply_rules[] = {
 	[10] = UUIDS(WIRE_REPLY_ACKNOWLEDGED_MAX),
 };
 static const struct rule envelope_rules[] = {
-	[1] = BYTES(1, WIRE_SIGNED_MAX_BYTES), [2] = FIXED(SHA256_BYTES), [3] = FIXED(ENVELOPE_SIGNATURE_BYTES)
+	[1] = BYTES(1, WIRE_SIGNED_MAX_BYTES), [2] = FIXED(SHA256_BYTES),
+	[3] = FIXED(ENVELOPE_SIGNATURE_BYTES), [4] = NUMBER(0, WIRE_BATCH_MAX - 1),
+	[5] = NUMBER(1, WIRE_BATCH_MAX),       [6] = { RULE_BYTES, SHA256_BYTES, SHA256_BYTES, WIRE_BATCH_PATH_MAX },
 };
 static const struct rule signed_rules[] = {
 	[2] = UUID, [3] = NUMBER(1, INT64_MAX), [4] = TIME, [5] = TIME, [6] = PART(0), [7] = PART(0)

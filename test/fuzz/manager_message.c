@@ -30,7 +30,7 @@ static bool certify(const uint8_t *data, size_t size, struct buf *out)
 
 static bool signed_answer(const uint8_t *data, size_t size, struct buf *out)
 {
-	static struct message_signed answer;
+	struct message_signed answer;
 
 	if (message_unpack_signed(data, size, &answer) != 0)
 		return false;

@@ -76,22 +76,30 @@ static struct sim_request *request_find(struct sim *sim, const void *pointer)
 
 static uint8_t *sign(const Muster__Wire__Signed *content, size_t *ret_size)
 {
-	uint8_t signature[ENVELOPE_SIGNATURE_BYTES];
-	struct buf payload, message, packed;
+	struct envelope_seal seal = { .merkle = NULL };
+	uint8_t message[ENVELOPE_MESSAGE_BYTES];
+	struct buf payload, packed;
+	struct merkle *merkle;
+	struct bytes leaf;
 	uint8_t *taken;
 
 	buf_init(&payload, WIRE_SIGNED_MAX_BYTES);
-	buf_init(&message, WIRE_ENVELOPE_MAX_BYTES);
 	buf_init(&packed, WIRE_ENVELOPE_MAX_BYTES);
-	if (envelope_payload(content, &payload, NULL) != 0 ||
-	    envelope_message(payload.data, payload.size, &message) != 0)
+	if (envelope_payload(content, &payload, NULL) != 0)
 		abort();
-	sim_sign(message.data, message.size, signature);
-	if (envelope_pack(payload.data, payload.size, sim_key.fingerprint, signature, &packed, NULL) != 0)
+	leaf = (struct bytes){ payload.data, payload.size };
+	merkle = merkle_new(sim_digest, &leaf, 1);
+	if (merkle == NULL)
+		abort();
+	seal.merkle = merkle;
+	memcpy(seal.fingerprint, sim_key.fingerprint, SHA256_BYTES);
+	envelope_message(merkle, message);
+	sim_sign(message, sizeof(message), seal.signature);
+	if (envelope_pack(&seal, 0, payload.data, payload.size, &packed, NULL) != 0)
 		abort();
 	taken = buf_take(&packed, ret_size);
+	merkle_free(merkle);
 	buf_done(&payload);
-	buf_done(&message);
 	buf_done(&packed);
 	return taken;
 }

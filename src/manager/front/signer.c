@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "os/env.h"
+#include "trust/fingerprint.h"
 #include "wire/envelope.h"
 
 #define ANSWER_WAIT_US (10 * SECOND_US)
@@ -204,11 +205,10 @@ static size_t one_message(const struct bytes *payloads, size_t count)
 	return taken;
 }
 
-static int sign_message(struct signer *signer, const struct bytes *payloads, size_t count, struct buf *const *outs,
-			struct err *err)
+static int ask_signature(struct signer *signer, const struct bytes *payloads, size_t count,
+			 struct message_signed *ret_answer, struct err *err)
 {
 	struct channel_message message;
-	struct message_signed answer;
 	struct buf question;
 	int rc;
 
@@ -218,12 +218,30 @@ static int sign_message(struct signer *signer, const struct bytes *payloads, siz
 	buf_done(&question);
 	if (rc != 0)
 		return rc;
-	rc = message_unpack_signed(message.payload, message.size, &answer);
+	rc = message_unpack_signed(message.payload, message.size, ret_answer);
 	pthread_mutex_unlock(&signer->turn);
-	if (rc != 0 || answer.count != count)
-		return err_set(err, rc != 0 ? rc : ERR_FORMAT, "the keys role sent signatures that do not decode");
+	return rc == 0 ? 0 : err_set(err, rc, "the keys role sent a signature that does not decode");
+}
+
+static int sign_message(struct signer *signer, const struct bytes *payloads, size_t count, struct buf *const *outs,
+			struct err *err)
+{
+	struct envelope_seal seal = { .merkle = NULL };
+	struct message_signed answer;
+	struct merkle *merkle;
+	int rc = ask_signature(signer, payloads, count, &answer, err);
+
+	if (rc != 0)
+		return rc;
+	merkle = merkle_new(fingerprint_of, payloads, count);
+	if (merkle == NULL)
+		return err_set(err, ERR_MEMORY, "no memory for %zu envelopes", count);
+	seal.merkle = merkle;
+	memcpy(seal.fingerprint, answer.key, sizeof(seal.fingerprint));
+	memcpy(seal.signature, answer.signature, sizeof(seal.signature));
 	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = envelope_pack(payloads[i].data, payloads[i].size, answer.key, answer.signatures[i], outs[i], err);
+		rc = envelope_pack(&seal, i, payloads[i].data, payloads[i].size, outs[i], err);
+	merkle_free(merkle);
 	return rc;
 }
 

@@ -15,6 +15,7 @@
 #include "manager/role_start.h"
 #include "os/env.h"
 #include "trust/authority.h"
+#include "trust/fingerprint.h"
 #include "trust/signing_key.h"
 #include "wire/envelope.h"
 
@@ -24,7 +25,6 @@ struct keys {
 	const struct env *env;
 	struct authority *authority;
 	struct signing_key *signing;
-	uint8_t fingerprint[SHA256_BYTES];
 	struct channel supervisor;
 	struct channel front;
 	bool front_open;
@@ -34,7 +34,6 @@ struct keys {
 static int load(struct keys *keys, const char *data_directory, struct err *err)
 {
 	char key_path[LAYOUT_PATH_BYTES], certificate_path[LAYOUT_PATH_BYTES], trust_path[LAYOUT_PATH_BYTES];
-	uint8_t public_key[ENVELOPE_KEY_BYTES];
 	int rc;
 
 	snprintf(key_path, sizeof(key_path), "%s/%s", data_directory, LAYOUT_KEYS_CA);
@@ -44,48 +43,45 @@ static int load(struct keys *keys, const char *data_directory, struct err *err)
 	if (rc != 0)
 		return err_add(err, rc, "certificate authority");
 	rc = signing_key_load(trust_path, &keys->signing, err);
-	if (rc != 0)
-		return err_add(err, rc, "server authentication key");
-	signing_key_public(keys->signing, public_key);
-	signing_key_fingerprint(public_key, keys->fingerprint);
-	return 0;
+	return rc == 0 ? 0 : err_add(err, rc, "server authentication key");
 }
 
-static int sign_one(struct keys *keys, const struct bytes *payload, uint8_t signature[MESSAGE_SIGNATURE_BYTES],
-		    struct err *err)
+/* Signs the tree over them that it makes itself: never a root that front names. */
+static int seal(const struct keys *keys, const struct message_sign *asked, struct message_signed *ret_answer,
+		struct err *err)
 {
-	struct buf signed_bytes;
-	int rc = order_check(payload->data, payload->size, env_wall(keys->env), err);
+	struct merkle *merkle = merkle_new(fingerprint_of, asked->payloads, asked->count);
+	struct envelope_seal seal;
+	int rc;
 
+	if (merkle == NULL)
+		return err_set(err, ERR_MEMORY, "no memory to sign %zu orders", asked->count);
+	rc = signing_key_seal(keys->signing, merkle, &seal, err);
+	merkle_free(merkle);
 	if (rc != 0)
 		return rc;
-	buf_init(&signed_bytes, WIRE_ENVELOPE_MAX_BYTES);
-	rc = envelope_message(payload->data, payload->size, &signed_bytes);
-	if (rc == 0)
-		rc = signing_key_sign(keys->signing, signed_bytes.data, signed_bytes.size, signature, err);
-	else
-		err_set(err, rc, "too large to sign");
-	buf_done(&signed_bytes);
-	return rc;
+	memcpy(ret_answer->key, seal.fingerprint, SHA256_BYTES);
+	memcpy(ret_answer->signature, seal.signature, MESSAGE_SIGNATURE_BYTES);
+	return 0;
 }
 
 /* All of them, or none. */
 static int sign(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
 {
-	struct message_signed result = { 0 };
+	struct message_signed result;
 	struct message_sign asked;
+	time_us now = env_wall(keys->env);
 	int rc = message_unpack_sign(message->payload, message->size, &asked);
 
 	if (rc != 0)
 		return err_set(err, rc, "the request does not decode");
 	for (size_t i = 0; rc == 0 && i < asked.count; i++)
-		rc = sign_one(keys, &asked.payloads[i], result.signatures[i], err);
-	if (rc != 0)
-		return rc;
-	result.count = asked.count;
-	memcpy(result.key, keys->fingerprint, SHA256_BYTES);
-	message_pack_signed(answer, &result);
-	return 0;
+		rc = order_check(asked.payloads[i].data, asked.payloads[i].size, now, err);
+	if (rc == 0)
+		rc = seal(keys, &asked, &result, err);
+	if (rc == 0)
+		message_pack_signed(answer, &result);
+	return rc;
 }
 
 static int certify(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)

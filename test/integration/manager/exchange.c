@@ -6,6 +6,7 @@
 #include "agent.h"
 #include "os/env.h"
 #include "trust/authority.h"
+#include "trust/fingerprint.h"
 #include "trust/signing_key.h"
 #include "wire/envelope.h"
 
@@ -135,6 +136,7 @@ static bool command_is_for(const struct agent *agent, const Muster__Wire__Envelo
 		.computer = &agent->computer,
 		.now = env_wall(env_system()),
 		.verify = signing_key_verify,
+		.digest = fingerprint_of,
 	};
 	Muster__Wire__Signed *content;
 	struct arena *arena;

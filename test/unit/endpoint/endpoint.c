@@ -83,6 +83,11 @@ static bool test_verify(void *context, const uint8_t *public_key, const void *me
 
 static int (*starter)(void *context, const struct endpoint_command *command, struct err *err) = note_start;
 
+static void test_digest(const void *data, size_t size, uint8_t out[SHA256_BYTES])
+{
+	memset(out, size > 0 ? *(const uint8_t *)data : 0, SHA256_BYTES);
+}
+
 static struct endpoint *make(void)
 {
 	const struct endpoint_options options = {
@@ -93,6 +98,7 @@ static struct endpoint *make(void)
 		.keys = &key,
 		.key_count = 1,
 		.verify = test_verify,
+		.digest = test_digest,
 		.heartbeat_us = MINUTE_US,
 	};
 	struct endpoint *endpoint;
@@ -194,6 +200,7 @@ static void order(struct endpoint *endpoint, uint8_t number, enum command_kind k
 	envelope.payload = exchange_bytes(payload.data, payload.size);
 	envelope.key = exchange_bytes(key.fingerprint, SHA256_BYTES);
 	envelope.signature = exchange_bytes(signature, sizeof(signature));
+	envelope.count = 1;
 	reply.commands = list;
 	reply.n_commands = 1;
 	send(endpoint, ENDPOINT_MAIN);

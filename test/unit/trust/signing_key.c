@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "folder.h"
+#include "trust/fingerprint.h"
 #include "trust/identity.h"
 #include "trust/secret_file.h"
 #include "trust/signing_key.h"
@@ -171,8 +172,16 @@ static void test_envelope(void **state)
 	struct arena *content_arena;
 	struct signing_key *key;
 	struct envelope_key trusted;
+	struct envelope_seal seal;
+	struct merkle *merkle;
+	struct bytes leaf;
 	struct envelope_acceptance acceptance = {
-		.keys = &trusted, .key_count = 1, .computer = &computer, .now = 1000000, .verify = signing_key_verify
+		.keys = &trusted,
+		.key_count = 1,
+		.computer = &computer,
+		.now = 1000000,
+		.verify = signing_key_verify,
+		.digest = fingerprint_of,
 	};
 	struct buf payload;
 	struct buf bytes;
@@ -192,7 +201,12 @@ static void test_envelope(void **state)
 	command.heartbeat = &nothing;
 	assert_int_equal(envelope_payload(&content, &payload, NULL), 0);
 	assert_int_equal(signing_key_generate(&key, NULL), 0);
-	assert_int_equal(signing_key_envelope(key, payload.data, payload.size, &bytes, NULL), 0);
+	leaf = (struct bytes){ payload.data, payload.size };
+	merkle = merkle_new(fingerprint_of, &leaf, 1);
+	assert_non_null(merkle);
+	assert_int_equal(signing_key_seal(key, merkle, &seal, NULL), 0);
+	assert_int_equal(envelope_pack(&seal, 0, payload.data, payload.size, &bytes, NULL), 0);
+	merkle_free(merkle);
 	signing_key_public(key, trusted.public_key);
 	signing_key_fingerprint(trusted.public_key, trusted.fingerprint);
 	assert_int_equal(exchange_envelope_decode(bytes.data, bytes.size, &envelope, &arena, NULL), 0);

@@ -163,12 +163,17 @@ Muster__Wire__Reply *sample_reply(void)
 	static Muster__Wire__Reply reply;
 	static Muster__Wire__Envelope envelope;
 	static Muster__Wire__Envelope *envelopes[1];
-	static ProtobufCBinaryData ids[2];
+	static ProtobufCBinaryData ids[2], path[1];
 
 	muster__wire__envelope__init(&envelope);
 	envelope.payload = bytes_of("any bytes: opened only after the signature");
 	envelope.key = exchange_bytes(hash, sizeof(hash));
 	envelope.signature = exchange_bytes(signature, sizeof(signature));
+	envelope.index = 1;
+	envelope.count = 2;
+	envelope.path = path;
+	envelope.n_path = 1;
+	path[0] = exchange_bytes(hash, sizeof(hash));
 	envelopes[0] = &envelope;
 	ids[0] = exchange_bytes(id_a, sizeof(id_a));
 	ids[1] = exchange_bytes(id_b, sizeof(id_b));
