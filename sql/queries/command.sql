@@ -2,7 +2,15 @@
 
 -- name: command_insert
 INSERT INTO command (id, computer, kind, arguments, issued_by, issued, timeout_us, serial, state, changed, envelope)
-VALUES (:id, :computer, :kind, :arguments, :issued_by, :issued, :timeout_us, :serial, :state, :changed, :envelope);
+SELECT :id, id, :kind, :arguments, :issued_by, :issued, :timeout_us, :serial, 'pending', :issued, :envelope
+FROM computer INDEXED BY computer_not_deleted
+WHERE id = :computer AND deleted IS NULL;
+
+-- name: command_serial
+SELECT value FROM counter WHERE name = 'command_serial';
+
+-- name: command_serial_taken
+UPDATE counter SET value = max(value, :serial) WHERE name = 'command_serial';
 
 -- name: command_by_id
 SELECT command.*, computer.name AS computer_name

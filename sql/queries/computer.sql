@@ -52,9 +52,6 @@ UPDATE computer
 SET acknowledged_event = :acknowledged_event
 WHERE id = :id AND acknowledged_event < :acknowledged_event;
 
--- name: computer_next_serial
-UPDATE computer SET command_serial = command_serial + 1 WHERE id = :id RETURNING command_serial;
-
 -- name: computer_revoke
 UPDATE computer SET revoked = :revoked WHERE id = :id AND revoked IS NULL;
 

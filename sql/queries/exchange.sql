@@ -32,9 +32,6 @@ WHERE id = :id;
 SELECT id FROM quarantine_item
 WHERE id = :id AND computer = :computer AND state = 'held' AND uploaded IS NULL AND size <= :largest;
 
--- name: exchange_serial
-UPDATE computer SET command_serial = :serial WHERE id = :id AND command_serial < :serial AND deleted IS NULL;
-
 -- name: exchange_roster
 SELECT id, certificate_fingerprint, revoked, deleted FROM computer;
 

@@ -59,7 +59,7 @@ static const struct event_type rows[] = {
 	ROW(1000, "engine_not_loaded", AGENT, ERROR, STATUS, true, true, "The scan engine could not be loaded: {cause}.", "cause"),
 	ROW(1010, "engine_loaded", AGENT, INFO, ROUTINE, true, false, "The scan engine was loaded: {signatures} signatures, version {version}, in {seconds} s.", "signatures", "version", "seconds", "source"),
 	ROW(1011, "engine_self_test_failed", AGENT, ERROR, SECURITY, true, true, "The scan engine failed its self-test and gives no verdicts: {cause}.", "cause"),
-	ROW(1200, "command_issued", MANAGER, INFO, ROUTINE, true, false, "{user} issued the command {kind}.", "command", "kind", "user"),
+	ROW(1200, "command_issued", MANAGER, INFO, ROUTINE, true, false, "{user} issued the command {kind}.", "command", "kind", "user", "computers"),
 	ROW(1201, "command_finished", MANAGER, INFO, ROUTINE, true, false, "The command {kind} ended: {state}.", "command", "kind", "state", "code"),
 	ROW(1202, "command_timed_out", MANAGER, WARNING, STATUS, true, true, "The command {kind} timed out after {timeout_s} s; it was {state}.", "command", "kind", "state", "timeout_s"),
 	ROW(1300, "quarantine_store_full", MANAGER, ERROR, STATUS, true, true, "The quarantine store is full: {done}.", "done", "capacity"),

@@ -12,8 +12,11 @@
 #define END_STEP_US     (50 * MILLISECOND_US)
 #define ENROLLING_MAX   64 /* at a time, a thread: a ramp steeper than the manager waits for it */
 #define START_AT_ONCE   16
-#define REPLIES_AT_ONCE 16  /* then others are received */
-#define EVENT_BURST     200 /* for one agent in one step */
+#define REPLIES_AT_ONCE 16 /* then others are received */
+/* Agents act upon an order for all when no more replies came for so long, or so long after it. */
+#define FAN_OUT_QUIET_US SECOND_US
+#define FAN_OUT_HELD_US  (10 * SECOND_US)
+#define EVENT_BURST      200 /* for one agent in one step */
 
 static time_us now_of(const struct crowd *crowd)
 {
@@ -90,6 +93,7 @@ static void take_replies(void *argument)
 {
 	struct crowd *crowd = argument;
 
+	crowd->acting = atomic_load(&crowd->plan->ordered) != 0;
 	for (int i = 0; i < REPLIES_AT_ONCE && crowd->inbox != NULL; i++) {
 		struct agent_lane *lane = crowd->inbox;
 
@@ -102,9 +106,23 @@ static void take_replies(void *argument)
 		loop_timer_set(crowd->inbox_timer, 0);
 }
 
+/* Verifying and answering an order for all takes the processors of all these
+ * machines; here it would take those of the manager, while others wait. */
+static bool held_back(struct crowd *crowd)
+{
+	time_us ordered = atomic_load(&crowd->plan->ordered);
+
+	if (ordered == 0 || crowd->acting)
+		return false;
+	crowd->acting = env_wall(crowd->plan->env) - ordered > FAN_OUT_HELD_US;
+	return !crowd->acting;
+}
+
 void crowd_inbox(struct crowd *crowd, struct agent_lane *lane)
 {
-	if (crowd->inbox == NULL)
+	if (held_back(crowd))
+		loop_timer_set(crowd->inbox_timer, FAN_OUT_QUIET_US);
+	else if (crowd->inbox == NULL)
 		loop_timer_set(crowd->inbox_timer, 0);
 	lane->next = NULL;
 	*crowd->inbox_end = lane;

@@ -47,6 +47,7 @@ struct crowd {
 	double events_owed;
 	size_t next_agent;
 	bool finishing;
+	bool acting; /* upon the order for all */
 	time_us give_up_at;
 	struct figures figures;
 };

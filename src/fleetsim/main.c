@@ -178,6 +178,15 @@ static bool ramp_is_over(struct simulation *simulation, time_us now)
 	return connected == simulation->options.agents || now - simulation->progressed_at > RAMP_PATIENCE_US;
 }
 
+/* What the ramp began is done: in the last second nothing was answered, all polls are held. An order for all waits for
+ * this, but not for ever. */
+static bool is_quiet(const struct simulation *simulation, time_us now)
+{
+	if (!simulation->options.fan_out || now - simulation->progressed_at > RAMP_PATIENCE_US)
+		return true;
+	return figures_get(&simulation->now, FIGURE_EXCHANGES) == figures_get(&simulation->before, FIGURE_EXCHANGES);
+}
+
 static bool fan_out_is_over(const struct simulation *simulation, time_us now)
 {
 	struct fan_out_state state;
@@ -210,7 +219,7 @@ static void tick(void *argument)
 	add_up(simulation, &simulation->now);
 	report_line(&report);
 	simulation->ticked_at = now;
-	if (simulation->steady_at == 0 && ramp_is_over(simulation, now))
+	if (simulation->steady_at == 0 && ramp_is_over(simulation, now) && is_quiet(simulation, now))
 		begin_steady(simulation, now);
 	if (is_over(simulation, now))
 		loop_stop(simulation->loop);

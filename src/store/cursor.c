@@ -76,23 +76,34 @@ static bool cursor_well(const struct cursor *cursor)
 	return cursor != NULL && cursor->err.code == 0;
 }
 
+/* Callers bind in the order of the statement: the search begins behind the last one. */
+static int find_parameter(struct cursor *cursor, const char *name)
+{
+	int count = sqlite3_bind_parameter_count(cursor->prepared);
+
+	for (int i = 0; i < count; i++) {
+		int place = (cursor->parameter_hint + i) % count + 1;
+		const char *known = sqlite3_bind_parameter_name(cursor->prepared, place);
+
+		if (known != NULL && strcmp(known + 1, name) == 0) {
+			cursor->parameter_hint = place;
+			return place;
+		}
+	}
+	return 0;
+}
+
 /* The number of parameter `name`, 0 when the cursor has failed or fails now. */
 static int parameter(struct cursor *cursor, const char *name)
 {
-	int count, place;
+	int place;
 
 	if (!cursor_well(cursor))
 		return 0;
-	count = sqlite3_bind_parameter_count(cursor->prepared);
-	for (place = 1; place <= count; place++) {
-		const char *known = sqlite3_bind_parameter_name(cursor->prepared, place);
-
-		if (known != NULL && strcmp(known + 1, name) == 0)
-			break;
-	}
-	if (place > count || cursor->stepped) {
+	place = find_parameter(cursor, name);
+	if (place == 0 || cursor->stepped) {
 		err_set(&cursor->err, ERR_INTERNAL, "%s: parameter %s %s", cursor_name(cursor), name,
-			place > count ? "does not exist" : "was bound too late");
+			place == 0 ? "does not exist" : "was bound too late");
 		return 0;
 	}
 	cursor->bound |= UINT64_C(1) << (place - 1);
@@ -258,6 +269,7 @@ int cursor_end(struct cursor *cursor, struct err *err)
 	sqlite3_clear_bindings(cursor->prepared);
 	cursor->busy = cursor->stepped = false;
 	cursor->bound = 0;
+	cursor->parameter_hint = 0;
 	memset(&cursor->err, 0, sizeof(cursor->err));
 	return rc;
 }

@@ -15,8 +15,9 @@ struct cursor {
 	bool busy;
 	bool stepped;
 	int column_hint; /* columns are mostly asked for in order */
-	uint64_t bound;  /* a bit for each parameter from 1 that was bound */
-	struct err err;  /* sticky: code 0 while all is well */
+	int parameter_hint; /* and parameters bound */
+	uint64_t bound; /* a bit for each parameter from 1 that was bound */
+	struct err err; /* sticky: code 0 while all is well */
 	struct cursor *next;
 };
 

@@ -98,7 +98,7 @@ static struct uuid id_once(const struct front_once *once, const struct uuid *com
 	return uuid_make(once->when, hash);
 }
 
-static struct uuid new_id(const struct issue *issue)
+struct uuid issue_new_id(const struct issue *issue)
 {
 	static const struct uuid none;
 
@@ -176,22 +176,6 @@ static int read_target_item(struct issue *issue, struct store_session *session, 
 	return rc != 0 ? rc : end != 0 ? err_set(err, end, "the item could not be read") : 0;
 }
 
-int issue_read_serial(struct store_session *session, void *argument, struct err *err)
-{
-	struct issue *issue = argument;
-	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_BY_ID);
-	bool found = false;
-	int rc;
-
-	cursor_bind_uuid(cursor, "id", &issue->order.computer);
-	if (cursor_next(cursor)) {
-		found = cursor_is_null(cursor, "deleted");
-		issue->order.serial = (uint64_t)cursor_number(cursor, "command_serial") + 1;
-	}
-	rc = cursor_end(cursor, err);
-	return rc == 0 && !found ? err_set(err, ERR_NOT_FOUND, "there is no such computer") : rc;
-}
-
 static int read_target(struct store_session *session, void *argument, struct err *err)
 {
 	struct issue *issue = argument;
@@ -205,8 +189,8 @@ static int read_target(struct store_session *session, void *argument, struct err
 
 /* --- what is written --- */
 
-static int note_event(const struct issue *issue, struct store_session *session, const struct uuid *command,
-		      struct err *err)
+static int note_issued(const struct issue *issue, struct store_session *session, const char *action,
+		       const struct uuid *command, struct err *err)
 {
 	char id[UUID_TEXT_BYTES];
 	const struct front_field fields[] = {
@@ -214,71 +198,52 @@ static int note_event(const struct issue *issue, struct store_session *session, 
 		{ "kind", command_kind_name((unsigned)issue->order.kind) },
 		{ "user", issue->actor->name },
 	};
+	int rc;
 
 	uuid_format(command, id);
-	return front_event(issue->front, session, EVENT_COMMAND_ISSUED, &issue->order.computer, fields,
-			   COUNT_OF(fields), err);
-}
-
-static int note_issued(const struct issue *issue, struct store_session *session, const char *action,
-		       const struct uuid *command, struct err *err)
-{
-	char id[UUID_TEXT_BYTES];
-	int rc = note_event(issue, session, command, err);
-
-	uuid_format(command, id);
+	rc = front_event(issue->front, session, EVENT_COMMAND_ISSUED, &issue->order.computer, fields, COUNT_OF(fields),
+			 err);
 	return rc == 0 ? front_audit(issue->front, session, issue->actor, action, id, issue->arguments, "done", err)
 		       : rc;
 }
 
-static int take_serial(const struct issue *issue, struct store_session *session, struct err *err)
+/* Serials in the database never fall behind those that are in force. */
+int issue_note_serial(uint64_t serial, struct store_session *session, struct err *err)
 {
-	struct cursor *cursor = cursor_open(session, &QUERY_EXCHANGE_SERIAL);
-	int rc;
+	struct cursor *cursor = cursor_open(session, &QUERY_COMMAND_SERIAL_TAKEN);
 
-	cursor_bind_uuid(cursor, "id", &issue->order.computer);
-	cursor_bind_number(cursor, "serial", (int64_t)issue->order.serial);
-	rc = cursor_run(cursor, err);
-	if (rc == 0 && store_changes(session) != 1)
-		rc = err_set(err, ERR_NOT_FOUND, "the computer was deleted just now");
-	return rc;
+	cursor_bind_number(cursor, "serial", (int64_t)serial);
+	return cursor_run(cursor, err);
 }
 
-static int insert_command(const struct issue *issue, struct store_session *session, struct err *err)
+int issue_write_row(const struct issue *issue, struct store_session *session, struct err *err)
 {
 	const struct order *order = &issue->order;
-	struct cursor *cursor;
-	int rc = take_serial(issue, session, err);
+	struct cursor *cursor = cursor_open(session, &QUERY_COMMAND_INSERT);
+	int rc;
 
-	if (rc != 0)
-		return rc;
-	cursor = cursor_open(session, &QUERY_COMMAND_INSERT);
 	cursor_bind_uuid(cursor, "id", &order->id);
-	cursor_bind_uuid(cursor, "computer", &order->computer);
 	cursor_bind_text(cursor, "kind", command_kind_name((unsigned)order->kind));
 	cursor_bind_text(cursor, "arguments", issue->arguments);
 	cursor_bind_text(cursor, "issued_by", issue->actor->name);
 	cursor_bind_number(cursor, "issued", order->issued);
 	cursor_bind_number(cursor, "timeout_us", order->timeout);
 	cursor_bind_number(cursor, "serial", (int64_t)order->serial);
-	cursor_bind_text(cursor, "state", command_state_name(COMMAND_PENDING));
-	cursor_bind_number(cursor, "changed", order->issued);
 	cursor_bind_bytes(cursor, "envelope", issue->envelope.data, issue->envelope.size);
-	return cursor_run(cursor, err);
-}
-
-int issue_write_row(const struct issue *issue, struct store_session *session, struct err *err)
-{
-	int rc = insert_command(issue, session, err);
-
-	return rc == 0 ? note_event(issue, session, &issue->order.id, err) : rc;
+	cursor_bind_uuid(cursor, "computer", &order->computer);
+	rc = cursor_run(cursor, err);
+	if (rc == 0 && store_changes(session) != 1)
+		rc = err_set(err, ERR_NOT_FOUND, "there is no such computer");
+	return rc;
 }
 
 static int write_command(struct store_session *session, void *argument, struct err *err)
 {
 	const struct issue *issue = argument;
-	int rc = insert_command(issue, session, err);
+	int rc = issue_write_row(issue, session, err);
 
+	if (rc == 0)
+		rc = issue_note_serial(issue->order.serial, session, err);
 	return rc == 0 ? note_issued(issue, session, "command.issue", &issue->order.id, err) : rc;
 }
 
@@ -382,13 +347,18 @@ int issue_hand_over(struct issue *issue, struct err *err)
 	return rc;
 }
 
+uint64_t issue_take_serial(struct front *front)
+{
+	return ++front->command_serial;
+}
+
 /* With `issuing` held: serial numbers reach the shard in order. */
 static int issue_in_turn(struct issue *issue, struct err *err)
 {
-	int rc = store_read(issue->front->store, issue_read_serial, issue, err);
+	int rc;
 
-	if (rc == 0)
-		rc = sign(issue, err);
+	issue->order.serial = issue_take_serial(issue->front);
+	rc = sign(issue, err);
 	if (rc == 0)
 		rc = store_write_wait(issue->front->store, write_command, issue, err);
 	if (rc == 0)
@@ -405,7 +375,7 @@ int issue_fill(struct issue *issue, struct err *err)
 		timeout = issue->row->timeout;
 	if (timeout == 0)
 		timeout = stored_setting_number(issue->front->stored, STORED_COMMAND_TIMEOUT);
-	order->id = new_id(issue);
+	order->id = issue_new_id(issue);
 	order->kind = issue->row->wire;
 	if (issue->row->target != TARGET_NONE)
 		order->target = issue->asked->target;
@@ -514,7 +484,19 @@ static int restore_all(struct store_session *session, void *argument, struct err
 	return cursor_end(cursor, err);
 }
 
+static int read_serial(struct store_session *session, void *argument, struct err *err)
+{
+	struct front *front = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_COMMAND_SERIAL);
+
+	if (cursor_next(cursor))
+		front->command_serial = (uint64_t)cursor_number(cursor, "value");
+	return cursor_end(cursor, err);
+}
+
 int commands_restore(struct front *front, struct err *err)
 {
-	return store_read(front->store, restore_all, front, err);
+	int rc = store_read(front->store, read_serial, front, err);
+
+	return rc == 0 ? store_read(front->store, restore_all, front, err) : rc;
 }

@@ -1,75 +1,138 @@
 /* One command for many computers (front_command_issue_many() of front.h).
  *
- * Computers are taken shard by shard: while one shard's commands are written by
- * the store, the next one's are signed by keys, which takes about as long. They
- * are handed over when all are stored: agents that have theirs report at once,
- * and what they report would stand in the writer's queue before the rest.
- * Arguments come from people; paths may hold any bytes but NUL.
+ * Computers are taken chunk by chunk: while the store writes one chunk's
+ * commands, the next one's are signed, and those of chunks that are committed
+ * are handed to the shards, which wake the agents' polls. One event and one
+ * audit entry stand for all; they are committed first. Arguments come from
+ * people; paths may hold any bytes but NUL.
  */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "fleet/event_types.h"
 #include "manager/front/command_parts.h"
 #include "wire/limits.h"
 
+#define CHUNK_COMPUTERS ((size_t)4 * WIRE_BATCH_MAX)
+#define NEWS_AT_ONCE    64
+
+struct many;
+
 struct one {
 	struct issue issue;
-	size_t index; /* in the caller's list */
-	int rc;       /* 0 so far, or why it was left out; ERR_EXISTS: done before, by the same request */
+	int rc; /* 0 so far, or why it was left out; ERR_EXISTS: done before, by the same request */
 };
 
-/* The commands for the computers of one shard. */
-struct part {
+/* Something that the writer does for us. */
+struct step {
 	struct many *many;
-	struct shard *shard;
+	bool writing;
+	int rc;
+	struct err err;
+};
+
+struct chunk {
+	struct step step;
 	struct one *ones;
 	size_t count;
-	bool writing;
-	int rc; /* of the whole part */
-	struct err err;
 };
 
 struct many {
 	struct front *front;
 	const struct front_actor *actor;
-	struct one *ones; /* by shard */
-	struct part parts[SHARD_COUNT];
-	char *arguments; /* of all, as JSON */
-	struct uuid *ids;
+	struct one *ones; /* as the caller's computers */
+	struct uuid *ids; /* the caller's */
+	size_t count;
+	struct chunk *chunks;
+	size_t chunk_count;
+	char *arguments; /* of each, as JSON */
+	char *detail;    /* of the order, as JSON */
+	struct step noted;
 	size_t issued;
-	pthread_mutex_t lock; /* of part.writing and part.rc */
+	pthread_mutex_t lock; /* of what the writer changes in steps */
 	pthread_cond_t written;
 };
 
-/* --- a part's steps --- */
+/* --- steps --- */
 
-static int read_serials(struct store_session *session, void *argument, struct err *err)
+/* The writer's thread. */
+static void written(void *argument, int rc, const struct err *err)
 {
-	struct part *part = argument;
+	struct step *step = argument;
 
-	for (size_t i = 0; i < part->count; i++) {
-		struct one *one = &part->ones[i];
-
-		one->rc = issue_read_before(session, &one->issue, err);
-		if (one->rc == 0)
-			one->rc = one->issue.done_before ? ERR_EXISTS : issue_read_serial(session, &one->issue, err);
-		if (one->rc != 0 && one->rc != ERR_NOT_FOUND && one->rc != ERR_EXISTS)
-			return one->rc;
-	}
-	return 0;
+	pthread_mutex_lock(&step->many->lock);
+	step->writing = false;
+	step->rc = rc;
+	step->err = *err;
+	pthread_cond_signal(&step->many->written);
+	pthread_mutex_unlock(&step->many->lock);
 }
 
-/* Payloads of those that are there, behind one another in `all`. */
-static int pack_orders(const struct part *part, struct buf *all, struct bytes *payloads, struct buf **outs,
+static void step_write(struct step *step, store_function function)
+{
+	int rc;
+
+	step->writing = true;
+	rc = store_write(step->many->front->store, function, written, step);
+	if (rc == 0)
+		return;
+	step->writing = false; /* written() will not be called */
+	step->rc = err_set(&step->err, rc, "the manager stores more than it can keep up with");
+}
+
+static void step_wait(struct step *step)
+{
+	pthread_mutex_lock(&step->many->lock);
+	while (step->writing)
+		pthread_cond_wait(&step->many->written, &step->many->lock);
+	pthread_mutex_unlock(&step->many->lock);
+}
+
+static bool step_ended(struct step *step)
+{
+	bool ended;
+
+	pthread_mutex_lock(&step->many->lock);
+	ended = !step->writing;
+	pthread_mutex_unlock(&step->many->lock);
+	return ended;
+}
+
+/* --- the order as a whole --- */
+
+static int write_order(struct store_session *session, void *argument, struct err *err)
+{
+	struct step *step = argument;
+	struct many *many = step->many;
+	char computers[24];
+	const struct front_field fields[] = {
+		{ "kind", command_kind_name((unsigned)many->ones[0].issue.order.kind) },
+		{ "user", many->actor->name },
+		{ "computers", computers },
+	};
+	int rc;
+
+	snprintf(computers, sizeof(computers), "%zu", many->count);
+	rc = front_event(many->front, session, EVENT_COMMAND_ISSUED, NULL, fields, COUNT_OF(fields), err);
+	return rc == 0
+		   ? front_audit(many->front, session, many->actor, "command.issue_many", "", many->detail, "done", err)
+		   : rc;
+}
+
+/* --- a chunk --- */
+
+/* Payloads of those that are to be, behind one another in `all`. */
+static int pack_orders(const struct chunk *chunk, struct buf *all, struct bytes *payloads, struct buf **outs,
 		       size_t *ret_count, struct err *err)
 {
 	size_t count = 0;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < part->count; i++) {
-		struct one *one = &part->ones[i];
+	for (size_t i = 0; rc == 0 && i < chunk->count; i++) {
+		struct one *one = &chunk->ones[i];
 		size_t before = all->size;
 
 		if (one->rc != 0)
@@ -84,19 +147,19 @@ static int pack_orders(const struct part *part, struct buf *all, struct bytes *p
 	return rc;
 }
 
-static int sign(struct part *part, struct err *err)
+static int sign(struct chunk *chunk, struct err *err)
 {
-	struct bytes *payloads = calloc(part->count, sizeof(*payloads));
-	struct buf **outs = calloc(part->count, sizeof(struct buf *));
+	struct bytes *payloads = calloc(chunk->count, sizeof(*payloads));
+	struct buf **outs = calloc(chunk->count, sizeof(struct buf *));
 	struct buf all;
 	size_t count = 0;
 	int rc = err_set(err, ERR_MEMORY, "no memory for the commands");
 
-	buf_init(&all, part->count * WIRE_SIGNED_MAX_BYTES);
+	buf_init(&all, chunk->count * WIRE_SIGNED_MAX_BYTES);
 	if (payloads != NULL && outs != NULL)
-		rc = pack_orders(part, &all, payloads, outs, &count, err);
-	if (rc == 0 && count > 0)
-		rc = signer_envelopes(part->many->front->signer, payloads, count, outs, err);
+		rc = pack_orders(chunk, &all, payloads, outs, &count, err);
+	if (rc == 0)
+		rc = signer_envelopes(chunk->step.many->front->signer, payloads, count, outs, err);
 	buf_done(&all);
 	free(payloads);
 	free(outs);
@@ -105,50 +168,34 @@ static int sign(struct part *part, struct err *err)
 
 static int write_rows(struct store_session *session, void *argument, struct err *err)
 {
-	struct part *part = argument;
+	struct chunk *chunk = argument;
 
-	for (size_t i = 0; i < part->count; i++) {
-		struct one *one = &part->ones[i];
+	for (size_t i = 0; i < chunk->count; i++) {
+		struct one *one = &chunk->ones[i];
 
 		if (one->rc == 0)
 			one->rc = issue_write_row(&one->issue, session, err);
 		if (one->rc != 0 && one->rc != ERR_NOT_FOUND && one->rc != ERR_EXISTS)
 			return one->rc;
 	}
-	return 0;
+	return issue_note_serial(chunk->ones[chunk->count - 1].issue.order.serial, session, err);
 }
 
-/* The writer's thread. */
-static void written(void *argument, int rc, const struct err *err)
+static void begin(struct chunk *chunk)
 {
-	struct part *part = argument;
+	struct many *many = chunk->step.many;
 
-	pthread_mutex_lock(&part->many->lock);
-	part->writing = false;
-	part->rc = rc;
-	part->err = *err;
-	pthread_cond_signal(&part->many->written);
-	pthread_mutex_unlock(&part->many->lock);
-}
-
-/* Takes the shard's turn to issue, which finish() gives back. */
-static void begin(struct part *part)
-{
-	struct store *store = part->many->front->store;
-	int rc;
-
-	pthread_mutex_lock(&part->shard->issuing);
-	part->rc = store_read(store, read_serials, part, &part->err);
-	if (part->rc == 0)
-		part->rc = sign(part, &part->err);
-	if (part->rc != 0)
-		return;
-	part->writing = true;
-	rc = store_write(store, write_rows, written, part);
-	if (rc != 0) { /* written() will not be called */
-		part->writing = false;
-		part->rc = err_set(&part->err, rc, "the manager stores more than it can keep up with");
+	for (size_t i = 0; i < chunk->count; i++)
+		chunk->ones[i].issue.order.serial = issue_take_serial(many->front);
+	chunk->step.rc = sign(chunk, &chunk->step.err);
+	/* Nothing is stored of an order that is not in the audit log. */
+	step_wait(&many->noted);
+	if (chunk->step.rc == 0 && many->noted.rc != 0) {
+		chunk->step.rc = many->noted.rc;
+		chunk->step.err = many->noted.err;
 	}
+	if (chunk->step.rc == 0)
+		step_write(&chunk->step, write_rows);
 }
 
 static void hand_over(struct many *many, struct one *one)
@@ -159,147 +206,157 @@ static void hand_over(struct many *many, struct one *one)
 		one->rc = issue_hand_over(&one->issue, &err);
 	if (one->rc != 0 && one->rc != ERR_EXISTS)
 		return;
-	many->ids[one->index] = one->issue.order.id;
+	many->ids[one - many->ones] = one->issue.order.id;
 	many->issued++;
 }
 
-static void publish(struct many *many, const struct part *part)
+static void publish(const struct chunk *chunk)
 {
-	for (size_t i = 0; i < part->count; i++) {
-		const struct order *order = &part->ones[i].issue.order;
-		const struct front_news news = { .topic = FRONT_TOPIC_COMMAND,
-						 .id = order->id,
-						 .computer = order->computer };
+	struct feed *feed = chunk->step.many->front->feed;
+	struct front_news news[NEWS_AT_ONCE];
+	size_t count = 0;
 
-		if (part->ones[i].rc == 0)
-			feed_publish(many->front->feed, &news, 1);
+	for (size_t i = 0; i < chunk->count; i++) {
+		const struct order *order = &chunk->ones[i].issue.order;
+
+		if (chunk->ones[i].rc != 0)
+			continue;
+		news[count++] =
+		    (struct front_news){ .topic = FRONT_TOPIC_COMMAND, .id = order->id, .computer = order->computer };
+		if (count == COUNT_OF(news)) {
+			feed_publish(feed, news, count);
+			count = 0;
+		}
 	}
+	feed_publish(feed, news, count);
 }
 
-static void wait_written(struct part *part)
+static void finish(struct chunk *chunk)
 {
-	struct many *many = part->many;
-
-	pthread_mutex_lock(&many->lock);
-	while (part->writing)
-		pthread_cond_wait(&many->written, &many->lock);
-	pthread_mutex_unlock(&many->lock);
-}
-
-static void finish(struct part *part)
-{
-	struct many *many = part->many;
-
-	for (size_t i = 0; part->rc == 0 && i < part->count; i++)
-		hand_over(many, &part->ones[i]);
-	pthread_mutex_unlock(&part->shard->issuing);
-	if (part->rc == 0)
-		publish(many, part);
-	else
-		LOG(LOG_ERROR, "commands.not_issued", log_number("computers", (int64_t)part->count),
-		    log_err(&part->err));
+	if (chunk->step.rc != 0) {
+		LOG(LOG_ERROR, "commands.not_issued", log_number("computers", (int64_t)chunk->count),
+		    log_err(&chunk->step.err));
+		return;
+	}
+	for (size_t i = 0; i < chunk->count; i++)
+		hand_over(chunk->step.many, &chunk->ones[i]);
+	publish(chunk);
 }
 
 /* --- all of them --- */
 
-static int run_parts(struct many *many, struct err *err)
+static void run_chunks(struct many *many)
 {
+	size_t finished = 0;
+
+	/* What reaches an agent has a higher serial than what did before. */
+	shards_begin_issuing(many->front->shards);
+	step_write(&many->noted, write_order);
+	for (size_t i = 0; i < many->chunk_count; i++) {
+		begin(&many->chunks[i]);
+		while (finished <= i && step_ended(&many->chunks[finished].step))
+			finish(&many->chunks[finished++]);
+	}
+	for (; finished < many->chunk_count; finished++) {
+		step_wait(&many->chunks[finished].step);
+		finish(&many->chunks[finished]);
+	}
+	shards_end_issuing(many->front->shards);
+}
+
+static int read_before(struct store_session *session, void *argument, struct err *err)
+{
+	struct many *many = argument;
 	int rc = 0;
 
-	/* In the order of shards, as everybody who takes several turns to issue. */
-	for (size_t i = 0; i < SHARD_COUNT; i++) {
-		if (many->parts[i].count > 0)
-			begin(&many->parts[i]);
-	}
-	for (size_t i = 0; i < SHARD_COUNT; i++) {
-		if (many->parts[i].count > 0)
-			wait_written(&many->parts[i]);
-	}
-	for (size_t i = 0; i < SHARD_COUNT; i++) {
-		if (many->parts[i].count > 0)
-			finish(&many->parts[i]);
-	}
-	for (size_t i = 0; rc == 0 && i < SHARD_COUNT; i++)
-		rc = many->parts[i].rc;
-	if (rc == 0 || many->issued > 0)
-		return 0;
-	for (size_t i = 0; i < SHARD_COUNT; i++) {
-		if (many->parts[i].rc == rc)
-			*err = many->parts[i].err;
+	for (size_t i = 0; rc == 0 && i < many->count; i++) {
+		struct one *one = &many->ones[i];
+
+		rc = issue_read_before(session, &one->issue, err);
+		one->rc = one->issue.done_before ? ERR_EXISTS : 0;
 	}
 	return rc;
 }
 
-static int note_asked(struct store_session *session, void *argument, struct err *err)
+static int run(struct many *many, struct err *err)
 {
-	struct many *many = argument;
+	int rc = many->actor->once != NULL ? store_read(many->front->store, read_before, many, err) : 0;
 
-	return front_audit(many->front, session, many->actor, "command.issue_many", "", many->arguments, "done", err);
+	if (rc != 0)
+		return rc;
+	run_chunks(many);
+	for (size_t i = 0; many->issued == 0 && i < many->chunk_count; i++) {
+		if (many->chunks[i].step.rc == 0)
+			continue;
+		*err = many->chunks[i].step.err;
+		return many->chunks[i].step.rc;
+	}
+	return 0;
 }
 
 /* {"kind": …, "computers": N, …the command's own arguments} */
-static int describe(struct many *many, const struct one *first, size_t count, struct err *err)
+static int describe(struct many *many, const struct issue *common, struct err *err)
 {
-	json_t *json = json_loads(first->issue.arguments, 0, NULL);
+	json_t *json = json_loads(common->arguments, 0, NULL);
 
-	if (json_object_set_new(json, "kind", json_string(command_kind_name((unsigned)first->issue.order.kind))) == 0 &&
-	    json_object_set_new(json, "computers", json_integer((json_int_t)count)) == 0)
-		many->arguments = json_dumps(json, JSON_COMPACT);
+	if (json_object_set_new(json, "kind", json_string(command_kind_name((unsigned)common->order.kind))) == 0 &&
+	    json_object_set_new(json, "computers", json_integer((json_int_t)many->count)) == 0)
+		many->detail = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
-	return many->arguments != NULL ? 0 : err_set(err, ERR_MEMORY, "no memory for the commands");
+	return many->detail != NULL ? 0 : err_set(err, ERR_MEMORY, "no memory for the commands");
 }
 
-/* Places for each shard's computers, one behind the other in many->ones. */
-static void lay_out(struct many *many, const struct uuid *computers, size_t count)
+static int fill(struct many *many, const struct front_command *asked, const struct uuid *computers, struct err *err)
 {
-	size_t at = 0;
-
-	for (size_t i = 0; i < SHARD_COUNT; i++)
-		many->parts[i] = (struct part){ .many = many, .shard = shards_at(many->front->shards, i) };
-	for (size_t i = 0; i < count; i++) {
-		struct shard *shard = shards_of(many->front->shards, &computers[i]);
-
-		many->parts[shard - shards_at(many->front->shards, 0)].count++;
-	}
-	for (size_t i = 0; i < SHARD_COUNT; i++) {
-		many->parts[i].ones = many->ones + at;
-		at += many->parts[i].count;
-		many->parts[i].count = 0;
-	}
-}
-
-static int fill(struct many *many, const struct front_command *asked, const struct uuid *computers, size_t count,
-		struct err *err)
-{
-	const struct issue common = {
+	struct issue common = {
 		.front = many->front, .asked = asked, .actor = many->actor, .row = command_row_find(asked->kind)
 	};
 	int rc = issue_check(&common, err);
 
 	if (rc == 0 && common.row->target != TARGET_NONE)
 		rc = err_set(err, ERR_RANGE, "%s is for one computer", front_command_kind_name(asked->kind));
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		struct shard *shard = shards_of(many->front->shards, &computers[i]);
-		struct part *part = &many->parts[shard - shards_at(many->front->shards, 0)];
-		struct one *one = &part->ones[part->count++];
+	if (rc == 0)
+		rc = issue_fill(&common, err);
+	if (rc != 0)
+		return rc;
+	many->arguments = common.arguments;
+	for (size_t i = 0; i < many->count; i++) {
+		struct issue *issue = &many->ones[i].issue;
 
-		*one = (struct one){ .issue = common, .index = i };
-		buf_init(&one->issue.envelope, WIRE_ENVELOPE_MAX_BYTES);
-		one->issue.shard = shard;
-		one->issue.order.computer = computers[i];
-		rc = issue_fill(&one->issue, err);
+		*issue = common;
+		issue->order.computer = computers[i];
+		issue->order.id = issue_new_id(issue);
+		issue->shard = shards_of(many->front->shards, &computers[i]);
+		buf_init(&issue->envelope, WIRE_ENVELOPE_MAX_BYTES);
 	}
-	return rc == 0 ? describe(many, many->ones, count, err) : rc;
+	return describe(many, &common, err);
 }
 
-static void done(struct many *many, size_t count)
+static int lay_out(struct many *many, struct err *err)
 {
-	for (size_t i = 0; many->ones != NULL && i < count; i++) {
-		buf_done(&many->ones[i].issue.envelope);
-		free(many->ones[i].issue.arguments);
+	many->chunk_count = (many->count + CHUNK_COMPUTERS - 1) / CHUNK_COMPUTERS;
+	many->ones = calloc(many->count, sizeof(*many->ones));
+	many->chunks = calloc(many->chunk_count, sizeof(*many->chunks));
+	if (many->ones == NULL || many->chunks == NULL)
+		return err_set(err, ERR_MEMORY, "no memory for the commands");
+	for (size_t i = 0; i < many->chunk_count; i++) {
+		size_t first = i * CHUNK_COMPUTERS, left = many->count - first;
+
+		many->chunks[i] = (struct chunk){ .step = { .many = many },
+						  .ones = many->ones + first,
+						  .count = left < CHUNK_COMPUTERS ? left : CHUNK_COMPUTERS };
 	}
+	return 0;
+}
+
+static void done(struct many *many)
+{
+	for (size_t i = 0; many->ones != NULL && i < many->count; i++)
+		buf_done(&many->ones[i].issue.envelope);
 	free(many->ones);
+	free(many->chunks);
 	free(many->arguments);
+	free(many->detail);
 	pthread_cond_destroy(&many->written);
 	pthread_mutex_destroy(&many->lock);
 }
@@ -307,25 +364,20 @@ static void done(struct many *many, size_t count)
 int front_command_issue_many(struct front *front, const struct front_command *command, const struct uuid *computers,
 			     size_t count, const struct front_actor *actor, struct uuid *ret_ids, struct err *err)
 {
-	struct many many = { .front = front, .actor = actor, .ids = ret_ids };
+	struct many many = { .front = front, .actor = actor, .ids = ret_ids, .count = count };
 	int rc;
 
 	if (count == 0 || count > FRONT_COMMANDS_MAX)
 		return err_set(err, ERR_RANGE, "computers: 1 to %d", FRONT_COMMANDS_MAX);
 	memset(ret_ids, 0, count * sizeof(*ret_ids));
+	many.noted.many = &many;
 	pthread_mutex_init(&many.lock, NULL);
 	pthread_cond_init(&many.written, NULL);
-	many.ones = calloc(count, sizeof(*many.ones));
-	if (many.ones == NULL) {
-		rc = err_set(err, ERR_MEMORY, "no memory for the commands");
-	} else {
-		lay_out(&many, computers, count);
-		rc = fill(&many, command, computers, count, err);
-	}
+	rc = lay_out(&many, err);
 	if (rc == 0)
-		rc = store_write_wait(front->store, note_asked, &many, err);
+		rc = fill(&many, command, computers, err);
 	if (rc == 0)
-		rc = run_parts(&many, err);
-	done(&many, count);
+		rc = run(&many, err);
+	done(&many);
 	return rc;
 }

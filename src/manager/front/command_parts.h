@@ -32,11 +32,15 @@ struct issue {
 int issue_check(const struct issue *issue, struct err *err);
 /* Sets order but for computer and serial, and arguments. */
 int issue_fill(struct issue *issue, struct err *err);
+/* An id for a command to order.computer; the same when the same request is made again (front_once). */
+struct uuid issue_new_id(const struct issue *issue);
 /* A store_function: done_before; order.id must be set. */
 int issue_read_before(struct store_session *session, void *argument, struct err *err);
-/* A store_function: order.serial, for order.computer. With `issuing` of the shard held until issue_hand_over(). */
-int issue_read_serial(struct store_session *session, void *argument, struct err *err);
-/* The command's row and its event; ERR_NOT_FOUND, with nothing written: the computer was deleted just now. */
+/* The next serial number, of all computers. With `issuing` of the computer's shard held until issue_hand_over(). */
+uint64_t issue_take_serial(struct front *front);
+/* In the same write as the rows whose highest serial it is. */
+int issue_note_serial(uint64_t serial, struct store_session *session, struct err *err);
+/* The command's row; ERR_NOT_FOUND, with nothing written: there is no such computer, or it was deleted just now. */
 int issue_write_row(const struct issue *issue, struct store_session *session, struct err *err);
 /* To the shard, which wakes a held poll. On failure the command's row ends as failed. Blocks. */
 int issue_hand_over(struct issue *issue, struct err *err);

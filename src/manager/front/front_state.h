@@ -65,6 +65,7 @@ struct front {
 	struct api *api;
 
 	_Atomic bool stopping;
+	_Atomic uint64_t command_serial; /* the last one given */
 	struct front_numbers numbers;
 };
 

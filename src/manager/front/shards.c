@@ -45,6 +45,18 @@ struct shard *shards_at(struct shards *shards, size_t index)
 	return &shards->items[index];
 }
 
+void shards_begin_issuing(struct shards *shards)
+{
+	for (size_t i = 0; i < SHARD_COUNT; i++)
+		pthread_mutex_lock(&shards->items[i].issuing);
+}
+
+void shards_end_issuing(struct shards *shards)
+{
+	for (size_t i = 0; i < SHARD_COUNT; i++)
+		pthread_mutex_unlock(&shards->items[i].issuing);
+}
+
 void shards_count(struct shards *shards, size_t *ret_computers, size_t *ret_online)
 {
 	*ret_computers = *ret_online = 0;
