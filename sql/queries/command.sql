@@ -2,9 +2,10 @@
 
 -- name: command_insert
 INSERT INTO command (id, computer, kind, arguments, issued_by, issued, timeout_us, serial, state, changed, envelope)
-SELECT :id, id, :kind, :arguments, :issued_by, :issued, :timeout_us, :serial, 'pending', :issued, :envelope
-FROM computer INDEXED BY computer_not_deleted
-WHERE id = :computer AND deleted IS NULL;
+VALUES (:id, :computer, :kind, :arguments, :issued_by, :issued, :timeout_us, :serial, 'pending', :issued, :envelope);
+
+-- name: command_computer
+SELECT id FROM computer INDEXED BY computer_not_deleted WHERE id = :computer AND deleted IS NULL;
 
 -- name: command_serial
 SELECT value FROM counter WHERE name = 'command_serial';

@@ -216,13 +216,30 @@ int issue_note_serial(uint64_t serial, struct store_session *session, struct err
 	return cursor_run(cursor, err);
 }
 
+/* Not in one statement with the insert: that would make SQLite keep a journal for each row, to undo it alone. */
+static int check_computer(const struct issue *issue, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_COMMAND_COMPUTER);
+	bool found;
+	int rc;
+
+	cursor_bind_uuid(cursor, "computer", &issue->order.computer);
+	found = cursor_next(cursor);
+	rc = cursor_end(cursor, err);
+	return rc == 0 && !found ? err_set(err, ERR_NOT_FOUND, "there is no such computer") : rc;
+}
+
 int issue_write_row(const struct issue *issue, struct store_session *session, struct err *err)
 {
 	const struct order *order = &issue->order;
-	struct cursor *cursor = cursor_open(session, &QUERY_COMMAND_INSERT);
-	int rc;
+	struct cursor *cursor;
+	int rc = check_computer(issue, session, err);
 
+	if (rc != 0)
+		return rc;
+	cursor = cursor_open(session, &QUERY_COMMAND_INSERT);
 	cursor_bind_uuid(cursor, "id", &order->id);
+	cursor_bind_uuid(cursor, "computer", &order->computer);
 	cursor_bind_text(cursor, "kind", command_kind_name((unsigned)order->kind));
 	cursor_bind_text(cursor, "arguments", issue->arguments);
 	cursor_bind_text(cursor, "issued_by", issue->actor->name);
@@ -230,11 +247,7 @@ int issue_write_row(const struct issue *issue, struct store_session *session, st
 	cursor_bind_number(cursor, "timeout_us", order->timeout);
 	cursor_bind_number(cursor, "serial", (int64_t)order->serial);
 	cursor_bind_bytes(cursor, "envelope", issue->envelope.data, issue->envelope.size);
-	cursor_bind_uuid(cursor, "computer", &order->computer);
-	rc = cursor_run(cursor, err);
-	if (rc == 0 && store_changes(session) != 1)
-		rc = err_set(err, ERR_NOT_FOUND, "there is no such computer");
-	return rc;
+	return cursor_run(cursor, err);
 }
 
 static int write_command(struct store_session *session, void *argument, struct err *err)
