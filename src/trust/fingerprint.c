@@ -1,6 +1,7 @@
 /* SHA-256 and the forms in which people write it. */
 #include "trust/fingerprint.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +10,21 @@
 
 #include "base/units.h"
 
+static EVP_MD *sha256;
+
+/* Once: EVP_sha256() looks for its implementation anew for each digest. */
+static void fetch(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 void fingerprint_of(const void *bytes, size_t size, uint8_t fingerprint[SHA256_BYTES])
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
 	/* Fails only without SHA-256 or memory: nothing that follows could be trusted. */
-	if (EVP_Digest(bytes, size, fingerprint, NULL, EVP_sha256(), NULL) != 1)
+	if (pthread_once(&once, fetch) != 0 || sha256 == NULL ||
+	    EVP_Digest(bytes, size, fingerprint, NULL, sha256, NULL) != 1)
 		abort();
 }
 

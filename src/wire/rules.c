@@ -199,13 +199,24 @@ static const struct {
 
 static const struct rule no_rule = { RULE_NONE, 0, 0, 0 };
 
-static const struct rule *rule_of(const ProtobufCMessageDescriptor *message, uint32_t field)
+/* Of one kind of message. */
+struct rules {
+	const struct rule *rules;
+	size_t count;
+};
+
+static struct rules rules_of(const ProtobufCMessageDescriptor *message)
 {
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		if (rows[i].message == message)
-			return field < rows[i].count ? &rows[i].rules[field] : &no_rule;
+			return (struct rules){ rows[i].rules, rows[i].count };
 	}
-	return &no_rule;
+	return (struct rules){ NULL, 0 };
+}
+
+static const struct rule *rule_of(struct rules rules, uint32_t field)
+{
+	return field < rules.count ? &rules.rules[field] : &no_rule;
 }
 
 /* Where the walk is, for the words of an error. */
@@ -365,10 +376,8 @@ static int check_repeated(const struct rule *rule, const ProtobufCFieldDescripto
 	return status;
 }
 
-bool rules_cover(const ProtobufCMessageDescriptor *message, const ProtobufCFieldDescriptor *field)
+static bool rule_fits(const struct rule *rule, const ProtobufCFieldDescriptor *field)
 {
-	const struct rule *rule = rule_of(message, field->id);
-
 	if (field->label == PROTOBUF_C_LABEL_REPEATED && (rule->count == 0 || size_of_element(field->type) == 0))
 		return false;
 	switch (field->type) {
@@ -390,15 +399,20 @@ bool rules_cover(const ProtobufCMessageDescriptor *message, const ProtobufCField
 	}
 }
 
+bool rules_cover(const ProtobufCMessageDescriptor *message, const ProtobufCFieldDescriptor *field)
+{
+	return rule_fits(rule_of(rules_of(message), field->id), field);
+}
+
 /* One field; *one_of becomes 1 when an alternative is set, -1 when one exists and none is so far. */
-static int check_field(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
+static int check_field(const ProtobufCMessage *message, struct rules rules, const ProtobufCFieldDescriptor *field,
 		       const struct place *outer, int *one_of, struct err *err)
 {
 	const uint8_t *base = (const uint8_t *)message;
-	const struct rule *rule = rule_of(message->descriptor, field->id);
+	const struct rule *rule = rule_of(rules, field->id);
 	struct place place = { .outer = outer, .name = field->name, .index = SIZE_MAX };
 
-	if (!rules_cover(message->descriptor, field))
+	if (!rule_fits(rule, field))
 		return refuse(&place, ERR_INTERNAL, err, "has no rule", 0, 0);
 	if (field->label == PROTOBUF_C_LABEL_REPEATED)
 		return check_repeated(rule, field, base, &place, err);
@@ -415,11 +429,12 @@ static int check_field(const ProtobufCMessage *message, const ProtobufCFieldDesc
 /* A message with alternatives holds one: none set is one that this version does not know. */
 static int check_message(const ProtobufCMessage *message, const struct place *place, struct err *err)
 {
+	struct rules rules = rules_of(message->descriptor);
 	int one_of = 0;
 	int status = 0;
 
 	for (unsigned i = 0; i < message->descriptor->n_fields && status == 0; i++)
-		status = check_field(message, &message->descriptor->fields[i], place, &one_of, err);
+		status = check_field(message, rules, &message->descriptor->fields[i], place, &one_of, err);
 	if (status == 0 && one_of < 0)
 		status = refuse(place, ERR_FORMAT, err, "holds nothing that this version knows", 0, 0);
 	return status;
