@@ -14,10 +14,10 @@ struct cursor {
 	sqlite3_stmt *prepared;
 	bool busy;
 	bool stepped;
-	int column_hint; /* columns are mostly asked for in order */
+	int column_hint;    /* columns are mostly asked for in order */
 	int parameter_hint; /* and parameters bound */
-	uint64_t bound; /* a bit for each parameter from 1 that was bound */
-	struct err err; /* sticky: code 0 while all is well */
+	uint64_t bound;     /* a bit for each parameter from 1 that was bound */
+	struct err err;     /* sticky: code 0 while all is well */
 	struct cursor *next;
 };
 
