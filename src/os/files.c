@@ -249,3 +249,12 @@ void files_empty_directory(int directory)
 {
 	empty(directory, 0);
 }
+
+void files_write_behind(int fd, uint64_t from, uint64_t to)
+{
+	/* Advice: what the disk refuses is told by the sync that follows. */
+	(void)sync_file_range(fd, (off_t)from, (off_t)(to - from), SYNC_FILE_RANGE_WRITE);
+	if (from > 0)
+		(void)sync_file_range(fd, 0, (off_t)from,
+				      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+}

@@ -41,6 +41,10 @@ void files_empty_directory(int directory);
 
 int files_sync_directory(int directory, struct err *err);
 
+/* For a large file that is written in pieces and synced at its end: starts writing back the bytes from..to, just
+ * written, and waits for those before, so that no sync has more than two pieces to wait for. */
+void files_write_behind(int fd, uint64_t from, uint64_t to);
+
 /* Opens a path with no symbolic link in any of its components (openat2);
  * ERR_DENIED when there is one. O_CLOEXEC is added. */
 int files_open_no_links(const char *path, int flags, int *ret_fd, struct err *err);

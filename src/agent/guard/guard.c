@@ -17,7 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/guard/guard_link.h"
+#include "agent/guard/guard_items.h"
 #include "agent/guard/notices.h"
 #include "base/log.h"
 #include "fleet/event_types.h"
@@ -170,6 +170,9 @@ static int open_state(struct guard *guard, struct err *err)
 		code = read_key(guard->guard, guard->env, key, err);
 	if (code == 0)
 		code = vault_open(guard->vault_directory, key, guard->env, &guard->vault, err);
+	guard->items = guard_items_new();
+	if (code == 0 && guard->items == NULL)
+		code = err_set(err, ERR_MEMORY, "no memory");
 	OPENSSL_cleanse(key, sizeof(key));
 	return code;
 }
@@ -378,6 +381,7 @@ static void loop(struct guard *guard)
 			continue;
 		}
 		more = jobs_step(guard->jobs);
+		more |= guard_items_step(guard);
 		if (!guard->link_running && env_monotonic(guard->env) >= guard->link_due)
 			start_link(guard);
 		settle(guard);
@@ -459,6 +463,7 @@ static void tear_down(struct guard *guard)
 	int fds[] = { guard->data,    guard->guard,  guard->lock, guard->jobs_directory, guard->vault_directory,
 		      guard->control, guard->signals };
 
+	guard_items_free(guard->items);
 	jobs_free(guard->jobs);
 	scanner_free(guard->scanner);
 	channel_done(&guard->link);

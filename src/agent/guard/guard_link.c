@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/guard/guard_items.h"
 #include "agent/guard/notices.h"
 #include "base/log.h"
 
@@ -88,6 +89,7 @@ static void tell_scan(struct guard *guard)
 void guard_link_started(struct guard *guard)
 {
 	guard->sent = guard->stored = outbox_finished(guard->outbox);
+	guard->link_starts++;
 	guard->link_waits = false;
 	tell_guard(guard);
 	tell_scan(guard);
@@ -208,7 +210,7 @@ void guard_link_scanner_changed(void *context)
 
 /* ---- from link ---- */
 
-static void answer(struct guard *guard, uint32_t request, int code, const struct err *err)
+void guard_link_answer(struct guard *guard, uint32_t request, int code, const struct err *err)
 {
 	struct message_answer message = { .code = code };
 	struct buf out;
@@ -221,41 +223,6 @@ static void answer(struct guard *guard, uint32_t request, int code, const struct
 	buf_done(&out);
 }
 
-/* Event 2021 or 2022. */
-static int tell_end(struct guard *guard, const struct vault_item *item, uint32_t type, struct err *err)
-{
-	struct notice_draft draft;
-
-	notice_begin(&draft, type, env_wall(guard->env));
-	notice_text(&draft, "file", item->path);
-	notice_text(&draft, "detection", item->item.detection);
-	notice_uuid(&draft, "item", &item->item.id);
-	return notice_send(&draft, guard->outbox, err);
-}
-
-/* Only what is not in the outbox yet: nothing left it since the mark was made. */
-static int announce_end(struct guard *guard, const struct vault_item *item, struct err *err)
-{
-	struct message_notice notice = { .kind = NOTICE_ITEM, .body.item = item->item };
-	uint32_t type = item->item.state == ITEM_RESTORED ? 2021 : 2022;
-	int code = 0;
-
-	if (!outbox_holds_item(guard->outbox, type, &item->item.id))
-		code = tell_end(guard, item, type, err);
-	if (code == 0)
-		code = outbox_append(guard->outbox, &notice, err);
-	return code == 0 ? vault_settle_end(guard->vault, &item->item.id, err) : code;
-}
-
-static void item_ended(struct guard *guard, const struct vault_item *item)
-{
-	struct err err = { 0 };
-
-	/* Not settled: guard's loop tries again. */
-	if (announce_end(guard, item, &err) != 0)
-		LOG(LOG_ERROR, "guard.item_not_announced", log_uuid("item", &item->item.id), log_err(&err));
-}
-
 static void recovered(void *context, const struct vault_item *item)
 {
 	struct guard *guard = context;
@@ -263,7 +230,7 @@ static void recovered(void *context, const struct vault_item *item)
 	if (item->item.state == ITEM_HELD)
 		jobs_announce_item(guard->jobs, item);
 	else
-		item_ended(guard, item);
+		guard_items_ended(guard, item);
 }
 
 int guard_link_recover(struct guard *guard, struct err *err)
@@ -271,26 +238,36 @@ int guard_link_recover(struct guard *guard, struct err *err)
 	return vault_recover(guard->vault, recovered, guard, err);
 }
 
-/* An item must not end before its coming was told: nothing of it would be left to tell. */
-static int settle_first(struct guard *guard, struct err *err)
+static int target_of(const struct channel_message *message, struct message_target *target, struct err *err)
 {
-	int code = vault_unsettled(guard->vault) ? guard_link_recover(guard, err) : 0;
+	int code = message_unpack_target(message->payload, message->size, target);
 
-	if (code == 0 && vault_unsettled(guard->vault))
-		code = err_set(err, ERR_IO, "what happened before could not be written yet (is the disk full?)");
+	return code == 0 ? 0 : err_set(err, code, "a request that does not decode");
+}
+
+/* Answered when it is done. */
+static int item_end(struct guard *guard, const struct channel_message *message, struct err *err)
+{
+	struct message_target target;
+	int code = target_of(message, &target, err);
+
+	return code == 0 ? guard_items_end(guard, message, &target, err) : code;
+}
+
+static int item_put(struct guard *guard, const struct channel_message *message, struct err *err)
+{
+	struct message_put put;
+	int code = message_unpack_put(message->payload, message->size, &put);
+
+	code = code == 0 ? guard_items_put(guard, message, &put, err)
+			 : err_set(err, code, "a request that does not decode");
+	OPENSSL_cleanse(put.key, sizeof(put.key));
 	return code;
 }
 
 static int job_start(struct guard *guard, const struct channel_message *message, struct err *err)
 {
 	return jobs_start(guard->jobs, message->payload, message->size, err);
-}
-
-static int target_of(const struct channel_message *message, struct message_target *target, struct err *err)
-{
-	int code = message_unpack_target(message->payload, message->size, target);
-
-	return code == 0 ? 0 : err_set(err, code, "a request that does not decode");
 }
 
 static int job_pause(struct guard *guard, const struct channel_message *message, struct err *err)
@@ -307,31 +284,6 @@ static int job_cancel(struct guard *guard, const struct channel_message *message
 	int code = target_of(message, &target, err);
 
 	return code == 0 ? jobs_cancel(guard->jobs, &target.id, err) : code;
-}
-
-static int item_end(struct guard *guard, const struct channel_message *message, struct err *err)
-{
-	bool restore = message->type == MESSAGE_ITEM_RESTORE;
-	struct message_target target;
-	struct vault_item item;
-	int code = target_of(message, &target, err);
-
-	if (code == 0)
-		code = settle_first(guard, err);
-	if (code != 0)
-		return code;
-	code = restore ? vault_restore(guard->vault, &target.id, target.overwrite, &item, err)
-		       : vault_delete(guard->vault, &target.id, &item, err);
-	/* Link knows whether it asks again what it had asked before it died. A file that was restored may have been
-	 * changed or removed since: to say "restored" once more would be wrong. */
-	if (code == 0 && item.ended_before && restore)
-		return err_set(err, ERR_WRONG_STATE, "this item was restored before");
-	if (code != 0 || item.ended_before)
-		return code;
-	LOG(LOG_INFO, restore ? "guard.item_restored" : "guard.item_deleted", log_uuid("item", &target.id),
-	    log_text("file", item.path));
-	item_ended(guard, &item);
-	return 0;
 }
 
 struct listing {
@@ -389,20 +341,6 @@ static int item_open(struct guard *guard, const struct channel_message *message,
 	return 0;
 }
 
-static int item_put(struct guard *guard, const struct channel_message *message, struct err *err)
-{
-	static const uint8_t no_key[MESSAGE_ITEM_KEY_BYTES];
-	struct message_put put;
-	int code = message_unpack_put(message->payload, message->size, &put);
-
-	if (code != 0)
-		return err_set(err, code, "a request that does not decode");
-	code = vault_put(guard->vault, &put.item.id, message->fd,
-			 memcmp(put.key, no_key, sizeof(no_key)) == 0 ? NULL : put.key, err);
-	OPENSSL_cleanse(put.key, sizeof(put.key));
-	return code;
-}
-
 static int notice_stored(struct guard *guard, const struct channel_message *message, struct err *err)
 {
 	uint64_t number = 0;
@@ -439,9 +377,9 @@ static const struct {
 } requests[] = {
 	{ MESSAGE_JOB_START, job_start, ANSWER_ALWAYS },   { MESSAGE_JOB_PAUSE, job_pause, ANSWER_ALWAYS },
 	{ MESSAGE_JOB_RESUME, job_pause, ANSWER_ALWAYS },  { MESSAGE_JOB_CANCEL, job_cancel, ANSWER_ALWAYS },
-	{ MESSAGE_ITEM_RESTORE, item_end, ANSWER_ALWAYS }, { MESSAGE_ITEM_DELETE, item_end, ANSWER_ALWAYS },
+	{ MESSAGE_ITEM_RESTORE, item_end, ANSWER_ERRORS }, { MESSAGE_ITEM_DELETE, item_end, ANSWER_ERRORS },
 	{ MESSAGE_ITEM_LIST, item_list, ANSWER_ALWAYS },   { MESSAGE_ITEM_OPEN, item_open, ANSWER_ERRORS },
-	{ MESSAGE_ITEM_PUT, item_put, ANSWER_ALWAYS },     { MESSAGE_NOTICE_STORED, notice_stored, ANSWER_NEVER },
+	{ MESSAGE_ITEM_PUT, item_put, ANSWER_ERRORS },     { MESSAGE_NOTICE_STORED, notice_stored, ANSWER_NEVER },
 	{ MESSAGE_SETTINGS, settings, ANSWER_ALWAYS },     { MESSAGE_STOP, nothing, ANSWER_ALWAYS },
 };
 
@@ -455,7 +393,7 @@ static int handle(struct guard *guard, const struct channel_message *message)
 			continue;
 		code = requests[i].handle(guard, message, &err);
 		if (requests[i].answer == ANSWER_ALWAYS || (requests[i].answer == ANSWER_ERRORS && code != 0))
-			answer(guard, message->request, code, &err);
+			guard_link_answer(guard, message->request, code, &err);
 		else if (code == ERR_DENIED)
 			return code;
 	}

@@ -7,6 +7,8 @@
 #include "agent/guard/guard.h"
 #include "agent/guard/jobs.h"
 
+struct guard_items;
+
 struct guard {
 	const struct env *env;
 	int data, guard, lock, jobs_directory, vault_directory, control, signals;
@@ -18,10 +20,12 @@ struct guard {
 	struct outbox *outbox;
 	struct vault *vault;
 	struct jobs *jobs;
+	struct guard_items *items;       /* what link wants done with them */
 	enum scanner_state scanner_told; /* state that events were made of */
 	/* link */
 	struct channel link;
 	bool link_running, link_waits; /* waits: its queue is full */
+	uint64_t link_starts;          /* an answer is for the link that asked alone */
 	time_us link_since, link_due, link_back_off;
 	time_us hold_back_until; /* no notices to link while some of an item are missing, until then at most */
 	time_us settle_due;      /* when what could not be told is tried again; INT64_MAX: nothing */
@@ -42,6 +46,7 @@ int guard_link_recover(struct guard *guard, struct err *err);
 /* Requests. 0; ERR_CLOSED: gone; ERR_DENIED: it broke the rules and was ended; ERR_WRONG_STATE: it wants the agent to
  * stop. */
 int guard_link_serve(struct guard *guard);
+void guard_link_answer(struct guard *guard, uint32_t request, int code, const struct err *err);
 /* Sends notices as far as there is room. */
 void guard_link_flush(struct guard *guard);
 bool guard_link_waits(const struct guard *guard);

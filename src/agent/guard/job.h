@@ -2,6 +2,8 @@
 #ifndef MUSTER_AGENT_GUARD_JOB_H
 #define MUSTER_AGENT_GUARD_JOB_H
 
+#include <openssl/evp.h>
+
 #include "agent/guard/job_file.h"
 #include "agent/guard/jobs.h"
 #include "agent/guard/notices.h"
@@ -10,7 +12,7 @@
 #include "protect/exclusions.h"
 #include "protect/verdict_cache.h"
 
-enum entry_state { ENTRY_FREE = 0, ENTRY_READY, ENTRY_FLYING, ENTRY_DONE };
+enum entry_state { ENTRY_FREE = 0, ENTRY_READY, ENTRY_FLYING, ENTRY_FOUND, ENTRY_DONE };
 
 /* A plan entry between being opened and being finished. */
 struct entry {
@@ -20,6 +22,22 @@ struct entry {
 	struct stat st;
 	time_us opened; /* wall clock */
 	char *path;
+	char *detection; /* ENTRY_FOUND: waits for the vault, or is being taken into it */
+};
+
+/* The detection that is being handled: one at a time. It has everything of its own, so that it goes on when its job
+ * was cancelled. */
+struct finding {
+	bool busy;
+	struct uuid job;
+	uint64_t cookie;
+	int fd;
+	struct stat st;
+	char *path, *detection;
+	struct vault_work *work; /* NULL: it failed, and is read to the end for the event */
+	EVP_MD_CTX *digest;
+	off_t digested;
+	struct err why;
 };
 
 struct job {
@@ -57,7 +75,15 @@ struct jobs {
 	struct job *list[JOBS_MAX];
 	size_t count;
 	uint64_t order, signatures_print;
+	struct finding finding;
 };
+
+struct job *jobs_find(const struct jobs *jobs, const struct uuid *id);
+/* The one at work, or NULL. A paused job still takes the verdicts of what was under way. */
+struct job *jobs_at_work(const struct jobs *jobs);
+/* The entry that has this cookie, or NULL. */
+struct entry *job_entry(struct job *job, uint64_t cookie);
+void job_entry_finish(struct job *job, struct entry *entry);
 
 /* Exclusions, limits, cache, version. 0, ERR_BUSY: the version is still to come, or why it fails. */
 int job_prepare(struct jobs *jobs, struct job *job, struct err *err);
@@ -81,8 +107,14 @@ int job_end_tell(struct jobs *jobs, struct job *job, struct err *err);
 /* After a start: what of this job was told already. Nothing may have left the outbox since. */
 void job_end_recall(const struct jobs *jobs, struct job *job);
 
-/* Handles a detection: vault, events. */
-void job_found(struct jobs *jobs, struct job *job, const struct entry *entry, const char *detection);
+/* Takes note of a detection; job_find_step() handles it: vault, events, and the entry is finished. */
+int job_found(struct entry *entry, const char *detection, struct err *err);
+/* A slice of the detection that is being handled, or the beginning of the next. True: there is more to do. */
+bool job_find_step(struct jobs *jobs);
+/* Detections of this job wait, or one is being handled. */
+bool job_find_pending(const struct jobs *jobs, struct job *job);
+/* The file goes back to its place; the entry stays unfinished. */
+void job_find_drop(struct jobs *jobs);
 void job_not_fully(struct jobs *jobs, struct job *job, const char *path, const char *limit);
 void job_file_error(struct job *job, const char *path, const struct err *err);
 

@@ -1,16 +1,17 @@
 /* What a job found: into the vault and into the outbox, in an order that a
  * crash cannot turn into a lost detection. */
 #include <errno.h>
-#include <openssl/evp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/guard/job.h"
 #include "base/log.h"
 
-#define PASSWD_FILE "/etc/passwd" /* read here: guard has no network for other sources */
+#define PASSWD_FILE  "/etc/passwd" /* read here: guard has no network for other sources */
+#define DIGEST_READS 64            /* a step, of 64 KiB each */
 
 static void owner_name(uid_t uid, char *name, size_t capacity)
 {
@@ -26,27 +27,6 @@ static void owner_name(uid_t uid, char *name, size_t capacity)
 	}
 	if (file != NULL)
 		fclose(file);
-}
-
-/* Of a file that could not be sealed, which would have counted it. */
-static bool digest_file(int fd, uint8_t sha256[SHA256_BYTES])
-{
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	bool fine = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
-	uint8_t room[65536];
-	off_t offset = 0;
-
-	while (fine) {
-		ssize_t got = pread(fd, room, sizeof(room), offset);
-
-		if (got == 0)
-			break;
-		fine = (got > 0 || errno == EINTR) && (got < 0 || EVP_DigestUpdate(context, room, (size_t)got) == 1);
-		offset += got > 0 ? got : 0;
-	}
-	fine = fine && EVP_DigestFinal_ex(context, sha256, NULL) == 1;
-	EVP_MD_CTX_free(context);
-	return fine;
 }
 
 static void begin_detection(struct notice_draft *draft, time_us now, const char *path, const char *detection,
@@ -121,47 +101,182 @@ void jobs_announce_item(struct jobs *jobs, const struct vault_item *item)
 		LOG(LOG_ERROR, "guard.item_not_announced", log_uuid("item", &item->item.id), log_err(&err));
 }
 
-static int announce_failure(struct jobs *jobs, const struct job *job, const struct entry *entry, const char *detection,
-			    const struct err *why, struct err *err)
+static int announce_failure(struct jobs *jobs, const struct finding *finding, const uint8_t *sha256, struct err *err)
 {
 	struct notice_draft draft;
-	uint8_t sha256[SHA256_BYTES];
 	char result[ERR_TEXT_BYTES + 16];
 	char user[64];
 
-	owner_name(entry->st.st_uid, user, sizeof(user));
-	snprintf(result, sizeof(result), "failed: %s", why->text);
-	begin_detection(&draft, env_wall(jobs->world.env), entry->path, detection, (uint64_t)entry->st.st_size, user,
-			&job->start.job);
+	owner_name(finding->st.st_uid, user, sizeof(user));
+	snprintf(result, sizeof(result), "failed: %s", finding->why.text);
+	begin_detection(&draft, env_wall(jobs->world.env), finding->path, finding->detection,
+			(uint64_t)finding->st.st_size, user, &finding->job);
 	notice_text(&draft, "result", result);
-	if (digest_file(entry->fd, sha256))
+	if (sha256 != NULL)
 		notice_sha256(&draft, "sha256", sha256);
 	return notice_send(&draft, jobs->world.outbox, err);
 }
 
-void job_found(struct jobs *jobs, struct job *job, const struct entry *entry, const char *detection)
+/* ---- one after the other, in slices ---- */
+
+int job_found(struct entry *entry, const char *detection, struct err *err)
 {
-	const struct vault_find find = {
+	entry->detection = strdup(detection);
+	if (entry->detection == NULL)
+		return err_set(err, ERR_MEMORY, "job: no memory");
+	entry->state = ENTRY_FOUND;
+	return 0;
+}
+
+static void put_down(struct finding *finding)
+{
+	vault_work_free(finding->work);
+	EVP_MD_CTX_free(finding->digest);
+	if (finding->fd >= 0)
+		close(finding->fd);
+	free(finding->path);
+	free(finding->detection);
+	*finding = (struct finding){ .fd = -1 };
+}
+
+void job_find_drop(struct jobs *jobs)
+{
+	if (jobs->finding.busy)
+		put_down(&jobs->finding);
+}
+
+/* Told, or not to be told now: the entry is finished, if its job is still there. */
+static void finish(struct jobs *jobs, int code, const struct err *cause)
+{
+	struct job *job = jobs_find(jobs, &jobs->finding.job);
+	struct entry *entry = job != NULL ? job_entry(job, jobs->finding.cookie) : NULL;
+
+	put_down(&jobs->finding);
+	if (code != 0 && job == NULL)
+		LOG(LOG_ERROR, "guard.item_not_announced", log_err(cause));
+	if (job == NULL)
+		return;
+	job->saved.counts.detections++;
+	if (code != 0) {
+		job->failure = code;
+		job->cause = *cause;
+	}
+	if (entry != NULL && entry->state == ENTRY_FOUND)
+		job_entry_finish(job, entry);
+	job_save(jobs, job);
+}
+
+/* From here on the file is only read, for the event that says what could not be taken. */
+static void begin_digest(struct finding *finding)
+{
+	LOG(LOG_WARNING, "guard.not_quarantined", log_text("file", finding->path), log_err(&finding->why));
+	vault_work_free(finding->work);
+	finding->work = NULL;
+	finding->digest = EVP_MD_CTX_new();
+	if (finding->digest == NULL || EVP_DigestInit_ex(finding->digest, EVP_sha256(), NULL) != 1) {
+		EVP_MD_CTX_free(finding->digest);
+		finding->digest = NULL;
+	}
+}
+
+static void digest_step(struct jobs *jobs)
+{
+	struct finding *finding = &jobs->finding;
+	uint8_t room[65536], sha256[SHA256_BYTES];
+	bool fine = finding->digest != NULL;
+	struct err err = { 0 };
+	ssize_t got = 1;
+	int code;
+
+	for (int i = 0; fine && got > 0 && i < DIGEST_READS; i++) {
+		got = pread(finding->fd, room, sizeof(room), finding->digested);
+		if (got < 0 && errno == EINTR) {
+			got = 1;
+			continue;
+		}
+		fine = got >= 0 && EVP_DigestUpdate(finding->digest, room, (size_t)got) == 1;
+		finding->digested += got > 0 ? got : 0;
+	}
+	if (fine && got > 0)
+		return;
+	fine = fine && EVP_DigestFinal_ex(finding->digest, sha256, NULL) == 1;
+	code = announce_failure(jobs, finding, fine ? sha256 : NULL, &err);
+	finish(jobs, code, &err);
+}
+
+static void take_step(struct jobs *jobs)
+{
+	struct finding *finding = &jobs->finding;
+	struct vault_item item;
+	struct err err = { 0 };
+	bool done = false;
+	int code;
+
+	if (vault_work_step(finding->work, &done, &item, &finding->why) != 0) {
+		begin_digest(finding);
+	} else if (done) {
+		vault_work_free(finding->work);
+		finding->work = NULL;
+		code = announce(jobs, &item, false, &err);
+		finish(jobs, code, &err);
+	}
+}
+
+static struct entry *first_found(struct job *job)
+{
+	for (uint64_t cookie = job->first; cookie < job->next; cookie++) {
+		struct entry *entry = job_entry(job, cookie);
+
+		if (entry != NULL && entry->state == ENTRY_FOUND)
+			return entry;
+	}
+	return NULL;
+}
+
+/* The entry keeps its slot, so that the job does not end before. */
+static void begin(struct jobs *jobs, const struct job *job, struct entry *entry)
+{
+	struct finding *finding = &jobs->finding;
+	struct vault_find find = {
 		.fd = entry->fd,
-		.st = &entry->st,
+		.st = &finding->st,
 		.path = entry->path,
-		.detection = detection,
+		.detection = entry->detection,
 		.signature_version = job->version.engine,
 		.job = job->start.job,
 	};
-	struct vault_item item;
-	struct err err = { 0 };
-	int code;
 
-	job->saved.counts.detections++;
-	if (vault_quarantine(jobs->world.vault, &find, &item, &err) == 0) {
-		code = announce(jobs, &item, false, &job->cause);
-	} else {
-		LOG(LOG_WARNING, "guard.not_quarantined", log_text("file", entry->path), log_err(&err));
-		code = announce_failure(jobs, job, entry, detection, &err, &job->cause);
-	}
-	if (code != 0)
-		job->failure = code;
+	*finding = (struct finding){ .busy = true,
+				     .job = job->start.job,
+				     .cookie = entry->cookie,
+				     .fd = entry->fd,
+				     .st = entry->st,
+				     .path = entry->path,
+				     .detection = entry->detection };
+	entry->fd = -1;
+	entry->path = entry->detection = NULL;
+	if (vault_take(jobs->world.vault, &find, &finding->work, &finding->why) != 0)
+		begin_digest(finding);
+}
+
+bool job_find_pending(const struct jobs *jobs, struct job *job)
+{
+	return (jobs->finding.busy && uuid_equal(&jobs->finding.job, &job->start.job)) || first_found(job) != NULL;
+}
+
+bool job_find_step(struct jobs *jobs)
+{
+	struct job *job = jobs_at_work(jobs);
+	struct entry *entry = job != NULL ? first_found(job) : NULL;
+
+	if (!jobs->finding.busy && entry != NULL)
+		begin(jobs, job, entry);
+	if (jobs->finding.busy && jobs->finding.work != NULL)
+		take_step(jobs);
+	else if (jobs->finding.busy)
+		digest_step(jobs);
+	job = jobs_at_work(jobs);
+	return jobs->finding.busy || (job != NULL && first_found(job) != NULL);
 }
 
 void job_not_fully(struct jobs *jobs, struct job *job, const char *path, const char *limit)

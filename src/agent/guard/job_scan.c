@@ -17,20 +17,21 @@
 #define DEFAULT_FILE_BYTES_MAX (512 * MIB)
 #define STEP_ENTRIES           32
 
-static struct entry *entry_of(struct job *job, uint64_t cookie)
+struct entry *job_entry(struct job *job, uint64_t cookie)
 {
 	struct entry *entry = &job->window[cookie % JOB_WINDOW];
 
 	return entry->state != ENTRY_FREE && entry->cookie == cookie ? entry : NULL;
 }
 
-static void finish(struct job *job, struct entry *entry)
+void job_entry_finish(struct job *job, struct entry *entry)
 {
 	if (entry->fd >= 0)
 		close(entry->fd);
 	free(entry->path);
+	free(entry->detection);
 	entry->fd = -1;
-	entry->path = NULL;
+	entry->path = entry->detection = NULL;
 	entry->state = ENTRY_DONE;
 	job->saved.counts.files_done++;
 	job->saved.counts.bytes_done += entry->bytes;
@@ -71,6 +72,7 @@ void job_scan_drop(struct job *job)
 		if (entry->fd >= 0 && entry->state != ENTRY_DONE)
 			close(entry->fd);
 		free(entry->path);
+		free(entry->detection);
 		*entry = (struct entry){ .fd = -1 };
 	}
 	job->first = job->next;
@@ -139,12 +141,12 @@ static int begin_entry(struct jobs *jobs, struct job *job, struct plan_entry *pl
 	code = open_entry(planned->path, entry, err);
 	if (code != 0) {
 		job_file_error(job, planned->path, err);
-		finish(job, entry);
+		job_entry_finish(job, entry);
 	} else if ((uint64_t)entry->st.st_size > largest(job)) {
 		job_not_fully(jobs, job, entry->path, "largest file size");
-		finish(job, entry);
+		job_entry_finish(job, entry);
 	} else if (entry->st.st_size == 0) {
-		finish(job, entry);
+		job_entry_finish(job, entry);
 	}
 	return 0;
 }
@@ -211,7 +213,7 @@ static void keep_clean(const struct job *job, const struct entry *entry)
 
 void job_scan_verdict(struct jobs *jobs, struct job *job, uint64_t cookie, const struct scan_verdict *verdict)
 {
-	struct entry *entry = entry_of(job, cookie);
+	struct entry *entry = job_entry(job, cookie);
 	struct err err;
 
 	if (entry == NULL || entry->state != ENTRY_FLYING)
@@ -222,8 +224,10 @@ void job_scan_verdict(struct jobs *jobs, struct job *job, uint64_t cookie, const
 		keep_clean(job, entry);
 		break;
 	case SCAN_INFECTED:
-		job_found(jobs, job, entry, verdict->name);
-		break;
+		if (job_found(entry, verdict->name, &job->cause) != 0)
+			job->failure = ERR_MEMORY;
+		(void)job_find_step(jobs);
+		return; /* it is finished when it is in the vault */
 	case SCAN_NOT_FULLY:
 		job_not_fully(jobs, job, entry->path, verdict->name);
 		break;
@@ -232,14 +236,12 @@ void job_scan_verdict(struct jobs *jobs, struct job *job, uint64_t cookie, const
 		job_file_error(job, entry->path, &err);
 		break;
 	}
-	finish(job, entry);
-	if (verdict->outcome == SCAN_INFECTED)
-		job_save(jobs, job);
+	job_entry_finish(job, entry);
 }
 
 void job_scan_lost(struct jobs *jobs, struct job *job, uint64_t cookie, const char *what)
 {
-	struct entry *entry = entry_of(job, cookie);
+	struct entry *entry = job_entry(job, cookie);
 	struct notice_draft draft;
 	struct err err;
 
@@ -253,13 +255,13 @@ void job_scan_lost(struct jobs *jobs, struct job *job, uint64_t cookie, const ch
 	notice_uuid(&draft, "command", &job->start.job);
 	if (notice_send(&draft, jobs->world.outbox, &job->cause) != 0)
 		job->failure = job->cause.code;
-	finish(job, entry);
+	job_entry_finish(job, entry);
 	job_save(jobs, job);
 }
 
 void job_scan_again(struct job *job, uint64_t cookie)
 {
-	struct entry *entry = entry_of(job, cookie);
+	struct entry *entry = job_entry(job, cookie);
 
 	if (entry != NULL && entry->state == ENTRY_FLYING)
 		entry->state = ENTRY_READY;

@@ -59,7 +59,7 @@ static void job_free(struct job *job)
 	free(job);
 }
 
-static struct job *find(const struct jobs *jobs, const struct uuid *id)
+struct job *jobs_find(const struct jobs *jobs, const struct uuid *id)
 {
 	for (size_t i = 0; i < jobs->count; i++) {
 		if (uuid_equal(&jobs->list[i]->start.job, id))
@@ -80,6 +80,15 @@ static struct job *current(const struct jobs *jobs)
 			best = job;
 	}
 	return best;
+}
+
+struct job *jobs_at_work(const struct jobs *jobs)
+{
+	for (size_t i = 0; i < jobs->count; i++) {
+		if (jobs->list[i]->prepared)
+			return jobs->list[i];
+	}
+	return NULL;
 }
 
 /* ---- time and progress ---- */
@@ -191,6 +200,7 @@ int jobs_new(const struct jobs_world *world, struct jobs **ret_jobs, struct err 
 	if (jobs == NULL)
 		return err_set(err, ERR_MEMORY, "jobs: no memory");
 	jobs->world = *world;
+	jobs->finding.fd = -1;
 	buf_init(&jobs->settings_bytes, CHANNEL_PAYLOAD_MAX_BYTES);
 	code = load_all(jobs, err);
 	if (code != 0) {
@@ -205,6 +215,7 @@ void jobs_free(struct jobs *jobs)
 {
 	if (jobs == NULL)
 		return;
+	job_find_drop(jobs);
 	for (size_t i = 0; i < jobs->count; i++) {
 		count_time(jobs, jobs->list[i], false);
 		job_save(jobs, jobs->list[i]);
@@ -254,7 +265,7 @@ int jobs_start(struct jobs *jobs, const void *payload, size_t size, struct err *
 	job->saved.order = jobs->order + 1;
 	code = message_unpack_job_start(payload, size, &job->start);
 	if (code == 0 &&
-	    (find(jobs, &job->start.job) != NULL || outbox_holds_end(jobs->world.outbox, &job->start.job))) {
+	    (jobs_find(jobs, &job->start.job) != NULL || outbox_holds_end(jobs->world.outbox, &job->start.job))) {
 		job_free(job);
 		return 0;
 	}
@@ -273,7 +284,7 @@ int jobs_start(struct jobs *jobs, const void *payload, size_t size, struct err *
 
 int jobs_pause(struct jobs *jobs, const struct uuid *id, bool paused, struct err *err)
 {
-	struct job *job = find(jobs, id);
+	struct job *job = jobs_find(jobs, id);
 	int code;
 
 	if (job == NULL || job->ending)
@@ -333,7 +344,7 @@ static void tell_ends(struct jobs *jobs)
 
 int jobs_cancel(struct jobs *jobs, const struct uuid *id, struct err *err)
 {
-	struct job *job = find(jobs, id);
+	struct job *job = jobs_find(jobs, id);
 
 	if (job == NULL || job->ending)
 		return err_set(err, ERR_NOT_FOUND, "no such scan is waiting or running");
@@ -450,17 +461,19 @@ static bool work(struct jobs *jobs, struct job *job)
 
 bool jobs_step(struct jobs *jobs)
 {
+	bool more, finding = job_find_step(jobs);
 	struct job *job;
 	time_us now;
-	bool more;
 
 	tell_ends(jobs);
 	job = current(jobs);
 	if (job == NULL)
-		return false;
-	/* A paused job lets another one go first: it gives back what it holds. */
+		return finding;
+	/* A paused job lets another one go first: it gives back what it holds, when what it found is in the vault. */
 	for (size_t i = 0; i < jobs->count; i++) {
 		if (jobs->list[i] != job && jobs->list[i]->prepared) {
+			if (job_find_pending(jobs, jobs->list[i]))
+				return finding;
 			scanner_abandon(jobs->world.scanner);
 			job_save(jobs, jobs->list[i]);
 			put_down(jobs->list[i]);
@@ -479,7 +492,7 @@ bool jobs_step(struct jobs *jobs)
 		show(jobs, job);
 	if (job->prepared && job->saved.phase == JOB_SCANNING && now >= job->saved_at + SAVE_EVERY_US)
 		job_save(jobs, job);
-	return more;
+	return more || finding;
 }
 
 time_us jobs_next(const struct jobs *jobs)
@@ -496,19 +509,9 @@ time_us jobs_next(const struct jobs *jobs)
 
 /* ---- verdicts ---- */
 
-/* A paused job still takes the verdicts of what was under way. */
-static struct job *at_work(const struct jobs *jobs)
-{
-	for (size_t i = 0; i < jobs->count; i++) {
-		if (jobs->list[i]->prepared)
-			return jobs->list[i];
-	}
-	return NULL;
-}
-
 void jobs_on_verdict(struct jobs *jobs, uint64_t cookie, const struct scan_verdict *verdict)
 {
-	struct job *job = at_work(jobs);
+	struct job *job = jobs_at_work(jobs);
 
 	if (job != NULL)
 		job_scan_verdict(jobs, job, cookie, verdict);
@@ -516,7 +519,7 @@ void jobs_on_verdict(struct jobs *jobs, uint64_t cookie, const struct scan_verdi
 
 void jobs_on_lost(struct jobs *jobs, uint64_t cookie, const char *what)
 {
-	struct job *job = at_work(jobs);
+	struct job *job = jobs_at_work(jobs);
 
 	if (job != NULL)
 		job_scan_lost(jobs, job, cookie, what);
@@ -524,7 +527,7 @@ void jobs_on_lost(struct jobs *jobs, uint64_t cookie, const char *what)
 
 void jobs_on_again(struct jobs *jobs, uint64_t cookie)
 {
-	struct job *job = at_work(jobs);
+	struct job *job = jobs_at_work(jobs);
 
 	if (job != NULL)
 		job_scan_again(job, cookie);

@@ -57,45 +57,113 @@ static int read_chunk(int fd, uint64_t offset, uint8_t *room, size_t *ret_size, 
 	return 0;
 }
 
+/* ---- sealing ---- */
+
 struct sealing {
+	const struct vault *vault;
 	struct sealed_writer *writer;
-	int out;
+	char name[VAULT_NAME_BYTES];
+	int in, out;
 	uint8_t *plain[2]; /* the chunk at hand and the next: which is last is known one ahead */
 	uint8_t *sealed;
+	unsigned turn;
+	size_t size; /* of the chunk at hand */
+	uint64_t read_bytes, written, limit_bytes;
+	bool last, kept;
 };
 
-static int seal_chunks(struct sealing *sealing, int fd, uint64_t limit_bytes, struct err *err)
+static int make_room(struct sealing *sealing, struct err *err)
 {
-	uint64_t read_bytes = 0;
-	size_t size = 0, next = 0;
-	bool last = false;
-	int code = read_chunk(fd, 0, sealing->plain[0], &size, err);
+	sealing->plain[0] = malloc(SEALED_CHUNK_BYTES);
+	sealing->plain[1] = malloc(SEALED_CHUNK_BYTES);
+	sealing->sealed = malloc(SEALED_CHUNK_BYTES + SEALED_TAG_BYTES);
+	if (sealing->plain[0] == NULL || sealing->plain[1] == NULL || sealing->sealed == NULL)
+		return err_set(err, ERR_MEMORY, "vault: no memory");
+	return 0;
+}
 
-	for (unsigned turn = 0; code == 0 && !last; turn ^= 1) {
-		read_bytes += size;
-		next = 0;
-		if (size == SEALED_CHUNK_BYTES)
-			code = read_chunk(fd, read_bytes, sealing->plain[turn ^ 1], &next, err);
-		last = next == 0;
-		if (code == 0 && read_bytes > limit_bytes)
-			code = err_set(err, ERR_CONFLICT, "the file keeps growing");
-		if (code == 0)
-			code = sealed_writer_chunk(sealing->writer, sealing->plain[turn], size, last, sealing->sealed,
-						   err);
-		if (code == 0)
-			code = files_write_all(sealing->out, sealing->sealed, size + SEALED_TAG_BYTES, err);
-		size = next;
-	}
+static int open_sealed(struct sealing *sealing, struct err *err)
+{
+	sealing->written = sealed_writer_header_bytes(sealing->writer);
+	sealing->out = openat(sealing->vault->directory, sealing->name,
+			      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (sealing->out < 0 || lseek(sealing->out, (off_t)sealing->written, SEEK_SET) < 0)
+		return err_errno(err, errno, "vault");
+	return read_chunk(sealing->in, 0, sealing->plain[0], &sealing->size, err);
+}
+
+int vault_file_seal(const struct vault *vault, int fd, uint64_t expected_bytes, const struct sealed_metadata *metadata,
+		    const char *name, struct sealing **ret_sealing, struct err *err)
+{
+	struct sealing *sealing = calloc(1, sizeof(*sealing));
+	uint8_t key[SEALED_KEY_BYTES], wrapped[SEALED_WRAPPED_BYTES];
+	int code;
+
+	if (sealing == NULL)
+		return err_set(err, ERR_MEMORY, "vault: no memory");
+	sealing->vault = vault;
+	sealing->in = fd;
+	sealing->out = -1;
+	sealing->limit_bytes = expected_bytes + GROWTH_MAX_BYTES;
+	snprintf(sealing->name, sizeof(sealing->name), "%s", name);
+	code = sealed_key_make(vault->key, &metadata->id, key, wrapped, err);
+	if (code == 0)
+		code = sealed_writer_new(metadata, key, wrapped, &sealing->writer, err);
+	OPENSSL_cleanse(key, sizeof(key));
+	if (code == 0)
+		code = make_room(sealing, err);
+	if (code == 0)
+		code = open_sealed(sealing, err);
+	if (code != 0)
+		vault_file_seal_free(sealing);
+	else
+		*ret_sealing = sealing;
 	return code;
 }
 
-static int write_header(struct sealing *sealing, struct sealed_metadata *metadata, struct err *err)
+static int seal_chunk(struct sealing *sealing, struct err *err)
 {
+	uint8_t *plain = sealing->plain[sealing->turn];
+	size_t next = 0;
+	int code = 0;
+
+	sealing->read_bytes += sealing->size;
+	sealing->turn ^= 1;
+	if (sealing->size == SEALED_CHUNK_BYTES)
+		code = read_chunk(sealing->in, sealing->read_bytes, sealing->plain[sealing->turn], &next, err);
+	sealing->last = next == 0;
+	if (code == 0 && sealing->read_bytes > sealing->limit_bytes)
+		code = err_set(err, ERR_CONFLICT, "the file keeps growing");
+	if (code == 0)
+		code = sealed_writer_chunk(sealing->writer, plain, sealing->size, sealing->last, sealing->sealed, err);
+	if (code == 0)
+		code = files_write_all(sealing->out, sealing->sealed, sealing->size + SEALED_TAG_BYTES, err);
+	sealing->written += sealing->size + SEALED_TAG_BYTES;
+	sealing->size = next;
+	return code;
+}
+
+int vault_file_seal_step(struct sealing *sealing, bool *ret_done, struct err *err)
+{
+	uint64_t from = sealing->written;
+	int code = 0;
+
+	while (code == 0 && !sealing->last && sealing->written - from < VAULT_SLICE_BYTES)
+		code = seal_chunk(sealing, err);
+	if (code == 0 && !sealing->last)
+		files_write_behind(sealing->out, from, sealing->written);
+	*ret_done = sealing->last;
+	return code;
+}
+
+int vault_file_seal_end(struct sealing *sealing, uint64_t *ret_size, uint8_t ret_sha256[SHA256_BYTES], struct err *err)
+{
+	struct sealed_metadata metadata;
 	struct buf header;
 	int code;
 
 	buf_init(&header, SEALED_METADATA_MAX_BYTES + SEALED_PREFIX_BYTES + SEALED_TAG_BYTES);
-	code = sealed_writer_header(sealing->writer, &header, metadata, err);
+	code = sealed_writer_header(sealing->writer, &header, &metadata, err);
 	if (code == 0 && lseek(sealing->out, 0, SEEK_SET) != 0)
 		code = err_errno(err, errno, "vault");
 	if (code == 0)
@@ -103,56 +171,31 @@ static int write_header(struct sealing *sealing, struct sealed_metadata *metadat
 	if (code == 0 && fsync(sealing->out) != 0)
 		code = err_errno(err, errno, "vault: sync");
 	buf_done(&header);
-	return code;
-}
-
-static int seal_into(struct sealing *sealing, int fd, uint64_t expected_bytes, struct sealed_metadata *metadata,
-		     struct err *err)
-{
-	int code;
-
-	sealing->plain[0] = malloc(SEALED_CHUNK_BYTES);
-	sealing->plain[1] = malloc(SEALED_CHUNK_BYTES);
-	sealing->sealed = malloc(SEALED_CHUNK_BYTES + SEALED_TAG_BYTES);
-	if (sealing->plain[0] == NULL || sealing->plain[1] == NULL || sealing->sealed == NULL)
-		return err_set(err, ERR_MEMORY, "vault: no memory");
-	if (lseek(sealing->out, (off_t)sealed_writer_header_bytes(sealing->writer), SEEK_SET) < 0)
-		return err_errno(err, errno, "vault");
-	code = seal_chunks(sealing, fd, expected_bytes + GROWTH_MAX_BYTES, err);
-	return code == 0 ? write_header(sealing, metadata, err) : code;
-}
-
-int vault_file_seal(const struct vault *vault, int fd, uint64_t expected_bytes, const struct sealed_metadata *metadata,
-		    const char *name, uint64_t *ret_size, uint8_t ret_sha256[SHA256_BYTES], struct err *err)
-{
-	struct sealed_metadata counted = *metadata;
-	struct sealing sealing = { .out = -1 };
-	uint8_t key[SEALED_KEY_BYTES], wrapped[SEALED_WRAPPED_BYTES];
-	int code = sealed_key_make(vault->key, &metadata->id, key, wrapped, err);
-
-	if (code == 0)
-		code = sealed_writer_new(metadata, key, wrapped, &sealing.writer, err);
-	if (code == 0) {
-		sealing.out =
-		    openat(vault->directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-		code = sealing.out >= 0 ? seal_into(&sealing, fd, expected_bytes, &counted, err)
-					: err_errno(err, errno, "vault");
-	}
-	OPENSSL_cleanse(key, sizeof(key));
-	sealed_writer_free(sealing.writer);
-	free(sealing.plain[0]);
-	free(sealing.plain[1]);
-	free(sealing.sealed);
-	if (sealing.out >= 0)
-		close(sealing.out);
-	if (code != 0) {
-		unlinkat(vault->directory, name, 0);
+	if (code != 0)
 		return code;
-	}
-	*ret_size = counted.size;
-	memcpy(ret_sha256, counted.sha256, SHA256_BYTES);
+	*ret_size = metadata.size;
+	memcpy(ret_sha256, metadata.sha256, SHA256_BYTES);
+	sealing->kept = true;
 	return 0;
 }
+
+void vault_file_seal_free(struct sealing *sealing)
+{
+	if (sealing == NULL)
+		return;
+	sealed_writer_free(sealing->writer);
+	free(sealing->plain[0]);
+	free(sealing->plain[1]);
+	free(sealing->sealed);
+	if (sealing->out >= 0) {
+		close(sealing->out);
+		if (!sealing->kept)
+			unlinkat(sealing->vault->directory, sealing->name, 0);
+	}
+	free(sealing);
+}
+
+/* ---- reading ---- */
 
 static int open_reader(const struct vault *vault, struct vault_file *file, const uint8_t *key, struct err *err)
 {
@@ -202,31 +245,44 @@ void vault_file_close(struct vault_file *file)
 {
 	sealed_reader_free(file->reader);
 	OPENSSL_cleanse(file->key, sizeof(file->key));
+	free(file->room);
 	if (file->fd >= 0)
 		close(file->fd);
 	*file = (struct vault_file){ .fd = -1 };
 }
 
-int vault_file_unseal(const struct vault_file *file, int out, struct err *err)
+static int unseal_chunk(struct vault_file *file, int out, uint64_t *total, struct err *err)
 {
-	uint8_t *sealed = malloc(SEALED_CHUNK_BYTES + SEALED_TAG_BYTES);
-	uint8_t *plain = malloc(SEALED_CHUNK_BYTES);
-	int code = sealed != NULL && plain != NULL ? 0 : err_set(err, ERR_MEMORY, "vault: no memory");
+	uint8_t *plain = file->room + SEALED_CHUNK_BYTES + SEALED_TAG_BYTES;
+	size_t size = 0, plain_size = 0;
+	uint64_t offset;
+	int code = sealed_reader_place(file->reader, file->next, &offset, &size, err);
 
-	for (uint64_t i = 0; code == 0 && i < sealed_reader_chunks(file->reader); i++) {
-		uint64_t offset;
-		size_t size = 0, plain_size = 0;
+	if (code == 0)
+		code = files_read_at(file->fd, file->room, size, offset, err);
+	if (code == 0)
+		code = sealed_reader_chunk(file->reader, file->next, file->room, size, plain, &plain_size, err);
+	if (code == 0 && out >= 0)
+		code = files_write_all(out, plain, plain_size, err);
+	file->next++;
+	*total += size;
+	return code;
+}
 
-		code = sealed_reader_place(file->reader, i, &offset, &size, err);
-		if (code == 0)
-			code = files_read_at(file->fd, sealed, size, offset, err);
-		if (code == 0)
-			code = sealed_reader_chunk(file->reader, i, sealed, size, plain, &plain_size, err);
-		if (code == 0 && out >= 0)
-			code = files_write_all(out, plain, plain_size, err);
-	}
-	free(sealed);
-	free(plain);
+int vault_file_unseal_step(struct vault_file *file, int out, bool *ret_done, struct err *err)
+{
+	uint64_t chunks = sealed_reader_chunks(file->reader), from = file->next * SEALED_CHUNK_BYTES, total = 0;
+	int code = 0;
+
+	if (file->room == NULL)
+		file->room = malloc(2 * SEALED_CHUNK_BYTES + SEALED_TAG_BYTES);
+	if (file->room == NULL)
+		return err_set(err, ERR_MEMORY, "vault: no memory");
+	while (code == 0 && file->next < chunks && total < VAULT_SLICE_BYTES)
+		code = unseal_chunk(file, out, &total, err);
+	if (code == 0 && out >= 0 && file->next < chunks)
+		files_write_behind(out, from, file->next * SEALED_CHUNK_BYTES);
+	*ret_done = file->next >= chunks;
 	return code;
 }
 

@@ -143,14 +143,24 @@ static struct bytes bytes_of(const char *text, size_t max)
 	return (struct bytes){ (const uint8_t *)text, strnlen(text, max) };
 }
 
-static int seal(const struct vault *vault, const struct vault_find *find, const struct intent *intent,
-		struct vault_item *item, struct err *err)
+/* ---- taking ---- */
+
+struct taking {
+	struct vault_work work;
+	struct intent intent;
+	struct sealing *sealing;
+	int parent;
+	const char *name; /* into the item's path */
+	bool moved, done;
+};
+
+static int begin_sealing(struct taking *taking, const struct vault_find *find, struct err *err)
 {
 	struct attributes attributes = { 0 };
 	const struct stat *st = find->st;
-	char temporary[VAULT_NAME_BYTES], final[VAULT_NAME_BYTES];
+	char temporary[VAULT_NAME_BYTES];
 	struct sealed_metadata metadata = {
-		.id = intent->id,
+		.id = taking->intent.id,
 		.path = bytes_of(find->path, SEALED_PATH_MAX_BYTES),
 		.uid = st->st_uid,
 		.gid = st->st_gid,
@@ -160,35 +170,45 @@ static int seal(const struct vault *vault, const struct vault_find *find, const 
 		.changed_ns = nanoseconds(st->st_ctim),
 		.detection = bytes_of(find->detection, SEALED_TEXT_MAX_BYTES),
 		.signature_version = bytes_of(find->signature_version, SEALED_TEXT_MAX_BYTES),
-		.quarantined = env_wall(vault->env),
+		.quarantined = env_wall(taking->work.vault->env),
 	};
-	struct stat sealed;
+	struct message_item *item = &taking->work.item.item;
 	int code;
 
 	read_attributes(find->fd, &attributes);
 	metadata.xattrs = attributes.list;
 	metadata.xattr_count = attributes.count;
-	vault_name(&intent->id, ".tmp", temporary);
-	vault_name(&intent->id, ".vault", final);
-	code = vault_file_seal(vault, find->fd, (uint64_t)st->st_size, &metadata, temporary, &item->item.size,
-			       item->item.sha256, err);
+	vault_name(&taking->intent.id, ".tmp", temporary);
+	code = vault_file_seal(taking->work.vault, find->fd, (uint64_t)st->st_size, &metadata, temporary,
+			       &taking->sealing, err);
 	free(attributes.names);
 	free(attributes.values);
-	if (code == 0 && (fstatat(vault->directory, temporary, &sealed, AT_SYMLINK_NOFOLLOW) != 0 ||
-			  renameat(vault->directory, temporary, vault->directory, final) != 0))
-		code = err_errno(err, errno, "vault");
-	if (code == 0)
-		code = files_sync_directory(vault->directory, err);
+	item->quarantined = metadata.quarantined;
+	item->modified = metadata.modified_ns / 1000;
+	item->uid = st->st_uid;
+	item->gid = st->st_gid;
+	item->mode = metadata.mode;
+	return code;
+}
+
+/* The sealed file under its name, durable. */
+static int end_sealing(struct taking *taking, struct err *err)
+{
+	const struct vault *vault = taking->work.vault;
+	struct message_item *item = &taking->work.item.item;
+	char temporary[VAULT_NAME_BYTES], final[VAULT_NAME_BYTES];
+	struct stat sealed;
+	int code = vault_file_seal_end(taking->sealing, &item->size, item->sha256, err);
+
+	vault_name(&taking->intent.id, ".tmp", temporary);
+	vault_name(&taking->intent.id, ".vault", final);
 	if (code != 0)
 		return code;
-	item->item.id = intent->id;
-	item->item.sealed_bytes = (uint64_t)sealed.st_size;
-	item->item.quarantined = metadata.quarantined;
-	item->item.modified = metadata.modified_ns / 1000;
-	item->item.uid = st->st_uid;
-	item->item.gid = st->st_gid;
-	item->item.mode = metadata.mode;
-	return 0;
+	if (fstatat(vault->directory, temporary, &sealed, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    renameat(vault->directory, temporary, vault->directory, final) != 0)
+		return err_errno(err, errno, "vault");
+	item->sealed_bytes = (uint64_t)sealed.st_size;
+	return files_sync_directory(vault->directory, err);
 }
 
 /* Gives a file its name back; when somebody has made another one meanwhile, the hidden name stays and is told. */
@@ -199,64 +219,110 @@ static void put_back(int parent, const char *hidden, const char *name)
 		    log_number("errno", errno));
 }
 
-static int take(const struct vault *vault, const struct vault_find *find, const struct intent *intent,
-		struct vault_item *item, struct err *err)
+static int move_away(struct taking *taking, struct err *err)
 {
 	char hidden[VAULT_NAME_BYTES];
-	const char *name = NULL;
-	int parent = -1;
-	int code = vault_parent(find->path, &parent, &name, err);
+	int code = vault_parent(taking->work.item.path, &taking->parent, &taking->name, err);
 
 	if (code != 0)
 		return code;
-	hidden_name(&intent->id, hidden);
-	if (renameat2(parent, name, parent, hidden, RENAME_NOREPLACE) != 0) {
-		code = moving_error(errno, err);
-	} else if (!is_that_inode(parent, hidden, intent->device, intent->inode)) {
-		put_back(parent, hidden, name);
-		code = err_set(err, ERR_CONFLICT, "another file took its place while it was scanned");
-	} else {
-		code = seal(vault, find, intent, item, err);
-		if (code != 0)
-			put_back(parent, hidden, name);
-		else if (unlinkat(parent, hidden, 0) != 0)
-			code = err_errno(err, errno, "remove the sealed original");
-	}
-	/* The item is safe in any case; recovery removes a name that came back. */
-	if (code == 0 && fsync(parent) != 0)
-		LOG(LOG_WARNING, "vault.directory_not_synced", log_number("errno", errno));
-	close(parent);
-	return code;
+	hidden_name(&taking->intent.id, hidden);
+	if (renameat2(taking->parent, taking->name, taking->parent, hidden, RENAME_NOREPLACE) != 0)
+		return moving_error(errno, err);
+	taking->moved = true;
+	if (!is_that_inode(taking->parent, hidden, taking->intent.device, taking->intent.inode))
+		return err_set(err, ERR_CONFLICT, "another file took its place while it was scanned");
+	return 0;
 }
 
-int vault_quarantine(struct vault *vault, const struct vault_find *find, struct vault_item *ret_item, struct err *err)
+static int complete_taking(struct taking *taking, struct err *err)
 {
-	struct intent intent = {
-		.id = env_uuid(vault->env), .job = find->job, .device = find->st->st_dev, .inode = find->st->st_ino
+	char hidden[VAULT_NAME_BYTES];
+	int code = end_sealing(taking, err);
+
+	if (code != 0)
+		return code;
+	taking->moved = false; /* it is sealed: recovery removes a name that came back */
+	hidden_name(&taking->intent.id, hidden);
+	if (unlinkat(taking->parent, hidden, 0) != 0)
+		return err_errno(err, errno, "remove the sealed original");
+	if (fsync(taking->parent) != 0)
+		LOG(LOG_WARNING, "vault.directory_not_synced", log_number("errno", errno));
+	taking->done = true;
+	taking->work.vault->unsettled++;
+	return 0;
+}
+
+static int step(struct vault_work *work, bool *ret_done, struct err *err)
+{
+	struct taking *taking = (struct taking *)work;
+	bool all_read = false;
+	int code = vault_file_seal_step(taking->sealing, &all_read, err);
+
+	if (code == 0 && all_read)
+		code = complete_taking(taking, err);
+	*ret_done = taking->done;
+	return code == 0 ? 0 : err_add(err, code, "quarantine");
+}
+
+static void end(struct vault_work *work)
+{
+	struct taking *taking = (struct taking *)work;
+	char name[VAULT_NAME_BYTES], hidden[VAULT_NAME_BYTES];
+
+	vault_file_seal_free(taking->sealing);
+	if (taking->moved) {
+		hidden_name(&taking->intent.id, hidden);
+		put_back(taking->parent, hidden, taking->name);
+	}
+	if (!taking->done) {
+		vault_name(&taking->intent.id, ".vault", name);
+		work->vault->unsettled++;
+		/* With the item complete the intent stays: recovery removes the original. */
+		if (faccessat(work->vault->directory, name, F_OK, 0) != 0)
+			(void)vault_settle(work->vault, &taking->intent.id, NULL);
+	}
+	if (taking->parent >= 0)
+		close(taking->parent);
+}
+
+static int begin(struct taking *taking, const struct vault_find *find, struct err *err)
+{
+	struct intent *intent = &taking->intent;
+	struct vault_item *item = &taking->work.item;
+	int code;
+
+	*intent = (struct intent){
+		.id = item->item.id, .job = find->job, .device = find->st->st_dev, .inode = find->st->st_ino
 	};
-	struct vault_item item = { .job = find->job };
+	snprintf(intent->path, sizeof(intent->path), "%s", find->path);
+	snprintf(item->path, sizeof(item->path), "%s", find->path);
+	snprintf(item->item.detection, sizeof(item->item.detection), "%s", find->detection);
+	item->job = find->job;
+	code = write_intent(taking->work.vault, intent, err);
+	if (code == 0)
+		code = move_away(taking, err);
+	return code == 0 ? begin_sealing(taking, find, err) : code;
+}
+
+int vault_take(struct vault *vault, const struct vault_find *find, struct vault_work **ret_work, struct err *err)
+{
+	struct taking *taking;
 	int code;
 
 	if (strlen(find->path) > MESSAGE_PATH_MAX_BYTES - 1)
 		return err_set(err, ERR_LIMIT, "its path is too long");
-	snprintf(intent.path, sizeof(intent.path), "%s", find->path);
-	snprintf(item.path, sizeof(item.path), "%s", find->path);
-	snprintf(item.item.detection, sizeof(item.item.detection), "%s", find->detection);
-	code = write_intent(vault, &intent, err);
-	vault->unsettled++;
-	if (code == 0)
-		code = take(vault, find, &intent, &item, err);
+	taking = vault_work_new(vault, sizeof(*taking), step, end);
+	if (taking == NULL)
+		return err_set(err, ERR_MEMORY, "vault: no memory");
+	taking->work.item.item.id = env_uuid(vault->env);
+	taking->parent = -1;
+	code = begin(taking, find, err);
 	if (code != 0) {
-		char name[VAULT_NAME_BYTES];
-
-		vault_name(&intent.id, ".vault", name);
-		/* With the item complete the intent stays: recovery removes the original. */
-		if (faccessat(vault->directory, name, F_OK, 0) != 0)
-			(void)vault_settle(vault, &intent.id, NULL);
+		vault_work_free(&taking->work);
 		return err_add(err, code, "quarantine");
 	}
-	*ret_item = item;
-	ret_item->item.path = (struct bytes){ (const uint8_t *)ret_item->path, strlen(ret_item->path) };
+	*ret_work = &taking->work;
 	return 0;
 }
 
@@ -373,6 +439,8 @@ int vault_recover(struct vault *vault, void (*completed)(void *context, const st
 	for (const struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
 		const char *ending = strrchr(entry->d_name, '.');
 
+		if (vault_work_owns(vault, entry->d_name))
+			continue;
 		if (ending != NULL && strcmp(ending, ".intent") == 0)
 			recover_one(vault, entry->d_name, completed, context);
 		else if (ending != NULL && (strcmp(ending, ".tmp") == 0 || strcmp(ending, ".mark") == 0))

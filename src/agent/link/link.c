@@ -448,7 +448,7 @@ static int make_parts(struct link *link, const struct opened *opened, struct err
 	MAKE(history, link_history_new(opened->store, err));
 	MAKE(guard, link_guard_new(link->loop, ROLE_CHANNEL_FD, &table, err));
 	MAKE(jobs, link_jobs_new(link, err));
-	MAKE(items, link_items_new(link, err));
+	MAKE(items, link_items_new(link, opened->store, err));
 	MAKE(uploads, link_uploads_new(link, err));
 	rc = make_endpoint(link, err);
 	if (rc)

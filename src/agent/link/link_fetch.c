@@ -1,10 +1,11 @@
 /* Fetching sealed copies (agent/link_fetch.h). Input: bytes from the manager; guard checks the seal. */
 #include "agent/link/link_fetch.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "agent/problem.h"
@@ -14,6 +15,8 @@
 #define WAITING_MAX      32
 #define FETCH_TIMEOUT_US (10 * MINUTE_US)
 #define ERROR_MAX_BYTES  ((size_t)64 * 1024)
+#define PIECE_BYTES      (4 * MIB) /* between two calls to write back */
+#define NAME             "fetched.tmp"
 
 struct fetch {
 	struct uuid item;
@@ -28,7 +31,7 @@ struct link_fetch {
 	struct loop_timer *kick; /* the next one, outside of the client's callback */
 	struct fetch *first;     /* the one under way, then those that wait */
 	size_t count;
-	int fd;
+	int directory, fd;
 	uint64_t received;
 	struct err err; /* of writing what came */
 };
@@ -62,8 +65,12 @@ static int on_body(void *argument, const uint8_t *bytes, size_t size)
 	if (fetch->received + size > LINK_FETCH_MAX_BYTES)
 		return err_set(&fetch->err, ERR_LIMIT, "the manager's copy is larger than %llu bytes",
 			       (unsigned long long)LINK_FETCH_MAX_BYTES);
+	if (files_write_all(fetch->fd, bytes, size, &fetch->err))
+		return fetch->err.code;
 	fetch->received += size;
-	return files_write_all(fetch->fd, bytes, size, &fetch->err);
+	if (fetch->received / PIECE_BYTES > (fetch->received - size) / PIECE_BYTES)
+		files_write_behind(fetch->fd, fetch->received - PIECE_BYTES, fetch->received);
+	return 0;
 }
 
 static void on_answer(void *argument, const struct http_answer *answer)
@@ -81,19 +88,27 @@ static void on_answer(void *argument, const struct http_answer *answer)
 	finish(fetch, err.code ? -1 : fetch->fd, &err);
 }
 
+/* It has no name for longer than it takes to open it: whatever happens, its room comes back. */
+static int open_file(struct link_fetch *fetch, struct err *err)
+{
+	(void)unlinkat(fetch->directory, NAME, 0);
+	fetch->fd = openat(fetch->directory, NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fetch->fd < 0 || unlinkat(fetch->directory, NAME, 0) != 0)
+		return err_errno(err, errno, "a file for the manager's copy");
+	return 0;
+}
+
 static void begin(void *argument)
 {
 	struct link_fetch *fetch = argument;
 	struct http_body none = { .fd = -1 };
 	char path[64 + UUID_TEXT_BYTES], id[UUID_TEXT_BYTES];
 	struct err err = { 0 };
-	int rc = 0;
+	int rc;
 
 	fetch->received = 0;
 	fetch->err = (struct err){ 0 };
-	fetch->fd = memfd_create("sealed", MFD_CLOEXEC);
-	if (fetch->fd < 0)
-		rc = err_set(&err, ERR_MEMORY, "no room in memory for the manager's copy");
+	rc = open_file(fetch, &err);
 	uuid_format(&fetch->first->item, id);
 	snprintf(path, sizeof(path), "/agent/v1/quarantine/%s", id);
 	http_client_stream(fetch->client, on_body);
@@ -124,7 +139,7 @@ int link_fetch_start(struct link_fetch *fetch, const struct uuid *item, link_fet
 	return 0;
 }
 
-struct link_fetch *link_fetch_new(struct link *link, struct err *err)
+struct link_fetch *link_fetch_new(struct link *link, int directory, struct err *err)
 {
 	struct http_client_options options = { .host = link->manager.host,
 					       .port = link->manager.port,
@@ -137,6 +152,7 @@ struct link_fetch *link_fetch_new(struct link *link, struct err *err)
 		return NULL;
 	}
 	fetch->link = link;
+	fetch->directory = directory;
 	fetch->fd = -1;
 	fetch->client = http_client_new(link->loop, &options, err);
 	fetch->kick = loop_timer_new(link->loop, begin, fetch);

@@ -318,7 +318,7 @@ int link_items_begin(struct link_items *items, void (*settled)(struct link *link
 	return link_guard_list(items->link->guard, on_item, on_listed, items, err);
 }
 
-struct link_items *link_items_new(struct link *link, struct err *err)
+struct link_items *link_items_new(struct link *link, int directory, struct err *err)
 {
 	struct link_items *items = calloc(1, sizeof(*items));
 
@@ -327,7 +327,7 @@ struct link_items *link_items_new(struct link *link, struct err *err)
 		return NULL;
 	}
 	items->link = link;
-	items->fetch = link_fetch_new(link, err);
+	items->fetch = link_fetch_new(link, directory, err);
 	if (items->fetch == NULL) {
 		free(items);
 		return NULL;

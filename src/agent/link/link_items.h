@@ -10,7 +10,8 @@
 
 #include "agent/link/link.h"
 
-struct link_items *link_items_new(struct link *link, struct err *err);
+/* directory: open descriptor of DIR/link, kept by the caller. */
+struct link_items *link_items_new(struct link *link, int directory, struct err *err);
 void link_items_free(struct link_items *items);
 
 /* Asks guard for all items, so that the endpoint knows their states; then calls settled(link). */

@@ -13,6 +13,7 @@
 
 #define ANSWER_MAX_BYTES   ((size_t)64 * 1024)
 #define REQUEST_TIMEOUT_US (2 * MINUTE_US)
+#define CHECKED_A_US       8 /* bytes: the manager opens the whole file before it answers the last piece */
 
 struct upload {
 	struct uuid item;
@@ -190,6 +191,12 @@ static void on_piece(void *argument, const struct http_answer *answer)
 	}
 }
 
+/* How long the manager may be silent. */
+static span_us patience(const struct link_uploads *uploads)
+{
+	return REQUEST_TIMEOUT_US + (span_us)(uploads->total / CHECKED_A_US);
+}
+
 static void send_piece(struct link_uploads *uploads)
 {
 	char id[UUID_TEXT_BYTES], path[96], headers[160];
@@ -206,7 +213,7 @@ static void send_piece(struct link_uploads *uploads)
 		 "Content-Type: application/octet-stream\r\nContent-Range: bytes %llu-%llu/%llu\r\n",
 		 (unsigned long long)uploads->offset, (unsigned long long)(uploads->offset + uploads->piece - 1),
 		 (unsigned long long)uploads->total);
-	if (http_client_send(uploads->client, "PUT", path, headers, &body, REQUEST_TIMEOUT_US, on_piece, uploads, &err))
+	if (http_client_send(uploads->client, "PUT", path, headers, &body, patience(uploads), on_piece, uploads, &err))
 		failed(uploads, &err, 0);
 }
 
@@ -265,7 +272,7 @@ static void send_metadata(struct link_uploads *uploads, const struct message_ans
 		body.bytes = text;
 		body.size = strlen(text);
 		rc = http_client_send(uploads->client, "POST", path, "Content-Type: application/json\r\n", &body,
-				      REQUEST_TIMEOUT_US, on_metadata, uploads, &err);
+				      patience(uploads), on_metadata, uploads, &err);
 		explicit_bzero(text, body.size);
 	}
 	free(text);

@@ -70,13 +70,40 @@ static int open_file(const struct place *place, const char *name, struct stat *s
 	return fd;
 }
 
-static int quarantine(struct place *place, const char *name, int fd, const struct stat *st, struct vault_item *item)
+static int finish(struct vault_work *work, struct vault_item *item)
+{
+	bool done = false;
+	int code = 0;
+
+	while (code == 0 && !done)
+		code = vault_work_step(work, &done, item, NULL);
+	vault_work_free(work);
+	return code;
+}
+
+static int begin_to_take(struct place *place, const char *name, int fd, const struct stat *st, struct vault_work **work)
 {
 	const struct vault_find find = {
 		.fd = fd, .st = st, .path = path_of(place, name), .detection = "Test", .signature_version = "1"
 	};
 
-	return vault_quarantine(place->vault, &find, item, NULL);
+	return vault_take(place->vault, &find, work, NULL);
+}
+
+static int quarantine(struct place *place, const char *name, int fd, const struct stat *st, struct vault_item *item)
+{
+	struct vault_work *work;
+	int code = begin_to_take(place, name, fd, st, &work);
+
+	return code == 0 ? finish(work, item) : code;
+}
+
+static int restore(struct place *place, const struct uuid *id, struct vault_item *item)
+{
+	struct vault_work *work;
+	int code = vault_restore(place->vault, id, false, &work, NULL);
+
+	return code == 0 ? finish(work, item) : code;
 }
 
 static bool there(const struct place *place, const char *name)
@@ -135,7 +162,7 @@ static void takes_and_gives_back(void **state)
 		assert_false(there(place, "d/f"));
 		assert_int_equal(item.item.size, sizes[i]);
 		assert_int_equal(vault_settle(place->vault, &item.item.id, NULL), 0);
-		assert_int_equal(vault_restore(place->vault, &item.item.id, false, &item, NULL), 0);
+		assert_int_equal(restore(place, &item.item.id, &item), 0);
 		buf_init(&content, 3 * SEALED_CHUNK_BYTES);
 		assert_int_equal(files_read(place->fd, "d/f", 3 * SEALED_CHUNK_BYTES, &content, NULL), 0);
 		assert_int_equal(content.size, sizes[i]);
@@ -229,7 +256,7 @@ static void a_crash_leaves_either_the_file_or_the_item(void **state)
 			struct vault_item item;
 
 			assert_true(uuid_equal(&place->announced, &id));
-			assert_int_equal(vault_restore(place->vault, &id, false, &item, NULL), 0);
+			assert_int_equal(restore(place, &id, &item), 0);
 			assert_int_equal(vault_settle_end(place->vault, &id, NULL), 0);
 		}
 		assert_int_equal(unlinkat(place->fd, "d/f", 0), 0);
@@ -259,7 +286,7 @@ static void an_altered_item_is_not_restored(void **state)
 	byte ^= 1;
 	assert_int_equal(pwrite(fd, &byte, 1, (off_t)item.item.sealed_bytes - 1), 1);
 	close(fd);
-	assert_int_equal(vault_restore(place->vault, &item.item.id, false, &item, NULL), ERR_UNTRUSTED);
+	assert_int_equal(restore(place, &item.item.id, &item), ERR_UNTRUSTED);
 	assert_false(there(place, "d/f"));
 	/* Nothing is left of the attempt, and the item may still be deleted. */
 	assert_int_equal(unlinkat(place->fd, "d", AT_REMOVEDIR), 0);
@@ -299,7 +326,7 @@ static void an_end_that_was_not_told_is_told_later(void **state)
 		id = item.item.id;
 		assert_int_equal(vault_settle(place->vault, &id, NULL), 0);
 		if (ends[i] == ITEM_RESTORED)
-			assert_int_equal(vault_restore(place->vault, &id, false, &item, NULL), 0);
+			assert_int_equal(restore(place, &id, &item), 0);
 		else
 			assert_int_equal(vault_delete(place->vault, &id, &item, NULL), 0);
 		assert_false(item.ended_before);
@@ -321,6 +348,140 @@ static void an_end_that_was_not_told_is_told_later(void **state)
 	}
 }
 
+#define LARGE_BYTES (2 * VAULT_SLICE_BYTES + 12345)
+
+static uint8_t *make_large(const struct place *place, const char *name)
+{
+	uint8_t *data = malloc(LARGE_BYTES);
+
+	assert_non_null(data);
+	for (size_t i = 0; i < LARGE_BYTES; i++)
+		data[i] = (uint8_t)(i * 2654435761u >> 13);
+	assert_int_equal(files_write(place->fd, name, data, LARGE_BYTES, 0640, NULL), 0);
+	return data;
+}
+
+static void assert_content(const struct place *place, const char *name, const uint8_t *data)
+{
+	struct buf content;
+
+	buf_init(&content, LARGE_BYTES);
+	assert_int_equal(files_read(place->fd, name, LARGE_BYTES, &content, NULL), 0);
+	assert_int_equal(content.size, LARGE_BYTES);
+	assert_memory_equal(content.data, data, LARGE_BYTES);
+	buf_done(&content);
+}
+
+/* Between two slices anything else may happen: recovery runs, the agent stops. */
+static void a_large_file_is_taken_in_slices(void **state)
+{
+	struct place *place = *state;
+	uint8_t *data = make_large(place, "d/f");
+	struct vault_work *work;
+	struct vault_item item;
+	bool done = false;
+	struct stat st;
+	int fd = open_file(place, "d/f", &st);
+
+	/* Given up in the middle: it is where it was, and nothing else is left. */
+	assert_int_equal(begin_to_take(place, "d/f", fd, &st, &work), 0);
+	assert_int_equal(vault_work_step(work, &done, &item, NULL), 0);
+	assert_false(done || there(place, "d/f"));
+	vault_work_free(work);
+	assert_content(place, "d/f", data);
+	assert_int_equal(count(place->vault_fd, "-"), 0);
+	assert_int_equal(count(place->fd, "muster"), 0);
+	assert_false(vault_unsettled(place->vault));
+
+	assert_int_equal(begin_to_take(place, "d/f", fd, &st, &work), 0);
+	for (unsigned slices = 0; !done; slices++) {
+		assert_int_equal(vault_work_step(work, &done, &item, NULL), 0);
+		assert_int_equal(done, slices == 2);
+		place->announcements = 0;
+		assert_false(vault_unsettled(place->vault) && !done);
+		if (!done)
+			assert_int_equal(vault_recover(place->vault, note, place, NULL), 0);
+		assert_int_equal(place->announcements, 0);
+	}
+	vault_work_free(work);
+	close(fd);
+	assert_int_equal(item.item.size, LARGE_BYTES);
+	assert_false(there(place, "d/f"));
+	assert_int_equal(count(place->vault_fd, ".vault"), 1);
+	assert_true(vault_unsettled(place->vault));
+	assert_int_equal(vault_settle(place->vault, &item.item.id, NULL), 0);
+	assert_false(vault_unsettled(place->vault));
+	free(data);
+}
+
+static struct uuid take_large(struct place *place)
+{
+	struct vault_item item;
+	struct stat st;
+	int fd = open_file(place, "d/f", &st);
+
+	assert_int_equal(quarantine(place, "d/f", fd, &st, &item), 0);
+	assert_int_equal(vault_settle(place->vault, &item.item.id, NULL), 0);
+	close(fd);
+	return item.item.id;
+}
+
+static void a_large_file_is_restored_in_slices(void **state)
+{
+	struct place *place = *state;
+	uint8_t *data = make_large(place, "d/f");
+	struct uuid id = take_large(place);
+	struct vault_work *work;
+	struct vault_item item;
+	bool done = false;
+
+	assert_int_equal(vault_restore(place->vault, &id, false, &work, NULL), 0);
+	assert_int_equal(vault_work_step(work, &done, &item, NULL), 0);
+	assert_int_equal(vault_recover(place->vault, note, place, NULL), 0);
+	assert_false(done || there(place, "d/f"));
+	vault_work_free(work);
+	assert_int_equal(count(place->vault_fd, ".mark"), 0);
+	assert_int_equal(count(place->vault_fd, ".vault"), 1);
+	assert_int_equal(restore(place, &id, &item), 0);
+	assert_content(place, "d/f", data);
+	assert_int_equal(count(place->vault_fd, ".vault"), 0);
+	free(data);
+}
+
+/* A sealed copy from elsewhere: given up, of another item, damaged, whole. */
+static void a_large_copy_is_taken_back_in_slices(void **state)
+{
+	struct place *place = *state;
+	uint8_t *data = make_large(place, "d/f"), item_key[VAULT_KEY_BYTES];
+	struct uuid id = take_large(place), other = { { 9 } };
+	struct vault_work *work;
+	struct vault_item item;
+	char name[VAULT_NAME_BYTES];
+	bool done = false;
+	int fd;
+
+	assert_int_equal(vault_open_item(place->vault, &id, &fd, &item, item_key, NULL), 0);
+	vault_name(&id, ".vault", name);
+	assert_int_equal(unlinkat(place->vault_fd, name, 0), 0);
+	assert_int_equal(vault_put(place->vault, &other, fd, item_key, &work, NULL), 0);
+	assert_int_equal(finish(work, &item), ERR_UNTRUSTED);
+	assert_int_equal(vault_put(place->vault, &id, fd, data, &work, NULL), 0);
+	assert_int_equal(finish(work, &item), ERR_UNTRUSTED);
+	assert_int_equal(vault_put(place->vault, &id, fd, item_key, &work, NULL), 0);
+	assert_int_equal(vault_work_step(work, &done, &item, NULL), 0);
+	assert_int_equal(vault_recover(place->vault, note, place, NULL), 0);
+	assert_int_equal(count(place->vault_fd, ".tmp"), 1);
+	vault_work_free(work);
+	assert_int_equal(count(place->vault_fd, "-"), 0);
+	assert_int_equal(vault_put(place->vault, &id, fd, NULL, &work, NULL), 0);
+	assert_int_equal(finish(work, &item), 0);
+	assert_int_equal(item.item.size, LARGE_BYTES);
+	close(fd);
+	assert_int_equal(restore(place, &id, &item), 0);
+	assert_content(place, "d/f", data);
+	free(data);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -331,6 +492,9 @@ int main(void)
 		TEST(a_crash_leaves_either_the_file_or_the_item),
 		TEST(an_altered_item_is_not_restored),
 		TEST(an_end_that_was_not_told_is_told_later),
+		TEST(a_large_file_is_taken_in_slices),
+		TEST(a_large_file_is_restored_in_slices),
+		TEST(a_large_copy_is_taken_back_in_slices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
