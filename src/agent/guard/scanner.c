@@ -146,6 +146,11 @@ static void start(struct scanner *scanner)
 		code = channel_init(&scanner->channel, fds[0], scan_permits_guard, scan_permits_guard_count, &err);
 	if (code == 0)
 		code = starter_start(scanner->starter, STARTER_SCAN, fds[1], &err);
+	if (code ==
+	    ERR_CLOSED) { /* guard ends without its starter: what was to be scanned is scanned by the next one */
+		channel_done(&scanner->channel);
+		return;
+	}
 	if (code != 0) {
 		fail(scanner, err.text);
 		return;

@@ -106,17 +106,24 @@ class Load:
 
     # --- the two kinds of work ---
 
-    def make_batch(self, chance):
+    def make_directory(self):
         with self.lock:
             self.batches += 1
             directory = os.path.join(self.world.files, f"batch-{self.batches}")
         os.mkdir(directory)
+        return directory
+
+    def make_bad(self, path, content, mode):
+        made = Made(path, content)
+        made.write(content, mode)
+        with self.lock:
+            self.made[path] = made
+
+    def make_batch(self, chance):
+        directory = self.make_directory()
         for i in range(chance.randint(1, 6)):
             content = chance.randbytes(chance.choice((10, 3000, 70000, 300000))) + MARK + chance.randbytes(20)
-            made = Made(os.path.join(directory, f"bad-{i}"), content)
-            made.write(content, chance.choice((0o644, 0o600, 0o4755)))
-            with self.lock:
-                self.made[made.path] = made
+            self.make_bad(os.path.join(directory, f"bad-{i}"), content, chance.choice((0o644, 0o600, 0o4755)))
         for i in range(5):
             with open(os.path.join(directory, f"good-{i}"), "wb") as file:
                 file.write(chance.randbytes(chance.randint(0, 100000)))

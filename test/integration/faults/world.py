@@ -255,7 +255,8 @@ class Agent(Daemon):
         self.manager = manager
         os.makedirs(self.data, exist_ok=True)
         with open(os.path.join(self.data, "agent.ini"), "w", encoding="utf-8") as file:
-            file.write(f"[link]\nheartbeat_interval = 10s\n[scan]\nsignatures = {signatures}\nworkers = 2\n{settings}")
+            file.write(f"[scan]\nsignatures = {signatures}\nworkers = 2\n"
+                       f"{settings or '[link]'}\nheartbeat_interval = 10s\n")
         super().__init__([program("muster-agent"), "run", "--data", self.data],
                          os.path.join(directory, "agent.log"), environment, prefix)
         self.id = None
@@ -321,10 +322,11 @@ class World:
         with open(os.path.join(self.signatures, "fault.ndb"), "w", encoding="ascii") as file:
             file.write(f"{SIGNATURE}:0:*:{MARK.hex()}\n")
 
-    def both(self):
+    def both(self, settings=""):
+        """settings: lines of agent.ini, the last ones of [link]."""
         self.manager = Manager(self.directory)
         self.manager.up()
-        self.agent = Agent(self.directory, self.manager, self.signatures)
+        self.agent = Agent(self.directory, self.manager, self.signatures, settings)
         self.agent.activate()
         self.agent.up()
 

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""The wall clocks of manager and agent set forward and back by hours, under load.
+
+usage: clocks.py [--rounds N] [--seed S]
+
+clock.c shifts what both programs read, each by its own file; spans are measured
+by clocks that nobody can set, so nothing may time out, stick, be lost or be done
+twice. Then a command's time-out is seen to pass in its own time, while the
+manager's clock leaps both ways.
+"""
+import argparse
+import os
+import random
+import struct
+import sys
+import time
+
+import account
+from load import Load
+from world import V1, Agent, Failure, Manager, World, wait_until
+
+FARTHEST_S = 10 * 3600  # an agent obeys while clocks differ by less than a day
+LEAPS = 4
+TIMEOUT_S = 12
+
+
+class Clock:
+    def __init__(self, world, name):
+        self.path, self.offset_s = os.path.join(world.directory, name), 0
+        shim = os.environ.get("MUSTER_CLOCK_SHIM", "")
+        if not os.path.isfile(shim):
+            raise Failure("MUSTER_CLOCK_SHIM must name the library made of clock.c")
+        self.set(0)
+        self.environment = {"LD_PRELOAD": shim, "MUSTER_CLOCK": self.path,
+                            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+    def set(self, offset_s):
+        self.offset_s = offset_s
+        with open(self.path, "r+b" if os.path.exists(self.path) else "wb", buffering=0) as file:
+            file.write(struct.pack("q", int(offset_s * 1e6)))
+
+
+def start(world):
+    clocks = [Clock(world, "manager-clock"), Clock(world, "agent-clock")]
+    world.manager = Manager(world.directory, environment=clocks[0].environment)
+    world.manager.up()
+    world.agent = Agent(world.directory, world.manager, world.signatures, environment=clocks[1].environment)
+    world.agent.activate()
+    world.agent.up()
+    return clocks
+
+
+def leaps(world, load, clocks, chance):
+    """Both clocks go to and fro while the work goes on."""
+    load.begin()
+    for _ in range(LEAPS):
+        chance.choice(clocks).set(chance.uniform(-FARTHEST_S, FARTHEST_S))
+        before = load.batches
+        wait_until("work after a leap", lambda: load.batches >= before + 2)
+    load.finish()
+    account.settle(world)
+    books = account.check(world, load)
+    load.forget_ended(books)
+    return books
+
+
+def believed(world, clocks):
+    """The shims work: both ends show times that are wrong by as much as they were told."""
+    clocks[0].set(FARTHEST_S / 2)
+    shown = world.manager.get("/system")["time"]
+    if time.mktime(time.strptime(shown[:19], "%Y-%m-%dT%H:%M:%S")) - time.mktime(time.gmtime()) < FARTHEST_S / 4:
+        raise Failure(f"the manager's clock did not leap: {shown}")
+    clocks[1].set(-FARTHEST_S / 2)
+    wait_until("the agent's clock to be seen from the manager", lambda: world.manager.get(
+        f"/computers/{world.agent.id}")["clock_offset_s"] < -FARTHEST_S / 2)
+
+
+def time_out(world, clocks):
+    """A command for an agent that is away ends in its own time, wherever the clock stands."""
+    world.agent.stop()
+    path = f"{V1}/computers/{world.agent.id}/commands"
+    began = time.monotonic()
+    status, command = world.manager.once("POST", path, {"kind": "heartbeat", "timeout": TIMEOUT_S})
+    if status != 201:
+        raise Failure(f"heartbeat: {status} {command}")
+    state = lambda: world.manager.get(f"/commands/{command['id']}")["state"]
+    leap = FARTHEST_S
+    while state() in ("pending", "sent"):
+        clocks[0].set(leap)
+        leap = -leap
+        if time.monotonic() > began + TIMEOUT_S + 60:
+            raise Failure(f"{state()} after {time.monotonic() - began:.0f} s, its time-out was {TIMEOUT_S} s")
+        time.sleep(0.2)  # the rate of leaps is the test's input
+    if state() != "timed_out" or time.monotonic() < began + TIMEOUT_S:
+        raise Failure(f"{state()} after {time.monotonic() - began:.1f} s, its time-out was {TIMEOUT_S} s")
+    print(f"timed out after {time.monotonic() - began:.1f} s of {TIMEOUT_S}, through leaps of {2 * leap / 3600:+.0f} h")
+
+
+def run(world, rounds, seed):
+    clocks, chance = start(world), random.Random(f"{seed} clocks")
+    load = Load(world, seed)
+    believed(world, clocks)
+    for number in range(1, rounds + 1):
+        books = leaps(world, load, clocks, chance)
+        print(f"round {number}: clocks off by {', '.join(f'{clock.offset_s / 3600:+.1f} h' for clock in clocks)};"
+              f" {len(books.events)} events, {len(books.commands)} commands, {len(books.items)} items,"
+              " all counts exact", flush=True)
+    time_out(world, clocks)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
+    given = arguments.parse_args()
+    print(f"seed {given.seed}", flush=True)
+    world, failed = World("clocks"), True
+    try:
+        run(world, given.rounds, given.seed)
+        failed = False
+        print("[  PASSED  ] 1 test(s).")
+    except Failure as failure:
+        print(f"{failure}\nalone: {' '.join(sys.argv)} --seed {given.seed}\n[  FAILED  ] 1 test(s).")
+    finally:
+        world.end(failed)
+    return 1 if failed else 0
+
+
+sys.exit(main())
