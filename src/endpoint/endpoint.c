@@ -78,7 +78,7 @@ static int open_logs(struct endpoint *endpoint, struct err *err)
 		return rc;
 	note_damage(endpoint, "spool", &spool_damage);
 	note_damage(endpoint, "journal", &journal_damage);
-	return 0;
+	return configuration_open(endpoint, err);
 }
 
 int endpoint_new(const struct endpoint_options *options, struct endpoint **ret_endpoint, struct err *err)
@@ -101,6 +101,7 @@ int endpoint_new(const struct endpoint_options *options, struct endpoint **ret_e
 		return rc;
 	}
 	start_talking(endpoint);
+	configuration_start(endpoint);
 	commands_resume(endpoint);
 	*ret_endpoint = endpoint;
 	return 0;
@@ -113,6 +114,7 @@ void endpoint_free(struct endpoint *endpoint)
 	spool_done(&endpoint->spool);
 	journal_done(&endpoint->journal);
 	state_done(endpoint);
+	configuration_done(endpoint);
 	free(endpoint->keys);
 	free(endpoint);
 }
@@ -135,24 +137,21 @@ uint64_t endpoint_source(const struct endpoint *endpoint)
 	return endpoint->spool.source;
 }
 
-void endpoint_set_heartbeat(struct endpoint *endpoint, span_us heartbeat_us)
-{
-	if (heartbeat_us > 0)
-		endpoint->options.heartbeat_us = heartbeat_us;
-}
-
 /* --- time --- */
 
 int endpoint_tick(struct endpoint *endpoint, struct err *err)
 {
 	int rc = commands_tick(endpoint);
 
+	configuration_tick(endpoint);
 	return rc == 0 ? 0 : err_set(err, rc, "the command journal could not be kept");
 }
 
 time_us endpoint_due(const struct endpoint *endpoint)
 {
-	return commands_due(endpoint);
+	time_us commands = commands_due(endpoint), configuration = configuration_due(endpoint);
+
+	return commands < configuration ? commands : configuration;
 }
 
 void endpoint_status(const struct endpoint *endpoint, struct endpoint_status *out)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/env.h"
+#include "endpoint/configuration.h"
 #include "endpoint/storage.h"
 #include "fleet/commands.h"
 #include "fleet/event_types.h"
@@ -36,8 +37,7 @@ struct endpoint_command {
 /* What the shell can do. 0, or an error that ends the command as failed (code
  * and text of err are reported); for start with `again`, ERR_NOT_FOUND is
  * "nothing of it is left". Must return without waiting for the work, and must
- * not call back into the endpoint, but for endpoint_configuration() inside
- * configure(); ends arrive by endpoint_end(). */
+ * not call back into the endpoint; ends arrive by endpoint_end(). */
 struct endpoint_actor {
 	void *context;
 	int (*start)(void *context, const struct endpoint_command *command,
@@ -49,9 +49,7 @@ struct endpoint_actor {
 	int (*cancel)(void *context, const struct uuid *command, const struct uuid *by, struct err *err);
 	void (*upload)(void *context, const struct uuid *item); /* the manager wants this item now */
 	void (*rekey)(void *context);                           /* enrol anew: another holds our identity */
-	/* A verified configuration, not yet in force; answer by endpoint_configuration(). */
-	void (*configure)(void *context, const Muster__Wire__Configuration *configuration,
-			  const uint8_t fingerprint[SHA256_BYTES]);
+	struct endpoint_configurer configurer;                  /* endpoint/configuration.h */
 	/* An event of the endpoint's own is in the spool, for local displays; may be NULL. */
 	void (*noted)(void *context, uint32_t type, time_us time, const struct event_field *fields, size_t count);
 	/* Each move of a command's state, may be NULL. */
@@ -68,15 +66,18 @@ struct endpoint_options {
 	envelope_verify verify;
 	void *verify_context;
 	void (*digest)(const void *data, size_t size, uint8_t out[SHA256_BYTES]); /* SHA-256 */
-	span_us heartbeat_us;                                                     /* 0: 10 min */
-	span_us poll_us;       /* 0: held polls; else answered at once, every so often */
+	/* As the agent's own file has it, until a configuration says otherwise (endpoint/configuration.h). */
+	span_us heartbeat_us; /* 0: 10 min */
+	span_us poll_us;      /* 0: held polls; else answered at once, every so often */
+	uint32_t way;
 	uint32_t spool_events; /* 0: 20000 */
 	uint64_t spool_bytes;  /* 0: 32 MiB */
 	uint8_t boot_id[UUID_BYTES];
 };
 
-/* Reads both logs; damage is cut away and becomes event 6010, never an error.
- * Commands that were running go to actor.start(again) inside this call. */
+/* Reads both logs and the last good configuration; damage is cut away and becomes event 6010,
+ * never an error. Inside this call that configuration (or none) goes to the configurer's check()
+ * and apply(), and commands that were running to actor.start(again). */
 int endpoint_new(const struct endpoint_options *options, struct endpoint **ret_endpoint, struct err *err);
 void endpoint_free(struct endpoint *endpoint);
 
@@ -95,10 +96,6 @@ int endpoint_component(struct endpoint *endpoint, const Muster__Wire__Component 
 int endpoint_host(struct endpoint *endpoint, const Muster__Wire__Host *host, struct err *err);
 /* A quarantine item as it is now; reported until acknowledged. */
 int endpoint_item(struct endpoint *endpoint, const Muster__Wire__QuarantineItem *item, struct err *err);
-/* What is in force; error "" or why the last one was refused. */
-int endpoint_configuration(struct endpoint *endpoint, const uint8_t fingerprint[SHA256_BYTES], const char *error,
-			   struct err *err);
-void endpoint_set_heartbeat(struct endpoint *endpoint, span_us heartbeat_us);
 
 /* --- commands --- */
 int endpoint_progress(struct endpoint *endpoint, const struct uuid *command, const Muster__Wire__Progress *progress,

@@ -3,6 +3,7 @@
 #define MUSTER_ENDPOINT_PARTS_H
 
 #include "base/map.h"
+#include "endpoint/configuration.h"
 #include "endpoint/endpoint.h"
 #include "endpoint/journal.h"
 #include "endpoint/revision.h"
@@ -42,6 +43,34 @@ struct lane {
 	unsigned failures;
 };
 
+struct known_configuration {
+	Muster__Wire__Configuration *content; /* own memory; NULL: none */
+	uint8_t fingerprint[SHA256_BYTES];
+	struct endpoint_connection connection;
+};
+
+enum configuration_step {
+	CONFIGURATION_STILL,
+	CONFIGURATION_APPLYING,  /* the candidate, in the components */
+	CONFIGURATION_TRYING,    /* it is in force, the manager is to be reached with it */
+	CONFIGURATION_RESTORING, /* the last good one, or the agent's own file */
+};
+
+struct configuring {
+	enum configuration_step state;
+	time_us due; /* monotonic: of the state; STILL: none */
+	struct known_configuration kept, candidate;
+	struct endpoint_connection own, used;
+	uint64_t order; /* the last one given to the shell */
+	bool lost;      /* the kept one could not be put in force again */
+	bool has_refused;
+	uint8_t failures; /* of the refused one, in force */
+	uint8_t attempts; /* to put `attempted` in force, not ended yet */
+	uint8_t refused[SHA256_BYTES], attempted[SHA256_BYTES];
+	time_us again_at; /* monotonic: the refused one is not tried before */
+	char reason[ENDPOINT_REASON_MAX_BYTES + 1];
+};
+
 struct endpoint {
 	struct endpoint_options options;
 	struct endpoint_storage storage;
@@ -58,9 +87,7 @@ struct endpoint {
 	size_t component_count;
 	Muster__Wire__Host *host;
 	struct revision host_revision, configuration_revision;
-	uint8_t configuration[SHA256_BYTES];
-	bool configured;
-	char configuration_error[WIRE_TEXT_MAX_BYTES + 1];
+	struct configuring configuring;
 	struct kept_item *items;
 	size_t item_count, item_capacity;
 	struct map *item_index; /* id -> index + 1 */
@@ -96,7 +123,26 @@ void commands_resume(struct endpoint *endpoint);
 int commands_tick(struct endpoint *endpoint);
 time_us commands_due(const struct endpoint *endpoint);
 
+/* configuration.c */
+int configuration_open(struct endpoint *endpoint, struct err *err);
+/* Puts the kept one in force again, after a start. */
+void configuration_start(struct endpoint *endpoint);
+void configuration_done(struct endpoint *endpoint);
+/* A verified one: packed as it was signed, and its digest. */
+void configuration_arrived(struct endpoint *endpoint, const void *packed, size_t size,
+			   const uint8_t fingerprint[SHA256_BYTES]);
+/* The manager answered a report. */
+void configuration_reached(struct endpoint *endpoint);
+/* Reports are to be answered at once: the answer is what is waited for. */
+bool configuration_on_trial(const struct endpoint *endpoint);
+/* NULL: none. */
+const uint8_t *configuration_in_force(const struct endpoint *endpoint);
+time_us configuration_due(const struct endpoint *endpoint);
+void configuration_tick(struct endpoint *endpoint);
+
 /* timing.c */
+/* No report is under way any more; the next one is due. */
+void timing_redial(struct endpoint *endpoint);
 void timing_begin(struct endpoint *endpoint, enum endpoint_lane lane, uint32_t hold_s);
 void timing_replied(struct endpoint *endpoint, enum endpoint_lane lane, bool useful, uint32_t return_after_ms);
 /* Some new thing to tell waits, and no report under way tells it; when. */

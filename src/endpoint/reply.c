@@ -37,12 +37,12 @@ static void configuration_accept(struct endpoint *endpoint, const Muster__Wire__
 		note_refusal(endpoint, &why);
 		return;
 	}
-	buf_init(&packed, WIRE_SIGNED_MAX_BYTES);
+	buf_init(&packed, WIRE_SIGNED_MAX_BYTES + 1);
 	room = buf_room(&packed, size + 1);
 	if (room != NULL && journal_configuration(&endpoint->journal, content->serial, NULL) == 0) {
 		muster__wire__configuration__pack(content->configuration, room);
 		endpoint->options.digest(room, size, fingerprint);
-		endpoint->options.actor.configure(endpoint->options.actor.context, content->configuration, fingerprint);
+		configuration_arrived(endpoint, room, size, fingerprint);
 	}
 	buf_done(&packed);
 }
@@ -141,6 +141,7 @@ int endpoint_reply(struct endpoint *endpoint, enum endpoint_lane which, const vo
 		 reply->n_acknowledged_quarantine > 0 || reply->n_commands > 0 || reply->configuration != NULL ||
 		 reply->send_full || lane->full;
 	timing_replied(endpoint, which, useful, reply->return_after_ms);
+	configuration_reached(endpoint);
 	act(endpoint, reply);
 	arena_free(arena);
 	return 0;

@@ -213,9 +213,14 @@ static void add_configuration(struct making *making)
 {
 	struct endpoint *endpoint = making->endpoint;
 
-	if (endpoint->configured)
-		making->report.configuration = exchange_bytes(endpoint->configuration, SHA256_BYTES);
-	making->report.configuration_error = endpoint->configuration_error;
+	const struct configuring *configuring = &endpoint->configuring;
+	const uint8_t *in_force = configuration_in_force(endpoint);
+
+	if (in_force != NULL)
+		making->report.configuration = exchange_bytes(in_force, SHA256_BYTES);
+	if (configuring->has_refused)
+		making->report.refused_configuration = exchange_bytes(configuring->refused, SHA256_BYTES);
+	making->report.configuration_error = (char *)(uintptr_t)configuring->reason;
 	revision_carry(&endpoint->configuration_revision, making->lane);
 	making->report.trusted_keys = take(making, endpoint->options.key_count * sizeof(ProtobufCBinaryData));
 	for (size_t i = 0; i < endpoint->options.key_count && !making->failed; i++)
@@ -259,9 +264,10 @@ static void fill(struct making *making)
 		lane->told_something = true;
 	making->report.full = full;
 	/* News is for answering at once, so that it is known to be stored. */
-	making->report.hold_s = lane->told_something || full || making->report.events_waiting > 0
-				    ? 0
-				    : timing_hold_s(endpoint, making->lane);
+	making->report.hold_s =
+	    lane->told_something || full || making->report.events_waiting > 0 || configuration_on_trial(endpoint)
+		? 0
+		: timing_hold_s(endpoint, making->lane);
 }
 
 int endpoint_report(struct endpoint *endpoint, enum endpoint_lane lane, struct buf *out, uint32_t *ret_hold_s,

@@ -89,18 +89,6 @@ int endpoint_host(struct endpoint *endpoint, const Muster__Wire__Host *host, str
 	return 0;
 }
 
-int endpoint_configuration(struct endpoint *endpoint, const uint8_t fingerprint[SHA256_BYTES], const char *error,
-			   struct err *err)
-{
-	if (strlen(error) > WIRE_TEXT_MAX_BYTES)
-		return err_set(err, ERR_LIMIT, "an error text of more than %d bytes", WIRE_TEXT_MAX_BYTES);
-	memcpy(endpoint->configuration, fingerprint, SHA256_BYTES);
-	memcpy(endpoint->configuration_error, error, strlen(error) + 1);
-	endpoint->configured = true;
-	revision_change(&endpoint->configuration_revision);
-	return 0;
-}
-
 /* --- quarantine items --- */
 
 static struct kept_item *item_find(const struct endpoint *endpoint, const void *id)

@@ -2,7 +2,8 @@
  *
  * The shell binds it to files of the link role, test/sim to a simulated disk
  * that loses what was not synced. Framing (length, CRC-32C), limits and repair
- * are the endpoint's own: the shell moves bytes. Names: "spool", "journal".
+ * are the endpoint's own: the shell moves bytes. Names: "spool", "journal", and
+ * "configuration", which is only read and replaced, and has a form of its own.
  */
 #ifndef MUSTER_ENDPOINT_STORAGE_H
 #define MUSTER_ENDPOINT_STORAGE_H

@@ -95,6 +95,22 @@ void endpoint_hurry(struct endpoint *endpoint)
 		endpoint->lanes[lane].next_at = endpoint_now(endpoint);
 }
 
+void timing_redial(struct endpoint *endpoint)
+{
+	for (unsigned which = 0; which < ENDPOINT_LANES; which++) {
+		struct lane *lane = &endpoint->lanes[which];
+
+		if (lane->under_way) {
+			state_lane_ended(endpoint, which, false);
+			endpoint->full_wanted |= lane->full;
+		}
+		lane->under_way = false;
+		lane->failures = 0;
+		lane->next_at = endpoint_now(endpoint);
+	}
+	endpoint->hurried = true;
+}
+
 void timing_begin(struct endpoint *endpoint, enum endpoint_lane which, uint32_t hold_s)
 {
 	struct lane *lane = &endpoint->lanes[which];

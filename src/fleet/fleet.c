@@ -73,6 +73,7 @@ int fleet_add(struct fleet *fleet, const struct fleet_computer *record, struct e
 	computer->interval_us = record->interval_us > 0 ? record->interval_us : FLEET_INTERVAL_DEFAULT_US;
 	computer->missed = record->interval_us > 0 ? record->missed : FLEET_MISSED_DEFAULT;
 	clock_restore(fleet, computer, record);
+	computer->error_hash = FLEET_ERROR_UNKNOWN; /* what is stored may be an older one */
 	memcpy(computer->configuration, record->configuration, SHA256_BYTES);
 	memcpy(computer->wanted_configuration, record->wanted_configuration, SHA256_BYTES);
 	memcpy(computer->trusted_key, record->trusted_key, SHA256_BYTES);

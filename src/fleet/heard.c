@@ -116,6 +116,8 @@ static void take_configuration_error(struct computer *computer, struct fleet_exc
 
 	for (const char *at = text; *at != '\0'; at++)
 		hash = (hash ^ (uint8_t)*at) * 0x100000001b3u + 1;
+	if (hash == FLEET_ERROR_UNKNOWN)
+		hash--;
 	exchange->error_hash = hash;
 	if (hash != computer->error_hash)
 		exchange->rows.configuration_error = text;

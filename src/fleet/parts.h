@@ -15,6 +15,7 @@
 #define FLEET_ROW_SPAN_US         (5 * MINUTE_US)  /* how old a stored last_heard may get */
 #define FLEET_TICK_LATE_US        (15 * SECOND_US) /* a tick later than this means we were not listening */
 #define FLEET_CLONE_SETTLE_US     (2 * MINUTE_US)  /* a dead agent's last words arrive within this */
+#define FLEET_ERROR_UNKNOWN       UINT64_MAX       /* no text's hash: an error's, or none, that was not compared yet */
 #define FLEET_RESEND_MIN_US       SECOND_US
 #define FLEET_RESEND_MAX_US       MINUTE_US
 #define FLEET_TIMEOUT_GRACE_US    (5 * SECOND_US)  /* the agent ends it first, and says so */

@@ -79,16 +79,6 @@ static void rekey(void *context)
 		     "same --identities?");
 }
 
-/* Whatever the manager configures is in force at once. */
-static void configure(void *context, const Muster__Wire__Configuration *configuration,
-		      const uint8_t fingerprint[SHA256_BYTES])
-{
-	struct agent *agent = context;
-
-	(void)configuration;
-	endpoint_configuration(agent->endpoint, fingerprint, "", NULL);
-}
-
 /* The first 48 bits of a UUIDv7 are the millisecond it was made in. */
 static time_us issued(const struct uuid *command)
 {
@@ -125,7 +115,6 @@ struct endpoint_actor scans_actor(struct agent *agent)
 					.cancel = cancel,
 					.upload = upload,
 					.rekey = rekey,
-					.configure = configure,
 					.trace = trace };
 }
 

@@ -93,6 +93,7 @@ static const struct rule report_rules[] = {
 	[14] = NUMBER(0, WIRE_HOLD_MAX_S),
 	[15] = PARTS(WIRE_REPORT_QUARANTINE_MAX),
 	[16] = SENTENCE,
+	[17] = FIXED_OR_NONE(SHA256_BYTES),
 };
 static const struct rule clock_rules[] = { [1] = TIME, [2] = TIME, [3] = FIXED_OR_NONE(UUID_BYTES) };
 static const struct rule component_rules[] = {

@@ -79,7 +79,8 @@ void check_reply(struct sim *sim, const struct uuid *id, const Muster__Wire__Rep
 		struct uuid command_id = exchange_uuid(&reply->acknowledged_commands[i]);
 		const struct sim_stored_command *command = store_command(sim, &command_id);
 
-		if (command != NULL && !command_ended(command->state))
+		/* One of its former identity is not the manager's to store, and is forgotten. */
+		if (command != NULL && uuid_equal(&command->computer, id) && !command_ended(command->state))
 			sim_fail(sim, "the end of a command is acknowledged and not stored");
 	}
 }
@@ -154,6 +155,33 @@ static void check_command(struct sim *sim, size_t index)
 		sim_fail(sim, "command %zu was begun %u times", index, job->begun);
 }
 
+/* What the manager shows is what the machine has; what can be in force is. */
+static void check_configuration(struct sim *sim, const struct sim_machine *machine,
+				const struct sim_stored_computer *computer, const struct fleet_computer *shown)
+{
+	unsigned version = sim->manager.configuration_version, in_force = 0;
+	struct endpoint_configuration_state state;
+	bool fits = configuring_fits(machine, version);
+
+	endpoint_configuration_state(machine->endpoint, &state);
+	if (state.kept != NULL)
+		in_force = (unsigned)strtoul((const char *)state.kept->settings[0]->value.data, NULL, 10);
+	if (state.under_way || machine->dark)
+		sim_fail(sim, "machine %u: a configuration is under way to the end", machine->index);
+	for (size_t i = 0; i < SIM_COMPONENTS; i++) {
+		if (machine->configured[i] != in_force)
+			sim_fail(sim, "machine %u: component %zu has configuration %u, the link %u", machine->index, i,
+				 machine->configured[i], in_force);
+	}
+	if (fits != (in_force == version))
+		sim_fail(sim, "machine %u: configuration %u is wanted, %u in force", machine->index, version, in_force);
+	if (fits != (memcmp(shown->configuration, sim->manager.wanted, SHA256_BYTES) == 0))
+		sim_fail(sim, "machine %u: the manager does not show what is in force", machine->index);
+	if (fits != (state.refused[0] == '\0') || strcmp(state.refused, computer->configuration_error) != 0)
+		sim_fail(sim, "machine %u: configuration %u: refused for '%s', shown as '%s'", machine->index, version,
+			 state.refused, computer->configuration_error);
+}
+
 static void check_machine_state(struct sim *sim, const struct sim_machine *machine)
 {
 	const struct sim_stored_computer *computer = store_computer(sim, &machine->computer);
@@ -170,8 +198,7 @@ static void check_machine_state(struct sim *sim, const struct sim_machine *machi
 	if (computer->component_state != machine->component_state)
 		sim_fail(sim, "machine %u: component %u is stored as %u", machine->index, machine->component_state,
 			 computer->component_state);
-	if (memcmp(shown.configuration, sim->manager.wanted, SHA256_BYTES) != 0)
-		sim_fail(sim, "machine %u has not the wanted configuration", machine->index);
+	check_configuration(sim, machine, computer, &shown);
 	for (unsigned i = 0; i < machine->item_count; i++) {
 		bool same = false;
 

@@ -1,4 +1,5 @@
 /* A disk that loses what was not synced, tears the last write, and fails. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "world.h"
@@ -7,7 +8,11 @@
 
 static struct sim_file *find(struct sim_disk *disk, const char *name)
 {
-	return strcmp(name, "spool") == 0 ? &disk->files[0] : &disk->files[1];
+	for (size_t i = 0; i < SIM_FILES; i++) {
+		if (strcmp(name, disk->files[i].name) == 0)
+			return &disk->files[i];
+	}
+	abort();
 }
 
 void disk_init(struct sim_disk *disk, struct sim *sim)
@@ -15,7 +20,8 @@ void disk_init(struct sim_disk *disk, struct sim *sim)
 	*disk = (struct sim_disk){ .sim = sim };
 	disk->files[0].name = "spool";
 	disk->files[1].name = "journal";
-	for (size_t i = 0; i < 2; i++) {
+	disk->files[2].name = "configuration";
+	for (size_t i = 0; i < SIM_FILES; i++) {
 		buf_init(&disk->files[i].durable, FILE_MAX_BYTES);
 		buf_init(&disk->files[i].pending, FILE_MAX_BYTES);
 	}
@@ -23,7 +29,7 @@ void disk_init(struct sim_disk *disk, struct sim *sim)
 
 void disk_done(struct sim_disk *disk)
 {
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < SIM_FILES; i++) {
 		buf_done(&disk->files[i].durable);
 		buf_done(&disk->files[i].pending);
 	}
@@ -125,7 +131,7 @@ void disk_process_died(struct sim_disk *disk)
 void disk_power_lost(struct sim_disk *disk)
 {
 	disk_process_died(disk);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < SIM_FILES; i++) {
 		struct sim_file *file = &disk->files[i];
 		size_t kept = (size_t)sim_below(disk->sim, file->pending.size + 1);
 
@@ -147,7 +153,7 @@ void disk_damage(struct sim_disk *disk)
 
 void disk_copy(struct sim_disk *to, const struct sim_disk *from)
 {
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < SIM_FILES; i++) {
 		buf_reset(&to->files[i].durable);
 		buf_reset(&to->files[i].pending);
 		buf_append(&to->files[i].durable, from->files[i].durable.data, from->files[i].durable.size);

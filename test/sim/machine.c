@@ -250,17 +250,6 @@ static void actor_rekey(void *context)
 	machine->rekey_asked = true;
 }
 
-static void actor_configure(void *context, const Muster__Wire__Configuration *configuration,
-			    const uint8_t fingerprint[SHA256_BYTES])
-{
-	struct sim_machine *machine = context;
-
-	(void)configuration;
-	if (!machine->disk.dead)
-		memcpy(machine->configuration, fingerprint, SHA256_BYTES);
-	endpoint_configuration(machine->endpoint, fingerprint, "", NULL);
-}
-
 static void actor_trace(void *context, const struct uuid *id, const char *from, const char *to)
 {
 	const struct sim_machine *machine = context;
@@ -557,7 +546,7 @@ void machine_start(struct sim_machine *machine)
 		.env = &machine->env,
 		.storage = disk_storage(&machine->disk),
 		.actor = { machine, actor_start, actor_pause, actor_resume, actor_cancel, actor_upload, actor_rekey,
-			   actor_configure, .trace = actor_trace },
+			   configuring_shell(), .trace = actor_trace },
 		.computer = machine->computer,
 		.keys = &sim_key,
 		.key_count = 1,
@@ -575,6 +564,7 @@ void machine_start(struct sim_machine *machine)
 	}
 	machine->disk.error_permille = sim->options.faults ? 2 : 0;
 	machine->wake_at = INT64_MAX;
+	machine->dark = false;
 	machine->up = true;
 	memset(machine->lane_token, 0, sizeof(machine->lane_token));
 	if (endpoint_new(&options, &machine->endpoint, &err) != 0) {
@@ -591,7 +581,6 @@ void machine_start(struct sim_machine *machine)
 		give_component(machine);
 		for (unsigned i = 0; i < machine->item_count; i++)
 			give_item(machine, i);
-		endpoint_configuration(machine->endpoint, machine->configuration, "", NULL);
 	}
 	machine_poll(machine);
 }

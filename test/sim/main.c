@@ -15,6 +15,7 @@ static const char *const break_names[BREAKS] = {
 	[BREAK_JOURNAL_LOST] = "journal-lost",
 	[BREAK_FLOOR_UNCHECKED] = "floor-unchecked",
 	[BREAK_DEAF_LIVENESS] = "deaf-liveness",
+	[BREAK_NOT_RESTORED] = "not-restored",
 };
 
 struct run {

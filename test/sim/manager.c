@@ -104,21 +104,6 @@ static uint8_t *sign(const Muster__Wire__Signed *content, size_t *ret_size)
 	return taken;
 }
 
-static void make_configuration(struct sim *sim, Muster__Wire__Configuration *configuration, Muster__Wire__Field *field,
-			       Muster__Wire__Field **fields, uint8_t *version)
-{
-	static char name[] = "test.version";
-
-	*version = (uint8_t)('0' + sim->manager.configuration_version % 10);
-	muster__wire__configuration__init(configuration);
-	muster__wire__field__init(field);
-	field->name = name;
-	field->value = exchange_bytes(version, 1);
-	fields[0] = field;
-	configuration->settings = fields;
-	configuration->n_settings = 1;
-}
-
 static void want_configuration(struct sim *sim)
 {
 	for (size_t i = 0; i < sim->store.computer_count; i++) {
@@ -133,13 +118,11 @@ static void answer_woken(struct sim *sim);
 
 void manager_new_configuration(struct sim *sim)
 {
-	Muster__Wire__Configuration configuration;
-	Muster__Wire__Field field, *fields[1];
-	uint8_t version, packed[256];
+	struct sim_configuration configuration;
+	uint8_t packed[512];
 
-	sim->manager.configuration_version++;
-	make_configuration(sim, &configuration, &field, fields, &version);
-	sim_digest(packed, muster__wire__configuration__pack(&configuration, packed), sim->manager.wanted);
+	configuring_make(++sim->manager.configuration_version, &configuration);
+	sim_digest(packed, muster__wire__configuration__pack(&configuration.message, packed), sim->manager.wanted);
 	want_configuration(sim);
 	answer_woken(sim);
 }
@@ -147,18 +130,16 @@ void manager_new_configuration(struct sim *sim)
 static uint8_t *sign_configuration(struct sim *sim, struct sim_stored_computer *computer, size_t *ret_size)
 {
 	Muster__Wire__Signed content = MUSTER__WIRE__SIGNED__INIT;
-	Muster__Wire__Configuration configuration;
-	Muster__Wire__Field field, *fields[1];
-	uint8_t version;
+	struct sim_configuration configuration;
 
-	make_configuration(sim, &configuration, &field, fields, &version);
+	configuring_make(sim->manager.configuration_version, &configuration);
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(computer->record.id.bytes, UUID_BYTES);
 	content.serial = ++computer->serial;
 	content.issued_us = manager_wall(sim);
 	content.expires_us = content.issued_us + DAY_US;
 	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_CONFIGURATION;
-	content.configuration = &configuration;
+	content.configuration = &configuration.message;
 	return sign(&content, ret_size);
 }
 

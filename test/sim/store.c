@@ -1,5 +1,6 @@
 /* The manager's database: a write is applied whole or not at all. What is here
  * is committed; what waits for its commit lives in manager.c and dies with it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,6 +138,9 @@ int store_apply(struct sim *sim, const struct fleet_rows *rows)
 		apply_command(sim, &rows->computer, &rows->commands[i]);
 	for (size_t i = 0; i < rows->quarantine_count; i++)
 		apply_item(computer, rows->quarantine[i]);
+	if (rows->configuration_error != NULL)
+		snprintf(computer->configuration_error, sizeof(computer->configuration_error), "%s",
+			 rows->configuration_error);
 	if (rows->computer_row != NULL)
 		apply_record(computer, rows->computer_row);
 	for (size_t i = 0; i < rows->component_count; i++)

@@ -151,7 +151,7 @@ static void carry(struct sim *sim, void (*run)(struct sim *sim, struct sim_event
 
 static bool lost(struct sim *sim, unsigned machine)
 {
-	return sim->now < sim->machines[machine].cut_until || sim_chance(sim, 30);
+	return sim->machines[machine].dark || sim->now < sim->machines[machine].cut_until || sim_chance(sim, 30);
 }
 
 void network_request(struct sim_machine *machine, unsigned lane, uint64_t token, const struct buf *report)
@@ -427,12 +427,32 @@ static void heal(struct sim *sim)
 	}
 }
 
-static void finish(struct sim *sim)
+static void step_until(struct sim *sim, time_us end)
 {
-	time_us end = sim->now + 3 * HOUR_US;
-
 	while (!sim->failed && sim->queue_count > 0 && sim->queue[0]->at < end)
 		step(sim);
+}
+
+/* What leads nowhere is tried again from time to time: not in the midst of that. */
+static bool configuring(const struct sim *sim)
+{
+	struct endpoint_configuration_state state;
+
+	for (size_t i = 0; i < sim->machine_count; i++) {
+		if (!sim->machines[i].up)
+			continue;
+		endpoint_configuration_state(sim->machines[i].endpoint, &state);
+		if (state.under_way)
+			return true;
+	}
+	return false;
+}
+
+static void finish(struct sim *sim)
+{
+	step_until(sim, sim->now + 3 * HOUR_US);
+	for (int i = 0; i < 10 && configuring(sim); i++)
+		step_until(sim, sim->now + 5 * MINUTE_US);
 	if (!sim->failed)
 		check_end(sim);
 }

@@ -17,6 +17,8 @@
 
 #define SIM_MACHINES_MAX 6
 #define SIM_JOBS_MAX     512
+#define SIM_FILES        3
+#define SIM_COMPONENTS   2 /* that a configuration is for, beside the link */
 #define SIM_START_WALL   ((time_us)1790000000 * SECOND_US)
 
 /* Rules broken on purpose, to see that the checks notice. */
@@ -27,6 +29,7 @@ enum sim_break {
 	BREAK_JOURNAL_LOST,      /* the agent's journal is not kept over a restart */
 	BREAK_FLOOR_UNCHECKED,   /* the store takes events whatever its floor */
 	BREAK_DEAF_LIVENESS,     /* the manager is not told of most reports */
+	BREAK_NOT_RESTORED,      /* a component keeps what the other one refused */
 	BREAKS
 };
 
@@ -59,7 +62,7 @@ struct sim_file {
 	struct buf durable, pending; /* pending: appended, not synced */
 };
 struct sim_disk {
-	struct sim_file files[2];
+	struct sim_file files[SIM_FILES];
 	int crash_after; /* operations until the process dies inside one; 0: not */
 	bool dead;       /* it died: nothing has an effect any more */
 	unsigned error_permille;
@@ -122,7 +125,8 @@ struct sim_machine {
 	bool rekey_asked;
 	bool has_clone; /* or is one */
 	bool damaged;
-	uint8_t configuration[SHA256_BYTES];
+	unsigned configured[SIM_COMPONENTS]; /* the version in force in each; 0: none */
+	bool dark;                           /* it goes a way on which the manager is not reached */
 };
 void machine_init(struct sim *sim, unsigned index);
 void machine_done(struct sim_machine *machine);
@@ -137,6 +141,17 @@ void machine_clone(struct sim_machine *from, struct sim_machine *to);
 void machine_unpause(struct sim_machine *machine, struct sim_job *job);
 void machine_reply(struct sim *sim, struct sim_event *event);
 void machine_no_reply(struct sim *sim, struct sim_event *event);
+
+/* --- configuring.c: configurations, good and bad --- */
+struct sim_configuration { /* as a message, in place */
+	Muster__Wire__Configuration message;
+	Muster__Wire__Field fields[4], *pointers[4];
+	char values[4][16];
+};
+void configuring_make(unsigned version, struct sim_configuration *configuration);
+struct endpoint_configurer configuring_shell(void);
+/* Can a machine have it in force? */
+bool configuring_fits(const struct sim_machine *machine, unsigned version);
 
 /* --- store.c: committed data --- */
 struct sim_stored_event {
@@ -165,6 +180,7 @@ struct sim_stored_computer {
 	struct uuid items[64];
 	unsigned item_states[64], item_count;
 	unsigned offline_events, online_events;
+	char configuration_error[ENDPOINT_REASON_MAX_BYTES + 1];
 	uint64_t told_drops;
 };
 struct sim_alert {

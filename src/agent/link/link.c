@@ -264,19 +264,6 @@ static void act_rekey(void *context)
 			       "muster-agent reset --yes here, then activate again"));
 }
 
-/* Settings come from agent.ini alone as long as the manager has no policies. */
-static void act_configure(void *context, const Muster__Wire__Configuration *configuration,
-			  const uint8_t fingerprint[SHA256_BYTES])
-{
-	struct link *link = context;
-	struct err err;
-
-	(void)configuration;
-	if (endpoint_configuration(link->endpoint, fingerprint,
-				   "this agent's version takes its settings from agent.ini", &err))
-		LOG(LOG_WARNING, "link.configuration_not_answered", log_err(&err));
-}
-
 static void act_trace(void *context, const struct uuid *command, const char *from, const char *to)
 {
 	(void)context;
@@ -399,7 +386,6 @@ static int make_endpoint(struct link *link, struct err *err)
 						       .cancel = act_cancel,
 						       .upload = act_upload,
 						       .rekey = act_rekey,
-						       .configure = act_configure,
 						       .noted = act_noted,
 						       .trace = act_trace },
 					    .computer = link->identity.computer,

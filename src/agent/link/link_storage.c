@@ -17,7 +17,7 @@
 static const struct {
 	const char *name;
 	const char *file;
-} logs[] = { { "spool", "spool.log" }, { "journal", "journal.log" } };
+} logs[] = { { "spool", "spool.log" }, { "journal", "journal.log" }, { "configuration", "configuration" } };
 
 struct link_storage {
 	int directory;

@@ -38,7 +38,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = { "spool.log", "journal.log" };
+	static const char *const names[] = { "spool.log", "journal.log", "configuration" };
 	struct place *place = *state;
 
 	link_storage_free(place->storage);

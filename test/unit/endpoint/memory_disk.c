@@ -4,6 +4,8 @@
 
 static struct buf *find(struct memory_disk *disk, const char *name)
 {
+	if (strcmp(name, "configuration") == 0)
+		return &disk->configuration;
 	return strcmp(name, "spool") == 0 ? &disk->spool : &disk->journal;
 }
 
@@ -12,12 +14,14 @@ void memory_disk_init(struct memory_disk *disk)
 	*disk = (struct memory_disk){ 0 };
 	buf_init(&disk->spool, 1u << 26);
 	buf_init(&disk->journal, 1u << 26);
+	buf_init(&disk->configuration, 1u << 20);
 }
 
 void memory_disk_done(struct memory_disk *disk)
 {
 	buf_done(&disk->spool);
 	buf_done(&disk->journal);
+	buf_done(&disk->configuration);
 }
 
 static int disk_read(void *context, const char *name, struct buf *out, struct err *err)
