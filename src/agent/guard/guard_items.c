@@ -89,7 +89,7 @@ static int add(struct guard *guard, const struct channel_message *message, const
 int guard_items_end(struct guard *guard, const struct channel_message *message, const struct message_target *target,
 		    struct err *err)
 {
-	struct item_request *added;
+	struct item_request *added = NULL;
 	int code = add(guard, message, &target->id, &added, err);
 
 	if (code == 0)
@@ -100,7 +100,7 @@ int guard_items_end(struct guard *guard, const struct channel_message *message, 
 int guard_items_put(struct guard *guard, const struct channel_message *message, const struct message_put *put,
 		    struct err *err)
 {
-	struct item_request *added;
+	struct item_request *added = NULL;
 	int fd = fcntl(message->fd, F_DUPFD_CLOEXEC, 3);
 	int code;
 
