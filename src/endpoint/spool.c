@@ -92,13 +92,19 @@ static void forget(struct spool *spool, size_t index)
 		spool->first++;
 }
 
+/* Up to the end of what the file can hold: more would come round to few. */
+static void add_drops(uint32_t *drops, uint32_t count)
+{
+	*drops = count > UINT32_MAX - *drops ? UINT32_MAX : *drops + count;
+}
+
 static void count_drop(struct spool *spool, const struct spool_entry *entry)
 {
 	spool->dropped++;
 	if (entry->noted > 0)
-		spool->drops[entry->noted_class] += entry->noted; /* told once more, later */
+		add_drops(&spool->drops[entry->noted_class], entry->noted); /* told once more, later */
 	else
-		spool->drops[entry->spool_class]++;
+		add_drops(&spool->drops[entry->spool_class], 1);
 }
 
 const struct spool_entry *spool_next(const struct spool *spool, size_t *position)
@@ -132,7 +138,7 @@ static void drops_with_told(const struct spool *spool, uint32_t drops[EVENT_CLAS
 	memcpy(drops, spool->drops, sizeof(spool->drops));
 	while ((entry = spool_next(spool, &position)) != NULL) {
 		if (entry->noted > 0)
-			drops[entry->noted_class] += entry->noted;
+			add_drops(&drops[entry->noted_class], entry->noted);
 	}
 }
 
@@ -235,8 +241,8 @@ static void load_header(struct spool *spool, struct unpack *in)
 	header.source = unpack_u64(in);
 	for (size_t i = 0; i < EVENT_CLASSES; i++)
 		header.drops[i] = unpack_u32(in);
-	if (unpack_end(in) != 0 || spool->next_id != 1 || header.next_id - 1 >= COUNT_MAX ||
-	    header.next_number - 1 >= COUNT_MAX || header.source > COUNT_MAX)
+	if (unpack_end(in) != 0 || spool->next_id != 1 || header.next_id - 1 > COUNT_MAX ||
+	    header.next_number - 1 > COUNT_MAX || header.source > COUNT_MAX)
 		return;
 	spool->numbers_known = header.numbers_known;
 	spool->next_number = header.next_number;
