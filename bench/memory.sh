@@ -1,8 +1,11 @@
 # bench: memory-per-agent manager-memory
 # Proportional set size of the manager's processes with 0, 1,000, 10,000 and
 # 18,000 agents whose polls are held (open files end at 20,000 a process on our
-# machines), and what that makes for each agent. Beside it nginx with idle TLS
-# connections of as many clients, certificates verified.
+# machines), and what that makes for each agent: all that is more than in the
+# empty manager, divided by their number, so that what the first agent makes the
+# manager load counts most where they are few. Each step stands still when it is
+# measured: its agents are there and no more are coming. Beside it nginx with
+# idle TLS connections of as many clients, certificates verified.
 . bench/setting.sh
 
 steps="${BENCH_AGENTS:-1000 10000 18000}"
@@ -11,17 +14,18 @@ most=${steps##* }
 manager_start
 sleep 1
 before=$(pss_kb "$manager_pid")
-fleet --agents "$most" --ramp 1000 --heartbeat 10m --duration 3 &
-fleet_pid=$!
+connected=0
 for agents in $steps; do
-  until fleet_connected "$agents" 2>/dev/null; do
-    kill -0 $fleet_pid 2>/dev/null || break
-    sleep 0.1
-  done
+  fleet_start "up-to-$agents" --agents $((agents - connected)) --ramp 1000 --heartbeat 10m
+  wait_for 300 "$agents agents" fleet_connected $((agents - connected)) "up-to-$agents"
+  connected=$agents
+  sleep 12 # the manager gives back what a storm took within ten seconds
   memory[agents]=$(pss_kb "$manager_pid")
   note "$agents agents: $((memory[agents] / 1024)) MB"
 done
-wait $fleet_pid || note "not all agents stayed connected"
+identities=$BENCH_WORK/identities.up-to-$most
+kill -INT "$fleet_pid" # it writes its identities down
+wait_for 30 "the certificates" test -s "$identities"
 stop_all
 
 nginx_start

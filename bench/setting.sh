@@ -59,9 +59,18 @@ fleet() {
   "$BENCH_BIN/muster-fleet-sim" --server "$url" --ca "$data/ca.pem" --token "$token" --identities "$identities" -o json "$@" \
     >"$BENCH_WORK/fleet.json" 2>"$BENCH_WORK/fleet.log" || { tail -3 "$BENCH_WORK/fleet.log" >&2; return 1; }
 }
+# fleet_start NAME ARGUMENT...: one of several at once, until stop_all; its identities and lines under its name. Sets fleet_pid.
+fleet_start() {
+  local name=$1
+  shift
+  "$BENCH_BIN/muster-fleet-sim" --server "$url" --ca "$data/ca.pem" --token "$token" --identities "$BENCH_WORK/identities.$name" "$@" \
+    >/dev/null 2>"$BENCH_WORK/$name.log" &
+  fleet_pid=$!
+  started+=("$fleet_pid")
+}
 fleet_number() { jq -r "$1" "$BENCH_WORK/fleet.json"; }
-# fleet_connected N: at least so many are.
-fleet_connected() { awk -v wanted="$1" '/ connected / { split($4, part, "/"); if (part[1] >= wanted) found = 1 } END { exit !found }' "$BENCH_WORK/fleet.log"; }
+# fleet_connected N [NAME]: at least so many are.
+fleet_connected() { awk -v wanted="$1" '/ connected / { split($4, part, "/"); if (part[1] >= wanted) found = 1 } END { exit !found }' "$BENCH_WORK/${2:-fleet}.log"; }
 
 # --- nginx, with the manager's own certificate and authority ----------------
 # nginx_start [COMMAND...]: 204 to everything. Sets nginx_pid (the master).

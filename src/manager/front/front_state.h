@@ -62,6 +62,7 @@ struct front {
 	pthread_t *threads;
 	unsigned loop_count;
 	struct http_server *server;
+	uint64_t trimmed_at; /* connections accepted when memory was last given back; maintenance.c */
 	struct api *api;
 
 	_Atomic bool stopping;

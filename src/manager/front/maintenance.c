@@ -1,12 +1,15 @@
 /* What the manager does by the clock. On worker threads. */
 #include "manager/front/maintenance.h"
 
+#include <malloc.h>
+
 #include "base/log.h"
 #include "manager/front/exchange.h"
 #include "manager/front/uploads.h"
 #include "manager/queries.h"
 
-#define UPLOAD_IDLE_US DAY_US /* an upload that stood still so long is forgotten */
+#define UPLOAD_IDLE_US    DAY_US /* an upload that stood still so long is forgotten */
+#define STORM_CONNECTIONS 200    /* so many new ones leave memory worth giving back */
 
 static int delete_old_events(struct store_session *session, void *argument, struct err *err)
 {
@@ -43,11 +46,26 @@ static void hourly(void *argument)
 		LOG(LOG_ERROR, "maintenance.quarantine", log_err(&err));
 }
 
+/* Handshakes and enrolments free far more than they leave behind; after many the allocator sits on
+ * whole pages of holes (4.5 MB at 1,000 agents) that nothing but the next storm would fill. */
+static void give_back(void *argument)
+{
+	struct front *front = argument;
+	struct http_server_counters counters;
+
+	http_server_counters(front->server, &counters);
+	if (counters.accepted - front->trimmed_at < STORM_CONNECTIONS)
+		return;
+	front->trimmed_at = counters.accepted;
+	malloc_trim(0);
+}
+
 static const struct {
 	span_us every;
 	void (*function)(void *front);
 } works[] = {
 	{ 250 * MILLISECOND_US, exchange_tick }, /* offline is told within a second of its moment */
+	{ 10 * SECOND_US, give_back },
 	{ HOUR_US, hourly },
 };
 
