@@ -2,8 +2,9 @@
 # Proportional set size of the manager's processes with 0, 1,000, 10,000 and
 # 18,000 agents whose polls are held (open files end at 20,000 a process on our
 # machines), and what that makes for each agent: all that is more than in the
-# empty manager, divided by their number, so that what the first agent makes the
-# manager load counts most where they are few. Each step stands still when it is
+# empty manager, divided by their number, so that what the first agents make the
+# manager load counts most where they are few (each_more_kb in the detail is
+# against the step before). Each step stands still when it is
 # measured: its agents are there and no more are coming. Beside it nginx with
 # idle TLS connections of as many clients, certificates verified.
 . bench/setting.sh
@@ -42,9 +43,12 @@ wait "$load_pid" 2>/dev/null || true
 nginx_each=$(calculate "($nginx_memory - $nginx_before) / $reference")
 
 result manager-memory "$(calculate "$before / 1024")" MB nginx-idle-tls "$(calculate "$nginx_before / 1024")" '{"agents": 0}'
+agents_before=0 memory[0]=$before
 for agents in $steps; do
+  each_more=$(calculate "(${memory[agents]} - ${memory[agents_before]}) / ($agents - $agents_before)")
+  agents_before=$agents
   detail=$(jq -n --argjson agents "$agents" --argjson pss_kb "${memory[agents]}" --argjson before_kb "$before" \
-    --argjson nginx_connections "$reference" '{agents: $agents, pss_kb: $pss_kb, empty_manager_kb: $before_kb, nginx_connections: $nginx_connections}')
+    --argjson nginx_connections "$reference" --argjson each_more_kb "$each_more" '{agents: $agents, each_more_kb: $each_more_kb, pss_kb: $pss_kb, empty_manager_kb: $before_kb, nginx_connections: $nginx_connections}')
   result memory-per-agent "$(calculate "(${memory[agents]} - $before) / $agents")" KB nginx-idle-tls "$nginx_each" "$detail"
   [ "$agents" -gt 10000 ] ||
     result manager-memory "$(calculate "${memory[agents]} / 1024")" MB nginx-idle-tls "$(calculate "($nginx_before + $nginx_each * $agents) / 1024")" "$detail"

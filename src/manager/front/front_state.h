@@ -62,7 +62,8 @@ struct front {
 	pthread_t *threads;
 	unsigned loop_count;
 	struct http_server *server;
-	uint64_t trimmed_at; /* connections accepted when memory was last given back; maintenance.c */
+	uint64_t trimmed_at; /* connections, and calls, when memory was last given back; maintenance.c */
+	int64_t trimmed_calls;
 	struct api *api;
 
 	_Atomic bool stopping;
