@@ -19,6 +19,7 @@ static const struct {
 	[CONTROL_CANCEL] = { "cancel", PART_ITEM },
 	[CONTROL_HEARTBEAT] = { "heartbeat", 0 },
 	[CONTROL_EVENTS] = { "events", PART_LIMIT },
+	[CONTROL_SETTINGS] = { "settings", 0 },
 	[CONTROL_QUARANTINE_LIST] = { "quarantine.list", 0 },
 	[CONTROL_QUARANTINE_RESTORE] = { "quarantine.restore", PART_ITEM | PART_OVERWRITE },
 	[CONTROL_QUARANTINE_DELETE] = { "quarantine.delete", PART_ITEM },

@@ -21,7 +21,7 @@
 #include "os/channel.h"
 
 #define MESSAGE_PATH_MAX_BYTES  4096
-#define MESSAGE_PATHS_MAX       128
+#define MESSAGE_PATHS_MAX       255
 #define MESSAGE_FIELDS_MAX      24
 #define MESSAGE_NAME_BYTES      32  /* of a field, a component; with NUL */
 #define MESSAGE_DETECTION_BYTES 256 /* with NUL */

@@ -7,17 +7,20 @@
 
 #define AT(field) offsetof(struct settings, field)
 
+/* Of what policies set too (policy/settings.h). */
+#define UNTIL_POLICY " Used until the manager sends its first configuration; from then on the policy counts."
+
 static const struct conf_row rows[] = {
 	{ "manager", "url", NULL, CONF_TEXT, 0, AT(manager_url), 0, 1024, NULL, "",
 	  "The manager that this computer belongs to, https://HOST:PORT. Written by muster-agent activate." },
 
 	{ "link", "heartbeat_interval", NULL, CONF_SPAN, 0, AT(heartbeat_interval), 10 * SECOND_US, 24 * HOUR_US, NULL,
-	  "10m", "How often the agent reports when there is nothing new." },
+	  "10m", "How often the agent reports when there is nothing new." UNTIL_POLICY },
 	{ "link", "poll", NULL, CONF_CHOICE, 0, AT(poll), 0, 0, "held periodic", "held",
 	  "held: the manager holds each exchange open, so that commands arrive at once. periodic: the agent asks "
-	  "every poll_interval, for networks that cut idle connections." },
+	  "every poll_interval, for networks that cut idle connections." UNTIL_POLICY },
 	{ "link", "poll_interval", NULL, CONF_SPAN, 0, AT(poll_interval), SECOND_US, 24 * HOUR_US, NULL, "1m",
-	  "How often to ask when poll is periodic." },
+	  "How often to ask when poll is periodic." UNTIL_POLICY },
 	{ "link", "spool_size", NULL, CONF_SIZE, 0, AT(spool_bytes), 1 << 16, (int64_t)1 << 32, NULL, "64MB",
 	  "Most disk space for events that the manager has not stored yet. Past it the least important go first, "
 	  "and the loss is itself an event." },
@@ -34,9 +37,9 @@ static const struct conf_row rows[] = {
 	{ "scan", "paths", NULL, CONF_TEXT, 0, AT(scan_paths), 0, 4000, NULL, "/",
 	  "What a scan covers that names no path; separated by ':'." },
 	{ "scan", "exclude_paths", NULL, CONF_TEXT, 0, AT(exclude_paths), 0, 4000, NULL, "",
-	  "Files and directories that are never scanned; separated by ':'." },
+	  "Files and directories that are never scanned; separated by ':'." UNTIL_POLICY },
 	{ "scan", "max_file_size", NULL, CONF_SIZE, 0, AT(max_file_bytes), 1024, (int64_t)1 << 31, NULL, "100MB",
-	  "Larger files are reported as not fully scanned." },
+	  "Larger files are reported as not fully scanned." UNTIL_POLICY },
 	{ "scan", "max_unpacked_size", NULL, CONF_SIZE, 0, AT(max_unpacked_bytes), 1024, (int64_t)1 << 33, NULL,
 	  "400MB", "Most bytes that are looked at inside one archive." },
 	{ "scan", "max_file_time", NULL, CONF_SPAN, 0, AT(max_file_time), SECOND_US, HOUR_US, NULL, "2m",
@@ -44,9 +47,17 @@ static const struct conf_row rows[] = {
 	{ "scan", "workers", NULL, CONF_NUMBER, 0, AT(workers), 0, 64, NULL, "0",
 	  "How many files are scanned at once; 0: one a processor, at most 4." },
 	{ "scan", "cpu_limit", NULL, CONF_NUMBER, 0, AT(cpu_limit_percent), 1, 100, NULL, "100",
-	  "Per cent of its time that each scan worker may work." },
+	  "Per cent of its time that each scan worker may work." UNTIL_POLICY },
 	{ "scan", "engine_idle", NULL, CONF_SPAN, 0, AT(engine_idle), SECOND_US, 24 * HOUR_US, NULL, "5m",
 	  "The scan engine leaves memory when it had nothing to do for this long." },
+
+	{ "local", "never_delete", NULL, CONF_TEXT, 0, AT(never_delete), 0, 4000, NULL, "",
+	  "Files and directories that the agent never moves into quarantine, never replaces by a restored file, and "
+	  "whose quarantined files it does not delete; separated by ':'. A detection there is reported alone. The "
+	  "manager cannot change this." },
+	{ "local", "never_exclude", NULL, CONF_TEXT, 0, AT(never_exclude), 0, 4000, NULL, "",
+	  "Files and directories that are always scanned; separated by ':'. A configuration of the manager's, or a "
+	  "scan, that would leave out any of them is refused. The manager cannot change this." },
 
 	{ "process", "link_user", NULL, CONF_TEXT, 0, AT(link_user), 0, 64, NULL, "",
 	  "User, by name or number, that talks to the network. Empty: whoever starts the agent." },

@@ -33,6 +33,9 @@ struct settings {
 	int64_t cpu_limit_percent;
 	span_us engine_idle;
 
+	char *never_delete; /* separated by ':'; not for the manager to change */
+	char *never_exclude;
+
 	char *link_user; /* name or number; "": the caller's */
 	char *scan_user;
 	int log_level; /* enum log_level */

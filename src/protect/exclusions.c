@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PART_BYTES 256 /* longest name in a directory, and NUL */
+
 struct exclusion {
 	char *text;
 	size_t length;
@@ -68,4 +70,32 @@ bool exclusions_match(const struct exclusions *exclusions, const char *path)
 			return true;
 	}
 	return false;
+}
+
+/* The next part between slashes; false at the end. */
+static bool next_part(const char **at, const char *end, char part[PART_BYTES])
+{
+	size_t size = 0;
+
+	while (*at < end && **at == '/')
+		(*at)++;
+	while (*at < end && **at != '/') {
+		if (size < PART_BYTES - 1)
+			part[size++] = **at;
+		(*at)++;
+	}
+	part[size] = '\0';
+	return size > 0;
+}
+
+bool exclusion_touches(const char *exclusion, size_t exclusion_size, const char *path, size_t path_size)
+{
+	const char *exclusion_end = exclusion + exclusion_size, *path_end = path + path_size;
+	char excluded[PART_BYTES], part[PART_BYTES];
+
+	while (next_part(&exclusion, exclusion_end, excluded) && next_part(&path, path_end, part)) {
+		if (strcmp(excluded, part) != 0 && fnmatch(excluded, part, 0) != 0)
+			return false;
+	}
+	return true;
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "agent/guard/guard_items.h"
+#include "agent/guard/guard_settings.h"
 #include "agent/guard/notices.h"
 #include "base/log.h"
 #include "fleet/event_types.h"
@@ -391,6 +392,36 @@ static void loop(struct guard *guard)
 	}
 }
 
+static int take_local_limits(struct guard *guard, const struct guard_options *options, struct err *err)
+{
+	const struct message_paths *paths = &options->never_delete;
+	int code = 0;
+
+	guard->never_exclude = &options->never_exclude;
+	guard->never_delete = exclusions_new();
+	if (guard->never_delete == NULL)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	for (size_t i = 0; i < paths->count && code == 0; i++)
+		code =
+		    exclusions_add(guard->never_delete, (const char *)paths->paths[i].data, paths->paths[i].size, err);
+	return code;
+}
+
+/* As link had them before guard stopped; agent.ini's, the first time. */
+static int settings_at_start(struct guard *guard, const struct guard_options *options, struct err *err)
+{
+	struct message_settings kept;
+	struct err problem = { 0 };
+	struct buf bytes;
+	int code = guard_settings_load(guard->guard, &bytes, &kept, &problem);
+
+	if (code != 0 && code != ERR_NOT_FOUND)
+		LOG(LOG_WARNING, "guard.settings_not_read", log_err(&problem));
+	code = jobs_configure(guard->jobs, code == 0 ? &kept : &options->settings, err);
+	buf_done(&bytes);
+	return code;
+}
+
 static int make_jobs(struct guard *guard, const struct guard_options *options, struct err *err)
 {
 	struct jobs_world world = {
@@ -418,10 +449,11 @@ static int make_jobs(struct guard *guard, const struct guard_options *options, s
 	world.data_inode = st.st_ino;
 	code = scanner_new(guard->env, guard->starter, &hooks, guard, &guard->scanner, err);
 	world.scanner = guard->scanner;
+	world.never_delete = guard->never_delete;
 	if (code == 0)
 		code = jobs_new(&world, &guard->jobs, err);
 	if (code == 0)
-		code = jobs_configure(guard->jobs, &options->settings, err);
+		code = settings_at_start(guard, options, err);
 	return code == 0 ? guard_link_recover(guard, err) : code;
 }
 
@@ -455,6 +487,8 @@ static int set_up(struct guard *guard, const struct guard_options *options, stru
 		code = confine(guard, err);
 	if (code == 0)
 		code = open_state(guard, err);
+	if (code == 0)
+		code = take_local_limits(guard, options, err);
 	return code == 0 ? make_jobs(guard, options, err) : code;
 }
 
@@ -470,6 +504,7 @@ static void tear_down(struct guard *guard)
 	starter_free(guard->starter);
 	vault_close(guard->vault);
 	outbox_close(guard->outbox);
+	exclusions_free(guard->never_delete);
 	for (size_t i = 0; i < COUNT_OF(fds); i++) {
 		if (fds[i] >= 0)
 			close(fds[i]);

@@ -33,6 +33,8 @@ struct guard_options {
 	uid_t scan_uid;
 	gid_t scan_gid;
 	struct message_settings settings; /* until link sends others; zero fields: defaults */
+	/* Limits that link cannot change; both lists live until guard_run() returns. */
+	struct message_paths never_delete, never_exclude;
 };
 
 /* Blocks until the agent is to end. 0 after STOP or a signal. Logs by base/log.h. */

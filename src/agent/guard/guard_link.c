@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "agent/guard/guard_items.h"
+#include "agent/guard/guard_settings.h"
 #include "agent/guard/notices.h"
+#include "agent/path_list.h"
 #include "base/log.h"
 
 #define NOTICES_UNDER_WAY_MAX 64
@@ -245,12 +247,40 @@ static int target_of(const struct channel_message *message, struct message_targe
 	return code == 0 ? 0 : err_set(err, code, "a request that does not decode");
 }
 
+/* agent.ini's [local] never_delete: what stands there is not replaced, what was taken from there not deleted. */
+static int check_never_delete(struct guard *guard, struct message_target *target, bool restore, struct err *err)
+{
+	struct vault_item item;
+	uint8_t key[VAULT_KEY_BYTES];
+	int fd = -1;
+
+	if (vault_open_item(guard->vault, &target->id, &fd, &item, key, NULL) != 0)
+		return 0; /* what is asked for says why */
+	close(fd);
+	OPENSSL_cleanse(key, sizeof(key));
+	if (!exclusions_match(guard->never_delete, item.path))
+		return 0;
+	if (!restore)
+		return err_set(err, ERR_DENIED,
+			       "%.300s is in never_delete of this computer's agent.ini: its file stays in quarantine",
+			       item.path);
+	if (target->overwrite && access(item.path, F_OK) == 0)
+		return err_set(err, ERR_DENIED,
+			       "%.300s is in never_delete of this computer's agent.ini: what stands there is not "
+			       "replaced",
+			       item.path);
+	target->overwrite = false;
+	return 0;
+}
+
 /* Answered when it is done. */
 static int item_end(struct guard *guard, const struct channel_message *message, struct err *err)
 {
 	struct message_target target;
 	int code = target_of(message, &target, err);
 
+	if (code == 0)
+		code = check_never_delete(guard, &target, message->type == MESSAGE_ITEM_RESTORE, err);
 	return code == 0 ? guard_items_end(guard, message, &target, err) : code;
 }
 
@@ -267,6 +297,13 @@ static int item_put(struct guard *guard, const struct channel_message *message, 
 
 static int job_start(struct guard *guard, const struct channel_message *message, struct err *err)
 {
+	struct message_job_start start;
+	int code = message_unpack_job_start(message->payload, message->size, &start);
+
+	if (code == 0)
+		code = path_list_excludes_none_of(&start.excludes, guard->never_exclude, err);
+	if (code == ERR_DENIED)
+		return code;
 	return jobs_start(guard->jobs, message->payload, message->size, err);
 }
 
@@ -354,12 +391,18 @@ static int notice_stored(struct guard *guard, const struct channel_message *mess
 	return outbox_stored(guard->outbox, number, err);
 }
 
+/* On disk before it is in force: a guard that starts again has what link believes it has. */
 static int settings(struct guard *guard, const struct channel_message *message, struct err *err)
 {
 	struct message_settings given;
 	int code = message_unpack_settings(message->payload, message->size, &given);
 
-	return code == 0 ? jobs_configure(guard->jobs, &given, err) : err_set(err, code, "settings that do not decode");
+	if (code != 0)
+		return err_set(err, code, "settings that do not decode");
+	code = path_list_excludes_none_of(&given.excludes, guard->never_exclude, err);
+	if (code == 0 && !jobs_configured(guard->jobs, message->payload, message->size))
+		code = guard_settings_save(guard->guard, message->payload, message->size, err);
+	return code == 0 ? jobs_configure(guard->jobs, &given, err) : code;
 }
 
 static int nothing(struct guard *guard, const struct channel_message *message, struct err *err)

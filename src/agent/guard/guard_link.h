@@ -6,6 +6,7 @@
 
 #include "agent/guard/guard.h"
 #include "agent/guard/jobs.h"
+#include "protect/exclusions.h"
 
 struct guard_items;
 
@@ -20,7 +21,9 @@ struct guard {
 	struct outbox *outbox;
 	struct vault *vault;
 	struct jobs *jobs;
-	struct guard_items *items;       /* what link wants done with them */
+	struct guard_items *items; /* what link wants done with them */
+	struct exclusions *never_delete;
+	const struct message_paths *never_exclude;
 	enum scanner_state scanner_told; /* state that events were made of */
 	/* link */
 	struct channel link;

@@ -87,6 +87,8 @@ void job_entry_finish(struct job *job, struct entry *entry);
 
 /* Exclusions, limits, cache, version. 0, ERR_BUSY: the version is still to come, or why it fails. */
 int job_prepare(struct jobs *jobs, struct job *job, struct err *err);
+/* The settings in force, for a job at work. */
+int job_settings(struct jobs *jobs, struct job *job, struct err *err);
 /* A piece of planning; saved.phase becomes JOB_SCANNING at its end. */
 int job_plan_step(struct jobs *jobs, struct job *job, struct err *err);
 /* A piece of scanning. True when there was something to do. *ret_done: everything is finished. */

@@ -255,8 +255,13 @@ static void begin(struct jobs *jobs, const struct job *job, struct entry *entry)
 				     .detection = entry->detection };
 	entry->fd = -1;
 	entry->path = entry->detection = NULL;
-	if (vault_take(jobs->world.vault, &find, &finding->work, &finding->why) != 0)
+	if (jobs->world.never_delete != NULL && exclusions_match(jobs->world.never_delete, finding->path)) {
+		err_set(&finding->why, ERR_DENIED,
+			"it is in never_delete of this computer's agent.ini, and stays where it is");
 		begin_digest(finding);
+	} else if (vault_take(jobs->world.vault, &find, &finding->work, &finding->why) != 0) {
+		begin_digest(finding);
+	}
 }
 
 bool job_find_pending(const struct jobs *jobs, struct job *job)

@@ -86,6 +86,27 @@ static int open_plan(struct jobs *jobs, struct job *job, struct err *err)
 	return 0;
 }
 
+int job_settings(struct jobs *jobs, struct job *job, struct err *err)
+{
+	struct exclusions *exclusions = exclusions_new();
+	int code = exclusions != NULL ? 0 : err_set(err, ERR_MEMORY, "job: no memory");
+
+	if (code == 0)
+		code = add_exclusions(exclusions, &job->start.excludes, err);
+	if (code == 0)
+		code = add_exclusions(exclusions, &jobs->settings.excludes, err);
+	if (code != 0) {
+		exclusions_free(exclusions);
+		return code;
+	}
+	exclusions_free(job->exclusions);
+	job->exclusions = exclusions;
+	job->limits = job->start.limits;
+	merge_limits(&job->limits, &jobs->settings.limits);
+	scanner_configure(jobs->world.scanner, &job->limits, &jobs->settings);
+	return 0;
+}
+
 int job_prepare(struct jobs *jobs, struct job *job, struct err *err)
 {
 	static const uint8_t none[SCAN_VERSION_BYTES];
@@ -99,15 +120,7 @@ int job_prepare(struct jobs *jobs, struct job *job, struct err *err)
 		return ERR_BUSY;
 	job->version = *scanner_version(jobs->world.scanner);
 	job->version_known = memcmp(job->version.tag, none, sizeof(none)) != 0;
-	job->exclusions = exclusions_new();
-	if (job->exclusions == NULL)
-		return err_set(err, ERR_MEMORY, "job: no memory");
-	code = add_exclusions(job->exclusions, &job->start.excludes, err);
-	if (code == 0)
-		code = add_exclusions(job->exclusions, &jobs->settings.excludes, err);
-	job->limits = job->start.limits;
-	merge_limits(&job->limits, &jobs->settings.limits);
-	scanner_configure(jobs->world.scanner, &job->limits, &jobs->settings);
+	code = job_settings(jobs, job, err);
 	if (code == 0)
 		code = open_plan(jobs, job, err);
 	if (code == 0 && job->version_known)

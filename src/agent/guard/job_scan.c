@@ -138,6 +138,10 @@ static int begin_entry(struct jobs *jobs, struct job *job, struct plan_entry *pl
 	memcpy(job->path, planned->path, strlen(planned->path) + 1);
 	if (entry->path == NULL)
 		return err_set(err, ERR_MEMORY, "job: no memory");
+	if (exclusions_match(job->exclusions, planned->path)) { /* since it was planned */
+		job_entry_finish(job, entry);
+		return 0;
+	}
 	code = open_entry(planned->path, entry, err);
 	if (code != 0) {
 		job_file_error(job, planned->path, err);

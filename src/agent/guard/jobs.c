@@ -237,10 +237,19 @@ int jobs_configure(struct jobs *jobs, const struct message_settings *settings, s
 		buf_done(&jobs->settings_bytes);
 		jobs->settings_bytes = copy;
 		code = message_unpack_settings(copy.data, copy.size, &jobs->settings);
+		for (size_t i = 0; i < jobs->count && code == 0; i++) {
+			if (jobs->list[i]->prepared)
+				code = job_settings(jobs, jobs->list[i], err);
+		}
 	} else {
 		buf_done(&copy);
 	}
 	return code;
+}
+
+bool jobs_configured(const struct jobs *jobs, const void *payload, size_t size)
+{
+	return jobs->settings_bytes.size == size && memcmp(jobs->settings_bytes.data, payload, size) == 0;
 }
 
 static void forget_files(struct jobs *jobs, const struct job *job)

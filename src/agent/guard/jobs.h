@@ -12,6 +12,7 @@
 #include "agent/guard/outbox.h"
 #include "agent/guard/scanner.h"
 #include "agent/guard/vault.h"
+#include "protect/exclusions.h"
 
 #define JOBS_MAX 64
 
@@ -25,6 +26,7 @@ struct jobs_world {
 	struct outbox *outbox;
 	struct vault *vault;
 	struct scanner *scanner;
+	const struct exclusions *never_delete; /* detections there are told, and left where they are */
 	void (*progress)(void *context, const struct message_progress *progress);
 	void *context;
 };
@@ -35,7 +37,10 @@ struct jobs;
 int jobs_new(const struct jobs_world *world, struct jobs **ret_jobs, struct err *err);
 void jobs_free(struct jobs *jobs); /* saves; accepts NULL */
 
+/* At once, for the scan under way too. */
 int jobs_configure(struct jobs *jobs, const struct message_settings *settings, struct err *err);
+/* True when these packed settings are in force already. */
+bool jobs_configured(const struct jobs *jobs, const void *payload, size_t size);
 /* payload: a JOB_START. Durable when 0. ERR_FORMAT: does not decode; ERR_BUSY: too many wait. */
 int jobs_start(struct jobs *jobs, const void *payload, size_t size, struct err *err);
 int jobs_pause(struct jobs *jobs, const struct uuid *id, bool paused, struct err *err);

@@ -13,6 +13,7 @@
 
 #include "agent/guard/guard.h"
 #include "agent/link/link_components.h"
+#include "agent/link/link_configuration.h"
 #include "agent/link/link_exchange.h"
 #include "agent/link/link_history.h"
 #include "agent/link/link_items.h"
@@ -264,6 +265,17 @@ static void act_rekey(void *context)
 			       "muster-agent reset --yes here, then activate again"));
 }
 
+/* Another way to the manager is tried: what is under way on the old one does not count. */
+static void act_redial(void *context, const struct endpoint_connection *connection)
+{
+	struct link *link = context;
+
+	LOG(LOG_INFO, "link.redials", log_number("heartbeat_s", connection->heartbeat_us / SECOND_US),
+	    log_number("poll_s", connection->poll_us / SECOND_US));
+	link_exchange_redial(link->exchange);
+	link_wake(link);
+}
+
 static void act_trace(void *context, const struct uuid *command, const char *from, const char *to)
 {
 	(void)context;
@@ -376,6 +388,7 @@ static void digest(const void *data, size_t size, uint8_t out[SHA256_BYTES])
 
 static int make_endpoint(struct link *link, struct err *err)
 {
+	struct endpoint_connection own = link_configuration_own(link->configuration);
 	struct envelope_key key;
 	struct endpoint_options options = { .env = link->env,
 					    .storage = link_storage_table(link->storage),
@@ -386,6 +399,9 @@ static int make_endpoint(struct link *link, struct err *err)
 						       .cancel = act_cancel,
 						       .upload = act_upload,
 						       .rekey = act_rekey,
+						       .configurer = { .check = link_configuration_check,
+								       .apply = link_configuration_apply,
+								       .redial = act_redial },
 						       .noted = act_noted,
 						       .trace = act_trace },
 					    .computer = link->identity.computer,
@@ -393,14 +409,13 @@ static int make_endpoint(struct link *link, struct err *err)
 					    .key_count = 1,
 					    .verify = signing_key_verify,
 					    .digest = digest,
-					    .heartbeat_us = link->settings.heartbeat_interval,
+					    .heartbeat_us = own.heartbeat_us,
+					    .poll_us = own.poll_us,
 					    .spool_bytes = (uint64_t)link->settings.spool_bytes };
 
 	memcpy(key.public_key, link->identity.manager_key, sizeof(key.public_key));
 	signing_key_fingerprint(key.public_key, key.fingerprint);
 	memcpy(options.boot_id, link->host.boot_id, sizeof(options.boot_id));
-	if (link->settings.poll == SETTINGS_POLL_PERIODIC)
-		options.poll_us = link->settings.poll_interval;
 	return endpoint_new(&options, &link->endpoint, err);
 }
 
@@ -436,6 +451,7 @@ static int make_parts(struct link *link, const struct opened *opened, struct err
 	MAKE(jobs, link_jobs_new(link, err));
 	MAKE(items, link_items_new(link, opened->store, err));
 	MAKE(uploads, link_uploads_new(link, err));
+	MAKE(configuration, link_configuration_new(link, err));
 	rc = make_endpoint(link, err);
 	if (rc)
 		return rc;
@@ -445,21 +461,30 @@ static int make_parts(struct link *link, const struct opened *opened, struct err
 	return 0;
 }
 
+void link_tell_self(struct link *link)
+{
+	struct message_component self = { .name = "link", .state = COMPONENT_WORKING };
+	const char *unknown = link_configuration_unknown(link->configuration);
+
+	self.version = link_field("version", MUSTER_VERSION).value;
+	if (link->missing[0] != '\0')
+		message_fields_add(&self.facts, "limits", link->missing, strlen(link->missing));
+	if (unknown[0] != '\0')
+		message_fields_add(&self.facts, "settings_not_known", unknown, strlen(unknown));
+	on_component(link, &self);
+}
+
 static void report_self(struct link *link)
 {
 	Muster__Wire__Host message;
 	char *addresses[HOST_ADDRESSES_MAX];
-	struct message_component self = { .name = "link", .state = COMPONENT_WORKING };
 	struct event_field field = link_field("version", MUSTER_VERSION);
 	struct err err;
 
 	host_message(&link->host, addresses, &message);
 	if (endpoint_host(link->endpoint, &message, &err))
 		LOG(LOG_ERROR, "link.host_not_taken", log_err(&err));
-	self.version = field.value;
-	if (link->missing[0] != '\0')
-		message_fields_add(&self.facts, "limits", link->missing, strlen(link->missing));
-	on_component(link, &self);
+	link_tell_self(link);
 	link_event(link, EVENT_AGENT_STARTED, &field, 1);
 }
 
@@ -490,6 +515,7 @@ static void free_parts(struct link *link)
 	link_components_free(link->components);
 	link_guard_free(link->guard);
 	endpoint_free(link->endpoint);
+	link_configuration_free(link->configuration);
 	link_history_free(link->history);
 	link_storage_free(link->storage);
 	tls_client_free(link->tls);

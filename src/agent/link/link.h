@@ -12,6 +12,7 @@
  *   link_upload     sealed files to the manager
  *   link_history    what happened lately, for `muster-agent events`
  *   link_components state of link, guard and scan
+ *   link_configuration  settings in force: the manager's, agent.ini's
  *   link_local      the control socket's requests
  */
 #ifndef MUSTER_AGENT_LINK_LINK_H
@@ -35,6 +36,7 @@ struct link_uploads;
 struct link_history;
 struct link_local;
 struct link_components;
+struct link_configuration;
 
 struct link {
 	const struct env *env;
@@ -56,6 +58,7 @@ struct link {
 	struct link_history *history;
 	struct link_components *components;
 	struct link_local *local;
+	struct link_configuration *configuration;
 	char missing[512]; /* parts of the confinement that could not be had */
 	bool stopping;
 	int exit_status;
@@ -67,6 +70,8 @@ void link_wake(struct link *link);
 void link_event(struct link *link, uint32_t type, const struct event_field *fields, size_t count);
 /* A field of text. */
 struct event_field link_field(const char *name, const char *text);
+/* Link's own component to the endpoint, as it is now. */
+void link_tell_self(struct link *link);
 /* Ends the agent in good order: event 5003, then STOP to guard. */
 void link_stop(struct link *link, const char *cause);
 

@@ -170,6 +170,26 @@ void link_exchange_hurry(struct link_exchange *exchange)
 	link_wake(exchange->link);
 }
 
+void link_exchange_redial(struct link_exchange *exchange)
+{
+	struct err err = { 0 };
+
+	for (int i = 0; i < ENDPOINT_LANES; i++) {
+		struct lane *lane = &exchange->lanes[i];
+		struct http_client *before = lane->client;
+
+		lane->not_before = 0;
+		if (!http_client_busy(before))
+			continue;
+		if (make_client(lane, &err)) {
+			LOG(LOG_ERROR, "exchange.not_redialled", log_err(&err));
+			lane->client = before; /* its answer will not be understood, and counts as a failure */
+		} else {
+			http_client_free(before);
+		}
+	}
+}
+
 uint64_t link_exchange_count(const struct link_exchange *exchange)
 {
 	return exchange->worked;

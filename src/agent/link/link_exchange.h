@@ -20,6 +20,8 @@ void link_exchange_step(struct link_exchange *exchange);
 time_us link_exchange_due(const struct link_exchange *exchange);
 /* Asks for an exchange now, whatever pause an earlier refusal or failure has set. */
 void link_exchange_hurry(struct link_exchange *exchange);
+/* Drops what is under way: nobody waits for it any more. */
+void link_exchange_redial(struct link_exchange *exchange);
 /* How many exchanges have worked since the start. */
 uint64_t link_exchange_count(const struct link_exchange *exchange);
 /* True after 401 or 403 until an exchange works again: the manager does not know this computer (any more). */

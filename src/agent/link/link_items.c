@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/link/link_configuration.h"
 #include "agent/link/link_fetch.h"
 #include "base/log.h"
 
@@ -285,6 +286,8 @@ int link_items_changed(struct link_items *items, const struct message_item *item
 	message.detection = (char *)(uintptr_t)item->detection;
 	message.quarantined_us = item->quarantined;
 	message.state = states[item->state];
+	if (item->state == ITEM_HELD && item->size > link_configuration_upload_max(items->link->configuration))
+		message.state = MUSTER__WIRE__QUARANTINE_ITEM__STATE__TOO_LARGE;
 	rc = endpoint_item(items->link->endpoint, &message, err);
 	link_wake(items->link);
 	return rc;
@@ -316,6 +319,22 @@ int link_items_begin(struct link_items *items, void (*settled)(struct link *link
 {
 	items->settled = settled;
 	return link_guard_list(items->link->guard, on_item, on_listed, items, err);
+}
+
+static void on_listed_again(void *argument, const struct message_answer *answer, int fd)
+{
+	(void)argument;
+	(void)fd;
+	if (answer->code)
+		LOG(LOG_ERROR, "quarantine.not_listed", log_text("code", err_name(answer->code)));
+}
+
+void link_items_again(struct link_items *items)
+{
+	struct err err;
+
+	if (link_guard_list(items->link->guard, on_item, on_listed_again, items, &err))
+		LOG(LOG_ERROR, "quarantine.not_listed", log_err(&err));
 }
 
 struct link_items *link_items_new(struct link *link, int directory, struct err *err)

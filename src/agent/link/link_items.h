@@ -16,6 +16,8 @@ void link_items_free(struct link_items *items);
 
 /* Asks guard for all items, so that the endpoint knows their states; then calls settled(link). */
 int link_items_begin(struct link_items *items, void (*settled)(struct link *link), struct err *err);
+/* The largest file that is sent has changed: the states of all items once more. */
+void link_items_again(struct link_items *items);
 /* An item's new state, from a notice. */
 int link_items_changed(struct link_items *items, const struct message_item *item, struct err *err);
 

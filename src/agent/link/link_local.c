@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/link/link_components.h"
+#include "agent/link/link_configuration.h"
 #include "agent/link/link_exchange.h"
 #include "agent/link/link_history.h"
 #include "agent/link/link_items.h"
@@ -52,6 +53,22 @@ static const char *cause_of(const struct link *link, const struct endpoint_statu
 	return status->last_error ? status->last_error_text : "no exchange yet";
 }
 
+/* fingerprint null: agent.ini's settings are in force. */
+static json_t *configuration_line(const struct link *link)
+{
+	struct endpoint_configuration_state state;
+	char fingerprint[SHA256_TEXT_BYTES];
+	json_t *shown = json_null();
+
+	endpoint_configuration_state(link->endpoint, &state);
+	if (state.fingerprint != NULL) {
+		hex_format(state.fingerprint, SHA256_BYTES, fingerprint);
+		shown = json_string(fingerprint);
+	}
+	return json_pack("{s:o,s:b,s:o}", "fingerprint", shown, "under_way", state.under_way, "refused",
+			 control_name(state.refused, strlen(state.refused)));
+}
+
 static json_t *status_line(struct link_local *local)
 {
 	struct link *link = local->link;
@@ -71,6 +88,7 @@ static json_t *status_line(struct link_local *local)
 	json_object_set_new(line, "events_waiting", json_integer((json_int_t)status.events_waiting));
 	json_object_set_new(line, "events_dropped", json_integer((json_int_t)status.events_dropped));
 	json_object_set_new(line, "uploads_waiting", json_integer((json_int_t)link_uploads_waiting(link->uploads)));
+	json_object_set_new(line, "configuration", configuration_line(link));
 	json_object_set_new(line, "components", link_components_status(link->components));
 	json_object_set_new(line, "scans", link_jobs_status(link->jobs));
 	json_object_set_new(line, "limits", json_string(link->missing));
@@ -140,6 +158,16 @@ static int on_events(struct link_local *local, const struct control_request *req
 	return 0;
 }
 
+static int on_settings(struct link_local *local, const struct control_request *request, struct control_client *client,
+		       struct err *err)
+{
+	(void)request;
+	(void)err;
+	link_configuration_show(local->link->configuration, client);
+	control_client_end(client, 0, NULL);
+	return 0;
+}
+
 static int on_quarantine(struct link_local *local, const struct control_request *request, struct control_client *client,
 			 struct err *err)
 {
@@ -162,6 +190,7 @@ static const handler handlers[] = {
 	[CONTROL_CANCEL] = on_cancel,
 	[CONTROL_HEARTBEAT] = on_heartbeat,
 	[CONTROL_EVENTS] = on_events,
+	[CONTROL_SETTINGS] = on_settings,
 	[CONTROL_QUARANTINE_LIST] = on_quarantine,
 	[CONTROL_QUARANTINE_RESTORE] = on_quarantine,
 	[CONTROL_QUARANTINE_DELETE] = on_quarantine,

@@ -213,3 +213,25 @@ int local_events(const struct arguments *arguments)
 	json_decref(list);
 	return 0;
 }
+
+int local_settings(const struct arguments *arguments)
+{
+	struct control_request request = { .kind = CONTROL_SETTINGS };
+	struct err err = { 0 };
+	json_t *list, *setting;
+	size_t i;
+	bool json;
+
+	if (ask(arguments, &request, &json, &list, &err))
+		return local_failed(&err);
+	if (json) {
+		local_print(list);
+		return 0;
+	}
+	printf("%-28s  %-10s  %s\n", "NAME", "ORIGIN", "VALUE");
+	json_array_foreach(list, i, setting)
+	    printf("%-28s  %-10s  %s%s\n", local_text(setting, "name"), local_text(setting, "origin"),
+		   local_text(setting, "value"), json_is_true(json_object_get(setting, "locked")) ? "  (locked)" : "");
+	json_decref(list);
+	return 0;
+}

@@ -11,7 +11,8 @@
 #include "agent/local/activate.h"
 #include "agent/local/control_ask.h"
 #include "agent/local/local.h"
-#include "agent/schedule.h"
+#include "agent/path_list.h"
+#include "agent/settings_message.h"
 #include "agent/users.h"
 #include "base/log.h"
 #include "os/env.h"
@@ -65,42 +66,6 @@ int local_activate(const struct arguments *arguments)
 
 /* --- run --- */
 
-/* Absolute paths separated by ':'. */
-static int take_excludes(const char *text, struct message_paths *paths, struct err *err)
-{
-	for (const char *at = text; *at != '\0';) {
-		size_t size = strcspn(at, ":");
-
-		if (size && *at != '/')
-			return err_set(err, ERR_RANGE,
-				       "agent.ini: [scan] exclude_paths: '%.*s' is not an absolute path",
-				       (int)(size < 200 ? size : 200), at);
-		if (size && paths->count == MESSAGE_PATHS_MAX)
-			return err_set(err, ERR_LIMIT, "agent.ini: [scan] exclude_paths: more than %d",
-				       MESSAGE_PATHS_MAX);
-		if (size)
-			paths->paths[paths->count++] = (struct bytes){ .data = (const uint8_t *)at, .size = size };
-		at += size + (at[size] == ':');
-	}
-	return 0;
-}
-
-static int scan_settings(const struct settings *settings, struct message_settings *out, struct err *err)
-{
-	struct schedule schedule;
-	int rc = schedule_parse(settings->schedule, &schedule, err);
-
-	if (rc)
-		return err_add(err, rc, "agent.ini: [scan] schedule");
-	out->limits.file_bytes_max = (uint64_t)settings->max_file_bytes;
-	out->limits.expanded_bytes_max = (uint64_t)settings->max_unpacked_bytes;
-	out->limits.file_ms_max = (uint32_t)(settings->max_file_time / MILLISECOND_US);
-	out->workers = (uint32_t)settings->workers;
-	out->idle_exit_s = (uint32_t)(settings->engine_idle / SECOND_US);
-	out->cpu_percent = (uint32_t)settings->cpu_limit_percent;
-	return take_excludes(settings->exclude_paths, &out->excludes, err);
-}
-
 static int run_guard(const char *data, const struct settings *settings, struct err *err)
 {
 	const char *arguments[] = { "role", "link", "--data", data, NULL };
@@ -113,7 +78,11 @@ static int run_guard(const char *data, const struct settings *settings, struct e
 				settings->signatures[0] == '/' ? "" : "/", settings->signatures) < 0)
 		rc = err_set(err, ERR_MEMORY, "out of memory");
 	if (rc == 0)
-		rc = scan_settings(settings, &options->settings, err);
+		rc = settings_message(settings, &options->settings, err);
+	if (rc == 0)
+		rc = path_list_parse(settings->never_delete, &options->never_delete, err);
+	if (rc == 0)
+		rc = path_list_parse(settings->never_exclude, &options->never_exclude, err);
 	if (rc == 0) {
 		options->data = data;
 		options->link_arguments = arguments;
@@ -129,32 +98,6 @@ static int run_guard(const char *data, const struct settings *settings, struct e
 	return rc;
 }
 
-/* What a row's type and range cannot tell; each problem a line. */
-static int check_meaning(const char *data, const struct settings *settings, struct buf *problems, struct err *err)
-{
-	struct message_paths *excludes = calloc(1, sizeof(*excludes));
-	struct err causes[3] = { 0 };
-	struct schedule schedule;
-	struct agent_users users;
-	int count = 0;
-
-	if (excludes == NULL)
-		return err_set(err, ERR_MEMORY, "out of memory");
-	if (schedule_parse(settings->schedule, &schedule, &causes[0]) != 0)
-		err_add(&causes[0], causes[0].code, "agent.ini: [scan] schedule");
-	take_excludes(settings->exclude_paths, excludes, &causes[1]);
-	users_resolve(settings, &users, &causes[2]);
-	free(excludes);
-	for (size_t i = 0; i < COUNT_OF(causes); i++) {
-		if (causes[i].code == 0)
-			continue;
-		buf_printf(problems, "%s\n", causes[i].text);
-		count++;
-	}
-	return count == 0 ? 0
-			  : err_set(err, ERR_RANGE, "%s/agent.ini: %d problem%s", data, count, count == 1 ? "" : "s");
-}
-
 static int load_settings(const char *data, bool check, struct settings *settings, struct err *err)
 {
 	struct buf text;
@@ -163,9 +106,12 @@ static int load_settings(const char *data, bool check, struct settings *settings
 	buf_init(&text, CONF_PROBLEMS_BYTES);
 	rc = settings_load(data, settings, &text, err);
 	if (rc == 0) {
-		rc = check_meaning(data, settings, &text, err);
-		if (rc)
+		int count = settings_problems(settings, &text);
+
+		if (count > 0) {
+			rc = err_set(err, ERR_RANGE, "%s/agent.ini: %d problem%s", data, count, count == 1 ? "" : "s");
 			settings_done(settings);
+		}
 	}
 	if (rc && text.size)
 		fputs(buf_text(&text), stderr);
@@ -251,8 +197,8 @@ int local_link(const struct arguments *arguments)
 
 static int remove_files(const char *data, struct err *err)
 {
-	static const char *const logs[] = { "link/spool.log", "link/journal.log", "link/history.log",
-					    "link/history.old" };
+	static const char *const logs[] = { "link/spool.log",   "link/journal.log",   "link/history.log",
+					    "link/history.old", "link/configuration", "guard/settings" };
 	int directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC), identity, rc = 0;
 
 	if (directory < 0)

@@ -73,6 +73,21 @@ static void print_next(const char *data)
 	       data, data);
 }
 
+static void print_configuration(const json_t *configuration)
+{
+	const char *fingerprint = local_text(configuration, "fingerprint");
+	const char *refused = local_text(configuration, "refused");
+
+	if (*fingerprint)
+		printf("Settings   the manager's (%.16s...)\n", fingerprint);
+	else
+		puts("Settings   agent.ini's; the manager has sent none");
+	if (json_is_true(json_object_get(configuration, "under_way")))
+		puts("           others are being tried");
+	if (*refused)
+		printf("Refused    %s\n", refused);
+}
+
 static void print_words(const json_t *status, const char *data)
 {
 	bool connected = json_is_true(json_object_get(status, "connected"));
@@ -92,6 +107,7 @@ static void print_words(const json_t *status, const char *data)
 	if (local_number(status, "events_dropped"))
 		printf("Dropped    %lld events: the spool was full\n",
 		       (long long)local_number(status, "events_dropped"));
+	print_configuration(json_object_get(status, "configuration"));
 	print_list("Components", json_object_get(status, "components"), print_component);
 	print_list("Scans", json_object_get(status, "scans"), print_scan);
 	if (*limits)

@@ -23,6 +23,7 @@
 #include "agent/link/link.h"
 #include "agent/local/control_ask.h"
 #include "agent/settings.h"
+#include "endpoint/configuration_file.h"
 #include "os/env.h"
 #include "os/files.h"
 #include "trust/authority.h"
@@ -139,13 +140,25 @@ static void answer(struct agent *agent, uint32_t request, int code, const char *
 	buf_done(&payload);
 }
 
-static void settle(struct agent *agent)
+/* At its start link gives guard its settings, and asks for all items. */
+static void settle_with(struct agent *agent, int settings_code, const char *text, struct message_settings *ret_settings)
 {
 	struct channel_message message;
 
 	receive(agent, &message);
+	assert_int_equal(message.type, MESSAGE_SETTINGS);
+	assert_int_equal(message_unpack_settings(message.payload, message.size, ret_settings), 0);
+	answer(agent, message.request, settings_code, text);
+	receive(agent, &message);
 	assert_int_equal(message.type, MESSAGE_ITEM_LIST);
 	answer(agent, message.request, 0, "");
+}
+
+static void settle(struct agent *agent)
+{
+	struct message_settings settings;
+
+	settle_with(agent, 0, "", &settings);
 }
 
 static void end(struct agent *agent, int number)
@@ -402,6 +415,164 @@ static void a_refused_scan_tells_why(void **state)
 	end(agent, SIGTERM);
 }
 
+/* --- settings --- */
+
+static void keep_configuration(struct agent *agent, const char *exclude_paths)
+{
+	static const char *const names[] = { "future.setting", "link.heartbeat_interval", "scan.exclude_paths" };
+	const char *values[] = { "on", "20s", exclude_paths };
+	Muster__Wire__Configuration configuration = MUSTER__WIRE__CONFIGURATION__INIT;
+	Muster__Wire__Field fields[COUNT_OF(names)], *list[COUNT_OF(names)];
+	struct configuration_file file = { .has_kept = true, .kept = { 0xab } };
+	struct agent_identity identity;
+	uint8_t packed[512];
+	struct buf out;
+	int root = open(agent->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int directory = openat(root, "identity", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int store = openat(root, "link", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		muster__wire__field__init(&fields[i]);
+		fields[i].name = (char *)(uintptr_t)names[i];
+		fields[i].value = exchange_bytes(values[i], strlen(values[i]));
+		list[i] = &fields[i];
+	}
+	configuration.settings = list;
+	configuration.n_settings = COUNT_OF(names);
+	file.packed.data = packed;
+	file.packed.size = muster__wire__configuration__pack(&configuration, packed);
+	agent_identity_init(&identity);
+	assert_int_equal(identity_files_load(directory, &identity, NULL), 0);
+	buf_init(&out, CONFIGURATION_FILE_MAX_BYTES);
+	configuration_file_encode(&file, &identity.computer, &out);
+	assert_int_equal(files_write(store, CONFIGURATION_FILE, out.data, out.size, 0600, NULL), 0);
+	agent_identity_done(&identity);
+	buf_done(&out);
+	close(store);
+	close(directory);
+	close(root);
+}
+
+static json_t *setting(struct agent *agent, const char *name)
+{
+	struct control_request request = { .kind = CONTROL_SETTINGS };
+	json_t *lines = json_array(), *line, *found = NULL;
+	struct err err = { 0 };
+	size_t i;
+
+	assert_int_equal(control_ask(agent->data, &request, keep_line, lines, NULL, &err), 0);
+	json_array_foreach(lines, i, line)
+	{
+		if (strcmp(json_string_value(json_object_get(line, "name")), name) == 0)
+			found = json_incref(line);
+	}
+	json_decref(lines);
+	assert_non_null(found);
+	return found;
+}
+
+static void shows(struct agent *agent, const char *name, const char *value, const char *origin, bool locked)
+{
+	json_t *line = setting(agent, name);
+
+	assert_string_equal(json_string_value(json_object_get(line, "value")), value);
+	assert_string_equal(json_string_value(json_object_get(line, "origin")), origin);
+	assert_int_equal(json_is_true(json_object_get(line, "locked")), locked);
+	json_decref(line);
+}
+
+static bool status_says(struct agent *agent, const char *member, const char *part)
+{
+	json_t *line = status(agent), *configuration = json_object_get(line, "configuration");
+	const char *text = json_string_value(json_object_get(configuration, member));
+	bool said = text != NULL && strstr(text, part) != NULL;
+
+	json_decref(line);
+	return said;
+}
+
+static void settings_of_the_file_until_the_manager_sends_some(void **state)
+{
+	struct agent *agent = *state;
+
+	start(agent);
+	settle(agent);
+	shows(agent, "link.heartbeat_interval", "10m", "default", false);
+	shows(agent, "scan.paths", "/", "default", false);
+	assert_false(status_says(agent, "fingerprint", ""));
+	end(agent, SIGKILL);
+
+	keep_configuration(agent, "/var/cache");
+	for (int i = 0; i < 2; i++) {
+		struct message_settings settings;
+
+		start(agent);
+		settle_with(agent, 0, "", &settings);
+		assert_int_equal(settings.excludes.count, 1);
+		assert_memory_equal(settings.excludes.paths[0].data, "/var/cache", 10);
+		assert_true(status_says(agent, "fingerprint", "ab00"));
+		shows(agent, "link.heartbeat_interval", "20s", "policy", true);
+		shows(agent, "scan.exclude_paths", "/var/cache", "policy", true);
+		shows(agent, "scan.cpu_limit", "100", "default", false);
+		end(agent, SIGKILL);
+	}
+}
+
+static void what_the_table_does_not_know_is_passed_over_and_shown(void **state)
+{
+	struct agent *agent = *state;
+	json_t *line;
+	const char *unknown;
+
+	keep_configuration(agent, "");
+	start(agent);
+	settle(agent);
+	shows(agent, "link.heartbeat_interval", "20s", "policy", true);
+	line = status(agent);
+	unknown = json_string_value(json_object_get(
+	    json_object_get(json_array_get(json_object_get(line, "components"), 0), "facts"), "settings_not_known"));
+	assert_string_equal(unknown, "future.setting");
+	json_decref(line);
+	end(agent, SIGTERM);
+}
+
+static void local_limits_hold_against_the_manager(void **state)
+{
+	struct agent *agent = *state;
+	struct message_settings given;
+	struct settings settings;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/agent.ini", agent->data);
+	assert_int_equal(conf_init(&settings_table, &settings, NULL), 0);
+	free(settings.never_exclude);
+	settings.never_exclude = strdup("/srv/uploads");
+	assert_int_equal(conf_write(&settings_table, &settings, path, 0644, NULL), 0);
+	settings_done(&settings);
+	keep_configuration(agent, "/srv");
+	start(agent);
+	settle_with(agent, 0, "", &given);
+	assert_int_equal(given.excludes.count, 0);
+	assert_true(status_says(agent, "refused", "/srv cannot be excluded: /srv/uploads is in never_exclude"));
+	shows(agent, "link.heartbeat_interval", "10m", "default", false);
+	shows(agent, "local.never_exclude", "/srv/uploads", "agent.ini", false);
+	end(agent, SIGTERM);
+}
+
+static void what_guard_refuses_is_not_in_force(void **state)
+{
+	struct agent *agent = *state;
+	struct message_settings given;
+
+	keep_configuration(agent, "/var/cache");
+	start(agent);
+	settle_with(agent, ERR_SPACE, "no space left", &given);
+	assert_int_equal(given.excludes.count, 1);
+	assert_true(status_says(agent, "refused", "could not be applied: no space left"));
+	shows(agent, "scan.exclude_paths", "", "default", false);
+	end(agent, SIGTERM);
+}
+
 static void stop_is_passed_on_after_event_5003(void **state)
 {
 	struct agent *agent = *state;
@@ -463,6 +634,10 @@ int main(void)
 		TEST(status_names_the_cause),
 		TEST(a_local_scan_streams_to_its_end),
 		TEST(a_refused_scan_tells_why),
+		TEST(settings_of_the_file_until_the_manager_sends_some),
+		TEST(what_the_table_does_not_know_is_passed_over_and_shown),
+		TEST(local_limits_hold_against_the_manager),
+		TEST(what_guard_refuses_is_not_in_force),
 		TEST(stop_is_passed_on_after_event_5003),
 		TEST(a_message_that_is_not_permitted_ends_link),
 		TEST(bad_lines_and_crowds_do_not_hurt),
