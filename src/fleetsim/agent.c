@@ -8,6 +8,7 @@
 
 #include "agent/problem.h"
 #include "fleetsim/memory.h"
+#include "policy/effective.h"
 #include "trust/fingerprint.h"
 #include "trust/signing_key.h"
 
@@ -88,6 +89,56 @@ void agent_count(struct agent *agent)
 		figures_add(figures, FIGURE_EVENTS_DROPPED, (int64_t)(status.events_dropped - agent->dropped));
 	agent->waiting = status.events_waiting;
 	agent->dropped = status.events_dropped;
+}
+
+/* --- configurations: heartbeat and poll are gone by, the rest counts as applied --- */
+
+int agent_check(void *context, const Muster__Wire__Configuration *configuration, struct endpoint_connection *connection,
+		struct buf *why)
+{
+	struct effective values;
+	struct buf problems;
+	struct err err = { 0 };
+	int rc = effective_init(&values, &err);
+
+	(void)context;
+	if (rc != 0)
+		return rc;
+	buf_init(&problems, EFFECTIVE_PROBLEMS_BYTES);
+	rc = effective_read(configuration, &values, &problems, &err);
+	if (rc == 0) {
+		connection->heartbeat_us = values.heartbeat_interval_us;
+		connection->poll_us = values.poll == LINK_POLL_PERIODIC ? values.poll_interval_us : 0;
+	} else {
+		buf_append_text(why, err.text);
+	}
+	effective_done(&values);
+	buf_done(&problems);
+	return rc;
+}
+
+void agent_redial(void *context, const struct endpoint_connection *connection)
+{
+	struct agent *agent = context;
+
+	(void)connection;
+	for (int i = 0; i < ENDPOINT_LANES; i++) {
+		if (agent->lanes[i].client == NULL || !http_client_busy(agent->lanes[i].client))
+			continue;
+		http_client_free(agent->lanes[i].client);
+		agent->lanes[i].client = NULL;
+	}
+}
+
+/* Its own events count as made, so that what is acknowledged adds up. Commands are counted where they are taken. */
+void agent_noted(void *context, uint32_t type, time_us time, const struct event_field *fields, size_t count)
+{
+	struct agent *agent = context;
+
+	(void)time;
+	(void)fields;
+	(void)count;
+	agent->noted += type == EVENT_CONFIGURATION_APPLIED || type == EVENT_CONFIGURATION_REFUSED;
 }
 
 /* --- exchanges --- */

@@ -65,6 +65,11 @@ void agent_free(struct agent *agent);
 void agent_start(struct agent *agent);
 /* Takes a reply out of the inbox. */
 void agent_take_reply(struct agent_lane *lane);
+/* For the endpoint's actor; context is the agent. */
+int agent_check(void *context, const Muster__Wire__Configuration *configuration, struct endpoint_connection *connection,
+		struct buf *why);
+void agent_redial(void *context, const struct endpoint_connection *connection);
+void agent_noted(void *context, uint32_t type, time_us time, const struct event_field *fields, size_t count);
 /* Something is to be told. */
 void agent_wake(struct agent *agent);
 /* Makes events unless too many wait; how many were made. */

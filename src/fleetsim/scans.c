@@ -115,6 +115,8 @@ struct endpoint_actor scans_actor(struct agent *agent)
 					.cancel = cancel,
 					.upload = upload,
 					.rekey = rekey,
+					.configurer = { .check = agent_check, .redial = agent_redial },
+					.noted = agent_noted,
 					.trace = trace };
 }
 
