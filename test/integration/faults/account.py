@@ -103,9 +103,9 @@ def check_events(books, world, wrong):
         missing = sorted(set(range(1, last_number(world.agent) + 1)) - set(numbers))
         wrong.append(f"the agent recorded {last_number(world.agent)} events, {len(numbers)} are stored"
                      f" (highest {numbers[-1]}); missing {missing[:20]}")
-    for kind in (DROPPED, DAMAGED):
-        if books.of_type.get(kind):
-            wrong.append(f"events {kind}: {books.of_type[kind]}")
+    for kind, expected in ((DROPPED, 0), (DAMAGED, books.damaged)):
+        if len(books.of_type.get(kind, [])) != expected:
+            wrong.append(f"events {kind}: {books.of_type.get(kind)}, expected were {expected}")
 
 
 def check_files(books, load, wrong):
@@ -221,11 +221,12 @@ def check_scan(command, facts, name, counts, troubled, wrong):
         wrong.append(f"{name}: events of its end {ends}")
 
 
-def check(world, load, troubled=False):
+def check(world, load, troubled=False, damaged=0):
     """Raises Failure with every difference; the books when there is none. troubled: the agent could not write for a
-    while, so commands may have failed and files may be still where they were, if that was said."""
+    while, so commands may have failed and files may be still where they were, if that was said. damaged: how often
+    the agent had to tell that a file of its own was damaged."""
     books, wrong = Books(world), []
-    books.troubled = troubled
+    books.troubled, books.damaged = troubled, damaged
     check_events(books, world, wrong)
     check_files(books, load, wrong)
     check_items(books, world, wrong)

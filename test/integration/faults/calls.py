@@ -5,8 +5,8 @@ usage: calls.py [--kills N] [--errors N] [--all] [--seed S]
 
 Where kills.py draws moments, this one steps through the calls that make things
 durable: a fixed piece of work (a scan with two detections, one restored, one
-deleted) while guard, link or front ends just before its n-th such call, or gets
-an error from it a few times. Then all counts are compared exactly. --all steps
+deleted, and a scan that is paused and resumed) while guard, link or front ends
+just before its n-th such call, or gets an error from it a few times. Then all counts are compared exactly. --all steps
 through every call; otherwise N of them are drawn, with the seed that is printed.
 """
 import argparse
@@ -21,7 +21,7 @@ from load import Load
 from world import Failure, World
 
 # The end, the role's name for the shim, and how many durable calls the work makes at most.
-ROLES = (("agent", "run", 110), ("agent", "link", 130), ("manager", "front", 110))
+ROLES = (("agent", "run", 130), ("agent", "link", 170), ("manager", "front", 150))
 ERRORS = (errno.EIO, errno.ENOSPC)
 ENDED = 137  # the exit status with which the shim ends a process
 NAMES = {"run": "guard", "link": "link", "front": "front"}
@@ -62,7 +62,11 @@ class Calls:
 
     def work(self):
         scan = self.load.command("scan", paths=[self.load.make_batch(self.chance), self.load.common])
+        second = self.load.command("scan", paths=[self.load.common])  # waits for the first, so that it can be paused
+        if self.load.command("pause", command=second) is not None:
+            self.load.command("resume", command=second)
         self.load.wait_ended(scan)
+        self.load.wait_ended(second)
         for kind in ("restore", "delete"):
             held = [item["id"] for item in self.world.manager.get("/quarantine?state=held&limit=1000")["items"]
                     if item["id"] not in self.load.asked]
