@@ -283,9 +283,14 @@ time_us open_commands_due(const struct computer *computer)
 	return due;
 }
 
+bool open_command_unconfirmed(const struct open_command *command)
+{
+	return command->ending == COMMAND_PENDING && command->state < COMMAND_RUNNING;
+}
+
 bool open_command_sendable(const struct open_command *command, time_us now)
 {
-	return command->ending == COMMAND_PENDING && command->state < COMMAND_RUNNING && command->next_send <= now;
+	return open_command_unconfirmed(command) && command->next_send <= now;
 }
 
 bool open_commands_waiting(const struct computer *computer, time_us now, time_us *ret_next)

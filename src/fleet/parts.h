@@ -171,6 +171,8 @@ void open_commands_stored(struct fleet *fleet, struct computer *computer, struct
 time_us open_commands_due(const struct computer *computer);
 /* One is there to be sent now; *ret_next: else when (FLEET_NEVER: none waits). */
 bool open_commands_waiting(const struct computer *computer, time_us now, time_us *ret_next);
+/* Not known to have arrived. */
+bool open_command_unconfirmed(const struct open_command *command);
 bool open_command_sendable(const struct open_command *command, time_us now);
 void open_command_sent(struct fleet *fleet, struct computer *computer, struct open_command *command, time_us now);
 

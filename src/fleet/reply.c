@@ -117,20 +117,34 @@ static void to_arena(void *allocator_data, void *pointer)
 	(void)pointer; /* goes with the arena */
 }
 
+static const struct open_command *last_sendable(const struct computer *computer, time_us now)
+{
+	const struct open_command *last = NULL;
+
+	for (const struct open_command *command = computer->commands; command != NULL; command = command->next) {
+		if (open_command_sendable(command, now))
+			last = command;
+	}
+	return last;
+}
+
+/* In the order of their issue: one that may have been lost on its way goes once more before those that came later, or
+ * a resume would arrive before its pause. */
 static int reply_commands(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange,
 			  Muster__Wire__Reply *reply)
 {
 	ProtobufCAllocator allocator = { .alloc = from_arena, .free = to_arena, .allocator_data = exchange };
+	const struct open_command *last = last_sendable(computer, fleet_now(fleet));
 	time_us now = fleet_now(fleet);
 	size_t bytes = 0;
 
 	reply->commands = exchange_memory(exchange, WIRE_REPLY_COMMANDS_MAX * sizeof(struct Muster__Wire__Envelope *));
 	if (reply->commands == NULL)
 		return ERR_MEMORY;
-	for (struct open_command *command = computer->commands; command != NULL; command = command->next) {
+	for (struct open_command *command = computer->commands; last != NULL; command = command->next) {
 		Muster__Wire__Envelope *envelope;
 
-		if (!open_command_sendable(command, now))
+		if (!open_command_unconfirmed(command))
 			continue;
 		if (reply->n_commands == WIRE_REPLY_COMMANDS_MAX ||
 		    bytes + command->envelope_size > REPLY_COMMANDS_BYTES)
@@ -141,6 +155,8 @@ static int reply_commands(struct fleet *fleet, struct computer *computer, struct
 		reply->commands[reply->n_commands++] = envelope;
 		bytes += command->envelope_size;
 		open_command_sent(fleet, computer, command, now);
+		if (command == last)
+			break;
 	}
 	return 0;
 }

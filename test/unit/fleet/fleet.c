@@ -430,6 +430,45 @@ static void a_command_wakes_the_parked_request(void **state)
 	fleet_free(fleet);
 }
 
+/* The first one may have been lost with its reply: what came after it must not overtake it. */
+static void commands_go_in_the_order_of_their_issue(void **state)
+{
+	static const uint8_t envelope[] = { 0x0a, 0x01, 'y' };
+	const struct fleet_command second = {
+		.id = { { 9, 10 } },
+		.computer = id,
+		.kind = COMMAND_PAUSE,
+		.target = command_id,
+		.state = COMMAND_PENDING,
+		.issued = test_wall(NULL),
+		.timeout_us = MINUTE_US,
+		.envelope = envelope,
+		.envelope_size = sizeof(envelope),
+	};
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	Muster__Wire__Reply *answer;
+	struct report report;
+
+	(void)state;
+	issue(fleet, false, COMMAND_PENDING);
+	fill(&report, 7, 1, 1, 0);
+	exchange = heard(fleet, &report);
+	fleet_stored(fleet, exchange, 0);
+	assert_int_equal(reply(fleet, exchange)->n_commands, 1);
+	fleet_exchange_free(fleet, exchange);
+	assert_int_equal(fleet_issue(fleet, &second, NULL), 0);
+	fill(&report, 8, 1, 1, 0); /* the agent was started again */
+	exchange = heard(fleet, &report);
+	fleet_stored(fleet, exchange, 0);
+	answer = reply(fleet, exchange);
+	assert_int_equal(answer->n_commands, 2);
+	assert_int_equal(answer->commands[0]->payload.data[0], 'x');
+	assert_int_equal(answer->commands[1]->payload.data[0], 'y');
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
 static void an_end_is_acknowledged_when_stored(void **state)
 {
 	struct fleet *fleet = make_plain();
@@ -526,6 +565,7 @@ int main(void)
 		cmocka_unit_test(two_live_sessions_are_a_clone),
 		cmocka_unit_test(last_words_of_a_dead_agent_are_no_clone),
 		cmocka_unit_test(a_command_wakes_the_parked_request),
+		cmocka_unit_test(commands_go_in_the_order_of_their_issue),
 		cmocka_unit_test(an_end_is_acknowledged_when_stored),
 		cmocka_unit_test(the_truth_arrives_after_a_time_out),
 		cmocka_unit_test(cancel_ends_at_once_only_what_was_never_sent),
