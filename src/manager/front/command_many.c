@@ -3,8 +3,8 @@
  * Computers are taken chunk by chunk: while the store writes one chunk's
  * commands, the next one's are signed, and those of chunks that are committed
  * are handed to the shards, which wake the agents' polls. One event and one
- * audit entry stand for all; they are committed first. Arguments come from
- * people; paths may hold any bytes but NUL.
+ * audit entry stand for all; they are committed with the first chunk, before any
+ * other. Arguments come from people; paths may hold any bytes but NUL.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -26,18 +26,13 @@ struct one {
 	int rc; /* 0 so far, or why it was left out; ERR_EXISTS: done before, by the same request */
 };
 
-/* Something that the writer does for us. */
-struct step {
+struct chunk {
 	struct many *many;
+	struct one *ones;
+	size_t count;
 	bool writing;
 	int rc;
 	struct err err;
-};
-
-struct chunk {
-	struct step step;
-	struct one *ones;
-	size_t count;
 };
 
 struct many {
@@ -50,63 +45,47 @@ struct many {
 	size_t chunk_count;
 	char *arguments; /* of each, as JSON */
 	char *detail;    /* of the order, as JSON */
-	struct step noted;
 	size_t issued;
-	pthread_mutex_t lock; /* of what the writer changes in steps */
+	pthread_mutex_t lock; /* of what the writer changes in chunks */
 	pthread_cond_t written;
 };
 
-/* --- steps --- */
+/* --- the writer's part --- */
 
 /* The writer's thread. */
 static void written(void *argument, int rc, const struct err *err)
 {
-	struct step *step = argument;
+	struct chunk *chunk = argument;
 
-	pthread_mutex_lock(&step->many->lock);
-	step->writing = false;
-	step->rc = rc;
-	step->err = *err;
-	pthread_cond_signal(&step->many->written);
-	pthread_mutex_unlock(&step->many->lock);
+	pthread_mutex_lock(&chunk->many->lock);
+	chunk->writing = false;
+	chunk->rc = rc;
+	chunk->err = *err;
+	pthread_cond_signal(&chunk->many->written);
+	pthread_mutex_unlock(&chunk->many->lock);
 }
 
-static void step_write(struct step *step, store_function function)
+static void wait_written(struct chunk *chunk)
 {
-	int rc;
-
-	step->writing = true;
-	rc = store_write(step->many->front->store, function, written, step);
-	if (rc == 0)
-		return;
-	step->writing = false; /* written() will not be called */
-	step->rc = err_set(&step->err, rc, "the manager stores more than it can keep up with");
+	pthread_mutex_lock(&chunk->many->lock);
+	while (chunk->writing)
+		pthread_cond_wait(&chunk->many->written, &chunk->many->lock);
+	pthread_mutex_unlock(&chunk->many->lock);
 }
 
-static void step_wait(struct step *step)
-{
-	pthread_mutex_lock(&step->many->lock);
-	while (step->writing)
-		pthread_cond_wait(&step->many->written, &step->many->lock);
-	pthread_mutex_unlock(&step->many->lock);
-}
-
-static bool step_ended(struct step *step)
+static bool is_written(struct chunk *chunk)
 {
 	bool ended;
 
-	pthread_mutex_lock(&step->many->lock);
-	ended = !step->writing;
-	pthread_mutex_unlock(&step->many->lock);
+	pthread_mutex_lock(&chunk->many->lock);
+	ended = !chunk->writing;
+	pthread_mutex_unlock(&chunk->many->lock);
 	return ended;
 }
 
-/* --- the order as a whole --- */
-
-static int write_order(struct store_session *session, void *argument, struct err *err)
+/* One event and one audit entry for all. */
+static int note_order(const struct many *many, struct store_session *session, struct err *err)
 {
-	struct step *step = argument;
-	struct many *many = step->many;
 	char computers[24];
 	const struct front_field fields[] = {
 		{ "kind", command_kind_name((unsigned)many->ones[0].issue.order.kind) },
@@ -120,6 +99,29 @@ static int write_order(struct store_session *session, void *argument, struct err
 	return rc == 0
 		   ? front_audit(many->front, session, many->actor, "command.issue_many", "", many->detail, "done", err)
 		   : rc;
+}
+
+static int write_rows(struct store_session *session, void *argument, struct err *err)
+{
+	struct chunk *chunk = argument;
+
+	for (size_t i = 0; i < chunk->count; i++) {
+		struct one *one = &chunk->ones[i];
+
+		if (one->rc == 0)
+			one->rc = issue_write_row(&one->issue, session, err);
+		if (one->rc != 0 && one->rc != ERR_NOT_FOUND && one->rc != ERR_EXISTS)
+			return one->rc;
+	}
+	return issue_note_serial(chunk->ones[chunk->count - 1].issue.order.serial, session, err);
+}
+
+static int write_first(struct store_session *session, void *argument, struct err *err)
+{
+	struct chunk *chunk = argument;
+	int rc = note_order(chunk->many, session, err);
+
+	return rc == 0 ? write_rows(session, chunk, err) : rc;
 }
 
 /* --- a chunk --- */
@@ -159,43 +161,36 @@ static int sign(struct chunk *chunk, struct err *err)
 	if (payloads != NULL && outs != NULL)
 		rc = pack_orders(chunk, &all, payloads, outs, &count, err);
 	if (rc == 0)
-		rc = signer_envelopes(chunk->step.many->front->signer, payloads, count, outs, err);
+		rc = signer_envelopes(chunk->many->front->signer, payloads, count, outs, err);
 	buf_done(&all);
 	free(payloads);
 	free(outs);
 	return rc;
 }
 
-static int write_rows(struct store_session *session, void *argument, struct err *err)
-{
-	struct chunk *chunk = argument;
-
-	for (size_t i = 0; i < chunk->count; i++) {
-		struct one *one = &chunk->ones[i];
-
-		if (one->rc == 0)
-			one->rc = issue_write_row(&one->issue, session, err);
-		if (one->rc != 0 && one->rc != ERR_NOT_FOUND && one->rc != ERR_EXISTS)
-			return one->rc;
-	}
-	return issue_note_serial(chunk->ones[chunk->count - 1].issue.order.serial, session, err);
-}
-
 static void begin(struct chunk *chunk)
 {
-	struct many *many = chunk->step.many;
+	struct many *many = chunk->many;
+	struct chunk *first = many->chunks;
+	int rc;
 
 	for (size_t i = 0; i < chunk->count; i++)
 		chunk->ones[i].issue.order.serial = issue_take_serial(many->front);
-	chunk->step.rc = sign(chunk, &chunk->step.err);
+	chunk->rc = sign(chunk, &chunk->err);
 	/* Nothing is stored of an order that is not in the audit log. */
-	step_wait(&many->noted);
-	if (chunk->step.rc == 0 && many->noted.rc != 0) {
-		chunk->step.rc = many->noted.rc;
-		chunk->step.err = many->noted.err;
+	if (chunk != first) {
+		wait_written(first);
+		if (chunk->rc == 0 && first->rc != 0)
+			chunk->rc = err_set(&chunk->err, first->rc, "%s", first->err.text);
 	}
-	if (chunk->step.rc == 0)
-		step_write(&chunk->step, write_rows);
+	if (chunk->rc != 0)
+		return;
+	chunk->writing = true;
+	rc = store_write(many->front->store, chunk == first ? write_first : write_rows, written, chunk);
+	if (rc == 0)
+		return;
+	chunk->writing = false; /* written() will not be called */
+	chunk->rc = err_set(&chunk->err, rc, "the manager stores more than it can keep up with");
 }
 
 static void hand_over(struct many *many, struct one *one)
@@ -212,7 +207,7 @@ static void hand_over(struct many *many, struct one *one)
 
 static void publish(const struct chunk *chunk)
 {
-	struct feed *feed = chunk->step.many->front->feed;
+	struct feed *feed = chunk->many->front->feed;
 	struct front_news news[NEWS_AT_ONCE];
 	size_t count = 0;
 
@@ -233,13 +228,13 @@ static void publish(const struct chunk *chunk)
 
 static void finish(struct chunk *chunk)
 {
-	if (chunk->step.rc != 0) {
+	if (chunk->rc != 0) {
 		LOG(LOG_ERROR, "commands.not_issued", log_number("computers", (int64_t)chunk->count),
-		    log_err(&chunk->step.err));
+		    log_err(&chunk->err));
 		return;
 	}
 	for (size_t i = 0; i < chunk->count; i++)
-		hand_over(chunk->step.many, &chunk->ones[i]);
+		hand_over(chunk->many, &chunk->ones[i]);
 	publish(chunk);
 }
 
@@ -251,14 +246,13 @@ static void run_chunks(struct many *many)
 
 	/* What reaches an agent has a higher serial than what did before. */
 	shards_begin_issuing(many->front->shards);
-	step_write(&many->noted, write_order);
 	for (size_t i = 0; i < many->chunk_count; i++) {
 		begin(&many->chunks[i]);
-		while (finished <= i && step_ended(&many->chunks[finished].step))
+		while (finished <= i && is_written(&many->chunks[finished]))
 			finish(&many->chunks[finished++]);
 	}
 	for (; finished < many->chunk_count; finished++) {
-		step_wait(&many->chunks[finished].step);
+		wait_written(&many->chunks[finished]);
 		finish(&many->chunks[finished]);
 	}
 	shards_end_issuing(many->front->shards);
@@ -286,10 +280,10 @@ static int run(struct many *many, struct err *err)
 		return rc;
 	run_chunks(many);
 	for (size_t i = 0; many->issued == 0 && i < many->chunk_count; i++) {
-		if (many->chunks[i].step.rc == 0)
+		if (many->chunks[i].rc == 0)
 			continue;
-		*err = many->chunks[i].step.err;
-		return many->chunks[i].step.rc;
+		*err = many->chunks[i].err;
+		return many->chunks[i].rc;
 	}
 	return 0;
 }
@@ -342,7 +336,7 @@ static int lay_out(struct many *many, struct err *err)
 	for (size_t i = 0; i < many->chunk_count; i++) {
 		size_t first = i * CHUNK_COMPUTERS, left = many->count - first;
 
-		many->chunks[i] = (struct chunk){ .step = { .many = many },
+		many->chunks[i] = (struct chunk){ .many = many,
 						  .ones = many->ones + first,
 						  .count = left < CHUNK_COMPUTERS ? left : CHUNK_COMPUTERS };
 	}
@@ -370,7 +364,6 @@ int front_command_issue_many(struct front *front, const struct front_command *co
 	if (count == 0 || count > FRONT_COMMANDS_MAX)
 		return err_set(err, ERR_RANGE, "computers: 1 to %d", FRONT_COMMANDS_MAX);
 	memset(ret_ids, 0, count * sizeof(*ret_ids));
-	many.noted.many = &many;
 	pthread_mutex_init(&many.lock, NULL);
 	pthread_cond_init(&many.written, NULL);
 	rc = lay_out(&many, err);
