@@ -87,6 +87,14 @@ int list_query(struct cli *cli, const struct list_parameter *parameters, size_t 
 int find_computer(struct cli *cli, const char *given, char *id, struct err *err);
 int find_user(struct cli *cli, const char *given, char *id, struct err *err);
 
+/* --- order_many.c --- */
+
+/* Whether it is a pattern (with * or ?) in place of one computer's name. */
+bool order_is_for_many(const char *given);
+/* Issues what body asks for to all computers whose names fit, and says to how
+ * many. ERR_REFUSED, when it has been said, if some were left out; ERR_USAGE with --watch. */
+int order_many(struct cli *cli, const char *pattern, json_t *body, struct err *err);
+
 /* --- watch.c --- */
 
 /* Follows a command to its end; ERR_REFUSED when it did not succeed, ERR_CANCELLED when interrupted. Prints the end. */

@@ -99,8 +99,9 @@ static const struct cli_verb verbs[] = {
 	{ "computer", "list", "", 0, 0, computer_list_options, "List computers", NULL, verb_computer_list },
 	{ "computer", "show", "COMPUTER", 1, 1, NULL, "Show a computer", NULL, verb_computer_show },
 	{ "computer", "scan", "COMPUTER [PATH...]", 1, MANY, scan_options, "Scan paths of a computer now",
-	  "PATHs are absolute paths on that computer; without any, those that it is configured to scan.", verb_computer_scan },
-	{ "computer", "heartbeat", "COMPUTER", 1, 1, watch_options, "Have a computer report now", NULL, verb_computer_heartbeat },
+	  "PATHs are absolute paths on that computer; without any, those that it is configured to scan. A COMPUTER with * or ? in it stands for all whose names fit: '*' is all of them, in one order.", verb_computer_scan },
+	{ "computer", "heartbeat", "COMPUTER", 1, 1, watch_options, "Have a computer report now",
+	  "A COMPUTER with * or ? in it stands for all whose names fit.", verb_computer_heartbeat },
 	{ "computer", "delete", "COMPUTER", 1, 1, delete_options, "Delete a computer and revoke its certificate", NULL, verb_computer_delete },
 
 	{ "command", "list", "", 0, 0, command_list_options, "List commands, newest first", NULL, verb_command_list },

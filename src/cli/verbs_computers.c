@@ -126,40 +126,41 @@ static int after_issue(struct cli *cli, json_t *command, struct err *err)
 	return rc;
 }
 
-static int issue(struct cli *cli, const char *path, const json_t *body, struct err *err)
+/* What body asks for, of the computers in the first argument. Takes body over. */
+static int issue(struct cli *cli, json_t *body, struct err *err)
 {
 	json_t *command = NULL;
-	int rc = cli_request(cli, "POST", path, body, &command, err);
+	struct buf path = { 0 };
+	int rc;
 
-	return rc == 0 ? after_issue(cli, command, err) : rc;
+	if (order_is_for_many(cli->arguments.words[0])) {
+		rc = order_many(cli, cli->arguments.words[0], body, err);
+	} else {
+		rc = computer_path(cli, "/commands", &path, err);
+		if (rc == 0)
+			rc = cli_request(cli, "POST", buf_text(&path), body, &command, err);
+		buf_done(&path);
+		if (rc == 0)
+			rc = after_issue(cli, command, err);
+	}
+	json_decref(body);
+	return rc;
 }
 
 int verb_computer_scan(struct cli *cli, struct err *err)
 {
 	json_t *body = json_object();
-	struct buf path = { 0 };
 	int rc = make_scan(cli, body, err);
 
 	if (rc == 0)
-		rc = computer_path(cli, "/commands", &path, err);
-	if (rc == 0)
-		rc = issue(cli, buf_text(&path), body, err);
+		return issue(cli, body, err);
 	json_decref(body);
-	buf_done(&path);
 	return rc;
 }
 
 int verb_computer_heartbeat(struct cli *cli, struct err *err)
 {
-	json_t *body = json_pack("{ss}", "kind", "heartbeat");
-	struct buf path;
-	int rc = computer_path(cli, "/commands", &path, err);
-
-	if (rc == 0)
-		rc = issue(cli, buf_text(&path), body, err);
-	json_decref(body);
-	buf_done(&path);
-	return rc;
+	return issue(cli, json_pack("{ss}", "kind", "heartbeat"), err);
 }
 
 int verb_computer_delete(struct cli *cli, struct err *err)

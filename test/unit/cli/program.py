@@ -323,6 +323,26 @@ class Program(unittest.TestCase):
         self.assertEqual(json.loads(done.stdout)["id"], ID % 9)
         self.expect(self.muster("computer", "scan", "web1", "relative"), 2, "begins with /")
 
+    def test_one_order_for_all_that_fit(self):
+        self.server.routes["GET", "/computers"] = self.page(computer(1, "web1"), computer(2, "web2"))
+        answer = {"items": [{"id": ID % 8, "computer": ID % 1}, {"id": ID % 9, "computer": ID % 2}], "left_out": []}
+        self.server.routes["POST", "/commands"] = lambda request, *_: request.answer(201, answer)
+        done = self.muster("computer", "scan", "web*", "/srv")
+        self.expect(done, 0)
+        self.assertIn("scan issued to 2 computers", done.stdout)
+        listed, posted = self.server.seen[-2:]
+        self.assertEqual(listed[2]["name"], "web*")
+        self.assertEqual(posted[3], {"kind": "scan", "paths": ["/srv"], "exclude": [], "computers": [ID % 1, ID % 2]})
+        done = self.muster("computer", "heartbeat", "*", "-o", "json")
+        self.assertEqual(json.loads(done.stdout), answer)
+        answer["left_out"].append(answer["items"].pop()["computer"])
+        done = self.muster("computer", "scan", "web?")
+        self.expect(done, 1, "1 left out, deleted meanwhile or with too many open commands: " + ID % 2)
+        self.assertIn("scan issued to 1 computer;", done.stdout)
+        self.expect(self.muster("computer", "scan", "web*", "--watch"), 2, "--watch follows one command")
+        self.server.routes["GET", "/computers"] = self.page()
+        self.expect(self.muster("computer", "scan", "db*"), 1, "no computer's name fits 'db*'")
+
     # --- the rest ---
 
     def test_tokens(self):
