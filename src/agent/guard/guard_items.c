@@ -67,7 +67,7 @@ static int add(struct guard *guard, const struct channel_message *message, const
 	       struct item_request **ret_added, struct err *err)
 {
 	struct guard_items *items = guard->items;
-	struct item_request *added;
+	struct item_request *added = NULL;
 
 	if (items->count == GUARD_ITEMS_MAX)
 		return err_set(err, ERR_BUSY, "%d requests for quarantined files wait already", GUARD_ITEMS_MAX);
