@@ -1,7 +1,8 @@
 # bench: fanout
 # One command to each of 10,000 agents whose polls are held: until the last has
 # it, counted from the request to the API that orders it for all. Each command
-# is signed, stored durably and sent on its own. The agents share the two cores.
+# is signed for, stored durably and sent on its own. The agents share the two
+# cores: they receive at once, and verify and answer when all have received.
 # Beside it as many posts of the command's size to nginx answering 204, on 16
 # connections.
 . bench/setting.sh
