@@ -18,9 +18,7 @@ static const char *const pragmas_of_all[] = {
 };
 
 static const char *const pragmas_of_writer[] = {
-	"PRAGMA journal_mode=WAL",
-	"PRAGMA synchronous=FULL",
-	"PRAGMA journal_size_limit=67108864",
+	"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA journal_size_limit=67108864",
 	"PRAGMA wal_autocheckpoint=4000", /* pages: a burst of writes ends before its first checkpoint */
 };
 
