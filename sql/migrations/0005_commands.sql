@@ -5,6 +5,11 @@ ALTER TABLE computer DROP COLUMN command_serial;
 -- Who may be given commands, without the rows of all computers, which are large.
 CREATE INDEX computer_not_deleted ON computer (id) WHERE deleted IS NULL;
 
+-- What was signed in the old form and may still have to be sent: no agent takes it any more.
+UPDATE command
+SET state = 'failed', result = '{"code":"version","text":"issued by an older manager; issue it again"}'
+WHERE state IN ('pending', 'sent');
+
 -- The table is its own index by id, and serials need none: two trees fewer to write.
 CREATE TABLE command_by_id (
 	id BLOB NOT NULL PRIMARY KEY,
