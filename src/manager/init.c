@@ -137,8 +137,7 @@ static void choose_listen(struct making *making)
 }
 
 /* A user of that name if the system has one, else a number that nobody has. */
-static int choose_user(struct making *making, const char *wish, uid_t other, char **place, uid_t *uid, gid_t *gid,
-		       struct err *err)
+static int choose_user(struct making *making, const char *wish, char **place, uid_t *uid, gid_t *gid, struct err *err)
 {
 	char number[16];
 
@@ -151,7 +150,7 @@ static int choose_user(struct making *making, const char *wish, uid_t other, cha
 		return replace_text(place, wish, err);
 	do {
 		*uid = (uid_t)(FREE_NUMBER_LOW + env_below(making->env, FREE_NUMBER_HIGH - FREE_NUMBER_LOW + 1));
-	} while (*uid == other || getpwuid(*uid) != NULL);
+	} while (*uid == making->front_uid || *uid == making->keys_uid || getpwuid(*uid) != NULL);
 	*gid = (gid_t)*uid;
 	snprintf(number, sizeof(number), "%u", (unsigned)*uid);
 	return replace_text(place, number, err);
@@ -159,16 +158,21 @@ static int choose_user(struct making *making, const char *wish, uid_t other, cha
 
 static int choose_settings(struct making *making, struct err *err)
 {
+	uid_t courier_uid;
+	gid_t courier_gid;
 	int rc = conf_init(&settings_table, &making->settings, err);
 
 	if (rc == 0)
 		rc = choose_name(making, err);
 	if (rc == 0)
-		rc = choose_user(making, "muster", (uid_t)-1, &making->settings.front_user, &making->front_uid,
-				 &making->front_gid, err);
+		rc = choose_user(making, "muster", &making->settings.front_user, &making->front_uid, &making->front_gid,
+				 err);
 	if (rc == 0)
-		rc = choose_user(making, "muster-keys", making->front_uid, &making->settings.keys_user,
-				 &making->keys_uid, &making->keys_gid, err);
+		rc = choose_user(making, "muster-keys", &making->settings.keys_user, &making->keys_uid,
+				 &making->keys_gid, err);
+	if (rc == 0)
+		rc = choose_user(making, "muster-courier", &making->settings.courier_user, &courier_uid, &courier_gid,
+				 err);
 	if (rc != 0)
 		return rc;
 	choose_listen(making);

@@ -4,6 +4,7 @@
  *   run     supervisor.c    starts and watches the roles:
  *             role keys       keys.c        private keys
  *             role front      front_role.c  connections, exchange, API, storage
+ *             role courier    courier.c     syslog, mail, webhooks
  *   token   local_token.c   an API token for this machine
  */
 #include <getopt.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "manager/courier/courier.h"
 #include "manager/front/front_role.h"
 #include "manager/init.h"
 #include "manager/keys/keys.h"
@@ -334,6 +336,8 @@ static int run_role(int argc, char **argv)
 		return keys_main(argv[4]);
 	if (strcmp(argv[2], ROLE_NAME_FRONT) == 0)
 		return front_main(argv[4]);
+	if (strcmp(argv[2], ROLE_NAME_COURIER) == 0)
+		return courier_main(argv[4]);
 	return usage_error("run", "there is no such role");
 }
 

@@ -11,13 +11,15 @@
 static const struct channel_permit from_front[] = {
 	{ .type = MESSAGE_READY, .name = "ready", .max_bytes = 0 },
 	{ .type = MESSAGE_BROKEN, .name = "broken", .max_bytes = 0 },
+	{ .type = MESSAGE_BROKEN_COURIER, .name = "broken_courier", .max_bytes = 0 },
 };
-static const struct channel_permit from_keys[] = {
+static const struct channel_permit from_role[] = {
 	{ .type = MESSAGE_READY, .name = "ready", .max_bytes = 0 },
 	{ .type = MESSAGE_BROKEN, .name = "broken", .max_bytes = 0 },
 };
 static const struct channel_permit from_supervisor[] = {
 	{ .type = MESSAGE_ATTACH, .name = "attach", .max_bytes = 0, .descriptor = true },
+	{ .type = MESSAGE_ATTACH_COURIER, .name = "attach_courier", .max_bytes = 0, .descriptor = true },
 	{ .type = MESSAGE_STOP, .name = "stop", .max_bytes = 0 },
 };
 static const struct channel_permit asked_of_keys[] = {
@@ -29,12 +31,22 @@ static const struct channel_permit answered_by_keys[] = {
 	{ .type = MESSAGE_CERTIFIED, .name = "certified", .max_bytes = MESSAGE_CERTIFICATE_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_REFUSED, .name = "refused", .max_bytes = ERR_TEXT_BYTES + FRAME_BYTES },
 };
+static const struct channel_permit asked_of_courier[] = {
+	{ .type = MESSAGE_DELIVER, .name = "deliver", .max_bytes = CHANNEL_PAYLOAD_MAX_BYTES },
+};
+static const struct channel_permit answered_by_courier[] = {
+	{ .type = MESSAGE_DELIVERED, .name = "delivered", .max_bytes = 0 },
+	{ .type = MESSAGE_REFUSED, .name = "refused", .max_bytes = ERR_TEXT_BYTES + FRAME_BYTES },
+};
 
 const struct message_table messages_from_front = { from_front, COUNT_OF(from_front) };
-const struct message_table messages_from_keys = { from_keys, COUNT_OF(from_keys) };
+const struct message_table messages_from_keys = { from_role, COUNT_OF(from_role) };
+const struct message_table messages_from_courier = { from_role, COUNT_OF(from_role) };
 const struct message_table messages_from_supervisor = { from_supervisor, COUNT_OF(from_supervisor) };
 const struct message_table messages_asked_of_keys = { asked_of_keys, COUNT_OF(asked_of_keys) };
 const struct message_table messages_answered_by_keys = { answered_by_keys, COUNT_OF(answered_by_keys) };
+const struct message_table messages_asked_of_courier = { asked_of_courier, COUNT_OF(asked_of_courier) };
+const struct message_table messages_answered_by_courier = { answered_by_courier, COUNT_OF(answered_by_courier) };
 
 void message_pack_sign(struct buf *out, const struct bytes *payloads, size_t count)
 {

@@ -1,10 +1,13 @@
 /* What the manager's roles may say to each other (os/channel.h).
  *
- *   supervisor -> keys, front   ATTACH with one end of a channel to the other; STOP
- *   front -> supervisor         READY
- *   front, keys -> supervisor   BROKEN: the other role broke the rules, end it
- *   front -> keys               SIGN, CERTIFY
- *   keys -> front               SIGNED, CERTIFIED, REFUSED
+ *   supervisor -> keys, courier   ATTACH with one end of a channel to front; STOP
+ *   supervisor -> front           ATTACH (keys), ATTACH_COURIER; STOP
+ *   each -> supervisor            READY; BROKEN: the role it is connected with (front: keys) broke the rules, end it
+ *   front -> supervisor           BROKEN_COURIER
+ *   front -> keys                 SIGN, CERTIFY
+ *   keys -> front                 SIGNED, CERTIFIED, REFUSED
+ *   front -> courier              DELIVER (courier/delivery.h)
+ *   courier -> front              DELIVERED, REFUSED
  *
  * A table a receiver; any other type ends the peer. Each side treats what it
  * receives as hostile: the other role may have been taken over.
@@ -23,11 +26,15 @@ enum message_type {
 	MESSAGE_STOP = 2,
 	MESSAGE_READY = 3,
 	MESSAGE_BROKEN = 4,
+	MESSAGE_ATTACH_COURIER = 5,
+	MESSAGE_BROKEN_COURIER = 6,
 	MESSAGE_SIGN = 10,
 	MESSAGE_CERTIFY = 11,
 	MESSAGE_SIGNED = 12,
 	MESSAGE_CERTIFIED = 13,
 	MESSAGE_REFUSED = 14,
+	MESSAGE_DELIVER = 20,
+	MESSAGE_DELIVERED = 21,
 };
 
 #define MESSAGE_SIGN_MAX_BYTES        WIRE_SIGNED_MAX_BYTES
@@ -40,11 +47,14 @@ struct message_table {
 	const struct channel_permit *permits;
 	size_t count;
 };
-extern const struct message_table messages_from_front; /* to the supervisor */
-extern const struct message_table messages_from_keys;  /* to the supervisor */
+extern const struct message_table messages_from_front;   /* to the supervisor */
+extern const struct message_table messages_from_keys;    /* to the supervisor */
+extern const struct message_table messages_from_courier; /* to the supervisor */
 extern const struct message_table messages_from_supervisor;
 extern const struct message_table messages_asked_of_keys;
 extern const struct message_table messages_answered_by_keys;
+extern const struct message_table messages_asked_of_courier;
+extern const struct message_table messages_answered_by_courier;
 
 struct message_certify {
 	struct uuid computer;

@@ -19,14 +19,27 @@ struct role_row {
 	const char *name;
 	size_t user_offset; /* of its user's name in struct settings */
 	unsigned needs;
-	const char *write_path; /* below the data directory, NULL: none */
+	const char *write_path;        /* below the data directory, NULL: none */
+	const char *const *read_paths; /* NULL: the data directory if there is a write_path, else none */
 	uint64_t memory_max_bytes;
 };
 
+/* What resolving names and checking certificates reads. */
+static const char *const courier_reads[] = { "/etc",
+					     "/run/systemd/resolve",
+					     "/usr/share/ca-certificates",
+					     "/usr/local/share/ca-certificates",
+					     "/usr/lib",
+					     "/lib",
+					     "/usr/lib64",
+					     NULL };
+
 static const struct role_row role_rows[] = {
-	{ ROLE_NAME_KEYS, offsetof(struct settings, keys_user), 0, NULL, 256 * MIB },
+	{ ROLE_NAME_KEYS, offsetof(struct settings, keys_user), 0, NULL, NULL, 256 * MIB },
 	{ ROLE_NAME_FRONT, offsetof(struct settings, front_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS,
-	  LAYOUT_FRONT, 0 },
+	  LAYOUT_FRONT, NULL, 0 },
+	{ ROLE_NAME_COURIER, offsetof(struct settings, courier_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS, NULL,
+	  courier_reads, 0 },
 };
 
 /* name: one of the table's. */
@@ -78,7 +91,9 @@ static int confine(const struct role_row *row, const char *data_directory, uid_t
 		.uid = uid,
 		.gid = gid,
 		.needs = row->needs,
-		.read_paths = row->write_path != NULL ? read_paths : NULL,
+		.read_paths = row->read_paths != NULL   ? row->read_paths
+			      : row->write_path != NULL ? read_paths
+							: NULL,
 		.write_paths = row->write_path != NULL ? write_paths : NULL,
 		.memory_max_bytes = row->memory_max_bytes,
 	};

@@ -8,8 +8,9 @@
 #include "base/err.h"
 #include "os/channel.h"
 
-#define ROLE_NAME_KEYS  "keys"
-#define ROLE_NAME_FRONT "front"
+#define ROLE_NAME_KEYS    "keys"
+#define ROLE_NAME_FRONT   "front"
+#define ROLE_NAME_COURIER "courier"
 
 /* First: log, signals (roles stop when the supervisor says so, not by Ctrl-C), the supervisor's channel. ERR_USAGE
  * when it was not started by a supervisor. */

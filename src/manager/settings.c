@@ -31,6 +31,8 @@ static const struct conf_row rows[] = {
 		  "user that started it." },
 	{ ROW("process", "keys_user", CONF_TEXT, keys_user), .max = 64, .initial = "",
 	  .help = "User of the process that holds the private keys, when started as root." },
+	{ ROW("process", "courier_user", CONF_TEXT, courier_user), .max = 64, .initial = "nobody",
+	  .help = "User of the process that sends syslog, mail and webhooks, when started as root." },
 	{ ROW("process", "stop_grace", CONF_SPAN, stop_grace), .min = 0, .max = 5 * MINUTE_US, .initial = "10s",
 	  .help = "How long requests under way may take to finish when the manager is told to stop." },
 	{ ROW("exchange", "hold", CONF_SPAN, hold), .min = 0, .max = HOUR_US, .initial = "15m",

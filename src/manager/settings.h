@@ -14,6 +14,7 @@ struct settings {
 	int64_t connections;
 	char *front_user;
 	char *keys_user;
+	char *courier_user;
 	span_us hold;          /* longest a poll is held */
 	span_us return_window; /* agents come back spread over this after a start */
 	span_us stop_grace;

@@ -21,7 +21,28 @@
 #define LIVED_WELL_US    (60 * SECOND_US) /* after this long the pause starts small again */
 #define STOP_PATIENCE_US (6 * MINUTE_US)  /* over the largest [process] stop_grace */
 
-enum { KEYS, FRONT, ROLES };
+enum { KEYS, FRONT, COURIER, ROLES };
+
+/* Who is connected with whom, and what tells each end of it. */
+static const struct connection {
+	int first, second;
+	uint16_t to_first, to_second;
+} connections[] = {
+	{ KEYS, FRONT, MESSAGE_ATTACH, MESSAGE_ATTACH },
+	{ COURIER, FRONT, MESSAGE_ATTACH, MESSAGE_ATTACH_COURIER },
+};
+
+/* Who may accuse whom of breaking the rules. */
+static const struct accusation {
+	int by;
+	uint16_t message;
+	int of;
+} accusations[] = {
+	{ KEYS, MESSAGE_BROKEN, FRONT },
+	{ COURIER, MESSAGE_BROKEN, FRONT },
+	{ FRONT, MESSAGE_BROKEN, KEYS },
+	{ FRONT, MESSAGE_BROKEN_COURIER, COURIER },
+};
 
 struct role {
 	const char *name;
@@ -72,31 +93,44 @@ static int spawn(struct supervisor *supervisor, struct role *role, struct err *e
 	return rc;
 }
 
-static int hand_over(struct role *role, int fd, struct err *err)
+static int hand_over(struct role *role, uint16_t message, int fd, struct err *err)
 {
-	int rc = channel_send(&role->channel, MESSAGE_ATTACH, 0, NULL, 0, fd, err);
+	int rc = channel_send(&role->channel, message, 0, NULL, 0, fd, err);
 
 	close(fd);
 	return rc == 0 ? 0 : err_add(err, rc, "connect the %s role", role->name);
 }
 
 /* Both roles run: each gets an end of a new channel between them. */
-static void connect_roles(struct supervisor *supervisor)
+static void connect_roles(struct supervisor *supervisor, const struct connection *connection)
 {
+	struct role *first = &supervisor->roles[connection->first];
+	struct role *second = &supervisor->roles[connection->second];
 	struct err err = { 0 };
 	int pair[2];
 	int rc;
 
-	if (supervisor->roles[KEYS].pid == 0 || supervisor->roles[FRONT].pid == 0)
+	if (first->pid == 0 || second->pid == 0)
 		return;
 	rc = channel_pair(pair, &err);
 	if (rc == 0) {
-		rc = hand_over(&supervisor->roles[KEYS], pair[0], &err);
-		if (hand_over(&supervisor->roles[FRONT], pair[1], &err) != 0 || rc != 0)
+		rc = hand_over(first, connection->to_first, pair[0], &err);
+		if (hand_over(second, connection->to_second, pair[1], &err) != 0 || rc != 0)
 			rc = ERR_CLOSED;
 	}
 	if (rc != 0)
 		LOG(LOG_WARNING, "supervisor.connect_failed", log_err(&err));
+}
+
+/* All that this role, just started, is to be connected with. */
+static void connect_role(struct supervisor *supervisor, const struct role *role)
+{
+	int index = (int)(role - supervisor->roles);
+
+	for (size_t i = 0; i < COUNT_OF(connections); i++) {
+		if (connections[i].first == index || connections[i].second == index)
+			connect_roles(supervisor, &connections[i]);
+	}
 }
 
 static void plan_restart(struct supervisor *supervisor, struct role *role)
@@ -122,7 +156,7 @@ static void start(struct supervisor *supervisor, struct role *role)
 		return;
 	}
 	LOG(LOG_INFO, "supervisor.role_started", log_text("which", role->name), log_number("pid", role->pid));
-	connect_roles(supervisor);
+	connect_role(supervisor, role);
 }
 
 /* --- stopping --- */
@@ -146,7 +180,7 @@ static void tell_stop(struct role *role)
 /* Front first: what it finishes may need a signature. */
 static void proceed_stop(struct supervisor *supervisor)
 {
-	static const int order[] = { FRONT, KEYS };
+	static const int order[] = { FRONT, KEYS, COURIER };
 
 	for (size_t i = 0; i < COUNT_OF(order); i++) {
 		struct role *role = &supervisor->roles[order[i]];
@@ -217,20 +251,30 @@ static void hear_signals(struct supervisor *supervisor)
 	reap(supervisor);
 }
 
-/* "broken" accuses the other role. */
+static struct role *accused(struct supervisor *supervisor, size_t by, uint16_t message)
+{
+	for (size_t i = 0; i < COUNT_OF(accusations); i++) {
+		if (accusations[i].by == (int)by && accusations[i].message == message)
+			return &supervisor->roles[accusations[i].of];
+	}
+	return NULL;
+}
+
 static void hear_role(struct supervisor *supervisor, size_t index)
 {
 	struct role *role = &supervisor->roles[index];
-	const struct role *other = &supervisor->roles[index == KEYS ? FRONT : KEYS];
+	const struct role *other = NULL;
 	struct channel_message message;
 	struct err err = { 0 };
 	int rc = channel_receive(&role->channel, &message, &err);
 
 	if (rc == ERR_BUSY)
 		return;
+	if (rc == 0)
+		other = accused(supervisor, index, message.type);
 	if (rc == 0 && message.type == MESSAGE_READY) {
 		role->came_up = true;
-	} else if (rc == 0 && other->pid != 0) {
+	} else if (rc == 0 && other != NULL && other->pid != 0) {
 		LOG(LOG_ERROR, "supervisor.role_broke_rules", log_text("which", other->name));
 		kill(other->pid, SIGKILL);
 	} else if (rc == ERR_DENIED) {
@@ -288,7 +332,11 @@ static void watch(struct supervisor *supervisor)
 
 static bool any_running(const struct supervisor *supervisor)
 {
-	return supervisor->roles[KEYS].pid != 0 || supervisor->roles[FRONT].pid != 0;
+	for (size_t i = 0; i < ROLES; i++) {
+		if (supervisor->roles[i].pid != 0)
+			return true;
+	}
+	return false;
 }
 
 static int take_signals(void)
@@ -312,6 +360,7 @@ int supervisor_run(const char *data_directory)
 		.roles = {
 			[KEYS] = { .name = ROLE_NAME_KEYS, .from = &messages_from_keys, .channel.fd = -1 },
 			[FRONT] = { .name = ROLE_NAME_FRONT, .from = &messages_from_front, .channel.fd = -1 },
+			[COURIER] = { .name = ROLE_NAME_COURIER, .from = &messages_from_courier, .channel.fd = -1 },
 		},
 	};
 

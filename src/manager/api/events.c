@@ -1,14 +1,12 @@
 /* /events. Fields are stored escaped; the sentence for people is made of their raw values. */
-#include <string.h>
-
-#include "base/text.h"
 #include "fleet/event_types.h"
 #include "manager/api/event_stream.h"
 #include "manager/api/handlers.h"
 #include "manager/api/rows.h"
+#include "manager/front/stored_event.h"
 #include "manager/queries.h"
 
-#define SENTENCE_MAX_BYTES 65536
+#define SENTENCE_MAX_BYTES (256 * KIB)
 
 static const struct row_field fields[] = {
 	{ "id", "id", row_id },
@@ -21,30 +19,17 @@ static const struct row_field fields[] = {
 	{ "fields", "fields", row_object },
 };
 
-/* The type's sentence. Values point into `raw`, which holds them unescaped. */
-static json_t *sentence(const struct event_type *type, const json_t *values)
+static json_t *sentence(const struct event_type *type, const char *stored)
 {
-	struct event_field list[EVENT_FIELDS_MAX];
-	size_t ends[EVENT_FIELDS_MAX];
-	size_t count = 0;
-	struct buf raw, text;
+	struct stored_fields values;
+	struct buf text;
 	json_t *json;
 
-	buf_init(&raw, SENTENCE_MAX_BYTES);
-	buf_init(&text, 4 * SENTENCE_MAX_BYTES);
-	for (; count < EVENT_FIELDS_MAX && type->fields[count] != NULL; count++) {
-		const char *value = json_string_value(json_object_get(values, type->fields[count]));
-
-		if (value != NULL)
-			text_unescape(value, &raw);
-		ends[count] = raw.size;
-		list[count].name = value != NULL ? type->fields[count] : "";
-	}
-	for (size_t i = 0, at = 0; i < count; at = ends[i], i++)
-		list[i].value = (struct bytes){ raw.data + at, ends[i] - at };
-	event_text(type, list, raw.data != NULL ? count : 0, &text);
+	buf_init(&text, SENTENCE_MAX_BYTES);
+	stored_fields_read(&values, stored);
+	event_text(type, values.list, values.count, &text);
 	json = json_string(buf_text(&text));
-	buf_done(&raw);
+	stored_fields_done(&values);
 	buf_done(&text);
 	return json;
 }
@@ -59,7 +44,7 @@ static json_t *event_json(struct api_call *call, struct cursor *cursor)
 		return NULL;
 	json_object_set_new(json, "type", json_string(type != NULL ? type->name : "unknown"));
 	json_object_set_new(json, "text",
-			    type != NULL ? sentence(type, json_object_get(json, "fields")) : json_string(""));
+			    type != NULL ? sentence(type, cursor_text(cursor, "fields")) : json_string(""));
 	return json;
 }
 

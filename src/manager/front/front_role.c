@@ -169,6 +169,15 @@ static void keys_broke_rules(void *argument)
 	channel_send(supervisor, MESSAGE_BROKEN, 0, NULL, 0, -1, &err);
 }
 
+static void courier_broke_rules(void *argument)
+{
+	struct channel *supervisor = argument;
+	struct err err = { 0 };
+
+	LOG(LOG_ERROR, "front.peer_broke_rules", log_text("peer", "courier"));
+	channel_send(supervisor, MESSAGE_BROKEN_COURIER, 0, NULL, 0, -1, &err);
+}
+
 static int make_parts(struct front *front, struct channel *supervisor, struct err *err)
 {
 	const struct fleet_options fleet = {
@@ -203,7 +212,7 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 	return rc;
 }
 
-static int load_state(struct front *front, struct err *err)
+static int load_state(struct front *front, struct channel *supervisor, struct err *err)
 {
 	int rc = front_load_computers(front, err);
 
@@ -214,6 +223,8 @@ static int load_state(struct front *front, struct err *err)
 	if (rc == 0)
 		rc = front_load_quarantine(front, err);
 	if (rc == 0 && (front->api = api_new(front, err)) == NULL)
+		rc = err->code;
+	if (rc == 0 && (front->forwarder = forwarder_new(front, courier_broke_rules, supervisor, err)) == NULL)
 		rc = err->code;
 	if (rc == 0)
 		rc = maintenance_begin(front, err);
@@ -244,8 +255,12 @@ static void obey(struct front *front, struct channel *supervisor)
 	struct channel_message message;
 	struct err err = { 0 };
 
-	while (channel_receive_wait(supervisor, -1, &message, &err) == 0 && message.type == MESSAGE_ATTACH)
-		signer_attach(front->signer, message.fd);
+	while (channel_receive_wait(supervisor, -1, &message, &err) == 0 && message.type != MESSAGE_STOP) {
+		if (message.type == MESSAGE_ATTACH_COURIER)
+			forwarder_attach(front->forwarder, message.fd);
+		else
+			signer_attach(front->signer, message.fd);
+	}
 }
 
 struct stopped {
@@ -306,6 +321,7 @@ static int serve(struct front *front, struct channel *supervisor, struct err *er
 static void done(struct front *front)
 {
 	workers_free(front->workers);
+	forwarder_free(front->forwarder);
 	if (front->server != NULL)
 		http_server_free(front->server);
 	api_free(front->api);
@@ -377,7 +393,7 @@ int front_main(const char *data_directory)
 	if (rc == 0)
 		rc = make_parts(&front, &supervisor, &err);
 	if (rc == 0)
-		rc = load_state(&front, &err);
+		rc = load_state(&front, &supervisor, &err);
 	if (rc == 0)
 		rc = serve(&front, &supervisor, &err);
 	if (rc != 0)

@@ -13,6 +13,7 @@
 #include "manager/front/cooldown.h"
 #include "manager/front/event_switches.h"
 #include "manager/front/feed.h"
+#include "manager/front/forwarder.h"
 #include "manager/front/front.h"
 #include "manager/front/parked.h"
 #include "manager/front/roster.h"
@@ -43,6 +44,7 @@ struct front {
 
 	struct store *store;
 	struct signer *signer;
+	struct forwarder *forwarder;
 	struct workers *workers;
 	struct feed *feed;
 	struct roster *roster;
