@@ -102,6 +102,11 @@ int find_computer(struct cli *cli, const char *given, char *id, struct err *err)
 	return rc;
 }
 
+int find_destination(struct cli *cli, const char *given, char *id, struct err *err)
+{
+	return find(cli, "destination", "/destinations", given, id, err);
+}
+
 int find_user(struct cli *cli, const char *given, char *id, struct err *err)
 {
 	return find(cli, "user", "/users", given, id, err);

@@ -62,6 +62,25 @@ OPTIONS(alert_list_options,
 OPTIONS(quarantine_list_options, COMPUTER,
 	{ "state", "S", "Only those in this state.", "held restored deleted too_large" },
 	SINCE, LIMIT);
+#define DESTINATION_OPTIONS                                                                                  \
+	{ "content", "WHAT", "What is sent: events of the types that are forwarded, or changes of alerts. If not given events to syslog, alerts to the others.", "events alerts" }, \
+	{ "severity", "S", "Nothing less severe is sent.", SEVERITIES },                                       \
+	{ "format", "F", "syslog: how an event is written; cef if not given.", "cef json" },                   \
+	{ "facility", "F", "syslog: the facility; local0 if not given.", "user daemon auth authpriv local0 local1 local2 local3 local4 local5 local6 local7" }, \
+	{ "from", "ADDRESS", "mail: the sender.", NULL },                                                       \
+	{ "to", "ADDRESS", "mail: an address; may be given several times.", NULL },                            \
+	{ "user", "NAME", "mail: whom to sign in as at the mail server.", NULL },                              \
+	{ "password-file", "FILE", "mail: read the password from a file's first line, - for standard input.", NULL }, \
+	{ "secret-file", "FILE", "webhook: read from a file's first line what the content is signed with (HMAC-SHA256, header Muster-Signature).", NULL }, \
+	{ "authority", "FILE", "PEM of the authority to trust instead of the system's.", NULL }
+OPTIONS(destination_list_options, LIMIT);
+OPTIONS(destination_create_options, DESTINATION_OPTIONS);
+OPTIONS(destination_set_options,
+	{ "name", "NAME", "A new name.", NULL },
+	{ "url", "URL", "A new URL.", NULL },
+	{ "enable", NULL, "Send again.", NULL },
+	{ "disable", NULL, "Send nothing for now; what happens meanwhile is sent when enabled again, as far as it is kept.", NULL },
+	DESTINATION_OPTIONS);
 OPTIONS(restore_options,
 	{ "overwrite", NULL, "Replace a file that is at the path again.", NULL },
 	WATCH);
@@ -148,6 +167,15 @@ static const struct cli_verb verbs[] = {
 
 	{ "audit", "list", "", 0, 0, audit_list_options, "List who did what, newest first", NULL, verb_audit_list },
 
+	{ "destination", "list", "", 0, 0, destination_list_options, "List where events and alerts are sent to, and whether they arrive", NULL, verb_destination_list },
+	{ "destination", "show", "DESTINATION", 1, 1, NULL, "Show a destination", NULL, verb_destination_show },
+	{ "destination", "create", "NAME URL", 2, 2, destination_create_options, "Send events or alerts to syslog, mail or a webhook",
+	  "URL says which: udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT is syslog (RFC 5424); smtp://HOST (STARTTLS), smtps://HOST or "
+	  "smtp-plain://HOST is mail; https://... is a webhook. Then try it: muster destination test NAME.", verb_destination_create },
+	{ "destination", "set", "DESTINATION", 1, 1, destination_set_options, "Change a destination; what is not given stays", NULL, verb_destination_set },
+	{ "destination", "delete", "DESTINATION", 1, 1, delete_options, "Remove a destination", NULL, verb_destination_delete },
+	{ "destination", "test", "DESTINATION", 1, 1, NULL, "Deliver a test message now and say what came of it", NULL, verb_destination_test },
+
 	{ "settings", "list", "", 0, 0, NULL, "List the manager's settings", NULL, verb_settings_list },
 	{ "settings", "set", "NAME=VALUE...", 1, MANY, NULL, "Change settings, all or none", NULL, verb_settings_set },
 	{ "settings", "unset", "NAME...", 1, MANY, NULL, "Go back to the default", NULL, verb_settings_unset },
@@ -169,6 +197,7 @@ static const struct cli_noun nouns[] = {
 	{ "token", "API tokens for programs, enrolment tokens for agents." },
 	{ "user", "People who may sign in. USER is an id or a name." },
 	{ "audit", "Who did what." },
+	{ "destination", "Where events and alerts are sent to. DESTINATION is an id or a name." },
 	{ "settings", "Settings that the manager keeps in its database." },
 	{ "system", "The manager itself." },
 };

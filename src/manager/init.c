@@ -140,6 +140,7 @@ static void choose_listen(struct making *making)
 static int choose_user(struct making *making, const char *wish, char **place, uid_t *uid, gid_t *gid, struct err *err)
 {
 	char number[16];
+	uid_t chosen;
 
 	if (geteuid() != 0) {
 		*uid = geteuid();
@@ -149,9 +150,10 @@ static int choose_user(struct making *making, const char *wish, char **place, ui
 	if (role_user(wish, uid, gid, NULL) == 0)
 		return replace_text(place, wish, err);
 	do {
-		*uid = (uid_t)(FREE_NUMBER_LOW + env_below(making->env, FREE_NUMBER_HIGH - FREE_NUMBER_LOW + 1));
-	} while (*uid == making->front_uid || *uid == making->keys_uid || getpwuid(*uid) != NULL);
-	*gid = (gid_t)*uid;
+		chosen = (uid_t)(FREE_NUMBER_LOW + env_below(making->env, FREE_NUMBER_HIGH - FREE_NUMBER_LOW + 1));
+	} while (chosen == making->front_uid || chosen == making->keys_uid || getpwuid(chosen) != NULL);
+	*uid = chosen;
+	*gid = (gid_t)chosen;
 	snprintf(number, sizeof(number), "%u", (unsigned)*uid);
 	return replace_text(place, number, err);
 }

@@ -1,9 +1,10 @@
-/* Messages between the manager's roles: whatever a taken-over front or keys
- * role sends. The first byte chooses the decoder. What decodes encodes to the
+/* Messages between the manager's roles: whatever a taken-over front, keys or
+ * courier role sends. The first byte chooses the decoder. What decodes encodes to the
  * same bytes. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "manager/courier/delivery.h"
 #include "manager/messages.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -60,10 +61,21 @@ static bool refused(const uint8_t *data, size_t size, struct buf *out)
 	return true;
 }
 
+static bool deliver(const uint8_t *data, size_t size, struct buf *out)
+{
+	static struct delivery delivery;
+
+	if (delivery_unpack(data, size, &delivery) != 0)
+		return false;
+	delivery_pack(out, &delivery);
+	return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static bool (*const both_ways[])(const uint8_t *data, size_t size,
-					 struct buf *out) = { sign, certify, signed_answer, certified, refused };
+	static bool (*const both_ways[])(const uint8_t *data,
+					 size_t size, struct buf *out) = { sign,      certify, signed_answer,
+									   certified, refused, deliver };
 	struct buf out;
 
 	if (size == 0 || size > CHANNEL_PAYLOAD_MAX_BYTES)

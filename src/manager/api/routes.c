@@ -110,6 +110,19 @@ const struct api_route api_routes[] = {
 	{ "PATCH", V1 "/settings", ACCESS_ADMINISTER, 0, "settings", "Change settings, all or none",
 	  &shape_no_query, &shape_settings_request, 200, JSON, &shape_settings, OPERATION_setting_change },
 
+	{ "GET", V1 "/destinations", ACCESS_INSPECT, 0, "destinations", "List where events and alerts are sent to",
+	  &shape_page_query, NULL, 200, JSON, &shape_destinations, OPERATION_destination_list },
+	{ "POST", V1 "/destinations", ACCESS_ADMINISTER, 0, "destinations", "Add a destination: syslog, mail or webhook, by its URL",
+	  &shape_no_query, &shape_destination_request, 201, JSON, &shape_destination, OPERATION_destination_create },
+	{ "GET", V1 "/destinations/{id}", ACCESS_INSPECT, 0, "destinations", "One destination",
+	  &shape_no_query, NULL, 200, JSON, &shape_destination, OPERATION_destination_show },
+	{ "PATCH", V1 "/destinations/{id}", ACCESS_ADMINISTER, 0, "destinations", "Change a destination; what is not given stays",
+	  &shape_no_query, &shape_destination_change, 200, JSON, &shape_destination, OPERATION_destination_change },
+	{ "DELETE", V1 "/destinations/{id}", ACCESS_ADMINISTER, 0, "destinations", "Remove a destination",
+	  &shape_no_query, NULL, 204, NULL, NULL, OPERATION_destination_delete },
+	{ "POST", V1 "/destinations/{id}/test", ACCESS_ADMINISTER, 0, "destinations", "Deliver a test message now and say what came of it",
+	  &shape_no_query, NULL, 200, JSON, &shape_destination_test, OPERATION_destination_test },
+
 	{ "GET", V1 "/audit", ACCESS_INSPECT, 0, "audit", "List audit entries, newest first",
 	  &shape_audit_query, NULL, 200, JSON, &shape_audit, OPERATION_audit_list },
 

@@ -76,6 +76,12 @@ enum route_flag {
 	X(user_password) \
 	X(setting_list) \
 	X(setting_change) \
+	X(destination_list) \
+	X(destination_create) \
+	X(destination_show) \
+	X(destination_change) \
+	X(destination_delete) \
+	X(destination_test) \
 	X(audit_list) \
 	X(system_show) \
 	X(document_show) \

@@ -36,6 +36,9 @@ static const char *const alert_states[] = { "open", "resolved", "dismissed", NUL
 static const char *const alert_severities[] = { "warning", "critical", NULL };
 static const char *const alert_changes[] = { "raised", "resolved", "dismissed", NULL };
 static const char *const event_origins[] = { "agent", "manager", NULL };
+static const char *const destination_kinds[] = { "syslog", "email", "webhook", NULL };
+static const char *const destination_contents[] = { "events", "alerts", NULL };
+static const char *const destination_formats[] = { "cef", "json", NULL };
 static const char *const actor_kinds[] = { "user", "token", "system", NULL };
 
 /* --- query strings --- */
@@ -141,6 +144,27 @@ SHAPE(shape_enrolment_token_request, "EnrolmentTokenRequest", "A new enrolment t
 	{ "group", SHAPE_NAME, .max = 255, .help = "Group of computers that enrol with it." },
 	{ "uses", SHAPE_NUMBER, SHAPE_NULLABLE, 1, 1000000, .help = "How many computers may enrol; null or absent: any number." },
 	{ "expires", SHAPE_WHEN, .help = "When it ends; 24 hours from now if not given." });
+
+#define DESTINATION_MEMBERS                                                                                  \
+	{ "content", SHAPE_CHOICE, .choices = destination_contents, .help = "What is sent: `events` of the types that are forwarded, or changes of `alerts`. Not given: events to syslog, alerts to the others." }, \
+	{ "least_severity", SHAPE_CHOICE, .choices = shape_severities, .help = "Nothing less severe is sent; `info` if not given." }, \
+	{ "format", SHAPE_CHOICE, .choices = destination_formats, .help = "syslog: how an event is written; `cef` if not given." }, \
+	{ "facility", SHAPE_TEXT, 0, 1, 16, .help = "syslog: user, daemon, auth, authpriv or local0 to local7; `local0` if not given." }, \
+	{ "from", SHAPE_TEXT, 0, 0, 254, .help = "mail: the sender's address." },                              \
+	{ "to", SHAPE_TEXTS, .max = 16, .help = "mail: the addresses." },                                      \
+	{ "user", SHAPE_TEXT, 0, 0, 255, .help = "mail: name to sign in with at the mail server; empty: without." }, \
+	{ "password", SHAPE_SECRET, 0, 0, 255, .help = "mail: password to sign in with." },                    \
+	{ "secret", SHAPE_SECRET, 0, 0, 255, .help = "webhook: what its content is signed with (HMAC-SHA256, header Muster-Signature)." }, \
+	{ "ca", SHAPE_TEXT, 0, 0, 8192, .help = "PEM of the authority to trust instead of the system's; empty: the system's." }, \
+	{ "enabled", SHAPE_BOOLEAN, .help = "Is anything sent? True if not given." }
+SHAPE(shape_destination_request, "DestinationRequest", "A new destination of events or alerts.",
+	{ "name", SHAPE_NAME, REQUIRED, .max = 127, .help = "Its name." },
+	{ "url", SHAPE_TEXT, REQUIRED, 1, 511, .help = "udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT (syslog); smtp://HOST (STARTTLS), smtps://HOST or smtp-plain://HOST (mail); https://… (webhook)." },
+	DESTINATION_MEMBERS);
+SHAPE(shape_destination_change, "DestinationChange", "What is to change; the rest stays.",
+	{ "name", SHAPE_NAME, .max = 127, .help = "Its name." },
+	{ "url", SHAPE_TEXT, 0, 1, 511, .help = "Its URL." },
+	DESTINATION_MEMBERS);
 
 SHAPE(shape_user_request, "UserRequest", "A new user.",
 	{ "name", SHAPE_NAME, REQUIRED, .max = ACCOUNT_NAME_MAX_BYTES, .help = "Name to sign in with." },
@@ -316,6 +340,33 @@ SHAPE(shape_setting, "Setting", "A setting kept in the database.",
 	{ "help", SHAPE_TEXT, REQUIRED, .help = "What it does." });
 LIST(shape_settings, "Settings", shape_setting);
 
+SHAPE(shape_destination, "Destination", "Where events or alerts are sent to.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "kind", SHAPE_CHOICE, REQUIRED, .choices = destination_kinds, .help = "By the URL's scheme." },
+	{ "url", SHAPE_TEXT, REQUIRED, .help = "Its URL." },
+	{ "content", SHAPE_CHOICE, REQUIRED, .choices = destination_contents, .help = "What is sent." },
+	{ "least_severity", SHAPE_CHOICE, REQUIRED, .choices = shape_severities, .help = "Nothing less severe is sent." },
+	{ "format", SHAPE_CHOICE, REQUIRED, .choices = destination_formats, .help = "syslog: how an event is written." },
+	{ "facility", SHAPE_TEXT, REQUIRED, .help = "syslog: facility." },
+	{ "from", SHAPE_TEXT, REQUIRED, .help = "mail: the sender." },
+	{ "to", SHAPE_TEXTS, REQUIRED, .help = "mail: the addresses." },
+	{ "user", SHAPE_TEXT, REQUIRED, .help = "mail: name to sign in with." },
+	{ "has_password", SHAPE_BOOLEAN, REQUIRED, .help = "Is a password set?" },
+	{ "has_secret", SHAPE_BOOLEAN, REQUIRED, .help = "Is the content signed?" },
+	{ "has_ca", SHAPE_BOOLEAN, REQUIRED, .help = "Is an authority of its own trusted?" },
+	{ "enabled", SHAPE_BOOLEAN, REQUIRED, .help = "Is anything sent?" },
+	{ "created", SHAPE_TIME, REQUIRED, .help = "When it was added." },
+	{ "created_by", SHAPE_TEXT, REQUIRED, .help = "By whom." },
+	{ "delivered", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Events delivered since then." },
+	{ "last_delivery", SHAPE_TIME, NULLABLE, .help = "When something was last delivered." },
+	{ "failing_since", SHAPE_TIME, NULLABLE, .help = "Since when deliveries fail; null: they do not." },
+	{ "failure", SHAPE_TEXT, REQUIRED, .help = "Why the last delivery failed, empty if it did not." });
+LIST(shape_destinations, "Destinations", shape_destination);
+SHAPE(shape_destination_test, "DestinationTest", "What came of a test message.",
+	{ "delivered", SHAPE_BOOLEAN, REQUIRED, .help = "Was it taken?" },
+	{ "failure", SHAPE_TEXT, REQUIRED, .help = "Why not." });
+
 SHAPE(shape_audit_entry, "AuditEntry", "Who did what.",
 	{ "number", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "1, 2, … without gaps." },
 	{ "time", SHAPE_TIME, REQUIRED, .help = "When." },
@@ -448,6 +499,8 @@ const struct shape *const shapes_documented[] = {
 	&shape_settings_request,
 	&shape_event_type_request,
 	&shape_alert_type_request,
+	&shape_destination_request,
+	&shape_destination_change,
 	&shape_nothing,
 	&shape_session,
 	&shape_principal,
@@ -483,6 +536,9 @@ const struct shape *const shapes_documented[] = {
 	&shape_users,
 	&shape_setting,
 	&shape_settings,
+	&shape_destination,
+	&shape_destinations,
+	&shape_destination_test,
 	&shape_audit_entry,
 	&shape_audit,
 	&shape_system,

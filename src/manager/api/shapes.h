@@ -21,6 +21,7 @@ extern const struct shape shape_session, shape_principal, shape_computer, shape_
     shape_alerts, shape_alert_shown, shape_alert_line, shape_alert_lines, shape_alert_type, shape_alert_types,
     shape_quarantine_item, shape_quarantine_items, shape_token, shape_tokens, shape_new_token, shape_enrolment_token,
     shape_enrolment_tokens, shape_new_enrolment_token, shape_user, shape_users, shape_setting, shape_settings,
+    shape_destination_request, shape_destination_change, shape_destination, shape_destinations, shape_destination_test,
     shape_audit_entry, shape_audit, shape_system, shape_health, shape_problem;
 
 /* All of the above that are objects of their own in the document, for it. NULL-terminated. */

@@ -2,11 +2,11 @@
 #include "manager/courier/line.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -272,11 +272,12 @@ static int wait_acknowledged(struct line *line, struct err *err)
 	struct pollfd watched = { .fd = socket_of(line), .events = POLLRDHUP };
 
 	for (int waited_ms = 0; waited_ms < LINE_PATIENCE_S * 1000; waited_ms += ACKNOWLEDGE_STEP_MS) {
-		int left = 0;
+		struct tcp_info info = { 0 };
+		socklen_t size = sizeof(info);
 
-		if (ioctl(watched.fd, SIOCOUTQ, &left) != 0)
+		if (getsockopt(watched.fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
 			return err_errno(err, errno, "unacknowledged bytes");
-		if (left == 0)
+		if (info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0)
 			return 0;
 		if (poll(&watched, 1, ACKNOWLEDGE_STEP_MS) > 0 && (watched.revents & (POLLERR | POLLHUP)) != 0)
 			return err_set(err, ERR_CLOSED, "the receiver hung up");

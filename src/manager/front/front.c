@@ -44,6 +44,16 @@ int front_every(struct front *front, span_us every, void (*function)(void *argum
 	return workers_every(front->workers, every, function, argument);
 }
 
+void front_destinations_changed(struct front *front)
+{
+	forwarder_changed(front->forwarder);
+}
+
+int front_destination_test(struct front *front, const struct uuid *destination, const char *user, struct err *err)
+{
+	return forwarder_test(front->forwarder, destination, user, err);
+}
+
 struct front_subscription *front_subscribe(struct front *front, struct loop *loop, unsigned topics,
 					   void (*on_news)(void *argument, const struct front_news *news, size_t count,
 							   uint64_t missed),

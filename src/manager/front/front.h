@@ -224,6 +224,12 @@ int front_setting_get(struct front *front, const char *name, struct front_settin
 int front_setting_set(struct front *front, const struct front_field *values, size_t count,
 		      const struct front_actor *actor, struct err *err);
 
+/* --- destinations of events and alerts (front/destination.h) --- */
+/* After rows of `destination` were written: the thread that serves them reads them again. Any thread. */
+void front_destinations_changed(struct front *front);
+/* Delivers a test message and waits for what came of it, up to a minute and a half. ERR_NOT_FOUND; ERR_BUSY. */
+int front_destination_test(struct front *front, const struct uuid *destination, const char *user, struct err *err);
+
 /* --- feed of what happens, for server-sent events --- */
 enum front_topic {
 	FRONT_TOPIC_EVENT = 1,
