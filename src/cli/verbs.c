@@ -64,7 +64,7 @@ OPTIONS(quarantine_list_options, COMPUTER,
 	SINCE, LIMIT);
 #define DESTINATION_OPTIONS                                                                                  \
 	{ "content", "WHAT", "What is sent: events of the types that are forwarded, or changes of alerts. If not given events to syslog, alerts to the others.", "events alerts" }, \
-	{ "severity", "S", "Nothing less severe is sent.", SEVERITIES },                                       \
+	{ "severity", "S", "events: nothing less severe is sent.", SEVERITIES },                                       \
 	{ "format", "F", "syslog: how an event is written; cef if not given.", "cef json" },                   \
 	{ "facility", "F", "syslog: the facility; local0 if not given.", "user daemon auth authpriv local0 local1 local2 local3 local4 local5 local6 local7" }, \
 	{ "from", "ADDRESS", "mail: the sender.", NULL },                                                       \

@@ -8,7 +8,7 @@
 
 #define ADDRESS_MAX_BYTES 254 /* RFC 5321 section 4.5.3.1 with its erratum */
 #define SUBJECT_MAX_BYTES 160
-#define SUBJECT_COLUMN    9 /* behind "Subject: " */
+#define SUBJECT_COLUMN    9  /* behind "Subject: " */
 #define LINE_MAX_BYTES    76 /* RFC 2045 section 6.7 */
 #define WORD_MAX_BYTES    75 /* RFC 2047 section 2 */
 #define TEXT_MAX_BYTES    (1 * MIB)

@@ -147,7 +147,7 @@ SHAPE(shape_enrolment_token_request, "EnrolmentTokenRequest", "A new enrolment t
 
 #define DESTINATION_MEMBERS                                                                                  \
 	{ "content", SHAPE_CHOICE, .choices = destination_contents, .help = "What is sent: `events` of the types that are forwarded, or changes of `alerts`. Not given: events to syslog, alerts to the others." }, \
-	{ "least_severity", SHAPE_CHOICE, .choices = shape_severities, .help = "Nothing less severe is sent; `info` if not given." }, \
+	{ "least_severity", SHAPE_CHOICE, .choices = shape_severities, .help = "events: nothing less severe is sent; `info` if not given." }, \
 	{ "format", SHAPE_CHOICE, .choices = destination_formats, .help = "syslog: how an event is written; `cef` if not given." }, \
 	{ "facility", SHAPE_TEXT, 0, 1, 16, .help = "syslog: user, daemon, auth, authpriv or local0 to local7; `local0` if not given." }, \
 	{ "from", SHAPE_TEXT, 0, 0, 254, .help = "mail: the sender's address." },                              \

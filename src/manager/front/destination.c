@@ -228,11 +228,11 @@ void destination_done(struct destination *destination)
 
 /* --- what goes there --- */
 
-bool destination_wants(const struct destination *destination, const struct forward_event *event)
+bool destination_wants(const struct destination *destination, const struct forward_event *event, bool forwarded)
 {
 	if (destination->content == DESTINATION_ALERTS)
-		return event->number == EVENT_ALERT_CHANGED && event->severity >= destination->least;
-	return event->type != NULL && event->type->forward && event->severity >= destination->least;
+		return event->number == EVENT_ALERT_CHANGED;
+	return forwarded && event->severity >= destination->least;
 }
 
 /* Not within a character. */

@@ -53,8 +53,8 @@ int destination_check(const struct destination *destination, const char **ret_me
 int destination_read(struct cursor *cursor, struct destination *ret_destination, struct err *err);
 void destination_done(struct destination *destination); /* wipes; accepts a zeroed one */
 
-/* Is this event for it? */
-bool destination_wants(const struct destination *destination, const struct forward_event *event);
+/* Is this event for it? forwarded: as people set for its type. */
+bool destination_wants(const struct destination *destination, const struct forward_event *event, bool forwarded);
 
 /* Makes the delivery of the first *ret_used of these events (at least one, as
  * many as fit); all are for it. Fills `delivery` but for line and generation;

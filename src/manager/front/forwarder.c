@@ -33,6 +33,7 @@ struct batch {
 	size_t count;
 	int64_t position; /* of the last row looked at */
 	const struct destination *destination;
+	struct front *front;
 };
 
 /* A destination as served: its place is also the courier's line. */
@@ -193,7 +194,7 @@ static void keep_event(struct batch *batch, struct cursor *cursor)
 		.severity = severity_of(cursor_text(cursor, "severity")),
 	};
 	event->type = event_type_find(event->number);
-	if (!destination_wants(batch->destination, event))
+	if (!destination_wants(batch->destination, event, front_event_forwarded(batch->front, event->number)))
 		return;
 	cursor_uuid(cursor, "id", &event->id);
 	if (!cursor_is_null(cursor, "computer"))
@@ -393,6 +394,7 @@ static int look(struct forwarder *forwarder, struct served *served, struct err *
 		return err_set(err, ERR_MEMORY, "no memory");
 	batch->position = served->row.position;
 	batch->destination = &served->row;
+	batch->front = forwarder->front;
 	rc = store_read(forwarder->front->store, read_batch, batch, err);
 	if (rc == 0 && batch->count > 0) {
 		rc = send_events(forwarder, served, batch->events, batch->count, batch->positions, err);
