@@ -259,7 +259,8 @@ static void committed(struct sim *sim, struct sim_event *event)
 	if (!sim->manager.up || event->generation != sim->manager.generation)
 		return;
 	request = request_find(sim, event->object);
-	if (sim_chance(sim, 20))
+	/* What the floor is for needs a write that fails between two others. */
+	if (sim_chance(sim, sim->options.broken == BREAK_FLOOR_UNCHECKED ? 150 : 20))
 		rc = ERR_IO;
 	if (rc == 0)
 		rc = store_apply(sim, fleet_exchange_rows(request->exchange));
