@@ -84,7 +84,7 @@ def the_document_is_the_committed_one(w):
 def without_a_token_nothing_is_told(w):
     for path, operations in w.manager.document["paths"].items():
         for method, operation in operations.items():
-            path_with_id = path.replace("{id}", NOBODY)
+            path_with_id = path.replace("{id}", NOBODY).replace("{name}", "none")
             answer = w.call(method.upper(), path_with_id)
             if operation.get("security") == []:
                 assert answer.status != 401 or path == V1 + "/sessions", path
@@ -109,7 +109,7 @@ def each_role_may_do_what_the_table_says(w):
             for role, token in w.tokens.items():
                 if path.endswith("/stream") or path.endswith("/sessions/current"):
                     continue
-                answer = w.call(method.upper(), path.replace("{id}", NOBODY), token)
+                answer = w.call(method.upper(), path.replace("{id}", NOBODY).replace("{name}", "none"), token)
                 may = allowed(role, method, role_text)
                 assert (answer.status != 403) == may or path.endswith("/password"), (role, method, path, answer.status)
 

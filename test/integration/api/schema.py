@@ -97,8 +97,8 @@ def operation_of(document, method, path):
     """The operation of the document for a request, None if there is none."""
     best = None
     for pattern, operations in document["paths"].items():
-        expression = "^" + re.sub(r"\\{id\\}", "[^/]+", re.escape(pattern)) + "$"
+        expression = "^" + re.sub(r"\\{\w+\\}", "[^/]+", re.escape(pattern)) + "$"
         if re.match(expression, path) and method.lower() in operations:
-            if best is None or "{id}" not in pattern:
+            if best is None or "{" not in pattern:
                 best = operations[method.lower()]
     return best
