@@ -14,7 +14,8 @@ static const struct conf_row rows[] = {
 	  .help = "The name under which agents and people reach this manager. It stands in the TLS certificate that "
 		  "`muster-manager init` made." },
 	{ ROW("network", "listen", CONF_LISTEN, listen), .initial = "0.0.0.0:4343, [::]:4343",
-	  .help = "Addresses and ports for the console, the API and the agents' exchange (HTTPS)." },
+	  .help = "Addresses and ports for the console, the API and the agents' exchange (HTTPS). [::] is every "
+		  "IPv6 address and no IPv4 one: name 0.0.0.0 besides." },
 	{ ROW("network", "agent_port", CONF_NUMBER, agent_port), .aliases = "Client_LocalServer_Port", .min = 1,
 	  .max = 65535, .initial = "21112",
 	  .help = "The port on which agents listen for this manager. `init` draws a random five-digit one." },

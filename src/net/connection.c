@@ -18,6 +18,7 @@
 
 #define INPUT_MAX_BYTES (64 * KIB) /* unread input after which reading stops */
 #define LINGER_US       (2 * SECOND_US)
+#define EVICT_LOOK      64 /* of the oldest strangers, for one that does nothing */
 
 static const struct http_limits *limits_of(const struct connection *connection)
 {
@@ -91,10 +92,11 @@ static span_us phase_limit(const struct http_limits *limits, enum phase phase)
 
 static void set_deadline(struct connection *connection)
 {
-	span_us limit = phase_limit(limits_of(connection), connection->phase);
+	bool awaited = connection->phase == PHASE_HELD && connection->half_closed;
+	span_us limit = phase_limit(limits_of(connection), awaited ? PHASE_WRITE : connection->phase);
 	const struct timeval after = { .tv_sec = limit / SECOND_US, .tv_usec = limit % SECOND_US };
 
-	connection->progressed = false;
+	connection->body_bytes = 0;
 	connection->sent_before = connection->queued - connection_output(connection);
 	if (limit > 0)
 		event_add(connection->timer, &after);
@@ -105,7 +107,7 @@ static void set_deadline(struct connection *connection)
 static void update_reading(struct connection *connection)
 {
 	bool paused = connection->request != NULL && connection->request->paused;
-	bool want = !paused && input_size(connection) < INPUT_MAX_BYTES;
+	bool want = !paused && !connection->half_closed && input_size(connection) < INPUT_MAX_BYTES;
 
 	if (want == connection->reading)
 		return;
@@ -122,7 +124,7 @@ static void update(struct connection *connection)
 
 	if (phase != PHASE_HANDSHAKE && phase != PHASE_LINGER)
 		update_reading(connection);
-	if (phase == connection->phase && !(phase == PHASE_BODY && connection->progressed))
+	if (phase == connection->phase)
 		return;
 	connection->phase = phase;
 	set_deadline(connection);
@@ -149,6 +151,45 @@ static void tell_gone(struct connection *connection)
 		handlers_of(connection)->on_gone(request);
 }
 
+static void join_strangers(struct connection *connection)
+{
+	struct home *home = connection->home;
+
+	connection->next = NULL;
+	connection->previous = home->strangers_last;
+	*home->strangers_last = connection;
+	home->strangers_last = &connection->next;
+	home->stranger_count++;
+}
+
+static void leave_list(struct connection *connection)
+{
+	struct home *home = connection->home;
+
+	*connection->previous = connection->next;
+	if (connection->next != NULL)
+		connection->next->previous = connection->previous;
+	else if (home->strangers_last == &connection->next)
+		home->strangers_last = connection->previous;
+	home->stranger_count -= !connection->certified;
+}
+
+static void join_certified(struct connection *connection)
+{
+	struct home *home = connection->home;
+
+	connection->next = home->connections;
+	connection->previous = &home->connections;
+	if (connection->next != NULL)
+		connection->next->previous = &connection->next;
+	home->connections = connection;
+}
+
+bool home_is_empty(const struct home *home)
+{
+	return home->connections == NULL && home->strangers == NULL;
+}
+
 void connection_free(struct connection *connection)
 {
 	struct home *home = connection->home;
@@ -162,9 +203,7 @@ void connection_free(struct connection *connection)
 	}
 	if (connection->timer != NULL)
 		event_free(connection->timer);
-	*connection->previous = connection->next;
-	if (connection->next != NULL)
-		connection->next->previous = connection->previous;
+	leave_list(connection);
 	atomic_fetch_sub(&home->server->counters.connections, 1);
 	free(connection);
 	home_check_drained(home);
@@ -249,7 +288,7 @@ static void take_head(struct connection *connection, struct http_request *reques
 
 static void take_body(struct connection *connection, struct http_request *request)
 {
-	connection->progressed = true;
+	connection->body_bytes += (uint32_t)request->message.body_size;
 	if (!request->ended && handlers_of(connection)->on_body != NULL)
 		handlers_of(connection)->on_body(request, request->message.body, request->message.body_size);
 }
@@ -333,9 +372,13 @@ static bool step_once(struct connection *connection)
 
 static bool is_over(const struct connection *connection)
 {
-	bool closing = connection->closing || connection->home->draining;
+	const struct http_request *request = connection->request;
+	bool closing = connection->closing || connection->home->draining || connection->half_closed;
+	/* The rest of a request will never come. */
+	bool cut = connection->half_closed && request != NULL && !request->complete && !request->ended;
 
-	return connection->broken || (closing && connection->request == NULL && connection_output(connection) == 0);
+	return connection->broken ||
+	       ((closing || cut) && (request == NULL || cut) && connection_output(connection) == 0);
 }
 
 /* Goes as far as input and handlers allow. May free the connection. */
@@ -393,10 +436,34 @@ static void established(struct connection *connection)
 	SSL *ssl = bufferevent_openssl_get_ssl(connection->stream);
 
 	connection->established = true;
-	connection->certified = tls_peer_fingerprint(ssl, connection->fingerprint);
+	if (tls_peer_fingerprint(ssl, connection->fingerprint)) {
+		leave_list(connection);
+		connection->certified = true;
+		join_certified(connection);
+	}
 	if (tls_resumed(ssl))
 		count(&counters_of(connection)->resumed);
 	tls_server_shed(connection->home->tls, ssl);
+	step(connection);
+}
+
+/* A client that has said all it wants to say may still wait for its answer. One whose answer may take long, or is a
+ * stream, is taken for gone: nobody else would tell. */
+static bool awaits_answer(const struct connection *connection)
+{
+	const struct http_request *request = connection->request;
+
+	if (request == NULL)
+		return connection_output(connection) > 0;
+	return request->complete && !request->parked && (!request->begun || request->ended);
+}
+
+static void half_close(struct connection *connection)
+{
+	connection->half_closed = true;
+	connection->reading = false;
+	bufferevent_enable(connection->stream, EV_WRITE); /* the end of reading has stopped both */
+	set_deadline(connection);
 	step(connection);
 }
 
@@ -406,6 +473,11 @@ static void on_event(struct bufferevent *stream, short what, void *argument)
 
 	if (what & BEV_EVENT_CONNECTED) {
 		established(connection);
+		return;
+	}
+	if (connection->established && (what & BEV_EVENT_EOF) && (what & BEV_EVENT_READING) &&
+	    awaits_answer(connection)) {
+		half_close(connection);
 		return;
 	}
 	if (connection->established) {
@@ -427,13 +499,18 @@ static bool write_progressed(struct connection *connection)
 	       connection->queued - connection_output(connection) > connection->sent_before;
 }
 
+static bool body_progressed(const struct connection *connection)
+{
+	return connection->phase == PHASE_BODY && connection->body_bytes >= limits_of(connection)->body_least;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *argument)
 {
 	struct connection *connection = argument;
 
 	(void)fd;
 	(void)what;
-	if (write_progressed(connection)) {
+	if (write_progressed(connection) || body_progressed(connection)) {
 		set_deadline(connection);
 		return;
 	}
@@ -495,6 +572,31 @@ static bool open_stream(struct connection *connection, int fd)
 	return bufferevent_enable(connection->stream, EV_READ | EV_WRITE) == 0;
 }
 
+static bool may_be_evicted(const struct connection *connection)
+{
+	return connection->phase == PHASE_HANDSHAKE || connection->phase == PHASE_IDLE ||
+	       connection->phase == PHASE_HEAD || connection->phase == PHASE_BODY || connection->phase == PHASE_LINGER;
+}
+
+/* Nearly all places are taken: strangers that wait, or do not get on, must not keep others out. */
+static void make_room(struct home *home)
+{
+	struct http_server *server = home->server;
+	size_t most = server->limits.connections;
+	struct connection *each = home->strangers;
+
+	if (atomic_load(&server->counters.connections) <= most / 10 * 9 ||
+	    home->stranger_count <= most / 10 / server->count)
+		return;
+	for (unsigned looked = 0; each != NULL && looked < EVICT_LOOK; looked++, each = each->next) {
+		if (may_be_evicted(each)) {
+			count(&server->counters.evicted);
+			connection_free(each);
+			return;
+		}
+	}
+}
+
 void connection_open(struct home *home, int fd, const struct sockaddr *address)
 {
 	struct connection *connection = home->draining ? NULL : calloc(1, sizeof(*connection));
@@ -504,12 +606,9 @@ void connection_open(struct home *home, int fd, const struct sockaddr *address)
 		close(fd);
 		return;
 	}
+	make_room(home);
 	connection->home = home;
-	connection->next = home->connections;
-	connection->previous = &home->connections;
-	if (connection->next != NULL)
-		connection->next->previous = &connection->next;
-	home->connections = connection;
+	join_strangers(connection);
 	format_peer(connection->peer, address);
 	set_options(fd);
 	if (!open_stream(connection, fd)) {
@@ -536,6 +635,15 @@ void connection_write(struct connection *connection, const void *bytes, size_t s
 		connection->broken = true;
 	else
 		connection->queued += size;
+}
+
+void http_park(struct http_request *request)
+{
+	request->parked = true;
+	if (request->connection->half_closed) {
+		request->connection->broken = true;
+		connection_poke(request->connection);
+	}
 }
 
 void connection_poke(struct connection *connection)

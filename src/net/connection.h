@@ -24,7 +24,9 @@ struct home {
 	struct http_server *server;
 	struct loop *loop;
 	struct tls_server *tls;
-	struct connection *connections;
+	struct connection *connections;                 /* with a client certificate */
+	struct connection *strangers, **strangers_last; /* the others, the oldest first */
+	size_t stranger_count;
 	bool draining;     /* the server stops */
 	bool told_drained; /* and this loop said that it has nothing left */
 	int64_t date_s;    /* second that date_text is of */
@@ -32,8 +34,8 @@ struct home {
 };
 
 struct counters {
-	atomic_uint_fast64_t connections, accepted, refused, handshakes_failed, resumed, requests, bad_requests,
-	    timeouts;
+	atomic_uint_fast64_t connections, accepted, refused, evicted, accept_paused, handshakes_failed, resumed,
+	    requests, bad_requests, timeouts;
 };
 
 struct http_server {
@@ -68,13 +70,14 @@ struct connection {
 	struct http_request *request;
 	uint64_t queued;      /* bytes given to the stream, ever */
 	uint64_t sent_before; /* of these had left when last looked at */
+	uint32_t body_bytes;  /* came since the deadline was set */
 	enum phase phase;
 	bool established;
 	bool reading;
 	bool stepping;
-	bool closing;    /* close when the output has left */
-	bool unread;     /* and there is input that nobody reads: linger */
-	bool progressed; /* body bytes came since the deadline was set */
+	bool closing;     /* close when the output has left */
+	bool unread;      /* and there is input that nobody reads: linger */
+	bool half_closed; /* the client sends no more, and waits for its answer */
 	bool broken;
 	bool certified;
 	uint8_t fingerprint[SHA256_BYTES];
@@ -89,6 +92,7 @@ struct http_request {
 	bool told;     /* the handlers know of it and want its end */
 	bool complete; /* the body is whole */
 	bool paused;
+	bool parked;
 	bool begun; /* the reply */
 	bool ended;
 	bool chunked;
@@ -100,6 +104,8 @@ struct http_request {
 void connection_open(struct home *home, int fd, const struct sockaddr *address);
 /* Ends it at once; on_gone for a request under way. */
 void connection_free(struct connection *connection);
+/* True when nothing is left of any kind. */
+bool home_is_empty(const struct home *home);
 /* The server stops: idle ones end, others after their reply. */
 void connection_drain(struct connection *connection);
 

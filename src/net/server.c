@@ -25,6 +25,7 @@ const struct http_limits http_limits_default = {
 	.handshake = 15 * SECOND_US,
 	.header = 15 * SECOND_US,
 	.body_idle = 30 * SECOND_US,
+	.body_least = 16 * KIB,
 	.idle = 120 * SECOND_US,
 	.write_idle = 30 * SECOND_US,
 };
@@ -67,7 +68,9 @@ struct http_server *http_server_new(struct loop *const *loops, struct tls_server
 	server->handlers = *handlers;
 	server->count = count;
 	for (size_t i = 0; i < count; i++)
-		server->homes[i] = (struct home){ .server = server, .loop = loops[i], .tls = tls[i] };
+		server->homes[i] = (struct home){
+			.server = server, .loop = loops[i], .tls = tls[i], .strangers_last = &server->homes[i].strangers
+		};
 	return server;
 }
 
@@ -206,6 +209,7 @@ static void stop_watching(struct http_server *server)
  * must not spin on it. */
 static void accept_later(struct http_server *server)
 {
+	atomic_fetch_add(&server->counters.accept_paused, 1);
 	stop_watching(server);
 	loop_timer_set(server->accept_again, ACCEPT_AGAIN_US);
 }
@@ -295,6 +299,8 @@ static void end_connections(struct home *home)
 {
 	while (home->connections != NULL)
 		connection_free(home->connections);
+	while (home->strangers != NULL)
+		connection_free(home->strangers);
 }
 
 static void end_stop(struct http_server *server)
@@ -318,21 +324,28 @@ static void count_drained(void *argument)
 
 void home_check_drained(struct home *home)
 {
-	if (!home->draining || home->told_drained || home->connections != NULL)
+	if (!home->draining || home->told_drained || !home_is_empty(home))
 		return;
 	home->told_drained = loop_post(home->server->homes[0].loop, count_drained, home->server) == 0;
+}
+
+static void drain_list(struct connection *first)
+{
+	struct connection *next;
+
+	for (struct connection *each = first; each != NULL; each = next) {
+		next = each->next;
+		connection_drain(each);
+	}
 }
 
 static void drain_home(void *argument)
 {
 	struct home *home = argument;
-	struct connection *next;
 
 	home->draining = true;
-	for (struct connection *each = home->connections; each != NULL; each = next) {
-		next = each->next;
-		connection_drain(each);
-	}
+	drain_list(home->connections);
+	drain_list(home->strangers);
 	home_check_drained(home);
 }
 
@@ -406,6 +419,8 @@ void http_server_counters(struct http_server *server, struct http_server_counter
 		.connections = atomic_load(&counters->connections),
 		.accepted = atomic_load(&counters->accepted),
 		.refused = atomic_load(&counters->refused),
+		.evicted = atomic_load(&counters->evicted),
+		.accept_paused = atomic_load(&counters->accept_paused),
 		.handshakes_failed = atomic_load(&counters->handshakes_failed),
 		.resumed = atomic_load(&counters->resumed),
 		.requests = atomic_load(&counters->requests),

@@ -32,10 +32,13 @@ struct http_request;
 struct http_limits {
 	size_t header_bytes; /* request line and headers together */
 	size_t header_count;
-	size_t connections; /* of this server in all; more are closed at accept */
+	size_t connections; /* of this server in all; more are closed at accept. When nine in ten are taken, the
+			     * oldest without a client certificate that wait or are unfinished make room for new ones,
+			     * as long as such ones are more than one in ten. */
 	span_us handshake;  /* accept to TLS established */
 	span_us header;     /* first byte of a request to end of headers */
-	span_us body_idle;  /* longest silence inside a body */
+	span_us body_idle;  /* longest silence inside a body, */
+	size_t body_least;  /* and what a body that is not at its end must bring in that time */
 	span_us idle;       /* between requests on a kept connection */
 	span_us write_idle; /* longest time a reply may make no progress */
 };
@@ -64,7 +67,8 @@ void http_server_stop(struct http_server *server, span_us grace, void (*done)(vo
 void http_server_free(struct http_server *server); /* after the loops have stopped */
 
 struct http_server_counters {
-	uint64_t connections, accepted, refused, handshakes_failed, resumed, requests, bad_requests, timeouts;
+	uint64_t connections, accepted, refused, evicted, accept_paused, handshakes_failed, resumed, requests,
+	    bad_requests, timeouts;
 };
 void http_server_counters(struct http_server *server, struct http_server_counters *out); /* any thread */
 
@@ -80,6 +84,10 @@ bool http_client_certificate(const struct http_request *request, uint8_t fingerp
 struct loop *http_loop(const struct http_request *request);
 void *http_data(const struct http_request *request);
 void http_set_data(struct http_request *request, void *data);
+
+/* The answer may take long (a held poll): the end of what the client sends is then taken for the client's end, at once.
+ * Otherwise it gets its answer if that comes soon. */
+void http_park(struct http_request *request);
 
 /* Stops reading the body until http_resume(); what is in flight may still arrive. */
 void http_pause(struct http_request *request);

@@ -41,6 +41,8 @@ static const struct {
 	{ "muster_connections_max", "gauge", "Connections taken at most.", FIGURE(front.connections_max) },
 	{ "muster_connections_accepted_total", "counter", "Connections accepted.", FIGURE(http.accepted) },
 	{ "muster_connections_refused_total", "counter", "Connections refused: too many.", FIGURE(http.refused) },
+	{ "muster_connections_evicted_total", "counter", "Waiting connections closed to make room for others.", FIGURE(http.evicted) },
+	{ "muster_accept_pauses_total", "counter", "Times that accepting paused: no descriptors or memory.", FIGURE(http.accept_paused) },
 	{ "muster_tls_handshakes_failed_total", "counter", "TLS handshakes that failed.", FIGURE(http.handshakes_failed) },
 	{ "muster_tls_resumed_total", "counter", "TLS sessions resumed.", FIGURE(http.resumed) },
 	{ "muster_http_requests_total", "counter", "HTTP requests.", FIGURE(http.requests) },

@@ -173,6 +173,8 @@ static void park(struct exchange *exchange, time_us until)
 	}
 	loop_timer_set(exchange->timer, (until < latest ? until : latest) - now);
 	exchange->is_parked = true;
+	if (exchange->request->http != NULL)
+		http_park(exchange->request->http);
 	parked_add(&exchange->front->parked, &exchange->parked);
 	/* Stopping may have begun after fleet_answer() was asked; whoever releases may have missed this one. */
 	if (exchange->front->stopping)

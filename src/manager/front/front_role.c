@@ -109,7 +109,8 @@ static int listen_on(struct front *front, const struct conf_address *address, st
 		 (unsigned)address->port);
 	rc = http_server_listen(front->server, text, &port, err);
 	if (rc == 0)
-		LOG(LOG_INFO, "front.listening", log_text("address", text), log_number("port", port));
+		LOG(LOG_INFO, "front.listening", log_text("address", text), log_number("port", port),
+		    log_text("family", bracket ? "IPv6 only" : "IPv4 only"));
 	else
 		err_add(err, rc, "port %u for console, API and agents (setting [network] listen in %s)",
 			(unsigned)address->port, LAYOUT_SETTINGS);

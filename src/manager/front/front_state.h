@@ -32,6 +32,11 @@ struct front_numbers {
 
 struct uploads;
 
+/* Connections, as last told in the log. */
+struct front_turned_away {
+	uint64_t refused, evicted, accept_paused;
+};
+
 struct front {
 	const struct env *env;
 	const char *data_directory;
@@ -39,6 +44,7 @@ struct front {
 	struct front_identity identity;
 	char *ca_pem, *url;
 	time_us started;
+	struct front_turned_away turned_away;
 	uint64_t open_files;
 	uint64_t connections_max;
 

@@ -73,12 +73,31 @@ static void give_back(void *argument)
 	malloc_trim(0);
 }
 
+/* Said once a minute while it lasts, with how often. */
+static void crowded(void *argument)
+{
+	struct front *front = argument;
+	struct front_turned_away *told = &front->turned_away;
+	struct http_server_counters now;
+
+	http_server_counters(front->server, &now);
+	if (now.refused == told->refused && now.evicted == told->evicted && now.accept_paused == told->accept_paused)
+		return;
+	LOG(LOG_WARNING, "front.connections_full", log_number("connections", (int64_t)now.connections),
+	    log_number("most", (int64_t)front->connections_max),
+	    log_number("refused", (int64_t)(now.refused - told->refused)),
+	    log_number("evicted", (int64_t)(now.evicted - told->evicted)),
+	    log_number("accept_paused", (int64_t)(now.accept_paused - told->accept_paused)));
+	*told = (struct front_turned_away){ now.refused, now.evicted, now.accept_paused };
+}
+
 static const struct {
 	span_us every;
 	void (*function)(void *front);
 } works[] = {
 	{ 250 * MILLISECOND_US, exchange_tick }, /* offline is told within a second of its moment */
 	{ 10 * SECOND_US, give_back },
+	{ MINUTE_US, crowded },
 	{ HOUR_US, hourly },
 };
 

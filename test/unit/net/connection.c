@@ -60,7 +60,9 @@ static void on_complete(struct http_request *request)
 	const char *path = http_path(request);
 
 	atomic_fetch_add(&room.completed, 1);
-	if (strcmp(path, "/hold") == 0)
+	if (strcmp(path, "/park") == 0)
+		http_park(request);
+	if (strcmp(path, "/hold") == 0 || strcmp(path, "/park") == 0)
 		atomic_store(&room.held, request);
 	else if (strcmp(path, "/stream") == 0)
 		http_reply_begin(request, 200, "text/plain", NULL, UINT64_MAX, stream_more);
@@ -341,11 +343,54 @@ static void test_held_request_is_told_when_its_client_goes(void **state)
 	open_room(&world);
 	world_start(&world);
 	raw = raw_open(&world);
-	raw_send(raw, GET("/hold"));
+	raw_send(raw, GET("/park"));
 	wait_until(is_held, NULL);
 	raw_close(raw);
 	wait_until(is_gone, NULL);
 	assert_null(atomic_load(&room.held));
+	wait_until(has_no_connections, &world);
+	world_end(&world);
+}
+
+/* It asked, said that it sends no more, and waits. */
+static void test_half_closed_client_gets_its_answer(void **state)
+{
+	struct world world;
+	struct raw *raw;
+	struct http_request *request;
+
+	(void)state;
+	open_room(&world);
+	world_start(&world);
+	raw = raw_open(&world);
+	raw_send(raw, GET("/hold"));
+	wait_until(is_held, NULL);
+	raw_end_sending(raw);
+	request = atomic_load(&room.held);
+	assert_int_equal(loop_post(http_loop(request), answer_held, request), 0);
+	assert_non_null(strstr(raw_read_all(raw), "HTTP/1.1 200 OK"));
+	assert_int_equal(room.gone, 0);
+	raw_close(raw);
+	wait_until(has_no_connections, &world);
+	world_end(&world);
+}
+
+/* But not for ever. */
+static void test_half_closed_client_does_not_wait_for_ever(void **state)
+{
+	struct world world;
+	struct raw *raw;
+
+	(void)state;
+	open_room(&world);
+	world.limits.write_idle = 50 * MILLISECOND_US;
+	world_start(&world);
+	raw = raw_open(&world);
+	raw_send(raw, GET("/hold"));
+	wait_until(is_held, NULL);
+	raw_end_sending(raw);
+	wait_until(is_gone, NULL);
+	raw_close(raw);
 	wait_until(has_no_connections, &world);
 	world_end(&world);
 }
@@ -415,6 +460,33 @@ static void set_flag(void *argument)
 static bool flag_is_set(void *argument)
 {
 	return atomic_load((atomic_bool *)argument);
+}
+
+#define SILENT 30
+
+/* Those who say nothing take places that others need. */
+static void test_silent_strangers_make_room(void **state)
+{
+	struct world world;
+	struct raw *silent[SILENT], *raw;
+	struct http_server_counters counters;
+
+	(void)state;
+	open_room(&world);
+	world.limits.connections = 20;
+	world_start(&world);
+	for (size_t i = 0; i < SILENT; i++)
+		silent[i] = raw_connect(&world);
+	raw = raw_open(&world);
+	raw_send(raw, GET("/x"));
+	raw_read_until(raw, "/x");
+	http_server_counters(world.server, &counters);
+	assert_true(counters.evicted >= SILENT + 1 - 20 && counters.refused == 0);
+	assert_true(counters.connections <= 20);
+	for (size_t i = 0; i < SILENT; i++)
+		raw_close(silent[i]);
+	raw_close(raw);
+	world_end(&world);
 }
 
 static void test_graceful_stop(void **state)
@@ -502,6 +574,9 @@ int main(void)
 		cmocka_unit_test(test_reply_nobody_reads),
 		cmocka_unit_test(test_held_request_is_woken_from_another_thread),
 		cmocka_unit_test(test_held_request_is_told_when_its_client_goes),
+		cmocka_unit_test(test_half_closed_client_gets_its_answer),
+		cmocka_unit_test(test_half_closed_client_does_not_wait_for_ever),
+		cmocka_unit_test(test_silent_strangers_make_room),
 		cmocka_unit_test(test_pause_and_resume),
 		cmocka_unit_test(test_connection_cap),
 		cmocka_unit_test(test_graceful_stop),

@@ -332,6 +332,11 @@ const char *raw_read_until(struct raw *raw, const char *until)
 	return buf_text(&raw->got);
 }
 
+void raw_end_sending(struct raw *raw)
+{
+	shutdown(raw->fd, SHUT_WR);
+}
+
 void raw_close(struct raw *raw)
 {
 	close(raw->fd);

@@ -78,6 +78,7 @@ void raw_send(struct raw *raw, const char *text);
 const char *raw_read_all(struct raw *raw);
 /* Reads until `until` was seen, which must happen. */
 const char *raw_read_until(struct raw *raw, const char *until);
+void raw_end_sending(struct raw *raw); /* of TCP, without a word of TLS */
 void raw_close(struct raw *raw);
 
 /* Waits, running nothing, until the condition holds; fails the test after 20 s. */
