@@ -7,13 +7,12 @@ UPDATE computer SET acknowledged_event = :last WHERE id = :id AND acknowledged_e
 UPDATE computer
 SET last_heard = :last_heard, clock_offset_us = :clock_offset_us,
     clock_base_us = :clock_base_us, status = :status, status_cause = :status_cause,
-    status_since = :status_since, config_fingerprint = :config_fingerprint, trusted_key = :trusted_key
+    status_since = :status_since, config_fingerprint = :config_fingerprint, config_state = :config_state,
+    trusted_key = :trusted_key
 WHERE id = :id;
 
 -- name: exchange_configuration_error
-UPDATE computer
-SET config_error = :config_error, config_state = CASE WHEN :config_error = '' THEN 'in_force' ELSE 'refused' END
-WHERE id = :id;
+UPDATE computer SET config_error = :config_error WHERE id = :id;
 
 -- name: exchange_command
 UPDATE command

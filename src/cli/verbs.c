@@ -110,6 +110,16 @@ OPTIONS(audit_list_options,
 	{ "action", "A", "Only this action, such as token.create.", NULL },
 	SINCE, LIMIT);
 
+OPTIONS(policy_create_options,
+	{ "parent", "POLICY", "The policy above it; base if not given.", NULL });
+OPTIONS(policy_overrides_options,
+	{ "setting", "NAME", "Only those of this setting.", NULL },
+	{ "kind", "KIND", "Only those of policies, or of computers.", "policy computer" },
+	LIMIT);
+OPTIONS(policy_apply_options,
+	{ "f", "FILE", "What policies shall be (JSON), - for standard input.", NULL },
+	YES);
+
 static const struct cli_verb verbs[] = {
 	{ "login", NULL, "", 0, 0, login_options, "Sign in and remember the session",
 	  "Writes ~/.config/muster/session.json, readable by you alone, with the server, its CA file and the session's token. The password itself is not kept. The first time, give --ca-fingerprint or --ca.", verb_login },
@@ -122,6 +132,32 @@ static const struct cli_verb verbs[] = {
 	{ "computer", "heartbeat", "COMPUTER", 1, 1, watch_options, "Have a computer report now",
 	  "A COMPUTER with * or ? in it stands for all whose names fit.", verb_computer_heartbeat },
 	{ "computer", "delete", "COMPUTER", 1, 1, delete_options, "Delete a computer and revoke its certificate", NULL, verb_computer_delete },
+
+	{ "computer", "effective", "COMPUTER", 1, 1, NULL, "Show the settings that hold for a computer, and where each comes from", NULL, verb_computer_effective },
+	{ "computer", "assign", "COMPUTER POLICY", 2, 2, NULL, "Assign a policy to a computer", NULL, verb_computer_assign },
+	{ "computer", "set", "COMPUTER NAME=VALUE...", 2, MANY, NULL, "Override settings for one computer, all or none",
+	  "`muster policy settings` lists the names and what each allows.", verb_computer_set },
+	{ "computer", "unset", "COMPUTER NAME...", 2, MANY, NULL, "Have a computer inherit settings again", NULL, verb_computer_unset },
+	{ "computer", "history", "COMPUTER", 1, 1, NULL, "Show who changed a computer's settings or policy, newest first", NULL, verb_computer_history },
+	{ "computer", "revert", "COMPUTER VERSION", 2, 2, NULL, "Take a computer's settings and policy back to a version of before", NULL, verb_computer_revert },
+
+	{ "policy", "tree", "", 0, 0, NULL, "Show the tree of policies", NULL, verb_policy_tree },
+	{ "policy", "list", "", 0, 0, NULL, "List policies with how far their computers are", NULL, verb_policy_list },
+	{ "policy", "show", "POLICY", 1, 1, NULL, "Show a policy's settings, inherited ones marked", NULL, verb_policy_show },
+	{ "policy", "settings", "", 0, 0, NULL, "List the settings that policies and computers may hold", NULL, verb_policy_settings },
+	{ "policy", "create", "NAME", 1, 1, policy_create_options, "Make a policy", NULL, verb_policy_create },
+	{ "policy", "delete", "POLICY", 1, 1, delete_options, "Delete a policy that nothing hangs under", NULL, verb_policy_delete },
+	{ "policy", "rename", "POLICY NAME", 2, 2, NULL, "Give a policy another name", NULL, verb_policy_rename },
+	{ "policy", "move", "POLICY PARENT", 2, 2, NULL, "Move a policy below another one", NULL, verb_policy_move },
+	{ "policy", "set", "POLICY NAME=VALUE...", 2, MANY, NULL, "Set settings of a policy, all or none",
+	  "Computers below that do not override them get the new values. `muster policy settings` lists the names and what each allows.", verb_policy_set },
+	{ "policy", "unset", "POLICY NAME...", 2, MANY, NULL, "Have a policy inherit settings again", NULL, verb_policy_unset },
+	{ "policy", "diff", "FIRST SECOND", 2, 2, NULL, "Show what two policies or computers come to differently", NULL, verb_policy_diff },
+	{ "policy", "overrides", "", 0, 0, policy_overrides_options, "List what policies and computers set themselves", NULL, verb_policy_overrides },
+	{ "policy", "history", "POLICY", 1, 1, NULL, "Show who changed a policy, newest first", NULL, verb_policy_history },
+	{ "policy", "revert", "POLICY VERSION", 2, 2, NULL, "Take a policy back to a version of before", NULL, verb_policy_revert },
+	{ "policy", "apply", "", 0, 0, policy_apply_options, "Make policies be as a file describes, all or none",
+	  "Shows first what would change and asks. The file holds {\"policies\": [{\"name\": …, \"parent\": …, \"settings\": {NAME: VALUE, …}}, …]}; settings that it does not name are inherited, policies that it does not name stay.", verb_policy_apply },
 
 	{ "command", "list", "", 0, 0, command_list_options, "List commands, newest first", NULL, verb_command_list },
 	{ "command", "show", "COMMAND", 1, 1, NULL, "Show a command with its progress and result", NULL, verb_command_show },
@@ -190,6 +226,7 @@ static const struct cli_verb verbs[] = {
 
 static const struct cli_noun nouns[] = {
 	{ "computer", "Computers with an agent. COMPUTER is an id, or a name that only one has." },
+	{ "policy", "Settings for many computers: a tree, inherited from above. POLICY is an id or a name." },
 	{ "command", "What computers were told to do, and what came of it." },
 	{ "event", "What happened." },
 	{ "alert", "What deserves attention, until it ends." },

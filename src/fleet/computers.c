@@ -28,6 +28,7 @@ void computer_facts(const struct computer *computer, struct fleet_computer *out)
 	snprintf(out->cause, sizeof(out->cause), "%s", computer->cause);
 	memcpy(out->configuration, computer->configuration, SHA256_BYTES);
 	memcpy(out->wanted_configuration, computer->wanted_configuration, SHA256_BYTES);
+	out->configuration_state = configuration_state(computer);
 	memcpy(out->trusted_key, computer->trusted_key, SHA256_BYTES);
 }
 
@@ -46,6 +47,22 @@ int fleet_show(const struct fleet *fleet, const struct uuid *id, struct fleet_co
 		return err_set(err, ERR_NOT_FOUND, "no such computer");
 	computer_facts(computer, ret_computer);
 	return 0;
+}
+
+enum fleet_configuration_state configuration_state(const struct computer *computer)
+{
+	if (!configuration_differs(computer))
+		return FLEET_CONFIGURATION_APPLIED;
+	if (computer->configuration_refused)
+		return FLEET_CONFIGURATION_FAILED;
+	return computer->configuration_sent_count > 0 ? FLEET_CONFIGURATION_SENT : FLEET_CONFIGURATION_PENDING;
+}
+
+const char *fleet_configuration_state_name(enum fleet_configuration_state state)
+{
+	static const char *const names[FLEET_CONFIGURATION_STATES] = { "pending", "sent", "applied", "failed" };
+
+	return names[state];
 }
 
 size_t fleet_count(const struct fleet *fleet)

@@ -48,6 +48,8 @@ static time_us computer_due(const struct fleet *fleet, const struct computer *co
 
 	if (commands < due)
 		due = commands;
+	if (configuration_wake_at(computer) < due)
+		due = configuration_wake_at(computer);
 	if (computer->commands_dirty || computer->row_dirty || liveness_untold(computer)) {
 		time_us soon = fleet_now(fleet) + SECOND_US;
 
@@ -77,6 +79,8 @@ int fleet_add(struct fleet *fleet, const struct fleet_computer *record, struct e
 	memcpy(computer->configuration, record->configuration, SHA256_BYTES);
 	memcpy(computer->wanted_configuration, record->wanted_configuration, SHA256_BYTES);
 	memcpy(computer->trusted_key, record->trusted_key, SHA256_BYTES);
+	computer->configuration_refused = record->configuration_state == FLEET_CONFIGURATION_FAILED;
+	computer->configuration_next = computer->configuration_refused ? fleet_now(fleet) + FLEET_REFUSED_RETRY_US : 0;
 	liveness_restore(fleet, computer, record);
 	due_insert(fleet, computer, computer_due(fleet, computer));
 	return 0;
@@ -128,7 +132,8 @@ int fleet_set_clock_limit(struct fleet *fleet, const struct uuid *id, span_us li
 	return 0;
 }
 
-int fleet_want_configuration(struct fleet *fleet, const struct uuid *id, const uint8_t *fingerprint, struct err *err)
+int fleet_want_configuration(struct fleet *fleet, const struct uuid *id, const uint8_t *fingerprint, span_us delay_us,
+			     struct err *err)
 {
 	struct computer *computer = computer_find(fleet, id);
 
@@ -138,9 +143,12 @@ int fleet_want_configuration(struct fleet *fleet, const struct uuid *id, const u
 		memcpy(computer->wanted_configuration, fingerprint, SHA256_BYTES);
 	else
 		memset(computer->wanted_configuration, 0, SHA256_BYTES);
-	computer->configuration_next = 0;
+	computer->configuration_next = delay_us > 0 ? fleet_now(fleet) + delay_us : 0;
 	computer->configuration_sent_count = 0;
-	if (configuration_differs(computer))
+	computer->configuration_refused = false;
+	if (delay_us > 0)
+		due_by(fleet, computer, configuration_wake_at(computer));
+	else if (configuration_differs(computer))
 		fleet_wake(fleet, computer, &computer->session);
 	return 0;
 }
@@ -241,6 +249,8 @@ static void tick_computer(struct fleet *fleet, struct computer *computer, time_u
 	bool done;
 
 	liveness_tick(fleet, computer, now);
+	if (configuration_wake_at(computer) <= now)
+		fleet_wake(fleet, computer, &computer->session);
 	done = exchange != NULL && liveness_tell(fleet, computer, exchange) == 0 &&
 	       open_commands_tick(fleet, computer, exchange, now) == 0;
 	if (exchange != NULL && computer->row_dirty)

@@ -34,6 +34,15 @@ struct fleet;
 struct fleet_exchange;
 
 enum fleet_status { FLEET_UNKNOWN, FLEET_ONLINE, FLEET_OFFLINE };
+/* How far a computer is with the configuration it should have: not told yet, told,
+ * in force, or refused by its agent (the last good one stays). */
+enum fleet_configuration_state {
+	FLEET_CONFIGURATION_PENDING,
+	FLEET_CONFIGURATION_SENT,
+	FLEET_CONFIGURATION_APPLIED,
+	FLEET_CONFIGURATION_FAILED,
+	FLEET_CONFIGURATION_STATES
+};
 #define FLEET_CAUSE_BYTES 48
 #define FLEET_UNLIMITED   UINT32_MAX
 
@@ -60,12 +69,13 @@ struct fleet_computer {
 	char cause[FLEET_CAUSE_BYTES];
 	uint8_t configuration[SHA256_BYTES];        /* in force at the agent */
 	uint8_t wanted_configuration[SHA256_BYTES]; /* zeroes: none to send */
-	uint8_t trusted_key[SHA256_BYTES];          /* first key the agent trusts */
-	span_us clock_offset_us;                    /* agent's wall clock minus ours */
-	span_us clock_limit_us;                     /* a change by more is event 734; 0: unlimited */
-	span_us clock_base_us;                      /* the offset that a change is measured from */
-	bool connected;                             /* a request is parked (not a sign of life in itself) */
-	uint64_t events_waiting;                    /* in the agent's spool */
+	enum fleet_configuration_state configuration_state;
+	uint8_t trusted_key[SHA256_BYTES]; /* first key the agent trusts */
+	span_us clock_offset_us;           /* agent's wall clock minus ours */
+	span_us clock_limit_us;            /* a change by more is event 734; 0: unlimited */
+	span_us clock_base_us;             /* the offset that a change is measured from */
+	bool connected;                    /* a request is parked (not a sign of life in itself) */
+	uint64_t events_waiting;           /* in the agent's spool */
 };
 
 /* A command to be carried: envelope is packed and signed, copied by fleet_issue(). */
@@ -136,9 +146,13 @@ int fleet_set_heartbeat(struct fleet *fleet, const struct uuid *computer, span_u
 /* How far the computer's clock may change between exchanges before event 734
  * (once a change): 1 s to 24 h, 0: unlimited (the default). ERR_NOT_FOUND, ERR_RANGE. */
 int fleet_set_clock_limit(struct fleet *fleet, const struct uuid *computer, span_us limit_us, struct err *err);
-/* The fingerprint the agent should have; NULL: none. Wakes the parked request if it differs. */
+/* The fingerprint the agent should have; NULL: none. If it differs the agent is told
+ * not before delay_us from now, and a parked request is woken then: the pace of a
+ * roll-out is the shell's. One that the agent refused is offered again, rarely. */
 int fleet_want_configuration(struct fleet *fleet, const struct uuid *computer, const uint8_t *fingerprint,
-			     struct err *err);
+			     span_us delay_us, struct err *err);
+/* "pending", "sent", "applied", "failed" */
+const char *fleet_configuration_state_name(enum fleet_configuration_state state);
 /* The present state; ERR_NOT_FOUND. */
 int fleet_show(const struct fleet *fleet, const struct uuid *computer, struct fleet_computer *ret_computer,
 	       struct err *err);
@@ -159,6 +173,9 @@ void fleet_stored(struct fleet *fleet, struct fleet_exchange *exchange, int rc);
  * fleet_answer() again with may_hold false at the deadline, or fleet_reply(). */
 bool fleet_answer(struct fleet *fleet, struct fleet_exchange *exchange, bool may_hold, void *parked,
 		  time_us *ret_until);
+/* Would fleet_reply() say now that the configuration is to be added? For shells
+ * that need a while to sign it: sign first, then ask for the reply. */
+bool fleet_configuration_due(const struct fleet *fleet, const struct fleet_exchange *exchange);
 /* The reply, owned by the exchange; valid until the next call of the fleet, so
  * pack it under the same lock. The shell adds the signed configuration if
  * *ret_configuration, and upload_quarantine. ERR_NOT_FOUND: removed meanwhile;

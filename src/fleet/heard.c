@@ -123,6 +123,20 @@ static void take_configuration_error(struct computer *computer, struct fleet_exc
 		exchange->rows.configuration_error = text;
 }
 
+/* Whether the agent says that it cannot apply the one it should have. */
+static void take_refusal(const struct fleet *fleet, struct computer *computer, const Muster__Wire__Report *report)
+{
+	bool refused = report->refused_configuration.len == SHA256_BYTES &&
+		       memcmp(report->refused_configuration.data, computer->wanted_configuration, SHA256_BYTES) == 0;
+
+	if (!configuration_differs(computer) || refused == computer->configuration_refused)
+		return;
+	computer->configuration_refused = refused;
+	if (refused)
+		computer->configuration_next = fleet_now(fleet) + FLEET_REFUSED_RETRY_US;
+	computer->row_dirty = true;
+}
+
 static int take_quarantine(struct fleet_exchange *exchange)
 {
 	const Muster__Wire__Report *report = exchange->report;
@@ -148,6 +162,7 @@ static int take_state(struct fleet *fleet, struct computer *computer, struct fle
 	take_host(computer, exchange);
 	take_components(computer, exchange);
 	take_configuration_error(computer, exchange);
+	take_refusal(fleet, computer, exchange->report);
 	return take_quarantine(exchange);
 }
 

@@ -20,6 +20,7 @@
 #define FLEET_RESEND_MAX_US       MINUTE_US
 #define FLEET_TIMEOUT_GRACE_US    (5 * SECOND_US)  /* the agent ends it first, and says so */
 #define FLEET_RETRY_US            (10 * SECOND_US) /* after a commit that failed */
+#define FLEET_REFUSED_RETRY_US    HOUR_US          /* a configuration that was refused is offered again */
 #define FLEET_NEVER               INT64_MAX
 
 struct open_command {
@@ -72,7 +73,8 @@ struct computer {
 	bool clock_doubted;  /* looked changed once, and may have been late */
 	bool paced;          /* was asked to come back later, once per start */
 	uint8_t configuration_sent_count;
-	const char *cause; /* constant text */
+	bool configuration_refused; /* the wanted one, by the agent's last word */
+	const char *cause;          /* constant text */
 	uint8_t configuration[SHA256_BYTES], wanted_configuration[SHA256_BYTES], trusted_key[SHA256_BYTES];
 	time_us configuration_next; /* monotonic */
 	size_t due_index;
@@ -129,6 +131,7 @@ static inline time_us fleet_now(const struct fleet *fleet)
 /* computers.c */
 struct computer *computer_find(const struct fleet *fleet, const struct uuid *id);
 void computer_facts(const struct computer *computer, struct fleet_computer *out);
+enum fleet_configuration_state configuration_state(const struct computer *computer);
 void computer_trace(const struct fleet *fleet, const struct uuid *id, const char *what, const char *from,
 		    const char *to);
 
@@ -192,6 +195,8 @@ void exchange_computer_row(struct fleet_exchange *exchange, struct computer *com
 
 /* reply.c */
 bool configuration_differs(const struct computer *computer);
+/* When a parked request is to be woken for it; FLEET_NEVER. */
+time_us configuration_wake_at(const struct computer *computer);
 void fleet_wake(struct fleet *fleet, struct computer *computer, const uint64_t *session);
 void exchange_unpark(struct fleet *fleet, struct fleet_exchange *exchange);
 

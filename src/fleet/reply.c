@@ -71,6 +71,11 @@ bool configuration_differs(const struct computer *computer)
 	       memcmp(computer->wanted_configuration, computer->configuration, SHA256_BYTES) != 0;
 }
 
+time_us configuration_wake_at(const struct computer *computer)
+{
+	return computer->parked != NULL && configuration_differs(computer) ? computer->configuration_next : FLEET_NEVER;
+}
+
 /* Has it to be answered now? If not, *ret_until is when at last. */
 static bool must_answer(struct computer *computer, const struct fleet_exchange *exchange, time_us now,
 			time_us *ret_until)
@@ -186,10 +191,22 @@ static bool configuration_now(const struct fleet *fleet, struct computer *comput
 
 	if (!configuration_differs(computer) || computer->configuration_next > now)
 		return false;
-	computer->configuration_next = now + (wait < FLEET_RESEND_MAX_US ? wait : FLEET_RESEND_MAX_US);
+	if (computer->configuration_refused)
+		wait = FLEET_REFUSED_RETRY_US;
+	else if (wait > FLEET_RESEND_MAX_US)
+		wait = FLEET_RESEND_MAX_US;
+	computer->configuration_next = now + wait;
 	if (count < 6)
 		computer->configuration_sent_count++;
 	return true;
+}
+
+bool fleet_configuration_due(const struct fleet *fleet, const struct fleet_exchange *exchange)
+{
+	const struct computer *computer = computer_find(fleet, &exchange->computer);
+
+	return computer != NULL && !exchange->failed && !exchange->rekey && configuration_differs(computer) &&
+	       computer->configuration_next <= fleet_now(fleet);
 }
 
 static int fill_reply(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange,

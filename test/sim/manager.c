@@ -110,7 +110,7 @@ static void want_configuration(struct sim *sim)
 		memcpy(sim->store.computers[i].record.wanted_configuration, sim->manager.wanted, SHA256_BYTES);
 		if (sim->manager.up)
 			fleet_want_configuration(sim->manager.fleet, &sim->store.computers[i].record.id,
-						 sim->manager.wanted, NULL);
+						 sim->manager.wanted, 0, NULL);
 	}
 }
 

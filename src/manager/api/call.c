@@ -2,6 +2,7 @@
  *
  * Header values kept here are untrusted until the dispatcher has checked them.
  */
+#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -67,6 +68,15 @@ static void take_source(struct api_call *call, const char *peer)
 	snprintf(call->source, sizeof(call->source), "%.*s", (int)(size < 63 ? size : 63), peer);
 }
 
+/* "7" in quotes, *, or nothing. */
+static bool tag_fits(const char *tag)
+{
+	size_t size = strlen(tag);
+
+	return size == 0 || strcmp(tag, "*") == 0 ||
+	       (size > 2 && tag[0] == '"' && tag[size - 1] == '"' && strspn(tag + 1, "0123456789") == size - 2);
+}
+
 struct api_call *call_new(struct api *api, struct http_request *request)
 {
 	struct api_call *call = calloc(1, sizeof(*call));
@@ -93,6 +103,8 @@ struct api_call *call_new(struct api *api, struct http_request *request)
 			   API_KEY_MAX_BYTES);
 	if (!copy_header(request, "Last-Event-ID", call->last_event_id, sizeof(call->last_event_id)))
 		faults_add(&call->faults, "Last-Event-ID", "must be the id of an event");
+	if (!copy_header(request, "If-Match", call->if_match, sizeof(call->if_match)) || !tag_fits(call->if_match))
+		faults_add(&call->faults, "If-Match", "must be an entity tag as an ETag header gave it, or *");
 	return call;
 }
 
@@ -120,6 +132,27 @@ void call_unref(struct api_call *call)
 }
 
 /* --- what handlers read --- */
+
+uint64_t api_if_match(const struct api_call *call)
+{
+	char digits[API_TAG_BYTES] = "";
+	uint64_t version = 0;
+	size_t size = strlen(call->if_match);
+
+	if (size <= 2)
+		return 0;
+	memcpy(digits, call->if_match + 1, size - 2);
+	/* A number that is none of ours matches nothing. */
+	return number_parse(digits, 1, INT64_MAX, &version, NULL) == 0 ? version : UINT64_MAX;
+}
+
+void api_etag(struct api_call *call, uint64_t version)
+{
+	char tag[API_TAG_BYTES];
+
+	snprintf(tag, sizeof(tag), "\"%" PRIu64 "\"", version);
+	api_header(call, "ETag", tag);
+}
 
 struct front *api_call_front(const struct api_call *call)
 {

@@ -45,6 +45,10 @@ const struct uuid *api_path_id(const struct api_call *call);
 const char *api_path_name(const struct api_call *call);
 /* A query parameter of the route's shape; text NULL when absent. */
 struct api_value api_query(const struct api_call *call, const char *name);
+/* The version that If-Match asks for; 0: any. */
+uint64_t api_if_match(const struct api_call *call);
+/* The version of what is answered, as an ETag header. */
+void api_etag(struct api_call *call, uint64_t version);
 /* The body, an object, valid until the call ends; NULL when the route takes none. */
 json_t *api_body(const struct api_call *call);
 

@@ -22,6 +22,7 @@ struct answer_stream;
 
 #define API_SOURCE_BYTES     64
 #define API_KEY_MAX_BYTES    128 /* of an Idempotency-Key */
+#define API_TAG_BYTES        32  /* of an entity tag in If-Match */
 #define API_HEADERS_MAX      4096
 #define API_ANSWER_MAX_BYTES (64 * 1024 * 1024)
 #define API_BEARER_BYTES     128
@@ -53,6 +54,7 @@ struct api_call {
 	bool bearer_malformed;
 	char idempotency_key[API_KEY_MAX_BYTES + 1];
 	char last_event_id[UUID_TEXT_BYTES];
+	char if_match[API_TAG_BYTES];
 	char *query_text;
 	struct buf body_bytes;
 	/* decoded and checked */

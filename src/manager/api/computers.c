@@ -52,6 +52,10 @@ static void put_live(json_t *json, const struct front_live *live)
 	if (live->last_heard != 0)
 		json_object_set_new(json, "last_heard", json_time(live->last_heard));
 	json_object_set_new(json, "clock_offset_s", json_integer(live->clock_offset_s));
+	json_object_set_new(json, "direction", json_string(live->direction));
+	json_object_set_new(json, "config_state", json_string(live->configuration_state));
+	if (strcmp(live->configuration_state, "failed") != 0)
+		json_object_set_new(json, "config_error", json_string(""));
 }
 
 static json_t *computer_json(struct api_call *call, struct cursor *cursor)

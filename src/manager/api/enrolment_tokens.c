@@ -7,6 +7,7 @@
 #include "manager/api/handlers.h"
 #include "manager/api/rows.h"
 #include "manager/api/shape.h"
+#include "manager/front/front_policy.h"
 #include "manager/queries.h"
 #include "trust/token.h"
 
@@ -50,6 +51,7 @@ struct making {
 	char secret[TOKEN_TEXT_BYTES];
 	time_us now, expires;
 	char id_text[UUID_TEXT_BYTES];
+	char policy[POLICY_NAME_MAX_BYTES + 1]; /* as it is written; "": the agent may choose */
 };
 
 static const char *text_of(const json_t *body, const char *name)
@@ -71,7 +73,7 @@ static int make(struct store_session *session, struct change *change, struct err
 	cursor_bind_uuid(cursor, "id", &making->id);
 	cursor_bind_bytes(cursor, "secret_sha256", hash, sizeof(hash));
 	cursor_bind_text(cursor, "name", text_of(body, "name"));
-	cursor_bind_text(cursor, "policy", text_of(body, "policy"));
+	cursor_bind_text(cursor, "policy", making->policy);
 	cursor_bind_text(cursor, "group_name", text_of(body, "group"));
 	if (json_is_integer(uses))
 		cursor_bind_number(cursor, "uses_left", json_integer_value(uses));
@@ -95,6 +97,18 @@ static int reply(struct api_call *call, const struct making *making, struct err 
 	return api_reply_json(call, 201, json);
 }
 
+/* False: it was answered. */
+static bool take_policy(struct api_call *call, struct making *making)
+{
+	const char *given = text_of(api_body(call), "policy");
+
+	if (given[0] == '\0' || front_policy_name(api_call_front(call), given, making->policy, NULL) == 0)
+		return true;
+	api_problem_add(call, "policy", "there is no such policy; POST /api/v1/policies makes one");
+	api_problem(call, 400, "Not valid", "There is no policy '%.100s'.", given);
+	return false;
+}
+
 int enrolment_token_create(struct api_call *call, struct err *err)
 {
 	struct making making = { .now = env_wall(api_call_env(call)), .id = env_uuid(api_call_env(call)) };
@@ -103,8 +117,12 @@ int enrolment_token_create(struct api_call *call, struct err *err)
 				 .object = making.id_text,
 				 .apply = make,
 				 .argument = &making };
-	char *detail = json_dumps(api_body(call), JSON_COMPACT);
+	char *detail;
 	int rc = 0;
+
+	if (!take_policy(call, &making))
+		return 0;
+	detail = json_dumps(api_body(call), JSON_COMPACT);
 
 	uuid_format(&making.id, making.id_text);
 	token_make(TOKEN_ENROLMENT, making.secret);

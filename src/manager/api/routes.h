@@ -82,6 +82,21 @@ enum route_flag {
 	X(destination_change) \
 	X(destination_delete) \
 	X(destination_test) \
+	X(policy_setting_list) \
+	X(policy_list) \
+	X(policy_add) \
+	X(policy_override_list) \
+	X(policy_difference) \
+	X(policy_apply) \
+	X(policy_show) \
+	X(policy_change) \
+	X(policy_remove) \
+	X(policy_history) \
+	X(policy_revert) \
+	X(computer_settings) \
+	X(computer_change) \
+	X(computer_history) \
+	X(computer_revert) \
 	X(audit_list) \
 	X(system_show) \
 	X(document_show) \

@@ -41,6 +41,10 @@ static const char *const destination_contents[] = { "events", "alerts", NULL };
 static const char *const destination_formats[] = { "cef", "json", NULL };
 static const char *const actor_kinds[] = { "user", "token", "system", NULL };
 
+static const char *const override_kinds[] = { "policy", "computer", NULL };
+static const char *const origin_kinds[] = { "default", "policy", "computer", NULL };
+static const char *const policy_setting_types[] = { "duration", "size", "number", "boolean", "choice", "paths", "text", NULL };
+
 /* --- query strings --- */
 
 #define PAGING                                                                                               \
@@ -104,6 +108,15 @@ SHAPE(shape_alerts_query, "AlertsQuery", "Which alerts; newest first.",
 
 SHAPE(shape_alert_stream_query, "AlertStreamQuery", "From where on.",
 	{ "after", SHAPE_UUID, .help = "Changes behind the one with this id; else those from now on. The header Last-Event-ID goes before it." });
+
+SHAPE(shape_overrides_query, "OverridesQuery", "Which overrides; by setting.",
+	{ "setting", SHAPE_TEXT, 0, 1, 64, .help = "Only those of this setting." },
+	{ "kind", SHAPE_CHOICE, .choices = override_kinds, .help = "Only those of policies, or of computers." },
+	PAGING);
+
+SHAPE(shape_difference_query, "DifferenceQuery", "What is compared: ids of policies or computers, or names of policies.",
+	{ "a", SHAPE_NAME, REQUIRED, .max = 255, .help = "One." },
+	{ "b", SHAPE_NAME, REQUIRED, .max = 255, .help = "The other." });
 
 /* --- requests --- */
 
@@ -190,6 +203,24 @@ SHAPE(shape_alert_type_request, "AlertTypeRequest", "What is to change; what is 
 	{ "enabled", SHAPE_BOOLEAN, .help = "Raise alerts of this type. Switched off, open ones are resolved." },
 	{ "severity", SHAPE_CHOICE, .choices = alert_severities, .help = "How severe they are; open ones change too." });
 
+#define SETTINGS_HELP "Names of settings with their new values as text, number, boolean or list of paths; null inherits again."
+SHAPE(shape_policy_request, "PolicyRequest", "A policy.",
+	{ "name", SHAPE_NAME, REQUIRED, .max = 255, .help = "Its name; no other policy has it in any case of letters." },
+	{ "parent", SHAPE_NAME, .max = 255, .help = "Id or name of the policy above it; for a new one the base policy if not given." },
+	{ "settings", SHAPE_ANY, .help = SETTINGS_HELP });
+SHAPE(shape_policy_change_request, "PolicyChangeRequest", "What changes; the rest stays.",
+	{ "name", SHAPE_NAME, .max = 255, .help = "Its new name." },
+	{ "parent", SHAPE_NAME, .max = 255, .help = "Id or name of the policy that it moves below." },
+	{ "settings", SHAPE_ANY, .help = SETTINGS_HELP });
+SHAPE(shape_policy_apply_request, "PolicyApplyRequest", "Policies as they shall be; policies that are not named stay.",
+	{ "policies", SHAPE_OBJECTS, REQUIRED, 1, 1000, .of = &shape_policy_request, .help = "Each with its settings; what they do not name is inherited. Those above stand before those below." },
+	{ "dry_run", SHAPE_BOOLEAN, .help = "Only say what would change." });
+SHAPE(shape_computer_change_request, "ComputerChangeRequest", "What changes of a computer; the rest stays.",
+	{ "policy", SHAPE_NAME, .max = 255, .help = "Id or name of the policy to assign." },
+	{ "settings", SHAPE_ANY, .help = SETTINGS_HELP });
+SHAPE(shape_revert_request, "RevertRequest", "How far back.",
+	{ "version", SHAPE_NUMBER, REQUIRED, 1, INT64_MAX, .help = "The version to go back to, as its history lists them." });
+
 /* --- answers --- */
 
 SHAPE(shape_session, "Session", "A session that began.",
@@ -223,8 +254,8 @@ SHAPE(shape_computer, "Computer", "A computer with an agent.",
 	{ "last_heard", SHAPE_TIME, NULLABLE, .help = "Last authenticated sign of life." },
 	{ "clock_offset_s", SHAPE_NUMBER, REQUIRED, .help = "Its clock minus the manager's, in seconds." },
 	{ "agent_version", SHAPE_TEXT, REQUIRED, .help = "Version of the agent." },
-	{ "config_state", SHAPE_TEXT, REQUIRED, .help = "Of its configuration: `pending`, `applied`, `refused`, …" },
-	{ "config_error", SHAPE_TEXT, REQUIRED, .help = "Why it was refused, else empty." },
+	{ "config_state", SHAPE_TEXT, REQUIRED, .help = "Of its configuration: `pending`, `sent`, `applied` or `failed`." },
+	{ "config_error", SHAPE_TEXT, REQUIRED, .help = "Why it could not be applied, else empty." },
 	{ "config_fingerprint", SHAPE_TEXT, NULLABLE, .help = "SHA-256 of the configuration in force." },
 	{ "trusted_key_fingerprint", SHAPE_TEXT, NULLABLE, .help = "SHA-256 of the server authentication key it trusts." },
 	{ "certificate_match", SHAPE_BOOLEAN, NULLABLE, .help = "Is that the manager's present key? null: not reported yet." },
@@ -366,6 +397,91 @@ LIST(shape_destinations, "Destinations", shape_destination);
 SHAPE(shape_destination_test, "DestinationTest", "What came of a test message.",
 	{ "delivered", SHAPE_BOOLEAN, REQUIRED, .help = "Was it taken?" },
 	{ "failure", SHAPE_TEXT, REQUIRED, .help = "Why not." });
+
+SHAPE(shape_policy_setting, "PolicySetting", "A setting that policies and computers may hold.",
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "type", SHAPE_CHOICE, REQUIRED, .choices = policy_setting_types, .help = "What values it takes." },
+	{ "default", SHAPE_TEXT, REQUIRED, .help = "Its value where nobody sets it." },
+	{ "allowed", SHAPE_TEXT, REQUIRED, .help = "What is allowed, in words." },
+	{ "choices", SHAPE_TEXTS, REQUIRED, .help = "The words of a choice, or values to offer; empty for none." },
+	{ "unit", SHAPE_TEXT, REQUIRED, .help = "Unit of plain numbers, empty for none." },
+	{ "applied_by", SHAPE_TEXT, REQUIRED, .help = "Which parts apply it." },
+	{ "restart", SHAPE_BOOLEAN, REQUIRED, .help = "Does it take effect when that part starts again; else at once." },
+	{ "help", SHAPE_TEXT, REQUIRED, .help = "What it does, in English." },
+	{ "help_ja", SHAPE_TEXT, REQUIRED, .help = "What it does, in Japanese." });
+LIST(shape_policy_settings, "PolicySettings", shape_policy_setting);
+
+SHAPE_STATIC(shape_effective_setting, "EffectiveSetting", "A setting's value and where it comes from.",
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "The setting." },
+	{ "value", SHAPE_TEXT, REQUIRED, .help = "Its value." },
+	{ "origin", SHAPE_TEXT, REQUIRED, .help = "Name of the policy that sets it, `computer`, or `default`." },
+	{ "origin_kind", SHAPE_CHOICE, REQUIRED, .choices = origin_kinds, .help = "What the origin is." },
+	{ "own", SHAPE_BOOLEAN, REQUIRED, .help = "Is it set right here? Else it is inherited." },
+	{ "inherited", SHAPE_TEXT, REQUIRED, .help = "The value that it would have if it were not set here." });
+SHAPE(shape_effective_settings, "EffectiveSettings", "A computer's settings.",
+	{ "computer", SHAPE_UUID, REQUIRED, .help = "The computer." },
+	{ "policy", SHAPE_TEXT, REQUIRED, .help = "Its policy." },
+	{ "version", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Grows with each change of its own settings or policy; also the ETag." },
+	{ "fingerprint", SHAPE_TEXT, REQUIRED, .help = "SHA-256 of what its agent should have." },
+	{ "items", SHAPE_OBJECTS, REQUIRED, .of = &shape_effective_setting, .help = "Every setting." });
+
+SHAPE(shape_policy, "Policy", "A policy.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "parent", SHAPE_TEXT, NULLABLE, .help = "Name of the policy above it; null: the base policy." },
+	{ "parent_id", SHAPE_UUID, NULLABLE, .help = "That policy's id." },
+	{ "depth", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Levels below the base policy." },
+	{ "children", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Policies right below it." },
+	{ "overrides", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Settings that it sets itself." },
+	{ "computers", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Computers right below it." },
+	{ "pending", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Of them those not told of their configuration yet." },
+	{ "sent", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Of them those told, not confirmed yet." },
+	{ "applied", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Of them those that have it in force." },
+	{ "failed", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Of them those that could not apply it." },
+	{ "version", SHAPE_NUMBER, 0, NOTHING_OR_MORE, .help = "Grows with each change of the policy itself; also the ETag. Not in lists." },
+	{ "settings", SHAPE_OBJECTS, 0, .of = &shape_effective_setting, .help = "Every setting. Not in lists." });
+LIST(shape_policies, "Policies", shape_policy);
+
+SHAPE(shape_override, "Override", "A value that a policy or computer sets itself.",
+	{ "kind", SHAPE_CHOICE, REQUIRED, .choices = override_kinds, .help = "Who sets it." },
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Id of the policy or computer." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "setting", SHAPE_TEXT, REQUIRED, .help = "The setting." },
+	{ "value", SHAPE_TEXT, REQUIRED, .help = "The value." });
+LIST(shape_overrides, "Overrides", shape_override);
+
+SHAPE_STATIC(shape_difference, "Difference", "A setting that two come to differently.",
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "The setting." },
+	{ "a", SHAPE_TEXT, REQUIRED, .help = "One's value." },
+	{ "a_origin", SHAPE_TEXT, REQUIRED, .help = "Where it comes from." },
+	{ "b", SHAPE_TEXT, REQUIRED, .help = "The other's value." },
+	{ "b_origin", SHAPE_TEXT, REQUIRED, .help = "Where it comes from." });
+LIST(shape_differences, "Differences", shape_difference);
+
+SHAPE_STATIC(shape_value_change, "ValueChange", "One thing that changed.",
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "A setting, `name`, `parent` or `policy`." },
+	{ "old", SHAPE_TEXT, NULLABLE, .help = "What it was; null: inherited, or not there." },
+	{ "new", SHAPE_TEXT, NULLABLE, .help = "What it is; null: inherited, or not there any more." });
+SHAPE_STATIC(shape_policy_changed, "PolicyChanged", "What changes of one policy.",
+	{ "subject", SHAPE_UUID, REQUIRED, .help = "The policy's id." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "action", SHAPE_TEXT, REQUIRED, .help = "`create` or `change`." },
+	{ "changes", SHAPE_OBJECTS, REQUIRED, .of = &shape_value_change, .help = "What." });
+SHAPE(shape_policy_result, "PolicyResult", "What changes, and for how many.",
+	{ "dry_run", SHAPE_BOOLEAN, REQUIRED, .help = "Nothing was done: this is what would be." },
+	{ "affected", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Computers for which something changes." },
+	{ "contacted", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Of them those whose agent gets another configuration." },
+	{ "changes", SHAPE_OBJECTS, REQUIRED, .of = &shape_policy_changed, .help = "What changes; empty: nothing." });
+
+SHAPE_STATIC(shape_policy_history_entry, "PolicyHistoryEntry", "A change of before.",
+	{ "version", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "The version that came of it." },
+	{ "time", SHAPE_TIME, REQUIRED, .help = "When." },
+	{ "actor", SHAPE_TEXT, REQUIRED, .help = "Who." },
+	{ "actor_kind", SHAPE_TEXT, REQUIRED, .help = "`user`, `token` or `system`." },
+	{ "action", SHAPE_TEXT, REQUIRED, .help = "`create`, `change`, `delete` or `revert`." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "The name it had then." },
+	{ "changes", SHAPE_OBJECTS, REQUIRED, .of = &shape_value_change, .help = "What changed." });
+LIST(shape_policy_history, "PolicyHistory", shape_policy_history_entry);
 
 SHAPE(shape_audit_entry, "AuditEntry", "Who did what.",
 	{ "number", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "1, 2, … without gaps." },
@@ -539,6 +655,27 @@ const struct shape *const shapes_documented[] = {
 	&shape_destination,
 	&shape_destinations,
 	&shape_destination_test,
+
+	&shape_policy_request,
+	&shape_policy_change_request,
+	&shape_policy_apply_request,
+	&shape_computer_change_request,
+	&shape_revert_request,
+	&shape_policy_setting,
+	&shape_policy_settings,
+	&shape_effective_setting,
+	&shape_effective_settings,
+	&shape_policy,
+	&shape_policies,
+	&shape_override,
+	&shape_overrides,
+	&shape_difference,
+	&shape_differences,
+	&shape_value_change,
+	&shape_policy_changed,
+	&shape_policy_result,
+	&shape_policy_history_entry,
+	&shape_policy_history,
 	&shape_audit_entry,
 	&shape_audit,
 	&shape_system,

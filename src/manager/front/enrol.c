@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "manager/front/agent_http.h"
 #include "manager/front/enrolment.h"
+#include "manager/front/policies.h"
 
 #define RETRY_BUSY_S       5
 #define SAME_ATTEMPT_TRIES 3
@@ -58,10 +59,11 @@ static int certify(struct enrolment *work, struct err *err)
 static int admit(struct enrolment *work, struct err *err)
 {
 	struct shard *shard = shards_of(work->front->shards, &work->computer);
-	const struct fleet_computer computer = { .id = work->computer, .missed = 2 };
+	struct fleet_computer computer = { .id = work->computer, .missed = 2 };
 	int rc = 0;
 
 	if (!work->again) {
+		policies_fill(work->front, &work->computer, &computer);
 		pthread_mutex_lock(&shard->lock);
 		rc = fleet_add(shard->fleet, &computer, err);
 		pthread_mutex_unlock(&shard->lock);
@@ -79,11 +81,18 @@ static int admit(struct enrolment *work, struct err *err)
 static int enrol_once(struct enrolment *work, struct err *err)
 {
 	int rc = enrolment_prepare(work, err);
+	bool joined = false;
 
 	if (rc == 0)
 		rc = certify(work, err);
+	if (rc == 0 && !work->again) {
+		rc = policies_join(work->front, &work->computer, work->policy, err);
+		joined = rc == 0;
+	}
 	if (rc == 0)
 		rc = enrolment_commit(work, err);
+	if (rc != 0 && joined)
+		policies_leave(work->front, &work->computer);
 	return rc;
 }
 

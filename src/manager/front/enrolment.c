@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
+#include "manager/front/front_policy.h"
 #include "manager/front/records_json.h"
 #include "manager/queries.h"
 #include "trust/token.h"
@@ -26,7 +28,7 @@ static int settle(const char *what, const char *fixed, const char *asked, const 
 {
 	const char *chosen = fixed[0] != '\0' ? fixed : asked[0] != '\0' ? asked : otherwise;
 
-	if (fixed[0] != '\0' && asked[0] != '\0' && strcmp(fixed, asked) != 0)
+	if (fixed[0] != '\0' && asked[0] != '\0' && strcasecmp(fixed, asked) != 0)
 		return err_set(err, ERR_RANGE, "the token is for another %s than the one asked for", what);
 	if (chosen[0] != '\0' && !text_is_name(chosen, WIRE_LABEL_MAX_BYTES))
 		return err_set(err, ERR_RANGE, "the %s asked for is not a name", what);
@@ -119,6 +121,19 @@ static int check_name(struct enrolment *enrolment, struct err *err)
 	return 0;
 }
 
+/* The policy as it is written; the name may come in any case, from the token or the agent. */
+static int check_policy(struct enrolment *enrolment, struct err *err)
+{
+	char name[sizeof(enrolment->policy)];
+
+	copy_text(name, sizeof(name), enrolment->policy);
+	if (front_policy_name(enrolment->front, name, enrolment->policy, NULL) == 0)
+		return 0;
+	return err_set(err, ERR_RANGE,
+		       "there is no policy '%.100s'; create it (muster policy create) or choose another with --policy",
+		       name);
+}
+
 int enrolment_prepare(struct enrolment *enrolment, struct err *err)
 {
 	struct err form = { 0 };
@@ -130,6 +145,8 @@ int enrolment_prepare(struct enrolment *enrolment, struct err *err)
 	rc = store_read(enrolment->front->store, read_all, enrolment, err);
 	if (rc == 0)
 		rc = check_name(enrolment, err);
+	if (rc == 0 && !enrolment->again)
+		rc = check_policy(enrolment, err);
 	if (rc == 0 && !enrolment->again)
 		enrolment->computer = env_uuid(enrolment->front->env);
 	return rc;

@@ -5,7 +5,9 @@
 
 #include "base/log.h"
 #include "manager/front/agent_http.h"
+#include "manager/front/configuration.h"
 #include "manager/front/parked.h"
+#include "manager/front/policies.h"
 #include "manager/front/progress.h"
 #include "manager/front/records.h"
 
@@ -16,6 +18,8 @@ struct exchange {
 	struct parked parked; /* first: the list holds this */
 	struct front *front;
 	struct agent_request *request;
+	struct uuid computer; /* for the worker that signs */
+	struct loop *loop;
 	struct shard *shard;
 	struct fleet_exchange *fleet;
 	Muster__Wire__Report *report;
@@ -29,6 +33,9 @@ struct exchange {
 	int written;
 	struct uuid *wanted; /* quarantined files to ask for */
 	size_t wanted_count;
+	uint64_t largest_file;                      /* that this computer sends */
+	struct signed_configuration *configuration; /* made ready for the reply */
+	bool signing;                               /* a worker makes it */
 };
 
 static void unref(struct exchange *exchange)
@@ -61,6 +68,8 @@ static void end(struct exchange *exchange)
 	records_free(exchange->records);
 	arena_free(exchange->arena);
 	free(exchange->wanted);
+	if (!exchange->signing)
+		signed_configuration_free(exchange->configuration);
 	agent_request_free(exchange->request);
 	unref(exchange);
 }
@@ -83,7 +92,7 @@ static void add_wanted(const struct exchange *exchange, Muster__Wire__Reply *rep
 }
 
 /* Under the shard's lock: the reply lives until the fleet's next call. */
-static int pack_reply(struct exchange *exchange, struct buf *out, struct err *err)
+static int pack_reply(struct exchange *exchange, struct buf *out, bool *ret_sent, struct err *err)
 {
 	ProtobufCBinaryData wanted[RECORDS_WANTED_MAX];
 	Muster__Wire__Reply *reply;
@@ -94,6 +103,8 @@ static int pack_reply(struct exchange *exchange, struct buf *out, struct err *er
 		return rc;
 	if (exchange->wanted_count > 0)
 		add_wanted(exchange, reply, wanted);
+	if (configuration && exchange->configuration != NULL)
+		reply->configuration = exchange->configuration->envelope;
 	if (exchange->front->stopping && reply->return_after_ms < STOP_RETURN_MS)
 		reply->return_after_ms = STOP_RETURN_MS;
 	rc = exchange_reply_encode(reply, out, err);
@@ -101,20 +112,24 @@ static int pack_reply(struct exchange *exchange, struct buf *out, struct err *er
 		reply->n_upload_quarantine = 0;
 		reply->upload_quarantine = NULL;
 	}
+	*ret_sent = rc == 0 && reply->configuration != NULL;
+	reply->configuration = NULL;
 	return rc;
 }
 
-static void finish(struct exchange *exchange)
+static void reply_now(struct exchange *exchange)
 {
 	struct err err = { 0 };
+	bool sent = false;
 	struct buf out;
 	int rc;
 
-	unpark(exchange);
 	buf_init(&out, WIRE_REPLY_MAX_BYTES);
 	pthread_mutex_lock(&exchange->shard->lock);
-	rc = pack_reply(exchange, &out, &err);
+	rc = pack_reply(exchange, &out, &sent, &err);
 	pthread_mutex_unlock(&exchange->shard->lock);
+	if (sent)
+		signed_configuration_sent(exchange->front, exchange->configuration);
 	if (rc == 0) {
 		agent_reply(exchange->request, 200, AGENT_PROTOBUF, out.data, out.size);
 		end(exchange);
@@ -126,6 +141,57 @@ static void finish(struct exchange *exchange)
 		refuse(exchange, &err);
 	}
 	buf_done(&out);
+}
+
+/* --- the configuration: signed on a worker, then the reply --- */
+
+static void signed_or_not(void *argument)
+{
+	struct exchange *exchange = argument;
+
+	exchange->signing = false;
+	if (exchange->ended) {
+		signed_configuration_free(exchange->configuration);
+		exchange->configuration = NULL;
+	} else {
+		reply_now(exchange);
+	}
+	unref(exchange);
+}
+
+/* A worker's thread: only what is constant, and `configuration`. */
+static void sign(void *argument)
+{
+	struct exchange *exchange = argument;
+
+	exchange->configuration = signed_configuration_new(exchange->front, &exchange->computer);
+	if (loop_post(exchange->loop, signed_or_not, exchange) != 0)
+		LOG(LOG_ERROR, "exchange.lost", log_uuid("computer", &exchange->computer),
+		    log_text("error", "no memory"));
+}
+
+/* Answers; a configuration that is due is signed before. */
+static void finish(struct exchange *exchange)
+{
+	bool due;
+
+	unpark(exchange);
+	loop_timer_free(exchange->timer);
+	exchange->timer = NULL;
+	pthread_mutex_lock(&exchange->shard->lock);
+	due = fleet_configuration_due(exchange->shard->fleet, exchange->fleet);
+	pthread_mutex_unlock(&exchange->shard->lock);
+	if (due) {
+		exchange->computer = exchange->request->computer;
+		exchange->loop = exchange->request->loop;
+		exchange->signing = true;
+		exchange->references++;
+		if (front_work(exchange->front, sign, exchange) == 0)
+			return;
+		exchange->signing = false; /* too much to do: it is due again in a moment */
+		exchange->references--;
+	}
+	reply_now(exchange);
 }
 
 /* --- parking --- */
@@ -216,20 +282,23 @@ static void answer(struct exchange *exchange)
 
 /* --- storing --- */
 
-static uint64_t largest_file(struct front *front)
+static uint64_t largest_file(struct front *front, uint64_t of_computer)
 {
 	int64_t capacity = stored_setting_number(front->stored, STORED_QUARANTINE_CAPACITY);
 	int64_t largest = stored_setting_number(front->stored, STORED_QUARANTINE_LARGEST);
 	int64_t left = capacity - (int64_t)front->numbers.quarantine_bytes;
 
-	return left <= 0 ? 0 : (uint64_t)(left < largest ? left : largest);
+	if (left < largest)
+		largest = left;
+	return largest <= 0 ? 0 : of_computer < (uint64_t)largest ? of_computer : (uint64_t)largest;
 }
 
 static int write_rows(struct store_session *session, void *argument, struct err *err)
 {
 	struct exchange *exchange = argument;
 
-	return records_write(exchange->records, exchange->front, session, largest_file(exchange->front), err);
+	return records_write(exchange->records, exchange->front, session,
+			     largest_file(exchange->front, exchange->largest_file), err);
 }
 
 static void publish(struct front *front, const struct records *records)
@@ -300,6 +369,8 @@ static void store_rows(struct exchange *exchange, const struct fleet_rows *rows)
 	struct err err = { 0 };
 	int rc = records_make(rows, exchange->report->full, exchange->front->env, &exchange->records, &err);
 
+	if (rows->quarantine_count > 0)
+		exchange->largest_file = (uint64_t)policies_largest_file(exchange->front, &exchange->request->computer);
 	if (rc == 0) {
 		exchange->writing = true;
 		rc = store_write(exchange->front->store, write_rows, written, exchange);

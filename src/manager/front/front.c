@@ -1,5 +1,6 @@
 /* The small services of manager/front.h; the larger ones have files of their own. */
 #include "manager/front/front_state.h"
+#include "manager/front/policies.h"
 #include "manager/front/records_json.h"
 
 #include <stdio.h>
@@ -85,7 +86,11 @@ int front_computer_live(struct front *front, const struct uuid *computer, struct
 		.last_heard = shown.last_heard,
 		.clock_offset_s = shown.clock_offset_us / SECOND_US,
 		.connected = shown.connected,
+		.direction = policies_direction(front, computer),
+		.configuration_state = fleet_configuration_state_name(shown.configuration_state),
 	};
+	memcpy(ret_live->configuration, shown.configuration, SHA256_BYTES);
+	memcpy(ret_live->wanted_configuration, shown.wanted_configuration, SHA256_BYTES);
 	snprintf(ret_live->cause, sizeof(ret_live->cause), "%s", shown.cause);
 	return 0;
 }
@@ -225,6 +230,7 @@ int front_computer_delete(struct front *front, const struct uuid *computer, cons
 	if (rc != 0)
 		return rc;
 	roster_revoke(front->roster, computer);
+	policies_leave(front, computer);
 	pthread_mutex_lock(&shard->lock);
 	fleet_remove(shard->fleet, computer);
 	pthread_mutex_unlock(&shard->lock);

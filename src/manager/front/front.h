@@ -127,7 +127,11 @@ struct front_live {
 	time_us since;      /* of the status, wall */
 	time_us last_heard; /* wall, 0: never */
 	int64_t clock_offset_s;
-	bool connected; /* a held poll is open now */
+	bool connected;                             /* a held poll is open now */
+	const char *direction;                      /* the words of the setting link.direction */
+	const char *configuration_state;            /* "pending", "sent", "applied", "failed" */
+	uint8_t configuration[SHA256_BYTES];        /* in force at the agent; zeroes: none yet */
+	uint8_t wanted_configuration[SHA256_BYTES]; /* that it should have */
 };
 /* ERR_NOT_FOUND for no such computer. Any thread; never blocks for long. */
 int front_computer_live(struct front *front, const struct uuid *computer, struct front_live *ret_live, struct err *err);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "manager/front/policies.h"
 #include "manager/front/quarantine.h"
 #include "manager/layout.h"
 #include "manager/queries.h"
@@ -152,6 +153,9 @@ static int add_computer(struct front *front, struct cursor *cursor, struct err *
 	snprintf(computer.cause, sizeof(computer.cause), "%s", cursor_text(cursor, "status_cause"));
 	copy_bytes(computer.configuration, cursor_bytes(cursor, "config_fingerprint"));
 	copy_bytes(computer.trusted_key, cursor_bytes(cursor, "trusted_key"));
+	if (strcmp(cursor_text(cursor, "config_state"), "failed") == 0)
+		computer.configuration_state = FLEET_CONFIGURATION_FAILED;
+	policies_fill(front, &computer.id, &computer);
 	return fleet_add(shards_of(front->shards, &computer.id)->fleet, &computer, err);
 }
 

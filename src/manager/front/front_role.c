@@ -14,6 +14,7 @@
 #include "manager/front/exchange.h"
 #include "manager/front/front_load.h"
 #include "manager/front/maintenance.h"
+#include "manager/front/policies.h"
 #include "manager/front/uploads.h"
 #include "manager/layout.h"
 #include "manager/messages.h"
@@ -206,6 +207,8 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 		rc = event_switches_open(front->store, &front->switches, err);
 	if (rc == 0)
 		rc = alerting_open(front->store, &front->alerting, err);
+	if (rc == 0)
+		rc = policies_new(front, &front->policies, err);
 	if (rc == 0 && (front->feed = feed_new(err)) == NULL)
 		rc = err->code;
 	if (rc == 0 && (front->signer = signer_new(front->env, keys_broke_rules, supervisor, err)) == NULL)
@@ -215,8 +218,10 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 
 static int load_state(struct front *front, struct channel *supervisor, struct err *err)
 {
-	int rc = front_load_computers(front, err);
+	int rc = policies_load(front, err);
 
+	if (rc == 0)
+		rc = front_load_computers(front, err);
 	if (rc == 0)
 		rc = commands_restore(front, err);
 	if (rc == 0)
@@ -334,6 +339,7 @@ static void done(struct front *front)
 	feed_free(front->feed);
 	shards_free(front->shards);
 	signer_free(front->signer);
+	policies_free(front->policies);
 	stored_settings_free(front->stored);
 	event_switches_free(front->switches);
 	alerting_free(front->alerting);

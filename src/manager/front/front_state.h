@@ -30,6 +30,7 @@ struct front_numbers {
 	_Atomic uint64_t quarantine_bytes; /* on disk and promised to uploads under way */
 };
 
+struct policies;
 struct uploads;
 
 /* Connections, as last told in the log. */
@@ -61,6 +62,7 @@ struct front {
 	struct stored_settings *stored;
 	struct event_switches *switches;
 	struct alerting *alerting;
+	struct policies *policies;
 	struct uploads *uploads;
 	int quarantine_fd; /* directory of sealed files */
 	int incoming_fd;   /* directory of uploads under way */

@@ -469,6 +469,7 @@ static int write_computer(struct records *records, struct store_session *session
 	cursor_bind_text(cursor, "status_cause", row->cause);
 	cursor_bind_number(cursor, "status_since", row->status_since);
 	bind_fingerprint(cursor, "config_fingerprint", row->configuration);
+	cursor_bind_text(cursor, "config_state", fleet_configuration_state_name(row->configuration_state));
 	bind_fingerprint(cursor, "trusted_key", row->trusted_key);
 	rc = cursor_run(cursor, err);
 	if (rc == 0)

@@ -22,11 +22,13 @@ static const struct conf_row rows[STORED_COUNT] = {
 						 "full, files stay on their computers." },
 	[STORED_QUARANTINE_LARGEST] = { .key = "quarantine.max_file_size",
 					.type = CONF_SIZE,
+					.flags = CONF_MAY_BE_UNLIMITED,
 					.max = INT64_MAX,
-					.initial = "5MB",
-					.help =
-					    "The largest quarantined file that the manager takes. Larger ones stay on "
-					    "their computers." },
+					.initial = "unlimited",
+					.help = "The largest quarantined file that the manager takes, whatever "
+						"policies say. "
+						"Larger ones stay on their computers. Each computer's own limit is the "
+						"policy's setting of this name." },
 	[STORED_EVENT_RETENTION] = { .key = "events.retention",
 				     .type = CONF_SPAN,
 				     .flags = CONF_MAY_BE_UNLIMITED,
@@ -49,6 +51,12 @@ static const struct conf_row rows[STORED_COUNT] = {
 			       .help =
 				   "What happens when a computer enrols under a name that another one has: it gets a "
 				   "number behind its name, or it is refused." },
+	[STORED_ROLLOUT_RATE] = { .key = "policy.rollout_rate",
+				  .type = CONF_NUMBER,
+				  .min = 1,
+				  .max = 100000,
+				  .initial = "500",
+				  .help = "How many connected agents a second are told of a changed policy." },
 };
 
 static const char *const type_names[] = {

@@ -12,6 +12,7 @@ enum stored_setting {
 	STORED_EVENT_RETENTION,     /* span */
 	STORED_COMMAND_TIMEOUT,     /* span */
 	STORED_SAME_NAME,           /* enum same_name */
+	STORED_ROLLOUT_RATE,        /* agents a second */
 	STORED_COUNT
 };
 

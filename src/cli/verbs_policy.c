@@ -1,0 +1,582 @@
+/* Policies, what they and computers override, and what that comes to. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cli/cli.h"
+
+#define FILE_MAX_BYTES (1024 * 1024)
+
+/* --- showing --- */
+
+/* The items of an answer by -o; takes json over. */
+static int show_items(struct cli *cli, json_t *json, const struct column *columns, size_t count, const char *nothing,
+		      struct err *err)
+{
+	json_t *items = json_object_get(json, "items");
+	struct table table;
+	struct buf out;
+	int rc;
+
+	if (cli->output == OUTPUT_JSON) {
+		rc = cli_show(cli, json_incref(items != NULL ? items : json), err);
+		json_decref(json);
+		return rc;
+	}
+	buf_init(&out, TABLE_BYTES_MAX);
+	table_init(&table, columns, count, cli->width);
+	if (cli->output == OUTPUT_CSV)
+		table_csv(&table, items, &out);
+	else if (json_array_size(items) > 0)
+		table_page(&table, items, &out);
+	else
+		fprintf(stderr, "%s\n", nothing);
+	rc = cli_print(buf_text(&out), out.size, err);
+	buf_done(&out);
+	json_decref(json);
+	return rc;
+}
+
+/* For people an inherited value says so. */
+static void mark_inherited(const struct cli *cli, json_t *settings)
+{
+	for (size_t i = 0; cli->output == OUTPUT_TABLE && i < json_array_size(settings); i++) {
+		json_t *setting = json_array_get(settings, i);
+		const char *value = json_string_value(json_object_get(setting, "value"));
+
+		if (value != NULL && !json_is_true(json_object_get(setting, "own")))
+			json_object_set_new(setting, "value", json_sprintf("Inherited (%s)", value));
+	}
+}
+
+static const struct column setting_columns[] = {
+	{ "SETTING", "name", COLUMN_TEXT },   { "VALUE", "value", COLUMN_TEXT },  { "ORIGIN", "origin", COLUMN_TEXT },
+	{ NULL, "origin_kind", COLUMN_TEXT }, { NULL, "inherited", COLUMN_TEXT }, { NULL, "own", COLUMN_TEXT },
+};
+
+/* A policy: what it is on one line for people, then its settings. Takes json over. */
+static int show_policy(struct cli *cli, json_t *json, struct err *err)
+{
+	json_t *settings = json_object_get(json, "settings");
+	char line[512];
+	int rc;
+
+	if (cli->output == OUTPUT_JSON)
+		return cli_show(cli, json, err);
+	if (cli->output == OUTPUT_TABLE) {
+		const char *parent = json_string_value(json_object_get(json, "parent"));
+		const char *name = json_string_value(json_object_get(json, "name"));
+
+		snprintf(line, sizeof(line),
+			 "%.200s%s%.200s, version %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
+			 " computers (%" JSON_INTEGER_FORMAT " applied, %" JSON_INTEGER_FORMAT
+			 " sent, %" JSON_INTEGER_FORMAT " pending, %" JSON_INTEGER_FORMAT " failed)\n",
+			 name != NULL ? name : "", parent != NULL ? " below " : "", parent != NULL ? parent : "",
+			 json_integer_value(json_object_get(json, "version")),
+			 json_integer_value(json_object_get(json, "computers")),
+			 json_integer_value(json_object_get(json, "applied")),
+			 json_integer_value(json_object_get(json, "sent")),
+			 json_integer_value(json_object_get(json, "pending")),
+			 json_integer_value(json_object_get(json, "failed")));
+		rc = cli_print(line, strlen(line), err);
+		if (rc != 0) {
+			json_decref(json);
+			return rc;
+		}
+	}
+	mark_inherited(cli, settings);
+	settings = json_pack("{sO}", "items", settings != NULL ? settings : json_null());
+	json_decref(json);
+	return show_items(cli, settings, setting_columns, COUNT_OF(setting_columns), "No settings.", err);
+}
+
+/* --- which one --- */
+
+static int policy_id(struct cli *cli, const char *given, char id[UUID_TEXT_BYTES], struct err *err)
+{
+	json_t *json = NULL, *items;
+	struct uuid uuid;
+	int rc;
+
+	if (uuid_parse(given, &uuid, NULL) == 0) {
+		uuid_format(&uuid, id);
+		return 0;
+	}
+	rc = cli_request(cli, "GET", "/policies", NULL, &json, err);
+	if (rc != 0)
+		return rc;
+	rc = ERR_NOT_FOUND;
+	items = json_object_get(json, "items");
+	for (size_t i = 0; rc != 0 && i < json_array_size(items); i++) {
+		const char *name = json_string_value(json_object_get(json_array_get(items, i), "name"));
+		const char *text = json_string_value(json_object_get(json_array_get(items, i), "id"));
+
+		if (name == NULL || text == NULL || strcasecmp(name, given) != 0 || uuid_parse(text, &uuid, NULL) != 0)
+			continue;
+		uuid_format(&uuid, id);
+		rc = 0;
+	}
+	json_decref(json);
+	return rc == 0 ? 0 : err_set(err, rc, "there is no policy '%.100s'; `muster policy tree` shows them", given);
+}
+
+/* "/policies/ID" or "/computers/ID" and rest, of the first argument. */
+static int subject_path(struct cli *cli, bool computer, const char *rest, struct buf *path, struct err *err)
+{
+	char id[UUID_TEXT_BYTES];
+	int rc;
+
+	buf_init(path, 256);
+	rc = computer ? find_computer(cli, cli->arguments.words[0], id, err)
+		      : policy_id(cli, cli->arguments.words[0], id, err);
+	if (rc == 0)
+		buf_printf(path, "/%s/%s%s", computer ? "computers" : "policies", id, rest);
+	return rc;
+}
+
+static int ask_subject(struct cli *cli, bool computer, const char *method, const char *rest, const json_t *body,
+		       json_t **ret_json, struct err *err)
+{
+	struct buf path;
+	int rc = subject_path(cli, computer, rest, &path, err);
+
+	if (rc == 0)
+		rc = cli_request(cli, method, buf_text(&path), body, ret_json, err);
+	buf_done(&path);
+	return rc;
+}
+
+static int show_effective(struct cli *cli, json_t *json, struct err *err)
+{
+	return show_items(cli, json, setting_columns, COUNT_OF(setting_columns), "No settings.", err);
+}
+
+/* --- looking --- */
+
+int verb_policy_list(struct cli *cli, struct err *err)
+{
+	static const struct column columns[] = {
+		{ "NAME", "name", COLUMN_TEXT },
+		{ "PARENT", "parent", COLUMN_TEXT },
+		{ "SETS", "overrides", COLUMN_NUMBER },
+		{ "COMPUTERS", "computers", COLUMN_NUMBER },
+		{ "APPLIED", "applied", COLUMN_NUMBER },
+		{ "SENT", "sent", COLUMN_NUMBER },
+		{ "PENDING", "pending", COLUMN_NUMBER },
+		{ "FAILED", "failed", COLUMN_NUMBER },
+		{ NULL, "id", COLUMN_ID },
+		{ NULL, "depth", COLUMN_NUMBER },
+	};
+	json_t *json = NULL;
+	int rc = cli_request(cli, "GET", "/policies", NULL, &json, err);
+
+	return rc == 0 ? show_items(cli, json, columns, COUNT_OF(columns), "No policies.", err) : rc;
+}
+
+int verb_policy_tree(struct cli *cli, struct err *err)
+{
+	static const struct column columns[] = {
+		{ "POLICY", "tree", COLUMN_TEXT },
+		{ "SETS", "overrides", COLUMN_NUMBER },
+		{ "COMPUTERS", "computers", COLUMN_NUMBER },
+		{ "NOT APPLIED", "not_applied", COLUMN_NUMBER },
+	};
+	json_t *json = NULL, *items;
+	int rc = cli_request(cli, "GET", "/policies", NULL, &json, err);
+
+	if (rc != 0)
+		return rc;
+	if (cli->output != OUTPUT_TABLE) {
+		json_decref(json);
+		return verb_policy_list(cli, err);
+	}
+	items = json_object_get(json, "items");
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		json_t *item = json_array_get(items, i);
+		const char *name = json_string_value(json_object_get(item, "name"));
+		int depth = (int)json_integer_value(json_object_get(item, "depth"));
+
+		json_object_set_new(item, "tree",
+				    json_sprintf("%*s%s", depth < 40 ? 2 * depth : 80, "", name != NULL ? name : ""));
+		json_object_set_new(item, "not_applied",
+				    json_integer(json_integer_value(json_object_get(item, "computers")) -
+						 json_integer_value(json_object_get(item, "applied"))));
+	}
+	return show_items(cli, json, columns, COUNT_OF(columns), "No policies.", err);
+}
+
+int verb_policy_show(struct cli *cli, struct err *err)
+{
+	json_t *json = NULL;
+	int rc = ask_subject(cli, false, "GET", "", NULL, &json, err);
+
+	return rc == 0 ? show_policy(cli, json, err) : rc;
+}
+
+int verb_policy_settings(struct cli *cli, struct err *err)
+{
+	static const struct column columns[] = {
+		{ "SETTING", "name", COLUMN_TEXT },    { "ALLOWED", "allowed", COLUMN_TEXT },
+		{ "DEFAULT", "default", COLUMN_TEXT }, { "MEANING", "help", COLUMN_TEXT },
+		{ NULL, "type", COLUMN_TEXT },         { NULL, "applied_by", COLUMN_TEXT },
+		{ NULL, "unit", COLUMN_TEXT },
+	};
+	json_t *json = NULL;
+	int rc = cli_request(cli, "GET", "/policy-settings", NULL, &json, err);
+
+	return rc == 0 ? show_items(cli, json, columns, COUNT_OF(columns), "No settings.", err) : rc;
+}
+
+int verb_policy_diff(struct cli *cli, struct err *err)
+{
+	static const struct column columns[] = {
+		{ "SETTING", "name", COLUMN_TEXT },  { "FIRST", "a", COLUMN_TEXT },
+		{ "FROM", "a_origin", COLUMN_TEXT }, { "SECOND", "b", COLUMN_TEXT },
+		{ "FROM", "b_origin", COLUMN_TEXT },
+	};
+	json_t *json = NULL;
+	struct buf path;
+	int rc = 0;
+
+	buf_init(&path, 4096);
+	buf_append_text(&path, "/policies/difference");
+	for (size_t i = 0; rc == 0 && i < 2; i++) {
+		char id[UUID_TEXT_BYTES];
+		struct err unknown = { 0 };
+
+		/* A policy, else a computer. */
+		rc = policy_id(cli, cli->arguments.words[i], id, &unknown);
+		if (rc == ERR_NOT_FOUND)
+			rc = find_computer(cli, cli->arguments.words[i], id, err);
+		else if (rc != 0)
+			err_set(err, rc, "%s", unknown.text);
+		if (rc == 0)
+			query_add(&path, i == 0 ? "a" : "b", id);
+	}
+	if (rc == 0)
+		rc = cli_request(cli, "GET", buf_text(&path), NULL, &json, err);
+	buf_done(&path);
+	return rc == 0 ? show_items(cli, json, columns, COUNT_OF(columns), "No difference.", err) : rc;
+}
+
+int verb_policy_overrides(struct cli *cli, struct err *err)
+{
+	static const struct list_parameter parameters[] = { { "setting", LIST_PLAIN }, { "kind", LIST_PLAIN } };
+	static const struct column columns[] = {
+		{ "SETTING", "setting", COLUMN_TEXT }, { "OF", "kind", COLUMN_TEXT }, { "NAME", "name", COLUMN_TEXT },
+		{ "VALUE", "value", COLUMN_TEXT },     { "ID", "id", COLUMN_ID },
+	};
+	static const struct list list = { "/policies/overrides", parameters,     COUNT_OF(parameters), columns,
+					  COUNT_OF(columns),     "No overrides." };
+
+	return list_run(cli, &list, err);
+}
+
+/* "scan.cpu_limit: 50 (was inherited); …" */
+static void describe_changes(const json_t *changes, struct buf *out)
+{
+	for (size_t i = 0; i < json_array_size(changes); i++) {
+		const json_t *change = json_array_get(changes, i);
+		const char *name = json_string_value(json_object_get(change, "name"));
+		const char *old = json_string_value(json_object_get(change, "old"));
+		const char *new = json_string_value(json_object_get(change, "new"));
+
+		buf_append_text(out, i > 0 ? "; " : "");
+		table_clean(name != NULL ? name : "", out);
+		buf_append_text(out, ": ");
+		table_clean(new != NULL ? new : "inherited", out);
+		buf_append_text(out, " (was ");
+		table_clean(old != NULL ? old : "inherited", out);
+		buf_append_text(out, ")");
+	}
+}
+
+static int show_history(struct cli *cli, bool computer, struct err *err)
+{
+	static const struct column columns[] = {
+		{ "VERSION", "version", COLUMN_NUMBER }, { "TIME", "time", COLUMN_TIME },
+		{ "BY", "actor", COLUMN_TEXT },          { "ACTION", "action", COLUMN_TEXT },
+		{ "WHAT", "what", COLUMN_TEXT },
+	};
+	json_t *json = NULL, *items;
+	int rc = ask_subject(cli, computer, "GET", "/history", NULL, &json, err);
+
+	if (rc != 0)
+		return rc;
+	items = json_object_get(json, "items");
+	for (size_t i = 0; cli->output != OUTPUT_JSON && i < json_array_size(items); i++) {
+		json_t *item = json_array_get(items, i);
+		struct buf text;
+
+		buf_init(&text, 64 * 1024);
+		describe_changes(json_object_get(item, "changes"), &text);
+		json_object_set_new(item, "what", json_string(buf_text(&text)));
+		buf_done(&text);
+	}
+	return show_items(cli, json, columns, COUNT_OF(columns), "Never changed.", err);
+}
+
+int verb_policy_history(struct cli *cli, struct err *err)
+{
+	return show_history(cli, false, err);
+}
+
+int verb_computer_history(struct cli *cli, struct err *err)
+{
+	return show_history(cli, true, err);
+}
+
+int verb_computer_effective(struct cli *cli, struct err *err)
+{
+	json_t *json = NULL;
+	int rc = ask_subject(cli, true, "GET", "/settings", NULL, &json, err);
+
+	return rc == 0 ? show_effective(cli, json, err) : rc;
+}
+
+/* --- changing --- */
+
+/* {"settings": {...}} of NAME=VALUE words, or of NAME words to be inherited again. */
+static int settings_body(const struct cli *cli, bool unset, json_t **ret_body, struct err *err)
+{
+	json_t *settings = json_object();
+
+	for (size_t i = 1; i < cli->arguments.count; i++) {
+		const char *word = cli->arguments.words[i], *value = unset ? word + strlen(word) : strchr(word, '=');
+		char name[128];
+
+		if (value == NULL || value == word || (size_t)(value - word) >= sizeof(name)) {
+			json_decref(settings);
+			return err_set(err, ERR_USAGE, "'%.64s': expected NAME=VALUE", word);
+		}
+		memcpy(name, word, (size_t)(value - word));
+		name[value - word] = '\0';
+		if (json_object_get(settings, name) != NULL ||
+		    json_object_set_new(settings, name, unset ? json_null() : json_string(value + 1)) != 0) {
+			json_decref(settings);
+			return err_set(err, ERR_USAGE, "'%.64s' is given twice, or is not UTF-8", name);
+		}
+	}
+	*ret_body = json_pack("{so}", "settings", settings);
+	return 0;
+}
+
+static int change_settings(struct cli *cli, bool computer, bool unset, struct err *err)
+{
+	json_t *body = NULL, *json = NULL;
+	int rc = settings_body(cli, unset, &body, err);
+
+	if (rc == 0)
+		rc = ask_subject(cli, computer, "PATCH", "", body, &json, err);
+	json_decref(body);
+	if (rc != 0)
+		return rc;
+	return computer ? show_effective(cli, json, err) : show_policy(cli, json, err);
+}
+
+int verb_policy_set(struct cli *cli, struct err *err)
+{
+	return change_settings(cli, false, false, err);
+}
+
+int verb_policy_unset(struct cli *cli, struct err *err)
+{
+	return change_settings(cli, false, true, err);
+}
+
+int verb_computer_set(struct cli *cli, struct err *err)
+{
+	return change_settings(cli, true, false, err);
+}
+
+int verb_computer_unset(struct cli *cli, struct err *err)
+{
+	return change_settings(cli, true, true, err);
+}
+
+int verb_policy_create(struct cli *cli, struct err *err)
+{
+	json_t *body = json_pack("{ss}", "name", cli->arguments.words[0]), *json = NULL;
+	int rc;
+
+	if (body == NULL)
+		return err_set(err, ERR_USAGE, "the name must be UTF-8");
+	if (cli_option(cli, "parent") != NULL)
+		json_object_set_new(body, "parent", json_string(cli_option(cli, "parent")));
+	rc = cli_request(cli, "POST", "/policies", body, &json, err);
+	json_decref(body);
+	if (rc != 0)
+		return rc;
+	rc = cli->output == OUTPUT_TABLE ? cli_say(cli, NULL, err, "policy %s created", cli->arguments.words[0])
+					 : cli_show(cli, json_incref(json), err);
+	json_decref(json);
+	return rc;
+}
+
+int verb_policy_delete(struct cli *cli, struct err *err)
+{
+	int rc = cli_confirm(cli, err, "Delete the policy %s?", cli->arguments.words[0]);
+
+	if (rc == 0)
+		rc = ask_subject(cli, false, "DELETE", "", NULL, NULL, err);
+	return rc == 0 ? cli_say(cli, NULL, err, "policy %s deleted", cli->arguments.words[0]) : rc;
+}
+
+/* PATCH with one member, the second argument. */
+static int change_member(struct cli *cli, bool computer, const char *member, struct err *err)
+{
+	json_t *body = json_pack("{ss}", member, cli->arguments.words[1]), *json = NULL;
+	int rc;
+
+	if (body == NULL)
+		return err_set(err, ERR_USAGE, "the name must be UTF-8");
+	rc = ask_subject(cli, computer, "PATCH", "", body, &json, err);
+	json_decref(body);
+	if (rc != 0)
+		return rc;
+	return computer ? show_effective(cli, json, err) : show_policy(cli, json, err);
+}
+
+int verb_policy_rename(struct cli *cli, struct err *err)
+{
+	return change_member(cli, false, "name", err);
+}
+
+int verb_policy_move(struct cli *cli, struct err *err)
+{
+	return change_member(cli, false, "parent", err);
+}
+
+int verb_computer_assign(struct cli *cli, struct err *err)
+{
+	return change_member(cli, true, "policy", err);
+}
+
+static int revert(struct cli *cli, bool computer, struct err *err)
+{
+	json_t *body, *json = NULL;
+	uint64_t version;
+	int rc = number_parse(cli->arguments.words[1], 1, INT64_MAX, &version, NULL);
+
+	if (rc != 0)
+		return err_set(err, ERR_USAGE, "'%.40s' is not a version; the history lists them",
+			       cli->arguments.words[1]);
+	body = json_pack("{sI}", "version", (json_int_t)version);
+	rc = ask_subject(cli, computer, "POST", "/revert", body, &json, err);
+	json_decref(body);
+	if (rc != 0)
+		return rc;
+	return computer ? show_effective(cli, json, err) : show_policy(cli, json, err);
+}
+
+int verb_policy_revert(struct cli *cli, struct err *err)
+{
+	return revert(cli, false, err);
+}
+
+int verb_computer_revert(struct cli *cli, struct err *err)
+{
+	return revert(cli, true, err);
+}
+
+/* --- as a file describes --- */
+
+static int read_description(const char *file, json_t **ret_policies, struct err *err)
+{
+	FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	json_error_t where;
+	json_t *json;
+	struct buf text;
+	uint8_t *room;
+	size_t got;
+	int rc = 0;
+
+	if (in == NULL)
+		return err_set(err, ERR_NOT_FOUND, "%.200s cannot be read", file);
+	buf_init(&text, FILE_MAX_BYTES);
+	while ((room = buf_room(&text, 4096)) != NULL && (got = fread(room, 1, 4096, in)) > 0)
+		buf_grow(&text, got);
+	if (in != stdin)
+		fclose(in);
+	if (text.status != 0)
+		rc = err_set(err, ERR_LIMIT, "%.200s is larger than 1 MB", file);
+	json = rc == 0 ? json_loadb(buf_text(&text), text.size, JSON_REJECT_DUPLICATES, &where) : NULL;
+	if (rc == 0 && json == NULL)
+		rc = err_set(err, ERR_USAGE, "%.200s:%d:%d: %s", file, where.line, where.column, where.text);
+	if (rc == 0 && json_is_object(json))
+		*ret_policies = json_incref(json_object_get(json, "policies"));
+	else if (rc == 0)
+		*ret_policies = json_incref(json);
+	if (rc == 0 && !json_is_array(*ret_policies)) {
+		json_decref(*ret_policies);
+		rc =
+		    err_set(err, ERR_USAGE,
+			    "%.200s: expected {\"policies\": [{\"name\": …, \"parent\": …, \"settings\": {…}}]}", file);
+	}
+	json_decref(json);
+	buf_done(&text);
+	return rc;
+}
+
+static int ask_apply(struct cli *cli, json_t *policies, bool dry_run, json_t **ret_result, struct err *err)
+{
+	json_t *body = json_pack("{sO, sb}", "policies", policies, "dry_run", dry_run);
+	int rc = cli_request(cli, "POST", "/policies/apply", body, ret_result, err);
+
+	json_decref(body);
+	return rc;
+}
+
+static int show_result(const json_t *result, struct err *err)
+{
+	const json_t *changed = json_object_get(result, "changes");
+	struct buf out;
+	int rc;
+
+	buf_init(&out, TABLE_BYTES_MAX);
+	for (size_t i = 0; i < json_array_size(changed); i++) {
+		const json_t *policy = json_array_get(changed, i);
+		const char *name = json_string_value(json_object_get(policy, "name"));
+		const char *action = json_string_value(json_object_get(policy, "action"));
+
+		table_clean(name != NULL ? name : "", &out);
+		buf_printf(&out, " (%s): ", action != NULL && strcmp(action, "create") == 0 ? "new" : "changed");
+		describe_changes(json_object_get(policy, "changes"), &out);
+		buf_append_text(&out, "\n");
+	}
+	buf_printf(&out, "%" JSON_INTEGER_FORMAT " computers affected, %" JSON_INTEGER_FORMAT " agents to be told\n",
+		   json_integer_value(json_object_get(result, "affected")),
+		   json_integer_value(json_object_get(result, "contacted")));
+	rc = cli_print(buf_text(&out), out.size, err);
+	buf_done(&out);
+	return rc;
+}
+
+int verb_policy_apply(struct cli *cli, struct err *err)
+{
+	const char *file = cli_option(cli, "f");
+	json_t *policies = NULL, *result = NULL;
+	int rc;
+
+	if (file == NULL)
+		return err_set(err, ERR_USAGE, "-f FILE is needed");
+	rc = read_description(file, &policies, err);
+	if (rc == 0)
+		rc = ask_apply(cli, policies, true, &result, err);
+	if (rc == 0 && json_array_size(json_object_get(result, "changes")) == 0) {
+		json_decref(policies);
+		return cli_say(cli, result, err, "Nothing changes.");
+	}
+	if (rc == 0 && cli->output == OUTPUT_TABLE)
+		rc = show_result(result, err);
+	json_decref(result);
+	result = NULL;
+	if (rc == 0)
+		rc = cli_confirm(cli, err, "Apply these changes?");
+	if (rc == 0)
+		rc = ask_apply(cli, policies, false, &result, err);
+	json_decref(policies);
+	return rc == 0 ? cli_say(cli, result, err, "Applied.") : rc;
+}

@@ -1,0 +1,303 @@
+/* Changing policies and what computers override. Values are checked in policy/tree.c. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "manager/api/decode.h"
+#include "manager/api/handlers.h"
+#include "manager/api/policy_json.h"
+
+#define CHANGES_MAX 256
+
+/* --- settings out of JSON --- */
+
+/* The changes of one policy or computer, with the texts made for them. */
+struct settings {
+	struct policy_change changes[CHANGES_MAX];
+	char *texts[CHANGES_MAX];
+	size_t count;
+};
+
+static void settings_free(struct settings *settings)
+{
+	for (size_t i = 0; settings != NULL && i < settings->count; i++)
+		free(settings->texts[i]);
+	free(settings);
+}
+
+/* Paths are given in the escaped form of base/text.h, as everywhere in the API. */
+static char *join_paths(const json_t *list)
+{
+	struct buf out, path;
+	char *text = NULL;
+	size_t size;
+	bool good = true;
+
+	buf_init(&out, DECODE_BODY_MAX_BYTES);
+	buf_init(&path, DECODE_BODY_MAX_BYTES);
+	for (size_t i = 0; good && i < json_array_size(list); i++) {
+		const char *one = json_string_value(json_array_get(list, i));
+
+		buf_reset(&path);
+		good = one != NULL && text_unescape(one, &path) == 0;
+		if (good)
+			conf_paths_add(&out, path.data, path.size);
+	}
+	if (good && out.status == 0)
+		text = out.size > 0 ? (char *)buf_take(&out, &size) : strdup("");
+	buf_done(&out);
+	buf_done(&path);
+	return text;
+}
+
+static char *value_text(const json_t *value)
+{
+	char number[32];
+
+	if (json_is_string(value))
+		return strdup(json_string_value(value));
+	if (json_is_boolean(value))
+		return strdup(json_is_true(value) ? "yes" : "no");
+	if (json_is_array(value))
+		return join_paths(value);
+	if (!json_is_integer(value))
+		return NULL;
+	snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	return strdup(number);
+}
+
+/* *ret_settings NULL: none were given. False: it was answered. */
+static bool take_settings(struct api_call *call, const json_t *given, struct settings **ret_settings)
+{
+	struct settings *settings;
+	size_t faults = 0;
+	const char *name;
+	json_t *value;
+
+	*ret_settings = NULL;
+	if (given == NULL)
+		return true;
+	if (json_object_size(given) > CHANGES_MAX)
+		return api_problem(call, 400, "Not valid", "At most %d settings can be given.", CHANGES_MAX) != 0;
+	settings = calloc(1, sizeof(*settings));
+	if (settings == NULL)
+		return api_problem(call, 503, "Busy", "No memory.") != 0;
+	json_object_foreach((json_t *)(uintptr_t)given, name, value)
+	{
+		char *text = value_text(value);
+
+		if (text == NULL && !json_is_null(value)) {
+			api_problem_add(call, name,
+					"must be text, a whole number, true, false, a list of paths, or null");
+			faults++;
+		}
+		settings->texts[settings->count] = text;
+		settings->changes[settings->count++] = (struct policy_change){ name, text };
+	}
+	if (faults == 0) {
+		*ret_settings = settings;
+		return true;
+	}
+	settings_free(settings);
+	api_problem(call, 400, "Not valid", "Nothing was changed: see errors.");
+	return false;
+}
+
+/* --- doing it --- */
+
+struct faulty {
+	struct api_call *call;
+	size_t count;
+};
+
+static void on_fault(void *context, const char *name, const char *reason)
+{
+	struct faulty *faulty = context;
+
+	faulty->count++;
+	api_problem_add(faulty->call, name, "%s", reason);
+}
+
+/* True: it was answered, as a problem. *ret_rc is what the handler returns then. */
+static bool failed(struct api_call *call, int rc, const struct faulty *faulty, const struct err *err, int *ret_rc)
+{
+	*ret_rc = rc;
+	if (rc == 0)
+		return false;
+	if (faulty->count > 0)
+		*ret_rc = api_problem(call, 400, "Not valid", "Nothing was changed: see errors.");
+	else if (rc == ERR_CONFLICT)
+		*ret_rc = api_problem(call, 412, "Changed by somebody else", "%s", err->text);
+	return true;
+}
+
+static int edit_one(struct api_call *call, struct front_policy_edit *edit, const json_t *given, bool *ret_done,
+		    struct err *err)
+{
+	struct front_policy_result result = { 0 };
+	struct faulty faulty = { call, 0 };
+	struct settings *settings;
+	int rc;
+
+	*ret_done = false;
+	if (!take_settings(call, given, &settings))
+		return 0;
+	if (settings != NULL) {
+		edit->changes = settings->changes;
+		edit->change_count = settings->count;
+	}
+	edit->version = edit->kind == FRONT_POLICY_CREATE ? 0 : api_if_match(call);
+	rc = front_policy_edit(api_call_front(call), edit, 1, false, api_call_actor(call), on_fault, &faulty, &result,
+			       err);
+	free(result.changes);
+	settings_free(settings);
+	if (!failed(call, rc, &faulty, err, &rc))
+		*ret_done = true;
+	return rc;
+}
+
+static const char *text_of(const json_t *body, const char *name)
+{
+	return json_string_value(json_object_get(body, name));
+}
+
+int policy_add(struct api_call *call, struct err *err)
+{
+	const json_t *body = api_body(call);
+	struct front_policy_edit edit = { .kind = FRONT_POLICY_CREATE,
+					  .name = text_of(body, "name"),
+					  .parent = text_of(body, "parent") };
+	bool done;
+	int rc = edit_one(call, &edit, json_object_get(body, "settings"), &done, err);
+
+	return done ? policy_reply(call, 201, &edit.subject, err) : rc;
+}
+
+int policy_change(struct api_call *call, struct err *err)
+{
+	const json_t *body = api_body(call);
+	struct front_policy_edit edit = { .kind = FRONT_POLICY_CHANGE,
+					  .subject = *api_path_id(call),
+					  .name = text_of(body, "name"),
+					  .parent = text_of(body, "parent") };
+	bool done;
+	int rc = edit_one(call, &edit, json_object_get(body, "settings"), &done, err);
+
+	return done ? policy_reply(call, 200, &edit.subject, err) : rc;
+}
+
+int policy_remove(struct api_call *call, struct err *err)
+{
+	struct front_policy_edit edit = { .kind = FRONT_POLICY_DELETE, .subject = *api_path_id(call) };
+	bool done;
+	int rc = edit_one(call, &edit, NULL, &done, err);
+
+	return done ? api_reply_empty(call) : rc;
+}
+
+int computer_change(struct api_call *call, struct err *err)
+{
+	const json_t *body = api_body(call);
+	struct front_policy_edit edit = { .kind = FRONT_POLICY_CHANGE,
+					  .subject = *api_path_id(call),
+					  .computer = true,
+					  .parent = text_of(body, "policy") };
+	bool done;
+	int rc = edit_one(call, &edit, json_object_get(body, "settings"), &done, err);
+
+	return done ? computer_settings_reply(call, &edit.subject, err) : rc;
+}
+
+static int revert(struct api_call *call, bool computer, struct err *err)
+{
+	uint64_t version = (uint64_t)json_integer_value(json_object_get(api_body(call), "version"));
+	struct front_policy_result result = { 0 };
+	struct faulty faulty = { call, 0 };
+	int rc = front_policy_revert(api_call_front(call), api_path_id(call), computer, version, api_if_match(call),
+				     api_call_actor(call), &result, err);
+
+	free(result.changes);
+	if (failed(call, rc, &faulty, err, &rc))
+		return rc;
+	return computer ? computer_settings_reply(call, api_path_id(call), err)
+			: policy_reply(call, 200, api_path_id(call), err);
+}
+
+int policy_revert(struct api_call *call, struct err *err)
+{
+	return revert(call, false, err);
+}
+
+int computer_revert(struct api_call *call, struct err *err)
+{
+	return revert(call, true, err);
+}
+
+/* --- several, as described --- */
+
+struct described {
+	struct front_policy_edit *edits;
+	struct settings **settings;
+	size_t count;
+};
+
+static void described_free(struct described *described)
+{
+	for (size_t i = 0; described->settings != NULL && i < described->count; i++)
+		settings_free(described->settings[i]);
+	free(described->settings);
+	free(described->edits);
+}
+
+/* False: it was answered. */
+static bool take_described(struct api_call *call, const json_t *policies, struct described *described)
+{
+	described->count = json_array_size(policies);
+	described->edits = calloc(described->count, sizeof(*described->edits));
+	described->settings = calloc(described->count, sizeof(struct settings *));
+	if (described->edits == NULL || described->settings == NULL)
+		return api_problem(call, 503, "Busy", "No memory.") != 0;
+	for (size_t i = 0; i < described->count; i++) {
+		const json_t *policy = json_array_get(policies, i);
+		struct front_policy_edit *edit = &described->edits[i];
+
+		if (!take_settings(call, json_object_get(policy, "settings"), &described->settings[i]))
+			return false;
+		*edit = (struct front_policy_edit){ .kind = FRONT_POLICY_PUT,
+						    .name = text_of(policy, "name"),
+						    .parent = text_of(policy, "parent") };
+		if (described->settings[i] != NULL) {
+			edit->changes = described->settings[i]->changes;
+			edit->change_count = described->settings[i]->count;
+		}
+	}
+	return true;
+}
+
+int policy_apply(struct api_call *call, struct err *err)
+{
+	const json_t *body = api_body(call);
+	bool dry_run = json_is_true(json_object_get(body, "dry_run"));
+	struct described described = { 0 };
+	struct front_policy_result result = { 0 };
+	struct faulty faulty = { call, 0 };
+	int rc = 0;
+
+	if (!take_described(call, json_object_get(body, "policies"), &described)) {
+		described_free(&described);
+		return 0;
+	}
+	rc = front_policy_edit(api_call_front(call), described.edits, described.count, dry_run, api_call_actor(call),
+			       on_fault, &faulty, &result, err);
+	described_free(&described);
+	if (failed(call, rc, &faulty, err, &rc))
+		return rc;
+	rc = api_reply_json(call, 200,
+			    json_pack("{sb, sI, sI, so}", "dry_run", dry_run, "affected", (json_int_t)result.affected,
+				      "contacted", (json_int_t)result.contacted, "changes",
+				      json_loads(result.changes, 0, NULL)));
+	free(result.changes);
+	return rc;
+}

@@ -1,0 +1,357 @@
+/* Looking at policies: the tree, one policy, a computer's effective settings,
+ * overrides, differences, history, and the table of settings. */
+#include "base/text.h"
+#include "manager/api/handlers.h"
+#include "manager/api/policy_json.h"
+#include "manager/api/rows.h"
+#include "manager/queries.h"
+
+#include <string.h>
+
+/* --- settings --- */
+
+static const char *origin_name(const struct policy_node *origin)
+{
+	return origin == NULL ? "default" : policy_is_computer(origin) ? "computer" : policy_name(origin);
+}
+
+static const char *origin_kind(const struct policy_node *origin)
+{
+	return origin == NULL ? "default" : policy_is_computer(origin) ? "computer" : "policy";
+}
+
+json_t *policy_settings_json(const struct policy_node *node)
+{
+	json_t *list = json_array();
+
+	for (unsigned id = 0; id < SETTINGS_COUNT; id++) {
+		const struct policy_node *origin, *above = policy_parent(node);
+		const char *value = policy_value(node, id, &origin);
+		const char *inherited = above != NULL ? policy_value(above, id, NULL) : setting_default(id);
+
+		json_array_append_new(list,
+				      json_pack("{ss, ss, ss, ss, sb, ss}", "name", setting_name(id), "value", value,
+						"origin", origin_name(origin), "origin_kind", origin_kind(origin),
+						"own", origin == node, "inherited", inherited));
+	}
+	return list;
+}
+
+static json_t *allowed(const struct conf_row *row)
+{
+	struct buf text;
+	json_t *json;
+
+	buf_init(&text, CONF_VALUE_BYTES);
+	conf_value_allowed(row, &text);
+	json = json_string(buf_text(&text));
+	buf_done(&text);
+	return json;
+}
+
+static json_t *words(const char *list)
+{
+	json_t *array = json_array();
+
+	for (const char *word = list != NULL ? list : ""; *word != '\0';) {
+		size_t size = strcspn(word, " ");
+
+		json_array_append_new(array, json_stringn(word, size));
+		word += size;
+		word += strspn(word, " ");
+	}
+	return array;
+}
+
+static json_t *applied_by(enum setting_id id)
+{
+	struct buf text;
+	json_t *json;
+
+	buf_init(&text, 256);
+	setting_components_text(id, &text);
+	json = json_string(buf_text(&text));
+	buf_done(&text);
+	return json;
+}
+
+int policy_setting_list(struct api_call *call, struct err *err)
+{
+	json_t *items = json_array();
+
+	(void)err;
+	for (unsigned id = 0; id < SETTINGS_COUNT; id++) {
+		const struct setting *setting = &policy_settings[id];
+
+		json_array_append_new(
+		    items, json_pack("{ss, ss, ss, so, so, ss, so, sb, ss, ss}", "name", setting_name(id), "type",
+				     setting_type_name(id), "default", setting_default(id), "allowed",
+				     allowed(&setting->value), "choices",
+				     words(setting->offered != NULL ? setting->offered : setting->value.choices),
+				     "unit", setting->unit, "applied_by", applied_by(id), "restart", setting->restart,
+				     "help", setting->help_english, "help_ja", setting->help_japanese));
+	}
+	return api_reply_json(call, 200, json_pack("{so, sn}", "items", items, "next"));
+}
+
+/* --- policies --- */
+
+json_t *policy_json(struct front *front, const struct policy_node *policy)
+{
+	const struct policy_node *parent = policy_parent(policy);
+	struct front_configuration_counts counts;
+
+	front_policy_counts(front, policy, &counts);
+	return json_pack("{so, ss, so, so, sI, sI, sI, sI, sI, sI, sI, sI}", "id", json_uuid(policy_id(policy)), "name",
+			 policy_name(policy), "parent", parent != NULL ? json_string(policy_name(parent)) : json_null(),
+			 "parent_id", parent != NULL ? json_uuid(policy_id(parent)) : json_null(), "depth",
+			 (json_int_t)policy_depth(policy), "children", (json_int_t)policy_child_count(policy),
+			 "overrides", (json_int_t)policy_own_count(policy), "computers", (json_int_t)counts.computers,
+			 "pending", (json_int_t)counts.pending, "sent", (json_int_t)counts.sent, "applied",
+			 (json_int_t)counts.applied, "failed", (json_int_t)counts.failed);
+}
+
+struct listing {
+	struct front *front;
+	json_t *items;
+};
+
+static int list_tree(const struct policy_tree *tree, void *argument, struct err *err)
+{
+	const struct listing *listing = argument;
+	const struct policy_node *policy = NULL;
+
+	(void)err;
+	while ((policy = policy_next(tree, policy)) != NULL)
+		json_array_append_new(listing->items, policy_json(listing->front, policy));
+	return 0;
+}
+
+int policy_list(struct api_call *call, struct err *err)
+{
+	struct listing listing = { api_call_front(call), json_array() };
+	int rc = front_policy_look(listing.front, list_tree, &listing, err);
+
+	if (rc != 0) {
+		json_decref(listing.items);
+		return rc;
+	}
+	return api_reply_json(call, 200, json_pack("{so, sn}", "items", listing.items, "next"));
+}
+
+/* --- one --- */
+
+struct showing {
+	struct front *front;
+	const struct uuid *id;
+	bool computer;
+	uint64_t version;
+	json_t *json;
+};
+
+static json_t *computer_json(const struct showing *showing, const struct policy_node *node)
+{
+	const struct outcome *outcome = policy_outcome(node);
+
+	return json_pack("{so, ss, sI, so, so}", "computer", json_uuid(showing->id), "policy",
+			 policy_name(policy_parent(node)), "version", (json_int_t)showing->version, "fingerprint",
+			 outcome != NULL ? json_sha256(outcome->fingerprint) : json_null(), "items",
+			 policy_settings_json(node));
+}
+
+static int show_node(const struct policy_tree *tree, void *argument, struct err *err)
+{
+	struct showing *showing = argument;
+	const struct policy_node *node = policy_find(tree, showing->id);
+
+	if (node == NULL || policy_is_computer(node) != showing->computer)
+		return err_set(err, ERR_NOT_FOUND, "There is no %s with this id.",
+			       showing->computer ? "computer" : "policy");
+	if (showing->computer) {
+		showing->json = computer_json(showing, node);
+		return 0;
+	}
+	showing->json = policy_json(showing->front, node);
+	json_object_set_new(showing->json, "version", json_integer((json_int_t)showing->version));
+	json_object_set_new(showing->json, "settings", policy_settings_json(node));
+	return 0;
+}
+
+static int read_version(struct store_session *session, void *argument, struct err *err)
+{
+	struct showing *showing = argument;
+	struct cursor *cursor =
+	    cursor_open(session, showing->computer ? &QUERY_POLICY_COMPUTER_BY_ID : &QUERY_POLICY_BY_ID);
+
+	cursor_bind_uuid(cursor, "id", showing->id);
+	if (cursor_next(cursor))
+		showing->version = (uint64_t)cursor_number(cursor, showing->computer ? "settings_version" : "version");
+	return cursor_end(cursor, err);
+}
+
+/* The version is read first: at worst it is older than the values, and a change by it is refused. */
+static int reply_with(struct api_call *call, int status, const struct uuid *id, bool computer, struct err *err)
+{
+	struct showing showing = { .front = api_call_front(call), .id = id, .computer = computer };
+	int rc = store_read(api_call_store(call), read_version, &showing, err);
+
+	if (rc == 0)
+		rc = front_policy_look(showing.front, show_node, &showing, err);
+	if (rc != 0)
+		return rc;
+	api_etag(call, showing.version);
+	return api_reply_json(call, status, showing.json);
+}
+
+int policy_reply(struct api_call *call, int status, const struct uuid *id, struct err *err)
+{
+	return reply_with(call, status, id, false, err);
+}
+
+int computer_settings_reply(struct api_call *call, const struct uuid *id, struct err *err)
+{
+	return reply_with(call, 200, id, true, err);
+}
+
+int policy_show(struct api_call *call, struct err *err)
+{
+	return policy_reply(call, 200, api_path_id(call), err);
+}
+
+int computer_settings(struct api_call *call, struct err *err)
+{
+	return computer_settings_reply(call, api_path_id(call), err);
+}
+
+/* --- overrides --- */
+
+static json_t *override_json(struct api_call *call, struct cursor *cursor)
+{
+	static const struct row_field fields[] = {
+		{ "kind", "kind", row_text },       { "id", "id", row_id },         { "name", "name", row_text },
+		{ "setting", "setting", row_text }, { "value", "value", row_text },
+	};
+
+	(void)call;
+	return row_json(cursor, fields, COUNT_OF(fields));
+}
+
+int policy_override_list(struct api_call *call, struct err *err)
+{
+	static const struct list_filter filters[] = {
+		{ "setting", LIST_TEXT, " AND override.setting = :setting" },
+		{ "kind", LIST_TEXT, " AND override.kind = :kind" },
+	};
+	static const struct list list = {
+		.tag = 'o',
+		.select =
+		    "SELECT * FROM ("
+		    "SELECT 'policy' AS kind, policy.id AS id, policy.name AS name, policy_setting.name AS setting, "
+		    "policy_setting.value AS value "
+		    "FROM policy_setting JOIN policy ON policy.id = policy_setting.policy "
+		    "UNION ALL "
+		    "SELECT 'computer', computer.id, computer.name, computer_setting.name, computer_setting.value "
+		    "FROM computer_setting JOIN computer ON computer.id = computer_setting.computer "
+		    "WHERE computer.deleted IS NULL) AS override WHERE 1",
+		.filters = filters,
+		.filter_count = COUNT_OF(filters),
+		.ascending = true,
+		.key_is_text = true,
+		.key = "override.setting",
+		.key_column = "setting",
+		.id = "override.id",
+		.row = override_json,
+	};
+
+	return list_reply(call, &list, err);
+}
+
+/* --- differences --- */
+
+struct comparing {
+	const char *a, *b;
+	json_t *items;
+};
+
+static int find_either(const struct policy_tree *tree, const char *given, const struct policy_node **ret_node,
+		       struct err *err)
+{
+	struct uuid id;
+
+	*ret_node = uuid_parse(given, &id, NULL) == 0 ? policy_find(tree, &id) : policy_find_name(tree, given);
+	return *ret_node != NULL ? 0 : err_set(err, ERR_NOT_FOUND, "There is no policy or computer '%.100s'.", given);
+}
+
+static int compare(const struct policy_tree *tree, void *argument, struct err *err)
+{
+	const struct comparing *comparing = argument;
+	const struct policy_node *a, *b;
+	int rc = find_either(tree, comparing->a, &a, err);
+
+	if (rc == 0)
+		rc = find_either(tree, comparing->b, &b, err);
+	for (unsigned id = 0; rc == 0 && id < SETTINGS_COUNT; id++) {
+		const struct policy_node *a_origin, *b_origin;
+		const char *a_value = policy_value(a, id, &a_origin), *b_value = policy_value(b, id, &b_origin);
+
+		if (strcmp(a_value, b_value) != 0)
+			json_array_append_new(comparing->items,
+					      json_pack("{ss, ss, ss, ss, ss}", "name", setting_name(id), "a", a_value,
+							"a_origin", origin_name(a_origin), "b", b_value, "b_origin",
+							origin_name(b_origin)));
+	}
+	return rc;
+}
+
+int policy_difference(struct api_call *call, struct err *err)
+{
+	struct comparing comparing = { api_query(call, "a").text, api_query(call, "b").text, json_array() };
+	int rc = front_policy_look(api_call_front(call), compare, &comparing, err);
+
+	if (rc != 0) {
+		json_decref(comparing.items);
+		return rc;
+	}
+	return api_reply_json(call, 200, json_pack("{so, sn}", "items", comparing.items, "next"));
+}
+
+/* --- history --- */
+
+struct history {
+	const struct uuid *subject;
+	json_t *items;
+};
+
+static int read_history(struct store_session *session, void *argument, struct err *err)
+{
+	static const struct row_field fields[] = {
+		{ "version", "version", row_number }, { "time", "time", row_time },
+		{ "actor", "actor_name", row_text },  { "actor_kind", "actor_kind", row_text },
+		{ "action", "action", row_text },     { "name", "name", row_text },
+		{ "changes", "changes", row_array },
+	};
+	const struct history *history = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_POLICY_HISTORY_OF);
+
+	cursor_bind_uuid(cursor, "subject", history->subject);
+	while (cursor_next(cursor) && json_array_size(history->items) < 1000)
+		json_array_append_new(history->items, row_json(cursor, fields, COUNT_OF(fields)));
+	return cursor_end(cursor, err);
+}
+
+int policy_history(struct api_call *call, struct err *err)
+{
+	struct history history = { api_path_id(call), json_array() };
+	int rc = store_read(api_call_store(call), read_history, &history, err);
+
+	if (rc != 0) {
+		json_decref(history.items);
+		return rc;
+	}
+	return api_reply_json(call, 200, json_pack("{so, sn}", "items", history.items, "next"));
+}
+
+int computer_history(struct api_call *call, struct err *err)
+{
+	return policy_history(call, err);
+}
