@@ -39,6 +39,9 @@ OPTIONS(scan_options,
 	{ "timeout", "D", "End as timed out after this, such as 2h.", NULL },
 	WATCH);
 OPTIONS(watch_options, WATCH);
+OPTIONS(verify_options,
+	{ "all", NULL, "All computers.", NULL },
+	{ "outcome", "O", "Show only those with this outcome.", "answered silent away" });
 OPTIONS(delete_options, YES);
 OPTIONS(command_list_options, COMPUTER,
 	{ "state", "S", "Only those in this state.", STATES },
@@ -131,6 +134,8 @@ static const struct cli_verb verbs[] = {
 	  "PATHs are absolute paths on that computer; without any, those that it is configured to scan. A COMPUTER with * or ? in it stands for all whose names fit: '*' is all of them, in one order.", verb_computer_scan },
 	{ "computer", "heartbeat", "COMPUTER", 1, 1, watch_options, "Have a computer report now",
 	  "A COMPUTER with * or ? in it stands for all whose names fit.", verb_computer_heartbeat },
+	{ "computer", "verify", "[COMPUTER...]", 0, MANY, verify_options, "Verify now whether computers are there",
+	  "Each computer that holds a connection is asked, and answers at once or is silent; only a sign of life after the question counts. Exits 0 if all answered. Without computers and --all, lists the verifications so far.", verb_computer_verify },
 	{ "computer", "delete", "COMPUTER", 1, 1, delete_options, "Delete a computer and revoke its certificate", NULL, verb_computer_delete },
 
 	{ "computer", "effective", "COMPUTER", 1, 1, NULL, "Show the settings that hold for a computer, and where each comes from", NULL, verb_computer_effective },

@@ -58,6 +58,7 @@ VERB(verb_computer_list);
 VERB(verb_computer_show);
 VERB(verb_computer_scan);
 VERB(verb_computer_heartbeat);
+VERB(verb_computer_verify);
 VERB(verb_computer_delete);
 VERB(verb_command_list);
 VERB(verb_command_show);

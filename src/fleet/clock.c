@@ -34,6 +34,7 @@ void clock_restore(const struct fleet *fleet, struct computer *computer, const s
 	computer->clock_limit_us = record->clock_limit_us;
 	computer->clock_base_us = record->clock_base_us;
 	computer->clock_steady_us = record->clock_base_us + own_change(fleet);
+	computer->clock_told = fleet_now(fleet) - TOLD_SPAN_US - 1;
 }
 
 static void settle(const struct fleet *fleet, struct computer *computer)

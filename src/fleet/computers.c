@@ -19,6 +19,7 @@ void computer_facts(const struct computer *computer, struct fleet_computer *out)
 		.status = (enum fleet_status)computer->status,
 		.status_since = computer->status_since,
 		.last_heard = computer->last_heard,
+		.heard = computer->heard,
 		.clock_offset_us = computer->clock_offset_us,
 		.clock_limit_us = computer->clock_limit_us,
 		.clock_base_us = computer->clock_base_us,
@@ -86,4 +87,15 @@ void fleet_alive(struct fleet *fleet, const struct uuid *id)
 	liveness_heard(fleet, computer);
 	if (!was_online)
 		due_by(fleet, computer, fleet_now(fleet) + SECOND_US); /* the tick stores it */
+}
+
+int fleet_ask(struct fleet *fleet, const struct uuid *id, bool *ret_asked, struct err *err)
+{
+	struct computer *computer = computer_find(fleet, id);
+
+	if (computer == NULL)
+		return err_set(err, ERR_NOT_FOUND, "no such computer");
+	*ret_asked = computer->parked != NULL;
+	fleet_wake(fleet, computer, &computer->session);
+	return 0;
 }

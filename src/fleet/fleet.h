@@ -66,6 +66,7 @@ struct fleet_computer {
 	enum fleet_status status;
 	time_us status_since; /* wall clock */
 	time_us last_heard;   /* wall clock, last authenticated sign of life; 0: never */
+	time_us heard;        /* the same on the monotonic clock; when this manager started, if before that */
 	char cause[FLEET_CAUSE_BYTES];
 	uint8_t configuration[SHA256_BYTES];        /* in force at the agent */
 	uint8_t wanted_configuration[SHA256_BYTES]; /* zeroes: none to send */
@@ -184,6 +185,9 @@ int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wi
 		bool *ret_configuration, struct err *err);
 /* Un-parks if parked. Accepts NULL. fleet may not be NULL. */
 void fleet_exchange_free(struct fleet *fleet, struct fleet_exchange *exchange);
+/* Asks for a sign of life now: a parked request is answered, so that the agent reports at once.
+ * *ret_asked false: none is parked (the shell may dial it). ERR_NOT_FOUND. */
+int fleet_ask(struct fleet *fleet, const struct uuid *computer, bool *ret_asked, struct err *err);
 /* Any other authenticated sign of life (upload, answered dial). */
 void fleet_alive(struct fleet *fleet, const struct uuid *computer);
 

@@ -81,6 +81,11 @@ void alerts_apply(struct sim *sim, const struct uuid *computer, const struct fle
 		abort();
 	if (!says)
 		return;
+	if ((sim->options.broken == BREAK_ALERT_LOST && row->type == EVENT_COMPUTER_OFFLINE) ||
+	    (sim->options.broken == BREAK_ALERT_KEPT && row->type == EVENT_COMPUTER_ONLINE)) {
+		alert_fact_done(&fact);
+		return;
+	}
 	for (size_t i = 0; i < sim->machine_count && row->type == EVENT_COMPUTER_CLOCK_CHANGE; i++) {
 		if (uuid_equal(&sim->machines[i].computer, computer))
 			sim->machines[i].clock_told = sim->machines[i].clock_telling;

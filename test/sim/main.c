@@ -16,6 +16,8 @@ static const char *const break_names[BREAKS] = {
 	[BREAK_FLOOR_UNCHECKED] = "floor-unchecked",
 	[BREAK_DEAF_LIVENESS] = "deaf-liveness",
 	[BREAK_NOT_RESTORED] = "not-restored",
+	[BREAK_ALERT_LOST] = "alert-lost",
+	[BREAK_ALERT_KEPT] = "alert-kept",
 };
 
 struct run {

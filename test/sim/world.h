@@ -30,6 +30,8 @@ enum sim_break {
 	BREAK_FLOOR_UNCHECKED,   /* the store takes events whatever its floor */
 	BREAK_DEAF_LIVENESS,     /* the manager is not told of most reports */
 	BREAK_NOT_RESTORED,      /* a component keeps what the other one refused */
+	BREAK_ALERT_LOST,        /* offline is stored, its alert is not */
+	BREAK_ALERT_KEPT,        /* online is stored, the alert stays */
 	BREAKS
 };
 

@@ -275,8 +275,7 @@ int command_create(struct api_call *call, struct err *err)
 /* --- making many --- */
 
 /* Computers of the request, each once. The shape has been checked. */
-static int computers_take(const struct env *env, const json_t *list_json, struct uuid **ret_computers,
-			  size_t *ret_count)
+int computers_take(const struct env *env, const json_t *list_json, struct uuid **ret_computers, size_t *ret_count)
 {
 	struct uuid *computers = calloc(json_array_size(list_json) + 1, sizeof(*computers));
 	struct map *seen;

@@ -10,4 +10,7 @@ int command_issue_and_reply(struct api_call *call, const struct front_command *c
 /* Answers with the command of this id. */
 int command_reply(struct api_call *call, const struct uuid *id, int status, struct err *err);
 
+/* A list of ids, checked by its shape: each once, the caller's to free. ERR_MEMORY. */
+int computers_take(const struct env *env, const json_t *list_json, struct uuid **ret_computers, size_t *ret_count);
+
 #endif

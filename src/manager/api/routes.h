@@ -40,6 +40,10 @@ enum route_flag {
 	X(computer_list) \
 	X(computer_show) \
 	X(computer_delete) \
+	X(verification_begin) \
+	X(verification_list) \
+	X(verification_show) \
+	X(verification_results) \
 	X(command_create) \
 	X(command_create_many) \
 	X(command_list) \

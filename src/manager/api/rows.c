@@ -160,7 +160,8 @@ static void compose(const struct listing *listing, struct buf *sql)
 
 	buf_append_text(sql, list->select);
 	for (size_t i = 0; i < list->filter_count; i++) {
-		if (api_query(listing->call, list->filters[i].parameter).text != NULL)
+		if (list->filters[i].bind == LIST_PATH_ID ||
+		    api_query(listing->call, list->filters[i].parameter).text != NULL)
 			buf_append_text(sql, list->filters[i].sql);
 	}
 	if (listing->has_after && list->id != NULL)
@@ -209,6 +210,8 @@ static void bind_filter(struct cursor *cursor, const struct list_filter *filter,
 	case LIST_PATTERN:
 		bind_pattern(cursor, filter->parameter, value->text);
 		break;
+	case LIST_PATH_ID:
+		break;
 	}
 }
 
@@ -219,7 +222,9 @@ static void bind_all(const struct listing *listing, struct cursor *cursor)
 	for (size_t i = 0; i < list->filter_count; i++) {
 		struct api_value value = api_query(listing->call, list->filters[i].parameter);
 
-		if (value.text != NULL)
+		if (list->filters[i].bind == LIST_PATH_ID)
+			cursor_bind_uuid(cursor, list->filters[i].parameter, api_path_id(listing->call));
+		else if (value.text != NULL)
 			bind_filter(cursor, &list->filters[i], &value);
 	}
 	if (listing->has_after) {

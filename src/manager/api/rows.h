@@ -36,7 +36,13 @@ json_t *row_json(struct cursor *cursor, const struct row_field *fields, size_t c
 
 /* --- lists --- */
 
-enum list_bind { LIST_TEXT, LIST_NUMBER, LIST_ID, LIST_PATTERN /* `*` and `?` for LIKE */ };
+enum list_bind {
+	LIST_TEXT,
+	LIST_NUMBER,
+	LIST_ID,
+	LIST_PATTERN, /* `*` and `?` for LIKE */
+	LIST_PATH_ID, /* always: {id} of the path */
+};
 struct list_filter {
 	const char *parameter; /* of the route's query; also the name to bind */
 	enum list_bind bind;

@@ -32,6 +32,7 @@ const char *const shape_command_states[] = { "pending", "sent", "running", "succ
 static const char *const shape_command_kinds_for_many[] = { "scan", "heartbeat", NULL };
 static const char *const quarantine_states[] = { "held", "restored", "deleted", "too_large", NULL };
 static const char *const setting_types[] = { "size", "duration", "number", "choice", "text", "boolean", NULL };
+static const char *const verification_outcomes[] = { "answered", "silent", "away", NULL };
 static const char *const alert_states[] = { "open", "resolved", "dismissed", NULL };
 static const char *const alert_severities[] = { "warning", "critical", NULL };
 static const char *const alert_changes[] = { "raised", "resolved", "dismissed", NULL };
@@ -117,6 +118,10 @@ SHAPE(shape_overrides_query, "OverridesQuery", "Which overrides; by setting.",
 SHAPE(shape_difference_query, "DifferenceQuery", "What is compared: ids of policies or computers, or names of policies.",
 	{ "a", SHAPE_NAME, REQUIRED, .max = 255, .help = "One." },
 	{ "b", SHAPE_NAME, REQUIRED, .max = 255, .help = "The other." });
+
+SHAPE(shape_verification_results_query, "VerificationResultsQuery", "Which results; by the computer's name.",
+	{ "outcome", SHAPE_CHOICE, .choices = verification_outcomes, .help = "Only those with this outcome." },
+	PAGING);
 
 /* --- requests --- */
 
@@ -220,6 +225,9 @@ SHAPE(shape_computer_change_request, "ComputerChangeRequest", "What changes of a
 	{ "settings", SHAPE_ANY, .help = SETTINGS_HELP });
 SHAPE(shape_revert_request, "RevertRequest", "How far back.",
 	{ "version", SHAPE_NUMBER, REQUIRED, 1, INT64_MAX, .help = "The version to go back to, as its history lists them." });
+SHAPE(shape_verification_request, "VerificationRequest", "Whose connection is to be verified: either of the two.",
+	{ "computers", SHAPE_UUIDS, 0, 1, FRONT_COMMANDS_MAX, .help = "These; an id that is given twice counts once." },
+	{ "all", SHAPE_BOOLEAN, .help = "All computers." });
 
 /* --- answers --- */
 
@@ -270,6 +278,27 @@ SHAPE(shape_computer, "Computer", "A computer with an agent.",
 	{ "connected", SHAPE_BOOLEAN, REQUIRED, .help = "A held connection is open now: commands arrive at once." },
 	{ "enrolled", SHAPE_TIME, REQUIRED, .help = "When it was activated." });
 LIST(shape_computers, "Computers", shape_computer);
+
+SHAPE(shape_verification, "Verification", "A question to computers whether they are there.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
+	{ "started", SHAPE_TIME, REQUIRED, .help = "When it began." },
+	{ "started_by", SHAPE_TEXT, REQUIRED, .help = "Who asked." },
+	{ "scheduled", SHAPE_BOOLEAN, REQUIRED, .help = "By the clock (setting computers.verify_interval)?" },
+	{ "ended", SHAPE_TIME, NULLABLE, .help = "When it ended; null: it is under way." },
+	{ "total", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "How many computers." },
+	{ "answered", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Of them, so far, reported after the question." },
+	{ "silent", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Were asked over a held connection and did not." },
+	{ "away", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Hold no connection to ask over, and did not." });
+LIST(shape_verifications, "Verifications", shape_verification);
+
+SHAPE(shape_verification_result, "VerificationResult", "What came of a computer.",
+	{ "computer", SHAPE_UUID, REQUIRED, .help = "Which." },
+	{ "computer_name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "outcome", SHAPE_CHOICE, REQUIRED, .choices = verification_outcomes, .help = "What came of it." },
+	{ "elapsed_ms", SHAPE_NUMBER, NULLABLE, NOTHING_OR_MORE, .help = "How long its answer took; null: none came." },
+	{ "silent_s", SHAPE_NUMBER, NULLABLE, NOTHING_OR_MORE, .help = "For how long nothing was heard of it; null: it answered, or was never heard." },
+	{ "cause", SHAPE_TEXT, REQUIRED, .help = "Why, in words; empty if it answered." });
+LIST(shape_verification_results, "VerificationResults", shape_verification_result);
 
 SHAPE(shape_command, "Command", "Something a computer was told to do.",
 	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
@@ -614,6 +643,7 @@ const struct shape *const shapes_documented[] = {
 	&shape_password_request,
 	&shape_settings_request,
 	&shape_event_type_request,
+	&shape_verification_request,
 	&shape_alert_type_request,
 	&shape_destination_request,
 	&shape_destination_change,
@@ -623,6 +653,10 @@ const struct shape *const shapes_documented[] = {
 	&shape_component,
 	&shape_computer,
 	&shape_computers,
+	&shape_verification,
+	&shape_verifications,
+	&shape_verification_result,
+	&shape_verification_results,
 	&shape_command,
 	&shape_commands,
 	&shape_issued,

@@ -8,25 +8,27 @@
 /* Query strings. */
 extern const struct shape shape_no_query, shape_page_query, shape_computers_query, shape_commands_query,
     shape_events_query, shape_stream_query, shape_quarantine_query, shape_file_query, shape_audit_query,
-    shape_alerts_query, shape_alert_stream_query, shape_overrides_query, shape_difference_query;
+    shape_alerts_query, shape_alert_stream_query, shape_overrides_query, shape_difference_query,
+    shape_verification_results_query;
 
 /* What callers send. */
 extern const struct shape shape_nothing, shape_sign_in, shape_command_request, shape_commands_request,
     shape_restore_request, shape_token_request, shape_enrolment_token_request, shape_user_request,
     shape_password_request, shape_settings_request, shape_event_type_request, shape_alert_type_request,
     shape_policy_request, shape_policy_change_request, shape_policy_apply_request, shape_computer_change_request,
-    shape_revert_request;
+    shape_revert_request, shape_verification_request;
 
 /* What they get. */
-extern const struct shape shape_session, shape_principal, shape_computer, shape_computers, shape_command,
-    shape_commands, shape_issued_commands, shape_event, shape_events, shape_event_type, shape_event_types, shape_alert,
-    shape_alerts, shape_alert_shown, shape_alert_line, shape_alert_lines, shape_alert_type, shape_alert_types,
-    shape_quarantine_item, shape_quarantine_items, shape_token, shape_tokens, shape_new_token, shape_enrolment_token,
-    shape_enrolment_tokens, shape_new_enrolment_token, shape_user, shape_users, shape_setting, shape_settings,
-    shape_destination_request, shape_destination_change, shape_destination, shape_destinations, shape_destination_test,
-    shape_policy_setting, shape_policy_settings, shape_policy, shape_policies, shape_override, shape_overrides,
-    shape_differences, shape_policy_result, shape_policy_history, shape_effective_settings, shape_audit_entry,
-    shape_audit, shape_system, shape_health, shape_problem;
+extern const struct shape shape_session, shape_principal, shape_computer, shape_computers, shape_verification,
+    shape_verifications, shape_verification_result, shape_verification_results, shape_command, shape_commands,
+    shape_issued_commands, shape_event, shape_events, shape_event_type, shape_event_types, shape_alert, shape_alerts,
+    shape_alert_shown, shape_alert_line, shape_alert_lines, shape_alert_type, shape_alert_types, shape_quarantine_item,
+    shape_quarantine_items, shape_token, shape_tokens, shape_new_token, shape_enrolment_token, shape_enrolment_tokens,
+    shape_new_enrolment_token, shape_user, shape_users, shape_setting, shape_settings, shape_destination_request,
+    shape_destination_change, shape_destination, shape_destinations, shape_destination_test, shape_policy_setting,
+    shape_policy_settings, shape_policy, shape_policies, shape_override, shape_overrides, shape_differences,
+    shape_policy_result, shape_policy_history, shape_effective_settings, shape_audit_entry, shape_audit, shape_system,
+    shape_health, shape_problem;
 
 /* All of the above that are objects of their own in the document, for it. NULL-terminated. */
 extern const struct shape *const shapes_documented[];

@@ -150,6 +150,11 @@ struct front_counts {
 void front_counts(struct front *front, struct front_counts *ret_counts);                  /* any thread */
 void front_http_counters(struct front *front, struct http_server_counters *ret_counters); /* any thread */
 
+/* Begins to verify the connections of these computers, of all for NULL: who answers now, and who
+ * is silent for how long (manager/front/verify.h). Its rows tell. ERR_NOT_FOUND; ERR_BUSY: too many under way. */
+int front_verify(struct front *front, const struct uuid *computers, size_t count, const struct front_actor *actor,
+		 struct uuid *ret_id, struct err *err);
+
 /* Revokes its certificate and forgets the computer; its rows stay for the
  * history, marked deleted; its open commands end as cancelled. */
 int front_computer_delete(struct front *front, const struct uuid *computer, const struct front_actor *actor,

@@ -16,6 +16,7 @@
 #include "manager/front/maintenance.h"
 #include "manager/front/policies.h"
 #include "manager/front/uploads.h"
+#include "manager/front/verify.h"
 #include "manager/layout.h"
 #include "manager/messages.h"
 #include "manager/queries.h"
@@ -206,6 +207,8 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 	if (rc == 0)
 		rc = event_switches_open(front->store, &front->switches, err);
 	if (rc == 0)
+		rc = verifier_new(&front->verifier, err);
+	if (rc == 0)
 		rc = alerting_open(front->store, &front->alerting, err);
 	if (rc == 0)
 		rc = policies_new(front, &front->policies, err);
@@ -226,6 +229,8 @@ static int load_state(struct front *front, struct channel *supervisor, struct er
 		rc = commands_restore(front, err);
 	if (rc == 0)
 		rc = alerting_review_all(front, err);
+	if (rc == 0)
+		rc = verify_load(front, err);
 	if (rc == 0)
 		rc = front_load_quarantine(front, err);
 	if (rc == 0 && (front->api = api_new(front, err)) == NULL)
@@ -343,6 +348,7 @@ static void done(struct front *front)
 	stored_settings_free(front->stored);
 	event_switches_free(front->switches);
 	alerting_free(front->alerting);
+	verifier_free(front->verifier);
 	uploads_free(front->uploads);
 	cooldown_free(front->cooldown);
 	cooldown_free(front->refusals);

@@ -32,6 +32,7 @@ struct front_numbers {
 
 struct policies;
 struct uploads;
+struct verifier;
 
 /* Connections, as last told in the log. */
 struct front_turned_away {
@@ -63,6 +64,7 @@ struct front {
 	struct event_switches *switches;
 	struct alerting *alerting;
 	struct policies *policies;
+	struct verifier *verifier;
 	struct uploads *uploads;
 	int quarantine_fd; /* directory of sealed files */
 	int incoming_fd;   /* directory of uploads under way */

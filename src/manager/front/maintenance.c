@@ -5,7 +5,9 @@
 
 #include "base/log.h"
 #include "manager/front/exchange.h"
+#include "manager/front/self_watch.h"
 #include "manager/front/uploads.h"
+#include "manager/front/verify.h"
 #include "manager/queries.h"
 
 #define UPLOAD_IDLE_US    DAY_US /* an upload that stood still so long is forgotten */
@@ -31,14 +33,47 @@ static int delete_old_tokens(struct store_session *session, void *argument, stru
 	return cursor_run(cursor, err);
 }
 
+static int delete_old_alerts(struct store_session *session, void *argument, struct err *err)
+{
+	const struct front *front = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_ALERT_DELETE_ENDED_BEFORE);
+
+	cursor_bind_number(cursor, "time",
+			   env_wall(front->env) - stored_setting_number(front->stored, STORED_ALERT_RETENTION));
+	return cursor_run(cursor, err);
+}
+
+static int delete_old_verifications(struct store_session *session, void *argument, struct err *err)
+{
+	const struct front *front = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_VERIFICATION_DELETE_BEFORE);
+
+	cursor_bind_number(cursor, "time",
+			   env_wall(front->env) - stored_setting_number(front->stored, STORED_EVENT_RETENTION));
+	return cursor_run(cursor, err);
+}
+
+/* What has a retention of its own. */
+static const struct {
+	enum stored_setting retention;
+	store_function function;
+	const char *event;
+} retained[] = {
+	{ STORED_EVENT_RETENTION, delete_old_events, "maintenance.events" },
+	{ STORED_EVENT_RETENTION, delete_old_verifications, "maintenance.verifications" },
+	{ STORED_ALERT_RETENTION, delete_old_alerts, "maintenance.alerts" },
+};
+
 static void hourly(void *argument)
 {
 	struct front *front = argument;
 	struct err err = { 0 };
 
-	if (stored_setting_number(front->stored, STORED_EVENT_RETENTION) != CONF_UNLIMITED &&
-	    store_write_wait(front->store, delete_old_events, front, &err) != 0)
-		LOG(LOG_ERROR, "maintenance.events", log_err(&err));
+	for (size_t i = 0; i < COUNT_OF(retained); i++) {
+		if (stored_setting_number(front->stored, retained[i].retention) != CONF_UNLIMITED &&
+		    store_write_wait(front->store, retained[i].function, front, &err) != 0)
+			LOG(LOG_ERROR, retained[i].event, log_err(&err));
+	}
 	if (store_write_wait(front->store, delete_old_tokens, front, &err) != 0)
 		LOG(LOG_ERROR, "maintenance.tokens", log_err(&err));
 	while (uploads_drop_idle(front->uploads, UPLOAD_IDLE_US))
@@ -98,6 +133,9 @@ static const struct {
 	{ 250 * MILLISECOND_US, exchange_tick }, /* offline is told within a second of its moment */
 	{ 10 * SECOND_US, give_back },
 	{ MINUTE_US, crowded },
+	{ 250 * MILLISECOND_US, verify_tick },
+	{ MINUTE_US, verify_schedule },
+	{ MINUTE_US, self_watch },
 	{ HOUR_US, hourly },
 };
 

@@ -13,6 +13,10 @@ enum stored_setting {
 	STORED_COMMAND_TIMEOUT,     /* span */
 	STORED_SAME_NAME,           /* enum same_name */
 	STORED_ROLLOUT_RATE,        /* agents a second */
+	STORED_VERIFY_INTERVAL,     /* span */
+	STORED_ALERT_RETENTION,     /* span */
+	STORED_DISK_FREE,           /* bytes */
+	STORED_DATABASE_SIZE,       /* bytes */
 	STORED_COUNT
 };
 

@@ -189,10 +189,33 @@ def deleted():
     assert shown["history"][0]["reason"] == "the computer was deleted", shown
 
 
+def verified():
+    """Who is there answers at once; who is not is silent, with how long and why."""
+    away = site.add_agent("away")
+    away.stop(signal.SIGKILL)
+    dead = site.add_agent("dead")
+    dead.process.send_signal(signal.SIGSTOP)  # the guard alone: its link goes on
+    result, = site.json("computer", "verify", "one")
+    assert result["outcome"] == "answered" and result["elapsed_ms"] < 10000, result
+    ended = site.muster("computer", "verify", "--all", "-o", "json").expect(1, "1 of 3 computers did not answer")
+    results = {each["computer_name"]: each for each in ended.json}
+    dead.process.send_signal(signal.SIGCONT)
+    assert results["one"]["outcome"] == "answered", results
+    assert results["away"]["outcome"] in ("away", "silent") and results["away"]["silent_s"] >= 0, results
+    assert results["away"]["elapsed_ms"] is None and results["away"]["cause"], results
+    log = site.json("computer", "verify")
+    assert [each["total"] for each in log] == [3, 1], log
+    assert log[0]["answered"] == 2 and log[0]["ended"], log
+    site.muster("computer", "verify", "one", "--all").expect(2, "not both")
+    site.muster("computer", "verify", "nobody").expect(1, "nobody")
+    for name in ("away", "dead"):
+        site.muster("computer", "delete", name, "--yes").expect(0)
+
+
 if __name__ == "__main__":
     with site:
         site.add_manager()
         site.agent = site.add_agent("one")
-        code = main([offline_across_restarts, switched_off_and_on, malware_that_stays, not_recorded, locked_out, followed,
-                     deleted])
+        code = main([verified, offline_across_restarts, switched_off_and_on, malware_that_stays, not_recorded, locked_out,
+                     followed, deleted])
     raise SystemExit(code)
