@@ -12,6 +12,7 @@
  *   list       its row in GET /computers, page by page
  *   show       GET /computers/{id}
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@
 #define TICK_US     (250 * MILLISECOND_US)
 
 static time_us clock_now = 1000 * SECOND_US;
-static uint64_t chance = 1;
+static _Atomic uint64_t chance = 1;
 
 static time_us bench_wall(void *context)
 {
@@ -47,7 +48,7 @@ static time_us bench_monotonic(void *context)
 
 static uint64_t draw(void)
 {
-	uint64_t z = (chance += 0x9e3779b97f4a7c15u);
+	uint64_t z = chance += 0x9e3779b97f4a7c15u; /* the writer draws too */
 
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
