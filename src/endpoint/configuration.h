@@ -36,8 +36,8 @@
 #include "base/units.h"
 #include "wire/exchange.h"
 
-#define ENDPOINT_PATIENCE_US (3 * MINUTE_US)  /* of a trial, unless the connection says otherwise */
-#define ENDPOINT_APPLY_US    (5 * MINUTE_US)  /* for the components to answer: guard may be at a very large file */
+#define ENDPOINT_PATIENCE_US (3 * MINUTE_US) /* of a trial, unless the connection says otherwise */
+#define ENDPOINT_APPLY_US    (5 * MINUTE_US) /* for the components to answer: guard may be at a very large file */
 #define ENDPOINT_AGAIN_US                                                                                              \
 	(15 * MINUTE_US) /* before one that failed in force is tried again; each time four times as long */
 #define ENDPOINT_AGAIN_MAX_US     DAY_US
