@@ -177,6 +177,9 @@ static void check_configuration(struct sim *sim, const struct sim_machine *machi
 		sim_fail(sim, "machine %u: configuration %u is wanted, %u in force", machine->index, version, in_force);
 	if (fits != (memcmp(shown->configuration, sim->manager.wanted, SHA256_BYTES) == 0))
 		sim_fail(sim, "machine %u: the manager does not show what is in force", machine->index);
+	if (shown->configuration_state != (fits ? FLEET_CONFIGURATION_APPLIED : FLEET_CONFIGURATION_FAILED))
+		sim_fail(sim, "machine %u: configuration %u is shown as %s", machine->index, version,
+			 fleet_configuration_state_name(shown->configuration_state));
 	if (fits != (state.refused[0] == '\0') || strcmp(state.refused, computer->configuration_error) != 0)
 		sim_fail(sim, "machine %u: configuration %u: refused for '%s', shown as '%s'", machine->index, version,
 			 state.refused, computer->configuration_error);
