@@ -66,6 +66,7 @@ struct job {
 	bool ending, event_told;
 	enum message_outcome outcome;
 	time_us tell_at; /* monotonic */
+	bool told;       /* its end is in the outbox, its files would not go yet */
 };
 
 struct jobs {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/guard/job.h"
@@ -151,6 +152,29 @@ static int adopt(struct jobs *jobs, struct job *job, struct err *err)
 	return 0;
 }
 
+/* The plan first: load_one() knows by that what has ended. */
+static int forget_files(struct jobs *jobs, const struct uuid *id, struct err *err)
+{
+	char name[64];
+	int code;
+
+	job_file_name(id, ".plan", name);
+	code = files_remove(jobs->world.directory, name, err);
+	job_file_name(id, ".job", name);
+	return code == 0 ? files_remove(jobs->world.directory, name, err) : code;
+}
+
+/* Its end was told, and its file would not go then. */
+static bool ended_before(const struct jobs *jobs, const struct job *job)
+{
+	char name[64];
+	struct stat st;
+
+	job_file_name(&job->start.job, ".plan", name);
+	return job->saved.phase == JOB_SCANNING &&
+	       fstatat(jobs->world.directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
 static void load_one(struct jobs *jobs, const char *name)
 {
 	struct job *job = job_new();
@@ -158,6 +182,13 @@ static void load_one(struct jobs *jobs, const char *name)
 	int code = job != NULL ? job_file_load(jobs->world.directory, name, &job->saved, &err)
 			       : err_set(&err, ERR_MEMORY, "job: no memory");
 
+	if (code == 0)
+		code = message_unpack_job_start(job->saved.start.data, job->saved.start.size, &job->start);
+	if (code == 0 && ended_before(jobs, job)) {
+		(void)forget_files(jobs, &job->start.job, NULL);
+		job_free(job);
+		return;
+	}
 	if (code == 0)
 		code = adopt(jobs, job, &err);
 	if (code == 0)
@@ -252,16 +283,6 @@ bool jobs_configured(const struct jobs *jobs, const void *payload, size_t size)
 	return jobs->settings_bytes.size == size && memcmp(jobs->settings_bytes.data, payload, size) == 0;
 }
 
-static void forget_files(struct jobs *jobs, const struct job *job)
-{
-	char name[64];
-
-	job_file_name(&job->start.job, ".plan", name);
-	(void)files_remove(jobs->world.directory, name, NULL);
-	job_file_name(&job->start.job, ".job", name);
-	(void)files_remove(jobs->world.directory, name, NULL);
-}
-
 int jobs_start(struct jobs *jobs, const void *payload, size_t size, struct err *err)
 {
 	struct job *job = job_new();
@@ -316,13 +337,13 @@ static void tell_end(struct jobs *jobs, struct job *job)
 {
 	struct err err = { 0 };
 
-	if (job_end_tell(jobs, job, &err) != 0) {
+	job->told = job->told || job_end_tell(jobs, job, &err) == 0;
+	if (!job->told || forget_files(jobs, &job->start.job, &err) != 0) {
 		if (job->tell_at == 0)
 			LOG(LOG_ERROR, "guard.job_end_not_told", log_uuid("job", &job->start.job), log_err(&err));
 		job->tell_at = env_monotonic(jobs->world.env) + TELL_AGAIN_US;
 		return;
 	}
-	forget_files(jobs, job);
 	for (size_t i = 0; i < jobs->count; i++) {
 		if (jobs->list[i] == job)
 			jobs->list[i] = jobs->list[--jobs->count];
