@@ -332,7 +332,7 @@ static int connect_datagram(const char *url, int *ret_fd, struct err *err)
 	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
 	struct addrinfo *addresses = NULL;
 	char host[256];
-	const char *port;
+	const char *port = NULL;
 	int rc = split_address(url, host, sizeof(host), &port, err);
 
 	if (rc != 0)
