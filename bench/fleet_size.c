@@ -26,7 +26,7 @@
 #include "manager/front/records.h"
 #include "manager/queries.h"
 
-#define BATCH       200
+#define BATCH       2000 /* reports that one commit may take */
 #define ROUNDS      3
 #define INTERVAL_US (10 * MINUTE_US)
 #define TICK_US     (250 * MILLISECOND_US)

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import http.client
 import ssl
+from datetime import datetime
 
 from installation import EICAR, Site, main, wait_until
 
@@ -212,10 +213,37 @@ def verified():
         site.muster("computer", "delete", name, "--yes").expect(0)
 
 
+def by_the_arithmetic():
+    """A real agent falls silent: offline within a second of its moment, once, whatever the manager does meanwhile."""
+    site.muster("policy", "set", "base", "link.heartbeat_interval=10s", "link.missed_heartbeats=1").expect(0)
+    agent = site.add_agent("silent")
+    wait_until("the heartbeat's interval is in force",
+               lambda: site.json("computer", "show", "silent")["config_state"] == "applied")
+    agent.stop(signal.SIGKILL)
+    wait_until("offline", lambda: site.status_of("silent") == "offline")
+    shown = site.json("computer", "show", "silent")
+    moment = [datetime.fromisoformat(shown[name].rstrip("Z")) for name in ("last_heard", "status_since")]
+    silence = (moment[1] - moment[0]).total_seconds()
+    assert 20 <= silence < 21, silence
+    alert, = alerts("--computer", "silent", "--state", "open")
+    assert alert["type"] == "computer_offline", alert
+    site.manager.stop(signal.SIGKILL)
+    site.manager.start()
+    assert alerts("--computer", "silent", "--state", "open") == [alert]
+    assert site.status_of("one") != "offline", "shown offline because the manager was down"
+    agent.start()
+    wait_until("resolved", lambda: not alerts("--computer", "silent", "--state", "open"))
+    assert len(alerts("--computer", "silent")) == 1
+    assert len(site.wait_events(730, computer="silent")) == len(site.wait_events(731, computer="silent")) == 1
+    site.muster("policy", "unset", "base", "link.heartbeat_interval", "link.missed_heartbeats").expect(0)
+    agent.stop()
+    site.muster("computer", "delete", "silent", "--yes").expect(0)
+
+
 if __name__ == "__main__":
     with site:
         site.add_manager()
         site.agent = site.add_agent("one")
         code = main([verified, offline_across_restarts, switched_off_and_on, malware_that_stays, not_recorded, locked_out,
-                     followed, deleted])
+                     followed, by_the_arithmetic, deleted])
     raise SystemExit(code)
