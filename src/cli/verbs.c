@@ -121,6 +121,7 @@ OPTIONS(policy_overrides_options,
 	LIMIT);
 OPTIONS(policy_apply_options,
 	{ "f", "FILE", "What policies shall be (JSON), - for standard input.", NULL },
+	{ "dry-run", NULL, "Only show what would change.", NULL },
 	YES);
 
 static const struct cli_verb verbs[] = {

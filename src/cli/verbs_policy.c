@@ -287,6 +287,9 @@ static void describe_changes(const json_t *changes, struct buf *out)
 		table_clean(name != NULL ? name : "", out);
 		buf_append_text(out, ": ");
 		table_clean(new != NULL ? new : "inherited", out);
+		/* Settings are inherited where they are not set; a name is not. */
+		if (old == NULL && name != NULL && strchr(name, '.') == NULL)
+			continue;
 		buf_append_text(out, " (was ");
 		table_clean(old != NULL ? old : "inherited", out);
 		buf_append_text(out, ")");
@@ -571,6 +574,12 @@ int verb_policy_apply(struct cli *cli, struct err *err)
 	}
 	if (rc == 0 && cli->output == OUTPUT_TABLE)
 		rc = show_result(result, err);
+	if (rc == 0 && cli_flag(cli, "dry-run")) {
+		json_decref(policies);
+		if (cli->output == OUTPUT_TABLE)
+			json_decref(result);
+		return cli->output == OUTPUT_TABLE ? 0 : cli_show(cli, result, err);
+	}
 	json_decref(result);
 	result = NULL;
 	if (rc == 0)

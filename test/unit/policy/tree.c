@@ -14,8 +14,11 @@
 
 #include "policy/tree.h"
 
+static unsigned digests;
+
 static void digest(const void *data, size_t size, uint8_t out[SHA256_BYTES])
 {
+	digests++;
 	EVP_Digest(data, size, out, NULL, EVP_sha256(), NULL);
 }
 
@@ -227,6 +230,34 @@ static void what_the_manager_applies_is_not_in_the_fingerprint(void **state)
 			    SHA256_BYTES);
 	assert_int_equal(policy_outcome(a)->effective.missed_heartbeats, CONF_UNLIMITED);
 	policy_tree_free(tree);
+}
+
+/* How much is computed for a change of the base policy with so many computers below, one of them with a value of its
+ * own. */
+static unsigned cost_of_change(unsigned computers)
+{
+	struct policy_tree *tree = tree_with_base();
+	struct policy_node *a = create(tree, 1, "a", policy_base(tree));
+	unsigned before;
+
+	create(tree, 2, "b", a);
+	for (unsigned i = 0; i < computers; i++)
+		add(tree, 100 + i, i % 2 == 0 ? a : policy_base(tree));
+	assert_int_equal(set(tree, add(tree, 50, a), "scan.cpu_limit", "50", NULL), 0);
+	commit(tree);
+	before = digests;
+	assert_int_equal(set(tree, policy_base(tree), "link.poll", "periodic", NULL), 0);
+	commit(tree);
+	policy_tree_free(tree);
+	return digests - before;
+}
+
+static void a_change_is_computed_once_per_outcome(void **state)
+{
+	(void)state;
+	assert_int_equal(cost_of_change(10), cost_of_change(10000));
+	/* Three policies of one outcome and the computer's: a key for each, and two configurations. */
+	assert_int_equal(cost_of_change(10000), 6);
 }
 
 /* --- at random, against a model --- */
@@ -489,6 +520,7 @@ int main(void)
 		cmocka_unit_test(values_come_from_the_nearest_that_sets_them),
 		cmocka_unit_test(equal_outcomes_are_one),
 		cmocka_unit_test(what_the_manager_applies_is_not_in_the_fingerprint),
+		cmocka_unit_test(a_change_is_computed_once_per_outcome),
 		cmocka_unit_test(random_changes_agree_with_the_model),
 		cmocka_unit_test(policies_are_listed_parents_first_and_by_name),
 	};
