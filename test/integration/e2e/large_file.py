@@ -301,6 +301,8 @@ def set_up(directory, size):
     agent.start()
     site.wait_online("one")
     site.muster("settings", "set", "quarantine.max_file_size=4GB", "quarantine.capacity=20GB").expect(0)
+    site.muster("computer", "set", "one", "quarantine.max_file_size=4GB", "scan.max_file_size=2GB").expect(0)
+    wait_until("the settings in force", lambda: site.json("computer", "show", "one")["config_state"] == "applied")
     return agent, path, sha256
 
 
