@@ -404,12 +404,12 @@ static void build(struct sim *sim)
 	sim_after(sim, SECOND_US, happen);
 }
 
-/* No more faults, right clocks, whole network: all must come to rest. */
+/* No more faults, right clocks, whole network: all must come to rest. A manager that is stalled stays so to its end:
+ * cut short, the stall would be one that the fleet need not forgive. */
 static void heal(struct sim *sim)
 {
 	sim_log(sim, "healed");
 	sim->chaos = false;
-	sim->manager.stalled_until = sim->manager.stalled_until > sim->now ? sim->now : sim->manager.stalled_until;
 	sim->manager.clock_offset = 0;
 	if (!sim->manager.up)
 		manager_start(sim);

@@ -227,6 +227,7 @@ static void send(struct endpoint *endpoint, const char *value, uint64_t serial)
 	envelope.payload = exchange_bytes(payload.data, payload.size);
 	envelope.key = exchange_bytes(key.fingerprint, SHA256_BYTES);
 	envelope.signature = exchange_bytes(signature, sizeof(signature));
+	envelope.count = 1;
 	report(endpoint);
 	answer(endpoint, &envelope);
 	buf_done(&payload);
