@@ -48,7 +48,7 @@ static time_us bench_monotonic(void *context)
 
 static uint64_t draw(void)
 {
-	uint64_t z = chance += 0x9e3779b97f4a7c15u; /* the writer draws too */
+	uint64_t z = atomic_fetch_add(&chance, 0x9e3779b97f4a7c15u) + 0x9e3779b97f4a7c15u; /* the writer draws too */
 
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;

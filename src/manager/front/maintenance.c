@@ -131,12 +131,8 @@ static const struct {
 	void (*function)(void *front);
 } works[] = {
 	{ 250 * MILLISECOND_US, exchange_tick }, /* offline is told within a second of its moment */
-	{ 10 * SECOND_US, give_back },
-	{ MINUTE_US, crowded },
-	{ 250 * MILLISECOND_US, verify_tick },
-	{ MINUTE_US, verify_schedule },
-	{ MINUTE_US, self_watch },
-	{ HOUR_US, hourly },
+	{ 10 * SECOND_US, give_back },           { MINUTE_US, crowded },    { 250 * MILLISECOND_US, verify_tick },
+	{ MINUTE_US, verify_schedule },          { MINUTE_US, self_watch }, { HOUR_US, hourly },
 };
 
 int maintenance_begin(struct front *front, struct err *err)
