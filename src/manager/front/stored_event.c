@@ -11,7 +11,7 @@
 /* The buffer may move while it grows: the places are noted first. */
 void stored_fields_read(struct stored_fields *fields, const char *json)
 {
-	size_t ends[STORED_EVENT_FIELDS_MAX];
+	size_t ends[STORED_EVENT_FIELDS_MAX] = { 0 };
 	const char *name;
 	json_t *value;
 
