@@ -77,6 +77,9 @@ int list_run(struct cli *cli, const struct list *list, struct err *err);
 /* Calls on_page for each page until all are read, `limit` entries were (0: no limit), or it returns an error. */
 int list_pages(struct cli *cli, const char *path, uint64_t limit,
 	       int (*on_page)(void *context, json_t *items, struct err *err), void *context, struct err *err);
+/* The items of an answer that holds the whole list, by -o. Takes json over. */
+int list_show(struct cli *cli, json_t *json, const struct column *columns, size_t count, const char *nothing,
+	      struct err *err);
 /* Adds the options that were given as query parameters. */
 int list_query(struct cli *cli, const struct list_parameter *parameters, size_t count, struct buf *path,
 	       struct err *err);

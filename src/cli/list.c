@@ -186,3 +186,31 @@ int list_run(struct cli *cli, const struct list *list, struct err *err)
 	buf_done(&path);
 	return rc == 0 ? print_end(&printing, list->nothing, err) : rc;
 }
+
+/* A list that the API gives whole. */
+int list_show(struct cli *cli, json_t *json, const struct column *columns, size_t count, const char *nothing,
+	      struct err *err)
+{
+	json_t *items = json_object_get(json, "items");
+	struct table table;
+	struct buf out;
+	int rc;
+
+	if (cli->output == OUTPUT_JSON) {
+		rc = cli_show(cli, json_incref(items != NULL ? items : json), err);
+		json_decref(json);
+		return rc;
+	}
+	buf_init(&out, TABLE_BYTES_MAX);
+	table_init(&table, columns, count, cli->width);
+	if (cli->output == OUTPUT_CSV)
+		table_csv(&table, items, &out);
+	else if (json_array_size(items) > 0)
+		table_page(&table, items, &out);
+	else
+		fprintf(stderr, "%s\n", nothing);
+	rc = cli_print(buf_text(&out), out.size, err);
+	buf_done(&out);
+	json_decref(json);
+	return rc;
+}

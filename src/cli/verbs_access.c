@@ -361,26 +361,8 @@ static int show_settings(struct cli *cli, json_t *json, struct err *err)
 		{ "DEFAULT", "default", COLUMN_TEXT }, { "MEANING", "help", COLUMN_TEXT },
 		{ NULL, "type", COLUMN_TEXT },         { NULL, "is_default", COLUMN_TEXT },
 	};
-	json_t *items = json_object_get(json, "items");
-	struct table table;
-	struct buf out;
-	int rc;
 
-	if (cli->output == OUTPUT_JSON) {
-		rc = cli_show(cli, json_incref(items != NULL ? items : json), err);
-		json_decref(json);
-		return rc;
-	}
-	buf_init(&out, TABLE_BYTES_MAX);
-	table_init(&table, columns, COUNT_OF(columns), cli->width);
-	if (cli->output == OUTPUT_CSV)
-		table_csv(&table, items, &out);
-	else
-		table_page(&table, items, &out);
-	rc = cli_print(buf_text(&out), out.size, err);
-	buf_done(&out);
-	json_decref(json);
-	return rc;
+	return list_show(cli, json, columns, COUNT_OF(columns), "No settings.", err);
 }
 
 int verb_settings_list(struct cli *cli, struct err *err)

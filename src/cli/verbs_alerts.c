@@ -64,34 +64,6 @@ int verb_alert_dismiss(struct cli *cli, struct err *err)
 	return rc;
 }
 
-/* A list that the API gives whole. Takes json over. */
-static int print_items(struct cli *cli, json_t *json, const struct column *columns, size_t count, const char *nothing,
-		       struct err *err)
-{
-	json_t *items = json_object_get(json, "items");
-	struct table table;
-	struct buf out;
-	int rc;
-
-	if (cli->output == OUTPUT_JSON) {
-		rc = cli_show(cli, json_incref(items != NULL ? items : json), err);
-		json_decref(json);
-		return rc;
-	}
-	if (cli->output == OUTPUT_TABLE && json_array_size(items) == 0)
-		fprintf(stderr, "%s\n", nothing);
-	buf_init(&out, TABLE_BYTES_MAX);
-	table_init(&table, columns, count, cli->width);
-	if (cli->output == OUTPUT_CSV)
-		table_csv(&table, items, &out);
-	else if (json_array_size(items) > 0)
-		table_page(&table, items, &out);
-	rc = cli_print(buf_text(&out), out.size, err);
-	buf_done(&out);
-	json_decref(json);
-	return rc;
-}
-
 int verb_alert_summary(struct cli *cli, struct err *err)
 {
 	static const struct column columns[] = {
@@ -102,7 +74,7 @@ int verb_alert_summary(struct cli *cli, struct err *err)
 	json_t *json = NULL;
 	int rc = cli_request(cli, "GET", "/alerts/summary", NULL, &json, err);
 
-	return rc == 0 ? print_items(cli, json, columns, COUNT_OF(columns), "No open alerts.", err) : rc;
+	return rc == 0 ? list_show(cli, json, columns, COUNT_OF(columns), "No open alerts.", err) : rc;
 }
 
 static const struct column type_columns[] = {
@@ -121,7 +93,7 @@ int verb_alert_types(struct cli *cli, struct err *err)
 	json_t *json = NULL;
 	int rc = cli_request(cli, "GET", "/alert-types", NULL, &json, err);
 
-	return rc == 0 ? print_items(cli, json, type_columns, COUNT_OF(type_columns), "No types.", err) : rc;
+	return rc == 0 ? list_show(cli, json, type_columns, COUNT_OF(type_columns), "No types.", err) : rc;
 }
 
 /* --- "TYPE NAME=VALUE..." as the body of a change --- */
@@ -198,7 +170,7 @@ int verb_event_types(struct cli *cli, struct err *err)
 	json_t *json = NULL;
 	int rc = cli_request(cli, "GET", "/event-types", NULL, &json, err);
 
-	return rc == 0 ? print_items(cli, json, columns, COUNT_OF(columns), "No types.", err) : rc;
+	return rc == 0 ? list_show(cli, json, columns, COUNT_OF(columns), "No types.", err) : rc;
 }
 
 int verb_event_set(struct cli *cli, struct err *err)

@@ -11,34 +11,6 @@
 
 /* --- showing --- */
 
-/* The items of an answer by -o; takes json over. */
-static int show_items(struct cli *cli, json_t *json, const struct column *columns, size_t count, const char *nothing,
-		      struct err *err)
-{
-	json_t *items = json_object_get(json, "items");
-	struct table table;
-	struct buf out;
-	int rc;
-
-	if (cli->output == OUTPUT_JSON) {
-		rc = cli_show(cli, json_incref(items != NULL ? items : json), err);
-		json_decref(json);
-		return rc;
-	}
-	buf_init(&out, TABLE_BYTES_MAX);
-	table_init(&table, columns, count, cli->width);
-	if (cli->output == OUTPUT_CSV)
-		table_csv(&table, items, &out);
-	else if (json_array_size(items) > 0)
-		table_page(&table, items, &out);
-	else
-		fprintf(stderr, "%s\n", nothing);
-	rc = cli_print(buf_text(&out), out.size, err);
-	buf_done(&out);
-	json_decref(json);
-	return rc;
-}
-
 /* For people an inherited value says so. */
 static void mark_inherited(const struct cli *cli, json_t *settings)
 {
@@ -89,7 +61,7 @@ static int show_policy(struct cli *cli, json_t *json, struct err *err)
 	mark_inherited(cli, settings);
 	settings = json_pack("{sO}", "items", settings != NULL ? settings : json_null());
 	json_decref(json);
-	return show_items(cli, settings, setting_columns, COUNT_OF(setting_columns), "No settings.", err);
+	return list_show(cli, settings, setting_columns, COUNT_OF(setting_columns), "No settings.", err);
 }
 
 /* --- which one --- */
@@ -150,7 +122,7 @@ static int ask_subject(struct cli *cli, bool computer, const char *method, const
 
 static int show_effective(struct cli *cli, json_t *json, struct err *err)
 {
-	return show_items(cli, json, setting_columns, COUNT_OF(setting_columns), "No settings.", err);
+	return list_show(cli, json, setting_columns, COUNT_OF(setting_columns), "No settings.", err);
 }
 
 /* --- looking --- */
@@ -172,7 +144,7 @@ int verb_policy_list(struct cli *cli, struct err *err)
 	json_t *json = NULL;
 	int rc = cli_request(cli, "GET", "/policies", NULL, &json, err);
 
-	return rc == 0 ? show_items(cli, json, columns, COUNT_OF(columns), "No policies.", err) : rc;
+	return rc == 0 ? list_show(cli, json, columns, COUNT_OF(columns), "No policies.", err) : rc;
 }
 
 int verb_policy_tree(struct cli *cli, struct err *err)
@@ -204,7 +176,7 @@ int verb_policy_tree(struct cli *cli, struct err *err)
 				    json_integer(json_integer_value(json_object_get(item, "computers")) -
 						 json_integer_value(json_object_get(item, "applied"))));
 	}
-	return show_items(cli, json, columns, COUNT_OF(columns), "No policies.", err);
+	return list_show(cli, json, columns, COUNT_OF(columns), "No policies.", err);
 }
 
 int verb_policy_show(struct cli *cli, struct err *err)
@@ -226,7 +198,7 @@ int verb_policy_settings(struct cli *cli, struct err *err)
 	json_t *json = NULL;
 	int rc = cli_request(cli, "GET", "/policy-settings", NULL, &json, err);
 
-	return rc == 0 ? show_items(cli, json, columns, COUNT_OF(columns), "No settings.", err) : rc;
+	return rc == 0 ? list_show(cli, json, columns, COUNT_OF(columns), "No settings.", err) : rc;
 }
 
 int verb_policy_diff(struct cli *cli, struct err *err)
@@ -258,7 +230,7 @@ int verb_policy_diff(struct cli *cli, struct err *err)
 	if (rc == 0)
 		rc = cli_request(cli, "GET", buf_text(&path), NULL, &json, err);
 	buf_done(&path);
-	return rc == 0 ? show_items(cli, json, columns, COUNT_OF(columns), "No difference.", err) : rc;
+	return rc == 0 ? list_show(cli, json, columns, COUNT_OF(columns), "No difference.", err) : rc;
 }
 
 int verb_policy_overrides(struct cli *cli, struct err *err)
@@ -318,7 +290,7 @@ static int show_history(struct cli *cli, bool computer, struct err *err)
 		json_object_set_new(item, "what", json_string(buf_text(&text)));
 		buf_done(&text);
 	}
-	return show_items(cli, json, columns, COUNT_OF(columns), "Never changed.", err);
+	return list_show(cli, json, columns, COUNT_OF(columns), "Never changed.", err);
 }
 
 int verb_policy_history(struct cli *cli, struct err *err)

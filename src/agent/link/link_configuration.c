@@ -178,7 +178,7 @@ struct excludes {
 
 static int take_excludes(const char *text, struct excludes *excludes, struct err *err)
 {
-	size_t position = 0, sizes[MESSAGE_PATHS_MAX], at = 0;
+	size_t position = 0, sizes[MESSAGE_PATHS_MAX] = { 0 }, at = 0;
 	struct buf path;
 
 	excludes->paths.count = 0;
