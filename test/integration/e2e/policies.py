@@ -221,6 +221,8 @@ def heartbeats_are_the_policys():
     site.agents[1].stop(signal.SIGKILL)
     wait_until("offline", lambda: site.status_of("two") == "offline", 40)
     site.muster("policy", "unset", "base", "link.heartbeat_interval", "link.missed_heartbeats").expect(0)
+    site.agents[1].start()
+    site.wait_online("two")
 
 
 if __name__ == "__main__":
