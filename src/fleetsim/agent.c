@@ -91,24 +91,26 @@ void agent_count(struct agent *agent)
 	agent->dropped = status.events_dropped;
 }
 
-/* --- configurations: heartbeat and poll are gone by, the rest counts as applied --- */
+/* --- configurations: heartbeat and poll are gone by unless they were given by hand, the rest counts as applied --- */
 
 int agent_check(void *context, const Muster__Wire__Configuration *configuration, struct endpoint_connection *connection,
 		struct buf *why)
 {
+	const struct options *options = ((const struct agent *)context)->crowd->plan->options;
 	struct effective values;
 	struct buf problems;
 	struct err err = { 0 };
 	int rc = effective_init(&values, &err);
 
-	(void)context;
 	if (rc != 0)
 		return rc;
 	buf_init(&problems, EFFECTIVE_PROBLEMS_BYTES);
 	rc = effective_read(configuration, &values, &problems, &err);
 	if (rc == 0) {
-		connection->heartbeat_us = values.heartbeat_interval_us;
-		connection->poll_us = values.poll == LINK_POLL_PERIODIC ? values.poll_interval_us : 0;
+		connection->heartbeat_us = options->heartbeat_given ? options->heartbeat : values.heartbeat_interval_us;
+		connection->poll_us = options->poll != 0                  ? options->poll
+				      : values.poll == LINK_POLL_PERIODIC ? values.poll_interval_us
+									  : 0;
 	} else {
 		buf_append_text(why, err.text);
 	}

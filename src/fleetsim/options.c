@@ -77,6 +77,7 @@ static int take_agents(struct options *options, const char *text, struct err *er
 
 static int take_heartbeat(struct options *options, const char *text, struct err *err)
 {
+	options->heartbeat_given = true;
 	return take_span(text, SECOND_US, HOUR_US, &options->heartbeat, err);
 }
 
@@ -154,9 +155,10 @@ static const struct row rows[] = {
 	{ "--token", "T", true, take_token,
 	  "enrolment token good for N uses; or an API token (administrator), which makes one" },
 	{ "--agents", "N", true, take_agents, "how many agents" },
-	{ "--heartbeat", "S", false, take_heartbeat, "longest time between exchanges (default 60s)" },
+	{ "--heartbeat", "S", false, take_heartbeat,
+	  "longest time between exchanges (default: 60s, then what the policy says)" },
 	{ "--poll", "S", false, take_poll,
-	  "ask every S instead of leaving a poll with the manager (default: held polls)" },
+	  "ask every S instead of leaving a poll with the manager (default: held polls, then what the policy says)" },
 	{ "--duration", "S", false, take_duration,
 	  "end this long after all agents are connected, or none more was for 30 s (default: until Ctrl-C)" },
 	{ "--ramp", "N/s", false, take_ramp, "agents that are started a second (default 200/s)" },

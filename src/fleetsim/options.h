@@ -20,10 +20,11 @@ struct options {
 	unsigned agents;
 	unsigned threads;
 	span_us heartbeat;
-	span_us poll;     /* 0: held polls */
-	span_us duration; /* 0: until a signal */
-	unsigned ramp;    /* agents a second */
-	unsigned events;  /* a second, all agents together; 0: none */
+	bool heartbeat_given; /* the policy does not change it */
+	span_us poll;         /* 0: held polls, or what the policy says */
+	span_us duration;     /* 0: until a signal */
+	unsigned ramp;        /* agents a second */
+	unsigned events;      /* a second, all agents together; 0: none */
 	bool scans;
 	bool fan_out;
 	const char *identities; /* file; NULL: agents are enrolled anew and forgotten */
