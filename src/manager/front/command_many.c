@@ -151,8 +151,9 @@ static int pack_orders(const struct chunk *chunk, struct buf *all, struct bytes 
 
 static int sign(struct chunk *chunk, struct err *err)
 {
-	struct bytes *payloads = calloc(chunk->count, sizeof(*payloads));
-	struct buf **outs = calloc(chunk->count, sizeof(struct buf *));
+	const size_t room = chunk->count > 0 ? chunk->count : 1;
+	struct bytes *payloads = calloc(room, sizeof(*payloads));
+	struct buf **outs = calloc(room, sizeof(struct buf *));
 	struct buf all;
 	size_t count = 0;
 	int rc = err_set(err, ERR_MEMORY, "no memory for the commands");

@@ -270,7 +270,7 @@ static void compose_syslog(const struct destination *destination, bool datagrams
 			   const struct forward_event *events, size_t count, struct buf *content,
 			   struct delivery *delivery, size_t *ret_used)
 {
-	size_t offsets[DELIVERY_PARTS_MAX];
+	size_t offsets[DELIVERY_PARTS_MAX] = { 0 };
 	bool fits = true;
 	struct buf message;
 

@@ -234,7 +234,7 @@ static bool advance(struct front *front, struct verification *verification)
 		results.count = 0;
 		results.last = false;
 	}
-	for (size_t i = results.count; i > 0; i--)
+	for (size_t i = results.count; places != NULL && i > 0; i--)
 		take_out(verification, places[i - 1]);
 	free(places);
 	free(results.items);
