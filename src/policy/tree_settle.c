@@ -24,7 +24,7 @@ static struct outcome *coming(const struct policy_node *node)
 {
 	if (node->staged != NULL)
 		return node->staged;
-	if (node->is_computer && node->own == NULL)
+	if (node->is_computer && node->own == NULL && node->parent != NULL)
 		return coming(node->parent);
 	return node->outcome;
 }

@@ -425,9 +425,8 @@ static void serve_one(struct forwarder *forwarder, struct served *served)
 		failed(forwarder, served, &err);
 }
 
-static void begin_test(struct forwarder *forwarder, const struct test *test)
+static void begin_test(struct forwarder *forwarder, struct served *served, const struct test *test)
 {
-	struct served *served = find(forwarder, &test->destination);
 	const struct event_field fields[] = {
 		{ "destination", { (const uint8_t *)served->row.name, strlen(served->row.name) } },
 		{ "user", { (const uint8_t *)test->user, strlen(test->user) } },
@@ -451,10 +450,9 @@ static void begin_test(struct forwarder *forwarder, const struct test *test)
 /* A test waits for the delivery before it. */
 static void serve_test(struct forwarder *forwarder)
 {
-	const struct served *served;
+	struct served *served;
 	struct err err = { 0 };
 	struct test test;
-	bool begin;
 
 	pthread_mutex_lock(&forwarder->lock);
 	test = forwarder->test;
@@ -462,14 +460,13 @@ static void serve_test(struct forwarder *forwarder)
 	if (!test.wanted || test.begun)
 		return;
 	served = find(forwarder, &test.destination);
-	begin = served != NULL && served->request == 0;
-	if (served != NULL && !begin)
+	if (served != NULL && served->request != 0)
 		return;
 	pthread_mutex_lock(&forwarder->lock);
 	forwarder->test.begun = true;
 	pthread_mutex_unlock(&forwarder->lock);
-	if (begin) {
-		begin_test(forwarder, &test);
+	if (served != NULL) {
+		begin_test(forwarder, served, &test);
 		return;
 	}
 	err_set(&err, ERR_NOT_FOUND, "There is no destination with this id.");
