@@ -130,6 +130,15 @@ const char *event_severity_name(enum event_severity severity)
 	return names[severity];
 }
 
+enum event_severity event_severity_of(const char *name)
+{
+	enum event_severity severity = EVENT_ERROR;
+
+	while (severity > EVENT_INFO && strcmp(event_severity_name(severity), name) != 0)
+		severity--;
+	return severity;
+}
+
 static void append_field(const char *name, size_t name_size, const struct event_field *fields, size_t count,
 			 struct buf *out)
 {

@@ -133,6 +133,8 @@ const struct event_type *event_type_find(uint32_t number);
 const struct event_type *event_types(size_t *ret_count);
 /* "info", "warning", "error". */
 const char *event_severity_name(enum event_severity severity);
+/* The inverse; EVENT_INFO for any other word. */
+enum event_severity event_severity_of(const char *name);
 /* The type's sentence with the fields' values in it, escaped; a field that is
  * missing reads "-". Sticky errors in out. */
 void event_text(const struct event_type *type, const struct event_field *fields, size_t count, struct buf *out);

@@ -167,15 +167,6 @@ static int word(const char *const *words, const char *text)
 	return 0;
 }
 
-static enum event_severity severity(const char *text)
-{
-	enum event_severity severity = EVENT_ERROR;
-
-	while (severity > EVENT_INFO && strcmp(event_severity_name(severity), text) != 0)
-		severity--;
-	return severity;
-}
-
 static void read_recipients(const char *text, struct destination *destination)
 {
 	json_t *list = json_loads(text, 0, NULL);
@@ -209,7 +200,7 @@ int destination_read(struct cursor *cursor, struct destination *ret_destination,
 	scheme = scheme_of(destination->url);
 	destination->kind = scheme != NULL ? scheme->kind : DESTINATION_SYSLOG;
 	destination->content = (enum destination_content)word(destination_contents, cursor_text(cursor, "content"));
-	destination->least = severity(cursor_text(cursor, "least_severity"));
+	destination->least = event_severity_of(cursor_text(cursor, "least_severity"));
 	destination->format = (enum forward_format)word(destination_formats, cursor_text(cursor, "format"));
 	destination->facility = forward_facility(cursor_text(cursor, "facility"));
 	read_recipients(cursor_text(cursor, "mail_to"), destination);

@@ -175,15 +175,6 @@ static void reload(struct forwarder *forwarder)
 
 /* --- reading events --- */
 
-static enum event_severity severity_of(const char *text)
-{
-	enum event_severity severity = EVENT_ERROR;
-
-	while (severity > EVENT_INFO && strcmp(event_severity_name(severity), text) != 0)
-		severity--;
-	return severity;
-}
-
 static void keep_event(struct batch *batch, struct cursor *cursor)
 {
 	struct forward_event *event = &batch->events[batch->count];
@@ -191,7 +182,7 @@ static void keep_event(struct batch *batch, struct cursor *cursor)
 	*event = (struct forward_event){
 		.time = cursor_number(cursor, "time"),
 		.number = (uint32_t)cursor_number(cursor, "type"),
-		.severity = severity_of(cursor_text(cursor, "severity")),
+		.severity = event_severity_of(cursor_text(cursor, "severity")),
 	};
 	event->type = event_type_find(event->number);
 	if (!destination_wants(batch->destination, event, front_event_forwarded(batch->front, event->number)))

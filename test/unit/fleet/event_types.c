@@ -76,9 +76,18 @@ static void a_sentence_in_a_field_keeps_its_full_stop_alone(void **state)
 	buf_done(&out);
 }
 
+static void test_severities_are_read_as_they_are_written(void **state)
+{
+	(void)state;
+	for (enum event_severity severity = EVENT_INFO; severity <= EVENT_ERROR; severity++)
+		assert_int_equal(event_severity_of(event_severity_name(severity)), severity);
+	assert_int_equal(event_severity_of("loud"), EVENT_INFO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_severities_are_read_as_they_are_written),
 		cmocka_unit_test(rows_ascend_and_are_found),
 		cmocka_unit_test(texts_name_fields_that_are_there),
 		cmocka_unit_test(text_is_filled_and_escaped),
