@@ -79,7 +79,9 @@ struct endpoint {
 	struct journal journal;
 	uint64_t session, sequence;
 	struct lane lanes[ENDPOINT_LANES];
-	time_us not_before; /* asked by the manager */
+	time_us not_before;       /* asked by the manager */
+	span_us return_window_us; /* announced by it: when it is lost, the next call is at a moment drawn from this */
+	time_us return_by;        /* monotonic: the end of that window; past: the manager was there */
 	bool full_wanted;
 	bool hurried;
 	bool outage_told;

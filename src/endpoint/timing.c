@@ -131,6 +131,24 @@ static span_us poll_wait(const struct endpoint *endpoint)
 	return wait - (span_us)below(endpoint, wait / 10);
 }
 
+static span_us longer(span_us one, span_us other)
+{
+	return one > other ? one : other;
+}
+
+/* All that lose the manager come back at once unless they spread. Half a heartbeat is the most, so that the
+ * manager does not take it for silence; and new ways to it are tried without delay. */
+static span_us return_window(const struct endpoint *endpoint)
+{
+	span_us cap = endpoint->options.heartbeat_us / 2;
+
+	if (endpoint->configuring.state == CONFIGURATION_TRYING)
+		return 0;
+	if (cap > ENDPOINT_BACKOFF_MAX_US)
+		cap = ENDPOINT_BACKOFF_MAX_US;
+	return endpoint->return_window_us < cap ? endpoint->return_window_us : cap;
+}
+
 void timing_replied(struct endpoint *endpoint, enum endpoint_lane which, bool useful, uint32_t return_after_ms)
 {
 	struct lane *lane = &endpoint->lanes[which];
@@ -139,6 +157,7 @@ void timing_replied(struct endpoint *endpoint, enum endpoint_lane which, bool us
 
 	lane->failures = 0;
 	endpoint->lanes[ENDPOINT_MAIN].failures = 0;
+	endpoint->return_by = 0;
 	if (which == ENDPOINT_URGENT)
 		lane->next_at = now + ENDPOINT_URGENT_GAP_US;
 	else if (endpoint->options.poll_us > 0)
@@ -152,7 +171,7 @@ void timing_replied(struct endpoint *endpoint, enum endpoint_lane which, bool us
 	if (return_after_ms > 0) {
 		span_us wait = (span_us)return_after_ms * MILLISECOND_US;
 
-		endpoint->not_before = now + wait + (span_us)below(endpoint, wait);
+		endpoint->not_before = now + wait + (span_us)below(endpoint, longer(wait, return_window(endpoint)));
 	}
 }
 
@@ -163,6 +182,16 @@ static span_us backoff_window(const struct endpoint *endpoint, unsigned failures
 	span_us window = ENDPOINT_BACKOFF_FIRST_US << (failures < 16 ? failures : 16);
 
 	return window < cap ? window : cap;
+}
+
+/* Who calls too early in the announced window, and finds nobody, draws from what is left of it; then from another. */
+static span_us return_left(struct endpoint *endpoint)
+{
+	time_us now = endpoint_now(endpoint);
+
+	if (now >= endpoint->return_by)
+		endpoint->return_by = now + return_window(endpoint);
+	return endpoint->return_by - now;
 }
 
 static void tell_outage(struct endpoint *endpoint, int cause, const char *text)
@@ -193,7 +222,7 @@ void endpoint_failed(struct endpoint *endpoint, enum endpoint_lane which, int ca
 {
 	struct lane *lane = &endpoint->lanes[which];
 	time_us now = endpoint_now(endpoint);
-	span_us window = backoff_window(endpoint, lane->failures);
+	span_us window = longer(backoff_window(endpoint, lane->failures), return_left(endpoint));
 
 	state_lane_ended(endpoint, which, false);
 	lane->under_way = false;
@@ -203,7 +232,7 @@ void endpoint_failed(struct endpoint *endpoint, enum endpoint_lane which, int ca
 		span_us wait =
 		    retry_after_us < ENDPOINT_RETRY_AFTER_MAX_US ? retry_after_us : ENDPOINT_RETRY_AFTER_MAX_US;
 
-		endpoint->not_before = now + wait + (span_us)below(endpoint, wait > window ? wait : window);
+		endpoint->not_before = now + wait + (span_us)below(endpoint, longer(wait, window));
 	}
 	if (lane->full)
 		endpoint->full_wanted = true;

@@ -22,10 +22,21 @@ int fleet_new(const struct fleet_options *options, struct fleet **ret_fleet, str
 	}
 	fleet->started = fleet->last_tick = fleet_now(fleet);
 	fleet->clock_zero = env_wall(options->env) - fleet->started;
-	/* An agent asked to wait for w adds jitter of up to w. */
-	fleet->listening_since = fleet->started + 2 * options->return_window_us;
+	fleet->listening_since = fleet->started;
 	*ret_fleet = fleet;
 	return 0;
+}
+
+span_us fleet_return_window(const struct fleet *fleet)
+{
+	span_us window = (span_us)fleet_count(fleet) * fleet->options.return_spacing_us;
+
+	return window < FLEET_RETURN_WINDOW_MAX_US ? window : FLEET_RETURN_WINDOW_MAX_US;
+}
+
+void fleet_listen(struct fleet *fleet)
+{
+	fleet->listening_since = fleet_now(fleet) + 2 * fleet_return_window(fleet);
 }
 
 void fleet_free(struct fleet *fleet)

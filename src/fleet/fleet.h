@@ -54,7 +54,9 @@ struct fleet_options {
 	/* Each change of a command's or a computer's state, for tracing; may be NULL. */
 	void (*trace)(void *context, const struct uuid *computer, const char *what, const char *from, const char *to);
 	void *context;
-	span_us return_window_us; /* after a start, agents are asked to come back spread over this; 0: none */
+	/* Agents that lose the manager come back this far apart on the average: the window announced to
+	 * them in every reply is this times their number. 0: none is announced. */
+	span_us return_spacing_us;
 };
 
 /* A computer as stored, for restoring; and as shown. */
@@ -136,6 +138,10 @@ bool fleet_rows_empty(const struct fleet_rows *rows);
 /* --- life --- */
 int fleet_new(const struct fleet_options *options, struct fleet **ret_fleet, struct err *err);
 void fleet_free(struct fleet *fleet);
+
+/* The stored computers have been added, their agents may come: nobody's silence counts before each
+ * of them has had the announced window twice. */
+void fleet_listen(struct fleet *fleet);
 
 /* --- who belongs --- */
 /* At start, each computer as last stored; or a newly enrolled one (id alone set). ERR_EXISTS. */

@@ -188,19 +188,6 @@ static int take_commands(struct fleet *fleet, struct computer *computer, struct 
 	return open_commands_heard(fleet, computer, exchange, stale);
 }
 
-/* Agents that come back after our start are sent away once, each to a moment of its own. */
-static void pace(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
-{
-	time_us end = fleet->started + fleet->options.return_window_us;
-	span_us left = end - fleet_now(fleet);
-
-	if (computer->paced || left <= 0)
-		return;
-	computer->paced = true;
-	exchange->return_after_ms = (uint32_t)(1 + env_below(fleet->options.env, (uint64_t)(left / MILLISECOND_US)));
-	exchange->must_answer = true;
-}
-
 static int take_report(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange,
 		       enum session_verdict verdict)
 {
@@ -226,7 +213,6 @@ static int take_report(struct fleet *fleet, struct computer *computer, struct fl
 	if (computer->row_dirty || computer->last_heard - computer->row_heard >= FLEET_ROW_SPAN_US ||
 	    computer->last_heard < computer->row_heard)
 		exchange_computer_row(exchange, computer);
-	pace(fleet, computer, exchange);
 	return rc;
 }
 

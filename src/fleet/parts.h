@@ -9,19 +9,20 @@
 #include "base/map.h"
 #include "fleet/fleet.h"
 
-#define FLEET_INTERVAL_DEFAULT_US (10 * MINUTE_US)
-#define FLEET_MISSED_DEFAULT      2
-#define FLEET_COMMANDS_MAX        256              /* open ones per computer */
-#define FLEET_ROW_SPAN_US         (5 * MINUTE_US)  /* how old a stored last_heard may get */
-#define FLEET_TICK_LATE_US        (15 * SECOND_US) /* a tick later than this means we were not listening */
-#define FLEET_CLONE_SETTLE_US     (2 * MINUTE_US)  /* a dead agent's last words arrive within this */
-#define FLEET_ERROR_UNKNOWN       UINT64_MAX       /* no text's hash: an error's, or none, that was not compared yet */
-#define FLEET_RESEND_MIN_US       SECOND_US
-#define FLEET_RESEND_MAX_US       MINUTE_US
-#define FLEET_TIMEOUT_GRACE_US    (5 * SECOND_US)  /* the agent ends it first, and says so */
-#define FLEET_RETRY_US            (10 * SECOND_US) /* after a commit that failed */
-#define FLEET_REFUSED_RETRY_US    HOUR_US          /* a configuration that was refused is offered again */
-#define FLEET_NEVER               INT64_MAX
+#define FLEET_INTERVAL_DEFAULT_US  (10 * MINUTE_US)
+#define FLEET_MISSED_DEFAULT       2
+#define FLEET_COMMANDS_MAX         256              /* open ones per computer */
+#define FLEET_ROW_SPAN_US          (5 * MINUTE_US)  /* how old a stored last_heard may get */
+#define FLEET_TICK_LATE_US         (15 * SECOND_US) /* a tick later than this means we were not listening */
+#define FLEET_CLONE_SETTLE_US      (2 * MINUTE_US)  /* a dead agent's last words arrive within this */
+#define FLEET_ERROR_UNKNOWN        UINT64_MAX       /* no text's hash: an error's, or none, that was not compared yet */
+#define FLEET_RESEND_MIN_US        SECOND_US
+#define FLEET_RESEND_MAX_US        MINUTE_US
+#define FLEET_TIMEOUT_GRACE_US     (5 * SECOND_US)  /* the agent ends it first, and says so */
+#define FLEET_RETRY_US             (10 * SECOND_US) /* after a commit that failed */
+#define FLEET_REFUSED_RETRY_US     HOUR_US          /* a configuration that was refused is offered again */
+#define FLEET_RETURN_WINDOW_MAX_US HOUR_US
+#define FLEET_NEVER                INT64_MAX
 
 struct open_command {
 	struct open_command *next;
@@ -71,7 +72,6 @@ struct computer {
 	bool offline_told;   /* the last event stored about it was "offline" */
 	bool status_writing; /* such an event is being stored */
 	bool clock_doubted;  /* looked changed once, and may have been late */
-	bool paced;          /* was asked to come back later, once per start */
 	uint8_t configuration_sent_count;
 	bool configuration_refused; /* the wanted one, by the agent's last word */
 	const char *cause;          /* constant text */
@@ -108,7 +108,6 @@ struct fleet_exchange {
 	uint64_t host_hash, components_hash, error_hash;
 	time_us heard;
 	uint32_t hold_s;
-	uint32_t return_after_ms;
 	bool writing, failed, must_answer, send_full, rekey;
 	bool tells_status, tells_offline; /* carries event 730 or 731 */
 	bool tells_clock;                 /* carries event 734 */
@@ -127,6 +126,10 @@ static inline time_us fleet_now(const struct fleet *fleet)
 {
 	return env_monotonic(fleet->options.env);
 }
+
+/* fleet.c */
+/* What agents are told: to come back at a moment drawn from this when they lose the manager. */
+span_us fleet_return_window(const struct fleet *fleet);
 
 /* computers.c */
 struct computer *computer_find(const struct fleet *fleet, const struct uuid *id);

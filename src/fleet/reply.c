@@ -217,7 +217,7 @@ static int fill_reply(struct fleet *fleet, struct computer *computer, struct fle
 
 	reply->acknowledged_event = computer->stored;
 	reply->send_full = exchange->send_full || computer->need_full;
-	reply->return_after_ms = exchange->return_after_ms;
+	reply->return_window_ms = (uint32_t)(fleet_return_window(fleet) / MILLISECOND_US);
 	reply->n_acknowledged_commands = exchange->command_ack_count;
 	reply->n_acknowledged_quarantine = exchange->item_ack_count;
 	rc = reply_ids(exchange, exchange->command_acks, exchange->command_ack_count, &reply->acknowledged_commands);

@@ -40,8 +40,10 @@ static const struct conf_row rows[] = {
 	  .help =
 	      "The longest time that an agent's poll is held open. Networks that cut idle connections sooner need a "
 	      "smaller value; 0 answers every poll at once." },
-	{ ROW("exchange", "return_window", CONF_SPAN, return_window), .min = 0, .max = HOUR_US, .initial = "0s",
-	  .help = "After a start of the manager, agents are asked to come back spread over this time." },
+	{ ROW("exchange", "return_rate", CONF_NUMBER, return_rate), .min = 10, .max = 100000, .initial = "250",
+	  .help = "About how many agents a second come back when all have lost the manager: with 250, of 15,000 agents "
+		  "each "
+		  "draws its moment from one minute. More is sooner, and keeps the manager busier meanwhile." },
 	{ ROW("store", "readers", CONF_NUMBER, readers), .min = 1, .max = 16, .initial = "4",
 	  .help = "Database connections for reading." },
 	{ ROW("store", "group_span", CONF_SPAN, group_span), .min = 0, .max = SECOND_US, .initial = "2ms",

@@ -15,8 +15,8 @@ struct settings {
 	char *front_user;
 	char *keys_user;
 	char *courier_user;
-	span_us hold;          /* longest a poll is held */
-	span_us return_window; /* agents come back spread over this after a start */
+	span_us hold;        /* longest a poll is held */
+	int64_t return_rate; /* agents a second that come back after they lost the manager */
 	span_us stop_grace;
 	int64_t readers;
 	span_us group_span;

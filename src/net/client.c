@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -16,6 +17,7 @@
 #include "net/http1.h"
 #include "net/stream.h"
 
+#define STALE_S            2 /* after which the end of a connection is not the news that it had ended before */
 #define CONNECT_TIMEOUT_US (20 * SECOND_US)
 #define ANSWER_HEAD_MAX    (16 * KIB)
 #define ANSWER_HEADERS_MAX 64
@@ -29,7 +31,8 @@ struct exchange {
 	bool written; /* handed to a connection */
 	bool touched; /* a byte of the answer came */
 	bool retried;
-	struct buf head; /* request line and headers, and the body if from memory */
+	struct timespec written_at; /* monotonic */
+	struct buf head;            /* request line and headers, and the body if from memory */
 	int fd;
 	uint64_t offset, size; /* of the body from a descriptor */
 	uint64_t taken;        /* of it are with the stream */
@@ -150,12 +153,25 @@ static void give_answer(struct http_client *client, int status, bool resumed)
 
 static void begin(struct http_client *client);
 
-/* client->err says why. A kept connection may have been closed by the server
- * just before our request reached it: that one cause is tried again. */
+/* A kept connection may have been closed by the server just before our request reached it. One that
+ * ends after the request has waited there is the server's own end, and no reason to come back at
+ * once: with all that have polls held, that is a herd. */
+static bool was_stale(const struct http_client *client)
+{
+	const struct exchange *exchange = &client->exchange;
+	struct timespec now;
+
+	if (!client->used || exchange->touched || exchange->retried || client->err.code != ERR_CLOSED)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec - exchange->written_at.tv_sec <= STALE_S;
+}
+
+/* client->err says why. */
 static void fail(struct http_client *client)
 {
 	struct exchange *exchange = &client->exchange;
-	bool stale = client->used && !exchange->touched && !exchange->retried && client->err.code == ERR_CLOSED;
+	bool stale = was_stale(client);
 
 	disconnect(client, false);
 	if (stale) {
@@ -329,6 +345,7 @@ static void write_request(struct http_client *client)
 
 	reset_message(client);
 	exchange->written = true;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &exchange->written_at);
 	exchange->taken = 0;
 	client->queued += exchange->head.size;
 	if (bufferevent_write(client->stream, exchange->head.data, exchange->head.size) != 0)

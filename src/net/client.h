@@ -50,7 +50,7 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
 /* The answer of a request under way is not called. Allowed inside callbacks. */
 void http_client_free(struct http_client *client);
 /* Sends when connected, connecting first if needed; a request whose kept
- * connection turned out closed before any answer is sent once more. headers as
+ * connection turns out closed at once, before any answer, is sent once more. headers as
  * in http_reply(); Host and Content-Length are ours. body may be NULL. timeout:
  * the longest silence, counted from the last byte that moved in either direction
  * (connecting has its own); 0: none. answer() is called exactly once, from the

@@ -548,11 +548,12 @@ void manager_start(struct sim *sim)
 	sim_log(sim, "manager starts");
 	manager->env = (struct env){ sim, manager_wall, manager_monotonic, manager_random };
 	options.env = &manager->env;
-	options.return_window_us = sim_below(sim, 2) == 0 ? 30 * SECOND_US : 0;
+	if (sim->store.computer_count > 0 && sim_below(sim, 2) == 0)
+		options.return_spacing_us = 30 * SECOND_US / (span_us)sim->store.computer_count;
 	manager->generation++;
 	manager->up = true;
 	manager->started = sim->now;
-	manager->listening_since = sim->now + 2 * options.return_window_us;
+	manager->listening_since = sim->now + 2 * options.return_spacing_us * (span_us)sim->store.computer_count;
 	manager->forgiven = manager->listening_since;
 	manager->last_tick = sim->now;
 	for (size_t i = 0; i < sim->machine_count; i++)
@@ -564,6 +565,7 @@ void manager_start(struct sim *sim)
 		if (fleet_add(manager->fleet, &sim->store.computers[i].record, NULL) != 0)
 			abort();
 	}
+	fleet_listen(manager->fleet);
 	for (size_t i = 0; i < sim->store.command_count; i++) {
 		if (!command_ended(sim->store.commands[i].state) && hand_over(sim, &sim->store.commands[i], true) != 0)
 			abort();

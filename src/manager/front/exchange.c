@@ -11,7 +11,7 @@
 #include "manager/front/progress.h"
 #include "manager/front/records.h"
 
-#define STOP_RETURN_MS 3000 /* agents come back this long after an orderly stop, plus their jitter */
+#define STOP_RETURN_MS 3000 /* agents come back this long after an orderly stop, and a part of the announced window */
 #define RETRY_BUSY_S   5
 
 struct exchange {
@@ -105,7 +105,7 @@ static int pack_reply(struct exchange *exchange, struct buf *out, bool *ret_sent
 		add_wanted(exchange, reply, wanted);
 	if (configuration && exchange->configuration != NULL)
 		reply->configuration = exchange->configuration->envelope;
-	if (exchange->front->stopping && reply->return_after_ms < STOP_RETURN_MS)
+	if (exchange->front->stopping)
 		reply->return_after_ms = STOP_RETURN_MS;
 	rc = exchange_reply_encode(reply, out, err);
 	if (exchange->wanted_count > 0) {

@@ -193,7 +193,11 @@ int front_load_computers(struct front *front, struct err *err)
 {
 	int rc = store_read(front->store, read_computers, front, err);
 
-	return rc == 0 ? store_read(front->store, read_roster, front, err) : rc;
+	if (rc == 0)
+		rc = store_read(front->store, read_roster, front, err);
+	if (rc == 0)
+		shards_listen(front->shards);
+	return rc;
 }
 
 /* --- quarantine --- */

@@ -187,7 +187,7 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 		.env = front->env,
 		.wake = exchange_wake,
 		.context = front,
-		.return_window_us = front->settings.return_window,
+		.return_spacing_us = SHARD_COUNT * SECOND_US / front->settings.return_rate,
 	};
 	int rc = workers_new((unsigned)front->settings.workers, WORK_QUEUE, front->env, &front->workers, err);
 

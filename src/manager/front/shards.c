@@ -45,6 +45,15 @@ struct shard *shards_at(struct shards *shards, size_t index)
 	return &shards->items[index];
 }
 
+void shards_listen(struct shards *shards)
+{
+	for (size_t i = 0; i < SHARD_COUNT; i++) {
+		pthread_mutex_lock(&shards->items[i].lock);
+		fleet_listen(shards->items[i].fleet);
+		pthread_mutex_unlock(&shards->items[i].lock);
+	}
+}
+
 void shards_begin_issuing(struct shards *shards)
 {
 	for (size_t i = 0; i < SHARD_COUNT; i++)

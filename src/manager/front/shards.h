@@ -26,6 +26,8 @@ int shards_new(const struct fleet_options *options, struct shards **ret_shards, 
 void shards_free(struct shards *shards); /* accepts NULL */
 struct shard *shards_of(struct shards *shards, const struct uuid *computer);
 struct shard *shards_at(struct shards *shards, size_t index); /* 0 to SHARD_COUNT - 1 */
+/* fleet_listen() of all. */
+void shards_listen(struct shards *shards);
 /* `issuing` of all shards, for an order for many computers. */
 void shards_begin_issuing(struct shards *shards);
 void shards_end_issuing(struct shards *shards);

@@ -456,6 +456,58 @@ static void an_outage_is_one_event_and_waits_grow(void **state)
 	endpoint_free(endpoint);
 }
 
+/* The announced window, as 400 agents draw from it. */
+static void who_loses_the_manager_comes_back_spread_over_its_window(void **state)
+{
+	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;
+	struct endpoint *endpoint = make();
+	unsigned quarters[4] = { 0 };
+
+	(void)state;
+	reply.return_window_ms = 20000;
+	for (int i = 0; i < 400; i++) {
+		time_us lost;
+
+		send(endpoint, ENDPOINT_MAIN);
+		answer(endpoint, ENDPOINT_MAIN, &reply);
+		now = endpoint_next(endpoint, ENDPOINT_MAIN);
+		send(endpoint, ENDPOINT_MAIN);
+		now += 10 * SECOND_US;
+		lost = now;
+		endpoint_failed(endpoint, ENDPOINT_MAIN, ERR_CLOSED, "closed", 0);
+		now = endpoint_next(endpoint, ENDPOINT_MAIN);
+		assert_in_range(now, lost, lost + 20 * SECOND_US);
+		quarters[(now - lost) / (5 * SECOND_US + 1)]++;
+		send(endpoint, ENDPOINT_MAIN); /* too early: within the same window, unless the back-off is longer */
+		endpoint_failed(endpoint, ENDPOINT_MAIN, ERR_CONNECT, "refused", 0);
+		assert_in_range(endpoint_next(endpoint, ENDPOINT_MAIN), now,
+				now < lost + 16 * SECOND_US ? lost + 20 * SECOND_US : now + 4 * SECOND_US);
+		now = endpoint_next(endpoint, ENDPOINT_MAIN);
+	}
+	for (size_t i = 0; i < 4; i++)
+		assert_in_range(quarters[i], 60, 140);
+	endpoint_free(endpoint);
+}
+
+static void no_window_is_longer_than_half_a_heartbeat(void **state)
+{
+	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;
+	struct endpoint *endpoint = make();
+
+	(void)state;
+	reply.return_window_ms = UINT32_MAX;
+	for (int i = 0; i < 100; i++) {
+		send(endpoint, ENDPOINT_MAIN);
+		answer(endpoint, ENDPOINT_MAIN, &reply);
+		now = endpoint_next(endpoint, ENDPOINT_MAIN);
+		send(endpoint, ENDPOINT_MAIN);
+		endpoint_failed(endpoint, ENDPOINT_MAIN, ERR_CLOSED, "closed", 0);
+		assert_in_range(endpoint_next(endpoint, ENDPOINT_MAIN) - now, 0, MINUTE_US / 2);
+		now = endpoint_next(endpoint, ENDPOINT_MAIN);
+	}
+	endpoint_free(endpoint);
+}
+
 static void rubbish_for_a_reply_is_a_failure(void **state)
 {
 	struct endpoint *endpoint = make();
@@ -486,6 +538,8 @@ int main(void)
 						stop),
 		cmocka_unit_test_setup_teardown(an_end_that_cannot_be_written_is_written_later, start, stop),
 		cmocka_unit_test_setup_teardown(an_outage_is_one_event_and_waits_grow, start, stop),
+		cmocka_unit_test_setup_teardown(who_loses_the_manager_comes_back_spread_over_its_window, start, stop),
+		cmocka_unit_test_setup_teardown(no_window_is_longer_than_half_a_heartbeat, start, stop),
 		cmocka_unit_test_setup_teardown(rubbish_for_a_reply_is_a_failure, start, stop),
 	};
 

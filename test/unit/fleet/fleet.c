@@ -316,6 +316,26 @@ static void a_restart_neither_lies_nor_alarms(void **state)
 	fleet_free(fleet);
 }
 
+static void silence_counts_when_the_announced_window_is_over_twice(void **state)
+{
+	const struct fleet_options options = { .env = &env, .wake = note_wake, .return_spacing_us = 5 * MINUTE_US };
+	const struct fleet_computer record = {
+		.id = id, .interval_us = MINUTE_US, .missed = 2, .status = FLEET_ONLINE, .last_heard = WALL_START
+	};
+	struct fleet *fleet;
+
+	(void)state;
+	now = 0;
+	assert_int_equal(fleet_new(&options, &fleet, NULL), 0);
+	assert_int_equal(fleet_add(fleet, &record, NULL), 0);
+	fleet_listen(fleet);
+	tick_until(fleet, 12 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_ONLINE);
+	tick_until(fleet, 14 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	fleet_free(fleet);
+}
+
 static void a_late_tick_forgives_the_silence(void **state)
 {
 	struct fleet *fleet;
@@ -873,6 +893,7 @@ int main(void)
 		cmocka_unit_test(a_stale_report_changes_no_state),
 		cmocka_unit_test(offline_after_one_heartbeat_more_than_allowed),
 		cmocka_unit_test(a_restart_neither_lies_nor_alarms),
+		cmocka_unit_test(silence_counts_when_the_announced_window_is_over_twice),
 		cmocka_unit_test(a_late_tick_forgives_the_silence),
 		cmocka_unit_test(never_heard_and_stored_offline_stays_quiet),
 		cmocka_unit_test(two_live_sessions_are_a_clone),

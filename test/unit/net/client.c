@@ -431,6 +431,24 @@ static void test_stale_connection_is_renewed(void **state)
 	pair_end(&pair);
 }
 
+/* Else all whose polls a server held would be there again in the moment that it ends. */
+static void test_held_request_is_not_sent_again(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	begin(&pair.world);
+	pair_start(&pair);
+	world_ask(&pair.world, pair.client, "GET", "/", NULL, NULL, &pair.got);
+	assert_int_equal(pair.got.status, 200);
+	assert_int_equal(http_client_send(pair.client, "GET", "/never", NULL, NULL, 0, got_answer, &pair.got, NULL), 0);
+	http_server_stop(pair.world.server, 4 * SECOND_US, NULL, NULL);
+	loop_run(pair.world.loop);
+	assert_int_equal(pair.got.status, 0);
+	assert_int_equal(pair.got.err.code, ERR_CLOSED); /* a second try would not have connected */
+	pair_end(&pair);
+}
+
 static void test_timeout(void **state)
 {
 	struct pair pair;
@@ -652,6 +670,7 @@ int main(void)
 		cmocka_unit_test(test_peers_that_are_no_servers),
 		cmocka_unit_test(test_no_connection),
 		cmocka_unit_test(test_stale_connection_is_renewed),
+		cmocka_unit_test(test_held_request_is_not_sent_again),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_bad_requests_are_not_sent),
 		cmocka_unit_test(test_large_answers),
