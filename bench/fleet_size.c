@@ -23,6 +23,7 @@
 #include "manager/api/handlers.h"
 #include "manager/front/exchange.h"
 #include "manager/front/front_state.h"
+#include "manager/front/policies.h"
 #include "manager/front/records.h"
 #include "manager/queries.h"
 
@@ -184,6 +185,9 @@ static void make_computers(struct bench *bench)
 	}
 	if (store_write_wait(bench->front.store, insert_all, bench, &err) != 0)
 		give_up("insert computers", &err);
+	/* As at the manager's start: each hangs under its policy. */
+	if (policies_new(&bench->front, &bench->front.policies, &err) != 0 || policies_load(&bench->front, &err) != 0)
+		give_up("policies", &err);
 }
 
 /* --- reports --- */
@@ -430,6 +434,7 @@ static void run(struct bench *bench)
 static void tear_down(struct bench *bench)
 {
 	store_close(bench->front.store);
+	policies_free(bench->front.policies);
 	shards_free(bench->front.shards);
 	event_switches_free(bench->front.switches);
 	alerting_free(bench->front.alerting);

@@ -1,4 +1,5 @@
 -- Alerts: facts come in through alert_find, alert_raise, alert_amend and alert_end alone.
+-- "AND state <> 'resolved'" lets the index of those that are not serve.
 
 -- name: alert_find
 SELECT id, detail FROM alert
@@ -24,19 +25,19 @@ FROM alert LEFT JOIN computer ON computer.id = alert.computer
 WHERE alert.id = :id;
 
 -- name: alert_open_of_computer
-SELECT id, type, subject FROM alert WHERE computer = :computer AND state = 'open';
+SELECT id, type, subject FROM alert WHERE coalesce(computer, x'') = :computer AND state = 'open';
 
 -- name: alert_open_of_type
-SELECT id, computer, subject FROM alert WHERE type = :type AND state = 'open';
+SELECT id, computer, subject FROM alert WHERE +type = :type AND state = 'open' AND state <> 'resolved';
 
 -- name: alert_set_severity
-UPDATE alert SET severity = :severity WHERE type = :type AND state = 'open';
+UPDATE alert SET severity = :severity WHERE +type = :type AND state = 'open' AND state <> 'resolved';
 
 -- name: alert_delete_ended_before
 DELETE FROM alert WHERE state <> 'open' AND ended < :time;
 
 -- name: alert_count_open
-SELECT type, severity, count(*) AS count FROM alert WHERE state = 'open' GROUP BY type, severity;
+SELECT type, severity, count(*) AS count FROM alert WHERE state = 'open' AND state <> 'resolved' GROUP BY type, severity;
 
 -- name: alert_changes_of
 SELECT * FROM alert_change WHERE alert = :alert ORDER BY number DESC LIMIT :limit;
@@ -45,13 +46,14 @@ SELECT * FROM alert_change WHERE alert = :alert ORDER BY number DESC LIMIT :limi
 -- Which computers have an open alert of the type, the first first.
 SELECT alert.computer, min(alert.raised) AS raised, computer.name AS computer_name
 FROM alert JOIN computer ON computer.id = alert.computer
-WHERE alert.state = 'open' AND alert.type = :type
+WHERE alert.state = 'open' AND alert.state <> 'resolved' AND +alert.type = :type
 GROUP BY alert.computer
 ORDER BY raised, alert.computer
 LIMIT :limit;
 
 -- name: alert_alike_count
-SELECT count(*) AS count, count(DISTINCT computer) AS computers, min(raised) AS first FROM alert WHERE state = 'open' AND type = :type;
+SELECT count(*) AS count, count(DISTINCT computer) AS computers, min(raised) AS first FROM alert
+WHERE state = 'open' AND state <> 'resolved' AND +type = :type;
 
 -- name: alert_change_from_position
 -- What followers and notifiers read: every change with its alert, in order.
@@ -77,7 +79,8 @@ ON CONFLICT (type) DO UPDATE SET enabled = excluded.enabled, severity = excluded
 
 -- name: alert_review_offline
 -- States that are alerts, as stored: for what was switched on again, and databases older than alerts.
-SELECT id, status_cause, status_since FROM computer WHERE status = 'offline' AND deleted IS NULL;
+SELECT id, status_cause, status_since FROM computer
+WHERE status = 'offline' AND status <> 'online' AND deleted IS NULL;
 
 -- name: alert_review_configuration
 SELECT id, config_error FROM computer WHERE config_error <> '' AND deleted IS NULL;

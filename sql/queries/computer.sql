@@ -57,6 +57,3 @@ UPDATE computer SET revoked = :revoked WHERE id = :id AND revoked IS NULL;
 
 -- name: computer_delete
 UPDATE computer SET deleted = :now, revoked = coalesce(revoked, :now) WHERE id = :id AND deleted IS NULL;
-
--- name: computer_count_by_status
-SELECT status, count(*) AS count FROM computer WHERE deleted IS NULL GROUP BY status;

@@ -3,7 +3,7 @@
 -- name: event_insert
 INSERT INTO event (id, computer, number, time, received, type, severity, fields)
 VALUES (:id, :computer, :number, :time, :received, :type, :severity, :fields)
-ON CONFLICT (computer, number) DO NOTHING;
+ON CONFLICT (computer, number) WHERE number IS NOT NULL DO NOTHING;
 
 -- name: event_by_id
 SELECT event.*, computer.name AS computer_name

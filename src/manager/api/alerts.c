@@ -72,7 +72,7 @@ static json_t *alert_json(struct api_call *call, struct cursor *cursor)
 }
 
 static const struct list_filter filters[] = {
-	{ "state", LIST_TEXT, " AND alert.state = :state" },
+	{ "state", LIST_TEXT, " AND alert.state = :state", "resolved", " AND alert.state <> 'resolved'" },
 	{ "type", LIST_TEXT, " AND alert.type = :type" },
 	{ "severity", LIST_TEXT, " AND alert.severity = :severity" },
 	{ "computer", LIST_ID, " AND alert.computer = :computer" },

@@ -75,14 +75,14 @@ static json_t *computer_json(struct api_call *call, struct cursor *cursor)
 }
 
 static const struct list_filter filters[] = {
-	{ "state", LIST_TEXT, " AND computer.status = :state" },
+	{ "state", LIST_TEXT, " AND computer.status = :state", "online", " AND computer.status <> 'online'" },
 	{ "name", LIST_PATTERN, " AND computer.name LIKE :name ESCAPE '\\'" },
 	{ "group", LIST_TEXT, " AND computer.group_name = :group" },
 	{ "policy", LIST_TEXT, " AND computer.policy = :policy" },
 };
 static const struct list list = {
 	.tag = 'c',
-	.select = "SELECT computer.*, (SELECT count(*) FROM alert WHERE alert.computer = computer.id"
+	.select = "SELECT computer.*, (SELECT count(*) FROM alert WHERE coalesce(alert.computer, x'') = computer.id"
 		  " AND alert.state = 'open') AS open_alerts FROM computer WHERE deleted IS NULL",
 	.filters = filters,
 	.filter_count = COUNT_OF(filters),

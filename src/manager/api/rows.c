@@ -152,6 +152,17 @@ struct listing {
 	json_t *next;
 };
 
+static void compose_filter(const struct listing *listing, const struct list_filter *filter, struct buf *sql)
+{
+	const char *text = filter->bind != LIST_PATH_ID ? api_query(listing->call, filter->parameter).text : NULL;
+
+	if (filter->bind != LIST_PATH_ID && text == NULL)
+		return;
+	buf_append_text(sql, filter->sql);
+	if (filter->common != NULL && text != NULL && strcmp(text, filter->common) != 0)
+		buf_append_text(sql, filter->rarely);
+}
+
 static void compose(const struct listing *listing, struct buf *sql)
 {
 	const struct list *list = listing->list;
@@ -159,11 +170,8 @@ static void compose(const struct listing *listing, struct buf *sql)
 	const char *compare = list->ascending ? ">" : "<";
 
 	buf_append_text(sql, list->select);
-	for (size_t i = 0; i < list->filter_count; i++) {
-		if (list->filters[i].bind == LIST_PATH_ID ||
-		    api_query(listing->call, list->filters[i].parameter).text != NULL)
-			buf_append_text(sql, list->filters[i].sql);
-	}
+	for (size_t i = 0; i < list->filter_count; i++)
+		compose_filter(listing, &list->filters[i], sql);
 	if (listing->has_after && list->id != NULL)
 		buf_printf(sql, " AND (%s, %s) %s (:after_key, :after_id)", list->key, list->id, compare);
 	else if (listing->has_after)

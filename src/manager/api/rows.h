@@ -47,6 +47,10 @@ struct list_filter {
 	const char *parameter; /* of the route's query; also the name to bind */
 	enum list_bind bind;
 	const char *sql; /* " AND event.type = :type" */
+	/* Most rows have this value, so that an index holds the others alone; `rarely` lets one who asks for them use
+	 * it. */
+	const char *common;
+	const char *rarely; /* " AND alert.state <> 'resolved'" */
 };
 struct list {
 	uint8_t tag;        /* of its cursors */

@@ -2,6 +2,7 @@
 #include "manager/front/exchange.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "manager/front/agent_http.h"
@@ -460,8 +461,9 @@ struct ticked {
 
 struct tick {
 	struct front *front;
-	struct shard *shard;
-	struct ticked *list;
+	struct shard *shard; /* whose turn it is */
+	struct ticked *list; /* of all shards, the last first */
+	size_t count;
 };
 
 /* Inside fleet_tick(), under the shard's lock. */
@@ -476,6 +478,7 @@ static void collect(void *argument, struct fleet_exchange *fleet)
 	}
 	*one = (struct ticked){ tick->front, tick->shard, fleet, NULL, tick->list };
 	tick->list = one;
+	tick->count++;
 }
 
 static void tick_done(struct ticked *one, int rc)
@@ -550,21 +553,45 @@ int exchange_store_now(struct front *front, struct shard *shard, struct fleet_ex
 	return rc;
 }
 
+static int by_computer(const void *a, const void *b)
+{
+	const struct ticked *const *first = a, *const *second = b;
+
+	return memcmp(fleet_exchange_rows((*first)->fleet)->computer.bytes,
+		      fleet_exchange_rows((*second)->fleet)->computer.bytes, UUID_BYTES);
+}
+
+/* When many computers fall silent at once, neighbours in the database are written
+ * together: their rows and index entries share pages. */
+static void store_all(struct tick *tick)
+{
+	struct ticked **all = calloc(tick->count > 0 ? tick->count : 1, sizeof(struct ticked *)), *next;
+	size_t count = 0;
+
+	for (struct ticked *one = tick->list; one != NULL; one = next) {
+		next = one->next;
+		if (all != NULL)
+			all[count++] = one;
+		else
+			store_ticked(one); /* in the order in which they came, then */
+	}
+	if (all != NULL)
+		qsort(all, count, sizeof(struct ticked *), by_computer);
+	for (size_t i = 0; i < count; i++)
+		store_ticked(all[i]);
+	free(all);
+}
+
 void exchange_tick(void *argument)
 {
 	struct front *front = argument;
+	struct tick tick = { .front = front };
 
 	for (size_t i = 0; i < SHARD_COUNT; i++) {
-		struct tick tick = { front, shards_at(front->shards, i), NULL };
-
+		tick.shard = shards_at(front->shards, i);
 		pthread_mutex_lock(&tick.shard->lock);
 		fleet_tick(tick.shard->fleet, collect, &tick);
 		pthread_mutex_unlock(&tick.shard->lock);
-		while (tick.list != NULL) {
-			struct ticked *one = tick.list;
-
-			tick.list = one->next;
-			store_ticked(one);
-		}
 	}
+	store_all(&tick);
 }
