@@ -11,7 +11,6 @@
 
 struct entry {
 	void *value;
-	uint64_t hash;
 	uint8_t size;
 	uint8_t key[];
 };
@@ -19,8 +18,14 @@ struct entry {
 /* Marks a slot whose entry was removed: probing goes on past it. */
 static struct entry removed;
 
+/* The hash beside the pointer: another key's entry is not touched on the way. */
+struct slot {
+	uint64_t hash;
+	struct entry *entry;
+};
+
 struct map {
-	struct entry **slots;
+	struct slot *slots;
 	size_t capacity; /* a power of two */
 	size_t count;
 	size_t used; /* count and tombstones */
@@ -74,8 +79,8 @@ void map_free(struct map *map)
 	if (map == NULL)
 		return;
 	for (size_t i = 0; i < map->capacity; i++) {
-		if (map->slots[i] != &removed)
-			free(map->slots[i]);
+		if (map->slots[i].entry != &removed)
+			free(map->slots[i].entry);
 	}
 	free(map->slots);
 	free(map);
@@ -93,14 +98,15 @@ static size_t find(const struct map *map, const void *key, size_t size, uint64_t
 	size_t free_slot = SIZE_MAX;
 
 	for (size_t i = (size_t)hash & mask;; i = (i + 1) & mask) {
-		const struct entry *entry = map->slots[i];
+		const struct slot *slot = &map->slots[i];
+		const struct entry *entry = slot->entry;
 
 		if (entry == NULL)
 			return free_slot != SIZE_MAX ? free_slot : i;
 		if (entry == &removed) {
 			if (free_slot == SIZE_MAX)
 				free_slot = i;
-		} else if (entry->hash == hash && entry->size == size && memcmp(entry->key, key, size) == 0) {
+		} else if (slot->hash == hash && entry->size == size && memcmp(entry->key, key, size) == 0) {
 			return i;
 		}
 	}
@@ -108,7 +114,7 @@ static size_t find(const struct map *map, const void *key, size_t size, uint64_t
 
 static struct entry *present(const struct map *map, size_t slot)
 {
-	return map->slots[slot] == &removed ? NULL : map->slots[slot];
+	return map->slots[slot].entry == &removed ? NULL : map->slots[slot].entry;
 }
 
 void *map_get(const struct map *map, const void *key, size_t size)
@@ -123,7 +129,7 @@ void *map_get(const struct map *map, const void *key, size_t size)
 
 static int resize(struct map *map, size_t capacity)
 {
-	struct entry **old = map->slots;
+	struct slot *old = map->slots;
 	size_t old_capacity = map->capacity;
 
 	map->slots = calloc(capacity, sizeof(*map->slots));
@@ -134,10 +140,10 @@ static int resize(struct map *map, size_t capacity)
 	map->capacity = capacity;
 	map->used = map->count;
 	for (size_t i = 0; i < old_capacity; i++) {
-		struct entry *entry = old[i];
+		const struct entry *entry = old[i].entry;
 
 		if (entry != NULL && entry != &removed)
-			map->slots[find(map, entry->key, entry->size, entry->hash)] = entry;
+			map->slots[find(map, entry->key, entry->size, old[i].hash)] = old[i];
 	}
 	free(old);
 	return 0;
@@ -165,11 +171,10 @@ int map_set(struct map *map, const void *key, size_t size, void *value)
 	if (entry == NULL)
 		return ERR_MEMORY;
 	entry->value = value;
-	entry->hash = hash;
 	entry->size = (uint8_t)size;
 	memcpy(entry->key, key, size);
-	map->used += map->slots[slot] == NULL;
-	map->slots[slot] = entry;
+	map->used += map->slots[slot].entry == NULL;
+	map->slots[slot] = (struct slot){ .hash = hash, .entry = entry };
 	map->count++;
 	return 0;
 }
@@ -188,7 +193,7 @@ void *map_remove(struct map *map, const void *key, size_t size)
 		return NULL;
 	value = entry->value;
 	free(entry);
-	map->slots[slot] = &removed;
+	map->slots[slot].entry = &removed;
 	map->count--;
 	return value;
 }
