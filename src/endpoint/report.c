@@ -29,6 +29,11 @@ static void *take(struct making *making, size_t size)
 	return memory;
 }
 
+static size_t at_most(size_t count, size_t limit)
+{
+	return count < limit ? count : limit;
+}
+
 /* A NUL-terminated copy of packed text. */
 static char *take_text(struct making *making, struct bytes text)
 {
@@ -93,7 +98,8 @@ static void add_events(struct making *making)
 		lane->last_id = spool_last_id(spool); /* the reply brings the numbers, then they go */
 		return;
 	}
-	making->report.events = take(making, WIRE_EVENTS_MAX * sizeof(struct Muster__Wire__Event *));
+	making->report.events =
+	    take(making, at_most(spool->count, WIRE_EVENTS_MAX) * sizeof(struct Muster__Wire__Event *));
 	while (!making->failed && making->report.n_events < WIRE_EVENTS_MAX &&
 	       (entry = spool_next(spool, &position)) != NULL) {
 		bytes += entry->size + 64;
@@ -155,10 +161,12 @@ static void add_command(struct making *making, struct journal_entry *entry)
 
 static void add_commands(struct making *making, bool full)
 {
-	struct journal_entry *entry = making->endpoint->journal.entries;
+	const struct journal *journal = &making->endpoint->journal;
+	struct journal_entry *entry = journal->entries;
 	size_t bytes = 0;
 
-	making->report.commands = take(making, WIRE_REPORT_COMMANDS_MAX * sizeof(struct Muster__Wire__CommandState *));
+	making->report.commands = take(making, at_most(journal->count, WIRE_REPORT_COMMANDS_MAX) *
+						   sizeof(struct Muster__Wire__CommandState *));
 	for (; entry != NULL && making->report.n_commands < WIRE_REPORT_COMMANDS_MAX; entry = entry->next) {
 		if (making->failed || !tells_command(making, entry, full))
 			continue;
@@ -176,7 +184,7 @@ static void add_components(struct making *making, bool full)
 {
 	struct endpoint *endpoint = making->endpoint;
 
-	making->report.components = take(making, WIRE_COMPONENTS_MAX * sizeof(struct Muster__Wire__Component *));
+	making->report.components = take(making, endpoint->component_count * sizeof(struct Muster__Wire__Component *));
 	for (size_t i = 0; i < endpoint->component_count && !making->failed; i++) {
 		struct kept_component *kept = &endpoint->components[i];
 
@@ -192,8 +200,8 @@ static void add_items(struct making *making)
 	struct endpoint *endpoint = making->endpoint;
 	size_t bytes = 0;
 
-	making->report.quarantine =
-	    take(making, WIRE_REPORT_QUARANTINE_MAX * sizeof(struct Muster__Wire__QuarantineItem *));
+	making->report.quarantine = take(making, at_most(endpoint->item_count, WIRE_REPORT_QUARANTINE_MAX) *
+						     sizeof(struct Muster__Wire__QuarantineItem *));
 	for (size_t i = 0; i < endpoint->item_count && !making->failed; i++) {
 		struct kept_item *kept = &endpoint->items[i];
 
