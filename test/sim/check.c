@@ -6,63 +6,84 @@
 
 /* Status may lag behind the arithmetic by the way of a message, a tick, a second's rounding. */
 #define SLACK_US (3 * SECOND_US)
+/* A disk that stalls again and again keeps the write of a command's end waiting. */
+#define OVERDUE_US (5 * MINUTE_US)
+#define WALK_US    (10 * MINUTE_US) /* of a large fleet, everything is gone through so often */
 
-static void check_status(struct sim *sim, size_t index)
+static void check_status(struct sim *sim, struct sim_stored_computer *computer)
 {
-	const struct sim_stored_computer *computer = &sim->store.computers[index];
+	size_t index = (size_t)(computer - sim->store.computers);
+	const struct sim_life *life = &computer->life;
 	struct fleet_computer shown;
-	time_us from = sim->manager.heard[index];
-	span_us silence, allowed;
+	span_us silence = sim->now - life_silent_from(sim, computer);
 
 	if (fleet_show(sim->manager.fleet, &computer->record.id, &shown, NULL) != 0) {
 		sim_fail(sim, "computer %zu is not known to the fleet", index);
 		return;
 	}
-	if (shown.missed == FLEET_UNLIMITED)
+	if (life->shared)
 		return;
-	allowed = ((span_us)shown.missed + 1) * shown.interval_us;
-	silence = sim->now - from;
-	if (sim->cloned)
-		return; /* a clone that was told to re-key is heard, and is no sign of life */
-	/* What was heard before a crash may not have been stored; then the next heartbeat tells. */
-	if (from >= sim->manager.started && shown.status == FLEET_OFFLINE && silence + SLACK_US < allowed)
-		sim_fail(sim, "computer %zu is shown offline, heard %lld s ago, %lld s are allowed", index,
-			 (long long)(silence / SECOND_US), (long long)(allowed / SECOND_US));
-	if (from < sim->manager.listening_since)
-		from = sim->manager.listening_since;
-	silence = sim->now - from;
-	if (shown.status == FLEET_ONLINE && sim->now >= sim->manager.stalled_until && silence > allowed + SLACK_US)
-		sim_fail(sim, "computer %zu is shown online, heard %lld s ago, %lld s are allowed", index,
-			 (long long)(silence / SECOND_US), (long long)(allowed / SECOND_US));
+	if (shown.missed != life->missed || shown.interval_us != life->interval_us)
+		sim_fail(sim, "computer %zu is watched by another policy than its own", index);
+	if ((shown.status == FLEET_OFFLINE) != life->offline)
+		sim_fail(sim, "computer %zu is shown %s, by the arithmetic it is %s", index,
+			 shown.status == FLEET_OFFLINE ? "offline" : "online", life->offline ? "offline" : "online");
+	if (shown.status == FLEET_ONLINE && life->missed != FLEET_UNLIMITED &&
+	    sim->now >= sim->manager.stalled_until + 2 * SECOND_US && sim->now - life->policy_at > SLACK_US &&
+	    silence > life_allowed(computer) + SLACK_US)
+		sim_fail(sim, "computer %zu is shown online, silent for %lld s, %lld s are allowed", index,
+			 (long long)(silence / SECOND_US), (long long)(life_allowed(computer) / SECOND_US));
+	check_offline(sim, computer, &shown);
 }
 
 /* Every command ends within its time-out, counted while the manager runs. */
-static void check_overdue(struct sim *sim)
+void check_overdue(struct sim *sim, const struct sim_stored_command *command)
 {
-	for (size_t i = 0; i < sim->store.command_count; i++) {
-		const struct sim_stored_command *command = &sim->store.commands[i];
-		time_us from = command->issued_mono;
+	time_us from = command->issued_mono;
 
-		if (command_ended(command->state))
-			continue;
-		if (from < sim->manager.started)
-			from = sim->manager.started; /* it may have to wait for the manager's clock to be right */
-		if (from < sim->manager.stalled_until)
-			from = sim->manager.stalled_until;
-		if (sim->now - from > command->timeout_us + MINUTE_US)
-			sim_fail(sim, "command %zu (%s) is %s long after its time-out", i,
-				 command_kind_name(command->kind), command_state_name(command->state));
+	if (from < sim->manager.started)
+		from = sim->manager.started; /* it may have to wait for the manager's clock to be right */
+	if (from < sim->manager.stalled_until)
+		from = sim->manager.stalled_until;
+	if (sim->now - from > command->timeout_us + OVERDUE_US)
+		sim_fail(sim, "command %zu (%s) is %s long after its time-out", (size_t)(command - sim->store.commands),
+			 command_kind_name(command->kind), command_state_name(command->state));
+}
+
+void check_touch(struct sim *sim, struct sim_stored_computer *computer)
+{
+	if (computer->touched)
+		return;
+	computer->touched = true;
+	sim->touched[sim->touched_count++] = (size_t)(computer - sim->store.computers);
+}
+
+static void check_touched(struct sim *sim)
+{
+	for (size_t i = 0; i < sim->touched_count; i++) {
+		struct sim_stored_computer *computer = &sim->store.computers[sim->touched[i]];
+
+		computer->touched = false;
+		if (sim->manager.up)
+			check_status(sim, computer);
 	}
+	sim->touched_count = 0;
+}
+
+static void check_everything(struct sim *sim)
+{
+	sim->walked = sim->now;
+	for (size_t i = 0; i < sim->store.computer_count && !sim->failed; i++)
+		check_status(sim, &sim->store.computers[i]);
+	for (size_t i = 0; i < sim->store.open_count && !sim->failed; i++)
+		check_overdue(sim, &sim->store.commands[sim->store.open[i]]);
 }
 
 void check_step(struct sim *sim)
 {
-	if (!sim->manager.up || sim->failed)
-		return;
-	for (size_t i = 0; i < sim->store.computer_count && !sim->failed; i++)
-		check_status(sim, i);
-	check_overdue(sim);
-	check_alerts(sim);
+	check_touched(sim);
+	if (sim->manager.up && !sim->failed && (!sim->large || sim->now - sim->walked >= WALK_US))
+		check_everything(sim);
 }
 
 /* Acknowledged implies durable. */
@@ -87,15 +108,6 @@ void check_reply(struct sim *sim, const struct uuid *id, const Muster__Wire__Rep
 
 /* --- at the end, when all is healed and quiet --- */
 
-static bool is_stored(const struct sim_stored_computer *computer, uint64_t payload)
-{
-	for (size_t i = 0; i < computer->event_count; i++) {
-		if (computer->events[i].payload == payload)
-			return true;
-	}
-	return false;
-}
-
 static void check_events(struct sim *sim, const struct sim_machine *machine)
 {
 	const struct sim_stored_computer *computer = store_computer(sim, &machine->computer);
@@ -105,9 +117,7 @@ static void check_events(struct sim *sim, const struct sim_machine *machine)
 		sim_fail(sim, "machine %u: %zu notices never reached the link's disk", machine->index,
 			 machine->outbox_count);
 	for (uint64_t i = 1; i <= machine->made; i++) {
-		uint64_t payload = (uint64_t)(machine->index + 1) * 1000000 + i;
-
-		if (!is_stored(computer, payload)) {
+		if ((machine->stored[i / 8] & 1u << i % 8) == 0) {
 			missing++;
 			first = first == 0 ? i : first;
 		}
@@ -120,13 +130,11 @@ static void check_events(struct sim *sim, const struct sim_machine *machine)
 
 static const struct sim_job *find_job(const struct sim *sim, const struct sim_stored_command *command)
 {
-	for (size_t i = 0; i < sim->machine_count; i++) {
-		const struct sim_machine *machine = &sim->machines[i];
+	const struct sim_machine *machine = &sim->machines[command->machine];
 
-		for (size_t at = 0; at < machine->job_count; at++) {
-			if (uuid_equal(&machine->jobs[at].id, &command->id))
-				return &machine->jobs[at];
-		}
+	for (size_t at = 0; at < machine->job_count; at++) {
+		if (uuid_equal(&machine->jobs[at].id, &command->id))
+			return &machine->jobs[at];
 	}
 	return NULL;
 }
@@ -142,7 +150,7 @@ static void check_command(struct sim *sim, size_t index)
 			 command_state_name(command->state));
 		return;
 	}
-	if (!work || sim->cloned)
+	if (!work || sim->machines[command->machine].has_clone)
 		return; /* a clone may have run what its original was sent */
 	if (job == NULL && command->state == COMMAND_SUCCEEDED)
 		sim_fail(sim, "command %zu is told as succeeded and was never begun", index);
@@ -159,15 +167,14 @@ static void check_command(struct sim *sim, size_t index)
 static void check_configuration(struct sim *sim, const struct sim_machine *machine,
 				const struct sim_stored_computer *computer, const struct fleet_computer *shown)
 {
-	unsigned version = sim->manager.configuration_version, in_force = 0;
+	unsigned version = computer->version, in_force = 0;
 	struct endpoint_configuration_state state;
+	const char *error = computer->configuration_error != NULL ? computer->configuration_error : "";
 	bool fits = configuring_fits(machine, version);
 
 	endpoint_configuration_state(machine->endpoint, &state);
 	if (state.kept != NULL)
 		in_force = (unsigned)strtoul((const char *)state.kept->settings[0]->value.data, NULL, 10);
-	if (state.under_way || machine->dark)
-		sim_fail(sim, "machine %u: a configuration is under way to the end", machine->index);
 	for (size_t i = 0; i < SIM_COMPONENTS; i++) {
 		if (machine->configured[i] != in_force)
 			sim_fail(sim, "machine %u: component %zu has configuration %u, the link %u", machine->index, i,
@@ -175,14 +182,14 @@ static void check_configuration(struct sim *sim, const struct sim_machine *machi
 	}
 	if (fits != (in_force == version))
 		sim_fail(sim, "machine %u: configuration %u is wanted, %u in force", machine->index, version, in_force);
-	if (fits != (memcmp(shown->configuration, sim->manager.wanted, SHA256_BYTES) == 0))
+	if (fits != (memcmp(shown->configuration, computer->record.wanted_configuration, SHA256_BYTES) == 0))
 		sim_fail(sim, "machine %u: the manager does not show what is in force", machine->index);
 	if (shown->configuration_state != (fits ? FLEET_CONFIGURATION_APPLIED : FLEET_CONFIGURATION_FAILED))
 		sim_fail(sim, "machine %u: configuration %u is shown as %s", machine->index, version,
 			 fleet_configuration_state_name(shown->configuration_state));
-	if (fits != (state.refused[0] == '\0') || strcmp(state.refused, computer->configuration_error) != 0)
+	if (fits != (state.refused[0] == '\0') || strcmp(state.refused, error) != 0)
 		sim_fail(sim, "machine %u: configuration %u: refused for '%s', shown as '%s'", machine->index, version,
-			 state.refused, computer->configuration_error);
+			 state.refused, error);
 }
 
 static void check_machine_state(struct sim *sim, const struct sim_machine *machine)
@@ -213,29 +220,59 @@ static void check_machine_state(struct sim *sim, const struct sim_machine *machi
 	}
 }
 
+static void check_machine(struct sim *sim, struct sim_machine *machine)
+{
+	if (!machine->up)
+		sim_fail(sim, "machine %u is not up at the end", machine->index);
+	else if (shares_identity(machine))
+		sim_fail(sim, "machine %u shares its identity to the end", machine->index);
+	else
+		check_machine_state(sim, machine);
+	if (!machine->has_clone && !sim->failed)
+		check_events(sim, machine);
+}
+
+/* What leads nowhere is tried again from time to time, and told: not in the midst of that. */
+static bool is_busy(const struct sim_machine *machine)
+{
+	struct endpoint_configuration_state state;
+	struct endpoint_status status;
+
+	if (!machine->up)
+		return false;
+	endpoint_configuration_state(machine->endpoint, &state);
+	endpoint_status(machine->endpoint, &status);
+	return state.under_way || machine->dark || status.events_waiting > 0;
+}
+
+size_t check_machines(struct sim *sim)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < sim->machine_count && !sim->failed; i++) {
+		struct sim_machine *machine = &sim->machines[i];
+
+		if (machine->checked)
+			continue;
+		machine->checked = !is_busy(machine);
+		left += !machine->checked;
+		if (machine->checked)
+			check_machine(sim, machine);
+	}
+	return left;
+}
+
 void check_end(struct sim *sim)
 {
-	for (size_t i = 0; i < sim->machine_count && !sim->failed; i++) {
-		const struct sim_machine *machine = &sim->machines[i];
-
-		if (!machine->up) {
-			sim_fail(sim, "machine %zu is not up at the end", i);
-			return;
-		}
-		if (shares_identity(machine))
-			sim_fail(sim, "machine %zu shares its identity to the end", i);
-		check_machine_state(sim, machine);
-		if (!machine->has_clone && sim->store.clones == 0)
-			check_events(sim, machine);
-	}
 	for (size_t i = 0; i < sim->store.command_count && !sim->failed; i++)
 		check_command(sim, i);
 	for (size_t i = 0; i < sim->store.computer_count && !sim->failed; i++) {
-		const struct sim_stored_computer *computer = &sim->store.computers[i];
+		struct sim_stored_computer *computer = &sim->store.computers[i];
 
 		if (computer->online_events > computer->offline_events)
 			sim_fail(sim, "computer %zu came back more often than it went", i);
+		life_end(sim, computer);
+		if (!sim->failed)
+			check_alerts_end(sim, computer);
 	}
-	if (!sim->failed)
-		check_alerts_end(sim);
 }

@@ -29,6 +29,16 @@ bool configuring_fits(const struct sim_machine *machine, unsigned version)
 	return !suffers(machine, flaw_of(version));
 }
 
+/* What the manager goes by; the agent has its interval from its own file. */
+void configuring_heartbeat(const struct sim *sim, unsigned version, span_us *ret_interval_us, uint32_t *ret_missed)
+{
+	static const uint32_t missed[] = { 2, 2, 0, 3, FLEET_UNLIMITED, 1 };
+
+	(void)sim;
+	*ret_interval_us = 0;
+	*ret_missed = missed[version % COUNT_OF(missed)];
+}
+
 static void set(struct sim_configuration *configuration, size_t index, const char *name)
 {
 	Muster__Wire__Field *field = &configuration->fields[index];
@@ -39,15 +49,18 @@ static void set(struct sim_configuration *configuration, size_t index, const cha
 	configuration->pointers[index] = field;
 }
 
-void configuring_make(unsigned version, struct sim_configuration *configuration)
+void configuring_make(const struct sim *sim, unsigned version, struct sim_configuration *configuration)
 {
 	enum flaw flaw = flaw_of(version);
+	unsigned poll_s = version / 2 % 3 * 10;
 
+	if (sim->large) /* most are held */
+		poll_s = version % 7 == 3 ? 300 : 0;
 	memset(configuration, 0, sizeof(*configuration));
 	muster__wire__configuration__init(&configuration->message);
 	snprintf(configuration->values[0], sizeof(configuration->values[0]), "%u", version);
 	snprintf(configuration->values[1], sizeof(configuration->values[1]), "%s", flaw_names[flaw]);
-	snprintf(configuration->values[2], sizeof(configuration->values[2]), "%u", version / 2 % 3 * 10);
+	snprintf(configuration->values[2], sizeof(configuration->values[2]), "%u", poll_s);
 	snprintf(configuration->values[3], sizeof(configuration->values[3]), "%d", flaw == FLAW_DARK ? DARK_WAY : 0);
 	set(configuration, 0, "a.version");
 	set(configuration, 1, "b.flaw");
@@ -107,8 +120,8 @@ static int apply(void *context, const Muster__Wire__Configuration *configuration
 
 	if (machine->disk.dead)
 		return ERR_BUSY;
-	if (sim_chance(sim, 30))
-		return ERR_BUSY; /* nobody answers */
+	if (sim_rare(sim, sim->weather.nobody_answers))
+		return ERR_BUSY;
 	if (sim->options.broken != BREAK_NOT_RESTORED || version > machine->configured[0])
 		machine->configured[0] = version;
 	if (!refused)

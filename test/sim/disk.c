@@ -54,7 +54,7 @@ static int result(struct sim_disk *disk, struct err *err)
 
 static bool fails(struct sim_disk *disk)
 {
-	return disk->error_permille > 0 && sim_chance(disk->sim, disk->error_permille);
+	return disk->error_ppm > 0 && sim_rare(disk->sim, disk->error_ppm);
 }
 
 static int disk_read(void *context, const char *name, struct buf *out, struct err *err)

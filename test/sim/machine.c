@@ -24,11 +24,9 @@ static time_us machine_monotonic(void *context)
 
 static void machine_random(void *context, void *out, size_t size)
 {
-	struct sim_machine *machine = context;
-	uint8_t *bytes = out;
+	const struct sim_machine *machine = context;
 
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = (uint8_t)sim_random(machine->sim);
+	sim_random_bytes(machine->sim, out, size);
 }
 
 /* --- guard: jobs --- */
@@ -111,6 +109,12 @@ static int begin_job(struct sim_machine *machine, const struct uuid *id, struct 
 	}
 	if (machine->job_count == SIM_JOBS_MAX)
 		return err_set(err, ERR_BUSY, "too many jobs");
+	if (machine->job_count == machine->job_capacity) {
+		machine->job_capacity = machine->job_capacity * 2 + 8;
+		machine->jobs = reallocarray(machine->jobs, machine->job_capacity, sizeof(*machine->jobs));
+		if (machine->jobs == NULL)
+			abort();
+	}
 	job = &machine->jobs[machine->job_count++];
 	*job = (struct sim_job){ .id = *id, .begun = 1, .state = COMMAND_RUNNING };
 	job->outcome = sim_below(sim, 5) == 0 ? COMMAND_FAILED : COMMAND_SUCCEEDED;
@@ -287,6 +291,20 @@ static void pump(struct sim_machine *machine)
 	machine->outbox_count = kept;
 }
 
+/* Room to note that the manager has the next payload. */
+static void make_bit(struct sim_machine *machine)
+{
+	size_t needed = (size_t)(machine->made + 1) / 8 + 1, size = machine->stored_size + 64;
+
+	if (needed <= machine->stored_size)
+		return;
+	machine->stored = realloc(machine->stored, size);
+	if (machine->stored == NULL)
+		abort();
+	memset(machine->stored + machine->stored_size, 0, size - machine->stored_size);
+	machine->stored_size = size;
+}
+
 void machine_detect(struct sim_machine *machine)
 {
 	static const uint32_t types[] = { EVENT_MALWARE_DETECTED, EVENT_SCAN_FINISHED, EVENT_NOT_FULLY_SCANNED,
@@ -298,9 +316,10 @@ void machine_detect(struct sim_machine *machine)
 		if (machine->outbox == NULL)
 			abort();
 	}
+	make_bit(machine);
 	machine->outbox[machine->outbox_count++] = (struct sim_notice){
 		.source = ++machine->next_source,
-		.payload = (uint64_t)(machine->index + 1) * 1000000 + ++machine->made,
+		.payload = (uint64_t)(machine->index + 1) * SIM_PAYLOADS + ++machine->made,
 		.type = types[sim_below(machine->sim, COUNT_OF(types))],
 	};
 	machine_poll(machine);
@@ -348,7 +367,7 @@ void machine_new_item(struct sim_machine *machine)
 {
 	unsigned index;
 
-	if (machine->item_count < 32 && sim_below(machine->sim, 2) == 0) {
+	if (machine->item_count < SIM_ITEMS_MAX && sim_below(machine->sim, 2) == 0) {
 		index = machine->item_count++;
 		machine->items[index] = env_uuid(&machine->env);
 		machine->item_states[index] = 0;
@@ -478,12 +497,12 @@ void machine_reply(struct sim *sim, struct sim_event *event)
 	struct err err = { 0 };
 
 	if (!machine->up || event->generation != machine->generation ||
-	    machine->lane_token[event->lane] != event->token || sim->now < machine->cut_until)
+	    machine->lane_token[event->lane] != event->token || machine_is_cut(machine))
 		return;
 	machine->lane_token[event->lane] = 0;
 	if (endpoint_reply(machine->endpoint, (enum endpoint_lane)event->lane, event->bytes, event->size, &err) != 0)
 		sim_fail(sim, "a reply was not understood: %s", err.text);
-	sim->exchanges++;
+	sim->counts.exchanges++;
 	machine_poll(machine);
 }
 
@@ -502,14 +521,33 @@ void machine_no_reply(struct sim *sim, struct sim_event *event)
 
 /* --- life --- */
 
+bool machine_is_cut(const struct sim_machine *machine)
+{
+	const struct sim *sim = machine->sim;
+
+	return sim->now < machine->cut_until || sim->now < sim->site_cut_until[machine->site];
+}
+
+static uint64_t some_heartbeat_s(struct sim *sim)
+{
+	static const uint64_t small[] = { 10, 60, 600 };
+	uint64_t draw;
+
+	if (!sim->large)
+		return small[sim_below(sim, COUNT_OF(small))];
+	draw = sim_below(sim, 200);
+	return draw < 2 ? 60 : draw < 20 ? 300 : draw < 40 ? 1800 : draw < 41 ? 7200 : 600;
+}
+
 void machine_init(struct sim *sim, unsigned index)
 {
-	static const uint64_t heartbeats[] = { 10, 60, 600 };
 	struct sim_machine *machine = &sim->machines[index];
 
 	*machine = (struct sim_machine){ .sim = sim, .index = index, .generation = 1 };
 	machine->env = (struct env){ machine, machine_wall, machine_monotonic, machine_random };
-	machine->heartbeat_s = heartbeats[sim_below(sim, COUNT_OF(heartbeats))];
+	machine->heartbeat_s = some_heartbeat_s(sim);
+	if (sim->large)
+		presence_init(machine);
 	machine->computer = env_uuid(&machine->env);
 	disk_init(&machine->disk, sim);
 	machine->disk.lies = sim->options.broken == BREAK_NO_SYNC;
@@ -521,6 +559,8 @@ void machine_done(struct sim_machine *machine)
 	machine->endpoint = NULL;
 	disk_done(&machine->disk);
 	free(machine->outbox);
+	free(machine->jobs);
+	free(machine->stored);
 }
 
 static void restart(struct sim *sim, struct sim_event *event)
@@ -539,6 +579,14 @@ static void start_later(struct sim_machine *machine, span_us wait)
 	event->generation = machine->generation;
 }
 
+/* Networks that cut idle connections: asked every so often instead of held. */
+static span_us own_poll(const struct sim_machine *machine)
+{
+	if (!machine->sim->large)
+		return machine->index == 3 ? 20 * SECOND_US : 0;
+	return machine->index % 5 == 3 ? (span_us)machine->heartbeat_s * SECOND_US : 0;
+}
+
 void machine_start(struct sim_machine *machine)
 {
 	struct sim *sim = machine->sim;
@@ -553,7 +601,7 @@ void machine_start(struct sim_machine *machine)
 		.verify = sim_verify,
 		.digest = sim_digest,
 		.heartbeat_us = (span_us)machine->heartbeat_s * SECOND_US,
-		.poll_us = machine->index == 3 ? 20 * SECOND_US : 0,
+		.poll_us = own_poll(machine),
 		.spool_events = machine->small_spool ? 12 : 0,
 	};
 	struct err err = { 0 };
@@ -562,7 +610,7 @@ void machine_start(struct sim_machine *machine)
 		buf_reset(&machine->disk.files[1].durable);
 		buf_reset(&machine->disk.files[1].pending);
 	}
-	machine->disk.error_permille = sim->options.faults ? 2 : 0;
+	machine->disk.error_ppm = sim->options.faults ? sim->weather.disk_fails : 0;
 	machine->wake_at = INT64_MAX;
 	machine->dark = false;
 	machine->up = true;
@@ -582,17 +630,16 @@ void machine_start(struct sim_machine *machine)
 		for (unsigned i = 0; i < machine->item_count; i++)
 			give_item(machine, i);
 	}
+	if (sim->large)
+		presence_begin(machine);
 	machine_poll(machine);
 }
 
-void machine_kill(struct sim_machine *machine, bool power)
+/* The link's process is gone. */
+static void end(struct sim_machine *machine, bool power)
 {
 	struct sim *sim = machine->sim;
 
-	if (!machine->up)
-		return;
-	sim_log(sim, "m%u: %s", machine->index, power ? "loses power" : "link is killed");
-	sim->crashes++;
 	endpoint_free(machine->endpoint);
 	machine->endpoint = NULL;
 	machine->up = false;
@@ -604,18 +651,62 @@ void machine_kill(struct sim_machine *machine, bool power)
 		disk_process_died(&machine->disk);
 	}
 	manager_drop_machine(sim, machine->index);
+}
+
+void machine_kill(struct sim_machine *machine, bool power)
+{
+	struct sim *sim = machine->sim;
+
+	if (!machine->up)
+		return;
+	sim_log(sim, "m%u: %s", machine->index, power ? "loses power" : "link is killed");
+	sim->counts.crashes++;
+	end(machine, power);
 	start_later(machine, (span_us)sim_below(sim, sim->chaos && sim_below(sim, 5) == 0 ? 3600 : 20) * SECOND_US);
+}
+
+void machine_leave(struct sim_machine *machine, time_us until)
+{
+	struct sim *sim = machine->sim;
+
+	if (!machine->up)
+		return;
+	sim_log(sim, "m%u: switched off", machine->index);
+	end(machine, sim_below(sim, 20) == 0);
+	start_later(machine, until - sim->now);
+}
+
+/* Whoever is off is switched on. */
+void machine_come_back(struct sim_machine *machine)
+{
+	if (machine->up)
+		return;
+	machine->generation++;
+	start_later(machine, (span_us)sim_below(machine->sim, 120) * SECOND_US);
 }
 
 /* The whole disk is copied and the copy started beside the original. */
 void machine_clone(struct sim_machine *from, struct sim_machine *to)
 {
-	sim_log(from->sim, "m%u is cloned to m%u", from->index, to->index);
+	struct sim *sim = from->sim;
+	struct sim_stored_computer *computer = store_computer(sim, &from->computer);
+
+	sim_log(sim, "m%u is cloned to m%u", from->index, to->index);
 	to->computer = from->computer;
 	to->heartbeat_s = from->heartbeat_s;
-	to->has_clone = from->has_clone = from->sim->cloned = true;
+	to->site = from->site;
+	to->has_clone = from->has_clone = true;
+	computer->holders++;
+	computer->was_shared = true;
+	life_share(computer);
 	to->next_source = from->next_source;
-	memcpy(to->jobs, from->jobs, sizeof(to->jobs));
+	memcpy(to->configured, from->configured, sizeof(to->configured));
+	to->jobs = calloc(from->job_capacity + 1, sizeof(*to->jobs));
+	if (to->jobs == NULL)
+		abort();
+	to->job_capacity = from->job_capacity + 1;
+	if (from->job_count > 0)
+		memcpy(to->jobs, from->jobs, from->job_count * sizeof(*to->jobs));
 	to->job_count = from->job_count;
 	disk_copy(&to->disk, &from->disk);
 	machine_start(to);
@@ -623,21 +714,25 @@ void machine_clone(struct sim_machine *from, struct sim_machine *to)
 
 bool shares_identity(const struct sim_machine *machine)
 {
-	const struct sim *sim = machine->sim;
+	return store_computer(machine->sim, &machine->computer)->holders > 1;
+}
 
+/* Who is left of two. */
+static void left_alone(struct sim *sim, struct sim_stored_computer *computer)
+{
+	computer->holders--;
+	computer->life.alone_from = sim->now;
 	for (size_t i = 0; i < sim->machine_count; i++) {
-		const struct sim_machine *other = &sim->machines[i];
-
-		if (other != machine && uuid_equal(&other->computer, &machine->computer))
-			return true;
+		if (uuid_equal(&sim->machines[i].computer, &computer->record.id))
+			computer->machine = (unsigned)i;
 	}
-	return false;
 }
 
 /* Told that another holds its identity: it enrols anew. */
 static void take_new_identity(struct sim_machine *machine)
 {
 	struct sim *sim = machine->sim;
+	struct sim_stored_computer *former = store_computer(sim, &machine->computer), *computer;
 	struct fleet_computer record = { 0 };
 
 	machine->rekey_asked = false;
@@ -645,10 +740,15 @@ static void take_new_identity(struct sim_machine *machine)
 	if (!shares_identity(machine))
 		sim_fail(sim, "machine %u was told to re-key and holds its identity alone", machine->index);
 	machine->computer = env_uuid(&machine->env);
-	store_add_computer(sim, &machine->computer, machine->heartbeat_s);
+	left_alone(sim, former);
+	computer = store_add_computer(sim, machine);
+	computer->version = former->version;
+	memcpy(computer->record.wanted_configuration, former->record.wanted_configuration, SHA256_BYTES);
 	record.id = machine->computer;
-	record.interval_us = (span_us)machine->heartbeat_s * SECOND_US;
-	memcpy(record.wanted_configuration, sim->manager.wanted, SHA256_BYTES);
+	record.interval_us = computer->record.interval_us;
+	record.missed = computer->record.missed;
+	record.clock_limit_us = computer->record.clock_limit_us;
+	memcpy(record.wanted_configuration, computer->record.wanted_configuration, SHA256_BYTES);
 	if (sim->manager.up)
 		fleet_add(sim->manager.fleet, &record, NULL);
 	machine_kill(machine, false);

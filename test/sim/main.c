@@ -1,10 +1,12 @@
 /* muster-sim: the two cores in a simulated world, many seeds, every rule checked.
  *
  *   muster-sim [--seeds N] [--seed S] [--steps N] [--clean] [--break NAME] [--self-check] [--verbose]
+ *   muster-sim --machines N --days D [--progress] ...    a large fleet over weeks
  */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "world.h"
 
@@ -20,11 +22,52 @@ static const char *const break_names[BREAKS] = {
 	[BREAK_ALERT_KEPT] = "alert-kept",
 };
 
+static const char usage_text[] =
+    "usage: muster-sim [--seeds N] [--seed S] [--steps N | --machines N --days D [--progress]]\n"
+    "                  [--clean] [--break NAME] [--self-check] [--verbose]\n";
+
+/* Take more of the same machine than a small stay of a large fleet brings. */
+static bool needs_small_form(enum sim_break broken)
+{
+	return broken == BREAK_JOURNAL_LOST || broken == BREAK_FLOOR_UNCHECKED;
+}
+
 struct run {
 	struct sim_options options;
 	uint64_t first, count;
 	bool self_check;
 };
+
+static void print_failure(const struct sim_options *options, const char *text)
+{
+	printf("[  FAILED  ] seed %llu: %s\n  again: muster-sim --seed %llu", (unsigned long long)options->seed, text,
+	       (unsigned long long)options->seed);
+	if (options->machines > 0)
+		printf(" --machines %u --days %u", options->machines, options->days);
+	else
+		printf(" --steps %u", options->steps);
+	printf("%s%s%s --verbose\n", options->faults ? "" : " --clean", options->broken ? " --break " : "",
+	       options->broken ? break_names[options->broken] : "");
+}
+
+double sim_cpu_seconds(void)
+{
+	struct timespec now = { 0 };
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Once a simulated day: how far, how fast, how long still. Seconds are of this process's processor time. */
+void progress_day(const struct sim *sim, unsigned day)
+{
+	double took = sim_cpu_seconds() - sim->began_s;
+
+	printf("seed %llu: day %u of %u, %.1f million exchanges, %.0f a second, %.0f s, about %.0f s to go\n",
+	       (unsigned long long)sim->options.seed, day, sim->options.days, (double)sim->counts.exchanges / 1e6,
+	       (double)sim->counts.exchanges / (took > 0 ? took : 1), took, took / day * (sim->options.days - day));
+	fflush(stdout);
+}
 
 /* The number of seeds that failed; with stop at the first. */
 static uint64_t run_seeds(const struct run *run, bool quiet, bool stop, struct sim_counts *counts)
@@ -40,11 +83,7 @@ static uint64_t run_seeds(const struct run *run, bool quiet, bool stop, struct s
 			continue;
 		failures++;
 		if (!quiet)
-			printf(
-			    "[  FAILED  ] seed %llu: %s\n  again: muster-sim --seed %llu --steps %u%s%s%s --verbose\n",
-			    (unsigned long long)seed, text, (unsigned long long)seed, options.steps,
-			    options.faults ? "" : " --clean", options.broken ? " --break " : "",
-			    options.broken ? break_names[options.broken] : "");
+			print_failure(&options, text);
 		fflush(stdout);
 		if (stop)
 			break;
@@ -60,6 +99,8 @@ static int self_check(struct run *run)
 
 	for (int broken = BREAK_NOTHING + 1; broken < BREAKS; broken++) {
 		run->options.broken = (enum sim_break)broken;
+		if (run->options.machines > 0 && needs_small_form(run->options.broken))
+			continue;
 		if (run_seeds(run, true, true, &counts) > 0) {
 			caught++;
 			continue;
@@ -83,24 +124,30 @@ static int parse_break(const char *name)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: muster-sim [--seeds N] [--seed S] [--steps N] [--clean] [--break NAME] [--self-check] "
-			"[--verbose]\n");
+	fputs(usage_text, stderr);
 	return 2;
 }
 
 static int parse(int argc, char **argv, struct run *run)
 {
 	static const struct option names[] = {
-		{ "seeds", required_argument, NULL, 'n' }, { "seed", required_argument, NULL, 's' },
-		{ "steps", required_argument, NULL, 't' }, { "clean", no_argument, NULL, 'c' },
-		{ "break", required_argument, NULL, 'b' }, { "self-check", no_argument, NULL, 'x' },
-		{ "verbose", no_argument, NULL, 'v' },     { 0 },
+		{ "seeds", required_argument, NULL, 'n' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "steps", required_argument, NULL, 't' },
+		{ "clean", no_argument, NULL, 'c' },
+		{ "break", required_argument, NULL, 'b' },
+		{ "self-check", no_argument, NULL, 'x' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "machines", required_argument, NULL, 'm' },
+		{ "days", required_argument, NULL, 'd' },
+		{ "progress", no_argument, NULL, 'p' },
+		{ 0 },
 	};
 	uint64_t number = 0;
 	int option, broken;
 
 	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		if (strchr("nst", option) != NULL && number_parse(optarg, 0, INT32_MAX, &number, NULL) != 0)
+		if (strchr("nstmd", option) != NULL && number_parse(optarg, 0, INT32_MAX, &number, NULL) != 0)
 			return usage();
 		switch (option) {
 		case 'n':
@@ -122,6 +169,15 @@ static int parse(int argc, char **argv, struct run *run)
 				return usage();
 			run->options.broken = (enum sim_break)broken;
 			break;
+		case 'm':
+			run->options.machines = (unsigned)number;
+			break;
+		case 'd':
+			run->options.days = (unsigned)number;
+			break;
+		case 'p':
+			run->options.progress = true;
+			break;
 		case 'x':
 			run->self_check = true;
 			break;
@@ -132,7 +188,21 @@ static int parse(int argc, char **argv, struct run *run)
 			return usage();
 		}
 	}
-	return optind == argc ? 0 : usage();
+	return optind == argc && (run->options.machines > 0) == (run->options.days > 0) ? 0 : usage();
+}
+
+static void print_counts(const struct sim_counts *counts)
+{
+	printf("%llu steps, %llu exchanges, %llu faults, %llu crashes, %llu commands, %llu events stored, %lld days "
+	       "simulated, %.0f s of processor time\n",
+	       (unsigned long long)counts->steps, (unsigned long long)counts->exchanges,
+	       (unsigned long long)counts->faults, (unsigned long long)counts->crashes,
+	       (unsigned long long)counts->commands, (unsigned long long)counts->events,
+	       (long long)(counts->simulated / DAY_US), sim_cpu_seconds());
+	printf("%llu times offline by the arithmetic, %llu told, %llu over before they could be told; %llu alerts "
+	       "raised in all\n",
+	       (unsigned long long)counts->declared, (unsigned long long)counts->stored,
+	       (unsigned long long)counts->excused, (unsigned long long)counts->alerts);
 }
 
 int main(int argc, char **argv)
@@ -147,10 +217,7 @@ int main(int argc, char **argv)
 	if (run.self_check)
 		return self_check(&run);
 	failures = run_seeds(&run, false, false, &counts);
-	printf("%llu steps, %llu exchanges, %llu crashes, %llu commands, %llu events stored, %lld days simulated\n",
-	       (unsigned long long)counts.steps, (unsigned long long)counts.exchanges,
-	       (unsigned long long)counts.crashes, (unsigned long long)counts.commands,
-	       (unsigned long long)counts.events, (long long)(counts.simulated / DAY_US));
+	print_counts(&counts);
 	printf("[  PASSED  ] %llu test(s).\n", (unsigned long long)(run.count - failures));
 	if (failures > 0)
 		printf("[  FAILED  ] %llu test(s).\n", (unsigned long long)failures);

@@ -5,11 +5,11 @@
 
 #include "world.h"
 
-#define TICK_LATE_US (15 * SECOND_US) /* a tick later than this: the manager did not listen meanwhile */
-
 /* A report being answered, or rows of a tick being stored (no machine). */
 struct sim_request {
-	struct sim_request *next, *next_woken;
+	struct sim_request *next, *previous; /* of all */
+	struct sim_request *next_of_machine, *previous_of_machine, *next_woken;
+	uint64_t serial; /* 0: of nobody now; memory of requests is used again, never freed while the manager lives */
 	unsigned machine;
 	uint64_t machine_generation, token;
 	unsigned lane;
@@ -34,42 +34,80 @@ static time_us manager_monotonic(void *context)
 
 static void manager_random(void *context, void *out, size_t size)
 {
-	uint8_t *bytes = out;
+	sim_random_bytes(context, out, size);
+}
 
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = (uint8_t)sim_random(context);
+static void request_unlink(struct sim *sim, struct sim_request *request)
+{
+	struct sim_request **all = request->previous != NULL ? &request->previous->next : &sim->manager.requests;
+	struct sim_request **of_machine = request->previous_of_machine != NULL
+					      ? &request->previous_of_machine->next_of_machine
+					      : &sim->machines[request->machine].requests;
+
+	*all = request->next;
+	if (request->next != NULL)
+		request->next->previous = request->previous;
+	if (request->of_tick)
+		return;
+	*of_machine = request->next_of_machine;
+	if (request->next_of_machine != NULL)
+		request->next_of_machine->previous_of_machine = request->previous_of_machine;
 }
 
 static void request_free(struct sim *sim, struct sim_request *request)
 {
-	struct sim_request **at = &sim->manager.requests;
-
-	while (*at != request)
-		at = &(*at)->next;
-	*at = request->next;
+	request_unlink(sim, request);
 	fleet_exchange_free(sim->manager.fleet, request->exchange);
 	arena_free(request->arena);
-	free(request);
+	*request = (struct sim_request){ .next = sim->manager.spare };
+	sim->manager.spare = request;
 }
 
-static struct sim_request *request_new(struct sim *sim)
+/* machine NULL: of a tick. */
+static struct sim_request *request_new(struct sim *sim, struct sim_machine *machine)
 {
-	struct sim_request *request = calloc(1, sizeof(*request));
+	struct sim_request *request = sim->manager.spare;
 
+	if (request != NULL)
+		sim->manager.spare = request->next;
+	else
+		request = malloc(sizeof(*request));
 	if (request == NULL)
 		abort();
-	request->next = sim->manager.requests;
+	*request = (struct sim_request){ .next = sim->manager.requests, .serial = ++sim->token };
+	if (request->next != NULL)
+		request->next->previous = request;
 	sim->manager.requests = request;
+	request->of_tick = machine == NULL;
+	if (machine == NULL)
+		return request;
+	request->machine = machine->index;
+	request->next_of_machine = machine->requests;
+	if (request->next_of_machine != NULL)
+		request->next_of_machine->previous_of_machine = request;
+	machine->requests = request;
 	return request;
 }
 
-static struct sim_request *request_find(struct sim *sim, const void *pointer)
+/* NULL: it was answered, or ended with its manager. */
+static struct sim_request *request_of(const struct sim *sim, const struct sim_event *event)
 {
-	struct sim_request *request = sim->manager.requests;
+	struct sim_request *request = event->object;
 
-	while (request != NULL && request != pointer)
-		request = request->next;
+	if (!sim->manager.up || event->generation != sim->manager.generation || request->serial != event->number)
+		return NULL;
 	return request;
+}
+
+static struct sim_event *request_after(struct sim *sim, struct sim_request *request, span_us delay,
+				       void (*run)(struct sim *sim, struct sim_event *event))
+{
+	struct sim_event *event = sim_after(sim, delay, run);
+
+	event->generation = sim->manager.generation;
+	event->object = request;
+	event->number = request->serial;
+	return event;
 }
 
 /* --- signing --- */
@@ -104,26 +142,48 @@ static uint8_t *sign(const Muster__Wire__Signed *content, size_t *ret_size)
 	return taken;
 }
 
-static void want_configuration(struct sim *sim)
+/* Agents that are connected are told one after the other, as a roll-out does. */
+static void want_configuration(struct sim *sim, struct sim_stored_computer *computer)
 {
-	for (size_t i = 0; i < sim->store.computer_count; i++) {
-		memcpy(sim->store.computers[i].record.wanted_configuration, sim->manager.wanted, SHA256_BYTES);
-		if (sim->manager.up)
-			fleet_want_configuration(sim->manager.fleet, &sim->store.computers[i].record.id,
-						 sim->manager.wanted, 0, NULL);
+	struct fleet_computer *record = &computer->record;
+	span_us interval_us;
+	uint32_t missed;
+
+	computer->version = sim->manager.configuration_version;
+	manager_fingerprint(sim, computer->version, record->wanted_configuration);
+	configuring_heartbeat(sim, computer->version, &interval_us, &missed);
+	if (sim->large) {
+		record->interval_us = interval_us > 0 ? interval_us : record->interval_us;
+		record->missed = missed;
 	}
+	life_policy(sim, computer, record->interval_us, record->missed);
+	if (!sim->manager.up)
+		return;
+	fleet_set_heartbeat(sim->manager.fleet, &record->id, record->interval_us, record->missed, NULL);
+	fleet_want_configuration(sim->manager.fleet, &record->id, record->wanted_configuration,
+				 sim->large ? (span_us)sim_below(sim, 5 * MINUTE_US) : 0, NULL);
 }
 
 static void answer_woken(struct sim *sim);
 
-void manager_new_configuration(struct sim *sim)
+void manager_fingerprint(const struct sim *sim, unsigned version, uint8_t out[SHA256_BYTES])
 {
 	struct sim_configuration configuration;
 	uint8_t packed[512];
 
-	configuring_make(++sim->manager.configuration_version, &configuration);
-	sim_digest(packed, muster__wire__configuration__pack(&configuration.message, packed), sim->manager.wanted);
-	want_configuration(sim);
+	configuring_make(sim, version, &configuration);
+	sim_digest(packed, muster__wire__configuration__pack(&configuration.message, packed), out);
+}
+
+void manager_new_configuration(struct sim *sim, int site)
+{
+	sim->manager.configuration_version++;
+	for (size_t i = 0; i < sim->store.computer_count; i++) {
+		struct sim_stored_computer *computer = &sim->store.computers[i];
+
+		if (site < 0 || sim->machines[computer->machine].site == (unsigned)site)
+			want_configuration(sim, computer);
+	}
 	answer_woken(sim);
 }
 
@@ -132,7 +192,7 @@ static uint8_t *sign_configuration(struct sim *sim, struct sim_stored_computer *
 	Muster__Wire__Signed content = MUSTER__WIRE__SIGNED__INIT;
 	struct sim_configuration configuration;
 
-	configuring_make(sim->manager.configuration_version, &configuration);
+	configuring_make(sim, computer->version, &configuration);
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(computer->record.id.bytes, UUID_BYTES);
 	content.serial = ++computer->serial;
@@ -189,13 +249,10 @@ static void reply_now(struct sim *sim, struct sim_request *request)
 
 static void hold_over(struct sim *sim, struct sim_event *event)
 {
-	struct sim_request *request;
+	struct sim_request *request = request_of(sim, event);
 	time_us until;
 
-	if (!sim->manager.up || event->generation != sim->manager.generation)
-		return;
-	request = request_find(sim, event->object);
-	if (request == NULL || request->token != event->token || !request->parked)
+	if (request == NULL || !request->parked)
 		return;
 	request->parked = false;
 	fleet_answer(sim->manager.fleet, request->exchange, false, request, &until);
@@ -204,7 +261,6 @@ static void hold_over(struct sim *sim, struct sim_event *event)
 
 static void answer(struct sim *sim, struct sim_request *request)
 {
-	struct sim_event *event;
 	time_us until = 0;
 
 	if (request->gone) {
@@ -219,18 +275,15 @@ static void answer(struct sim *sim, struct sim_request *request)
 	request->arena = NULL;
 	request->parked = true;
 	until -= manager_monotonic(sim);
-	event = sim_after(sim, until > 0 ? until : 0, hold_over);
-	event->generation = sim->manager.generation;
-	event->object = request;
-	event->token = request->token;
+	request_after(sim, request, until > 0 ? until : 0, hold_over);
 }
 
 static void wake(void *context, void *parked)
 {
 	struct sim *sim = context;
-	struct sim_request *request = request_find(sim, parked);
+	struct sim_request *request = parked;
 
-	if (request == NULL || !request->parked) {
+	if (request->serial == 0 || !request->parked) {
 		sim_fail(sim, "a request was woken that is not parked");
 		return;
 	}
@@ -253,20 +306,19 @@ static void answer_woken(struct sim *sim)
 
 static void committed(struct sim *sim, struct sim_event *event)
 {
-	struct sim_request *request;
+	struct sim_request *request = request_of(sim, event);
 	int rc = 0;
 
-	if (!sim->manager.up || event->generation != sim->manager.generation)
+	if (request == NULL)
 		return;
-	request = request_find(sim, event->object);
 	/* What the floor is for needs a write that fails between two others. */
-	if (sim_chance(sim, sim->options.broken == BREAK_FLOOR_UNCHECKED ? 150 : 20))
+	if (sim_rare(sim, sim->options.broken == BREAK_FLOOR_UNCHECKED ? 150000 : sim->weather.write_fails))
 		rc = ERR_IO;
 	if (rc == 0)
 		rc = store_apply(sim, fleet_exchange_rows(request->exchange));
 	if (rc != 0)
 		sim_log(sim, "store: a write fails: %s", err_name(rc));
-	if (sim_chance(sim, 5)) {
+	if (sim_rare(sim, sim->weather.write_last) || sim->manager.dies_at_commit) {
 		manager_kill(sim); /* committed, and nobody hears of it */
 		return;
 	}
@@ -287,16 +339,13 @@ static void write_rows(struct sim *sim, struct sim_request *request)
 {
 	struct sim_manager *manager = &sim->manager;
 	time_us at = sim->now + (span_us)(1 + sim_below(sim, 50)) * MILLISECOND_US;
-	struct sim_event *event;
 
-	if (sim_chance(sim, 30))
+	if (sim_rare(sim, sim->weather.write_stalls))
 		at += (span_us)sim_below(sim, 60) * SECOND_US; /* a disk that stalls: writes queue up behind */
 	if (at <= manager->last_commit)
 		at = manager->last_commit + 1;
 	manager->last_commit = at;
-	event = sim_after(sim, at - sim->now, committed);
-	event->generation = manager->generation;
-	event->object = request;
+	request_after(sim, request, at - sim->now, committed);
 	request->writing = true;
 	if (sim->options.broken != BREAK_ACKNOWLEDGE_EARLY)
 		return;
@@ -314,7 +363,7 @@ static void write_rows(struct sim *sim, struct sim_request *request)
 void manager_request(struct sim *sim, struct sim_event *event)
 {
 	struct sim_manager *manager = &sim->manager;
-	const struct sim_machine *machine = &sim->machines[event->machine];
+	struct sim_machine *machine = &sim->machines[event->machine];
 	Muster__Wire__Report *report;
 	struct sim_request *request;
 	struct err err = { 0 };
@@ -324,8 +373,7 @@ void manager_request(struct sim *sim, struct sim_event *event)
 		network_error(sim, event->machine, event->generation, event->lane, event->token);
 		return;
 	}
-	request = request_new(sim);
-	request->machine = event->machine;
+	request = request_new(sim, machine);
 	request->machine_generation = event->generation;
 	request->token = event->token;
 	request->lane = event->lane;
@@ -345,25 +393,29 @@ void manager_request(struct sim *sim, struct sim_event *event)
 	} else if (fleet_rows_empty(fleet_exchange_rows(request->exchange))) {
 		answer(sim, request);
 	} else {
-		check_reported(sim, &sim->machines[event->machine], fleet_exchange_rows(request->exchange));
+		check_reported(sim, machine, fleet_exchange_rows(request->exchange));
 		write_rows(sim, request);
 	}
-	for (size_t i = 0; i < sim->store.computer_count; i++) {
-		if (uuid_equal(&sim->store.computers[i].record.id, &machine->computer))
-			manager->heard[i] = sim->now;
-	}
+	manager_heard(sim, &machine->computer);
 	answer_woken(sim);
+}
+
+void manager_heard(struct sim *sim, const struct uuid *id)
+{
+	struct sim_stored_computer *computer = store_computer(sim, id);
+
+	if (computer->life.offline)
+		check_touch(sim, computer);
+	life_heard(sim, computer);
 }
 
 /* Connections of the machine broke: parked requests go, writes end first. */
 void manager_drop_machine(struct sim *sim, unsigned machine)
 {
-	struct sim_request *request = sim->manager.requests, *next;
+	struct sim_request *request = sim->machines[machine].requests, *next;
 
 	for (; request != NULL; request = next) {
-		next = request->next;
-		if (request->of_tick || request->machine != machine)
-			continue;
+		next = request->next_of_machine;
 		if (request->writing)
 			request->gone = true;
 		else if (request->parked)
@@ -445,29 +497,22 @@ static int hand_over(struct sim *sim, const struct sim_stored_command *stored, b
 
 void manager_issue(struct sim *sim, struct sim_machine *machine, enum command_kind kind, const struct uuid *target)
 {
-	struct sim_store *store = &sim->store;
 	struct sim_stored_computer *computer = store_computer(sim, &machine->computer);
+	struct sim_stored_command given = { .computer = machine->computer, .machine = machine->index, .kind = kind };
 	struct sim_stored_command *stored;
 
 	if (!sim->manager.up || computer == NULL)
 		return;
-	if (store->command_count == store->command_capacity) {
-		store->command_capacity = store->command_capacity * 2 + 32;
-		store->commands = reallocarray(store->commands, store->command_capacity, sizeof(*store->commands));
-		if (store->commands == NULL)
-			abort();
-	}
-	stored = &store->commands[store->command_count++];
-	*stored = (struct sim_stored_command){ .computer = machine->computer, .kind = kind };
-	stored->id = env_uuid(&sim->manager.env);
+	given.id = env_uuid(&sim->manager.env);
 	if (target != NULL)
-		stored->target = *target;
-	stored->issued = manager_wall(sim);
-	stored->issued_mono = sim->now;
-	stored->timeout_us = (span_us)(60 + sim_below(sim, 3600)) * SECOND_US;
-	stored->expires = stored->issued + stored->timeout_us + MINUTE_US;
+		given.target = *target;
+	given.issued = manager_wall(sim);
+	given.issued_mono = sim->now;
+	given.timeout_us = (span_us)(60 + sim_below(sim, 3600)) * SECOND_US;
+	given.expires = given.issued + given.timeout_us + MINUTE_US;
+	stored = store_add_command(sim, &given);
 	sign_command(sim, computer, stored);
-	sim->commands++;
+	sim->counts.commands++;
 	if (hand_over(sim, stored, false) != 0)
 		sim_fail(sim, "a command could not be issued");
 	answer_woken(sim);
@@ -476,11 +521,9 @@ void manager_issue(struct sim *sim, struct sim_machine *machine, enum command_ki
 static void write_tick_rows(void *argument, struct fleet_exchange *exchange)
 {
 	struct sim *sim = argument;
-	struct sim_request *request = request_new(sim);
+	struct sim_request *request = request_new(sim, NULL);
 
-	request->of_tick = true;
 	request->exchange = exchange;
-	check_ticked(sim, fleet_exchange_rows(exchange));
 	write_rows(sim, request);
 }
 
@@ -489,10 +532,10 @@ void manager_cancel(struct sim *sim, struct sim_machine *machine)
 	struct sim_stored_command *open = NULL;
 	struct fleet_exchange *exchange = NULL;
 
-	for (size_t i = 0; i < sim->store.command_count; i++) {
-		struct sim_stored_command *command = &sim->store.commands[i];
+	for (size_t i = 0; i < sim->store.open_count; i++) {
+		struct sim_stored_command *command = &sim->store.commands[sim->store.open[i]];
 
-		if (uuid_equal(&command->computer, &machine->computer) && !command_ended(command->state) &&
+		if (uuid_equal(&command->computer, &machine->computer) &&
 		    (command->kind == COMMAND_SCAN || command->kind == COMMAND_RESTORE) &&
 		    (open == NULL || sim_below(sim, 2) == 0))
 			open = command;
@@ -512,6 +555,13 @@ void manager_cancel(struct sim *sim, struct sim_machine *machine)
 
 /* --- life --- */
 
+static int by_place(const void *a, const void *b)
+{
+	size_t left = *(const size_t *)a, right = *(const size_t *)b;
+
+	return (left > right) - (left < right);
+}
+
 static void tick(struct sim *sim, struct sim_event *event)
 {
 	struct sim_manager *manager = &sim->manager;
@@ -526,10 +576,25 @@ static void tick(struct sim *sim, struct sim_event *event)
 			manager->forgiven = sim->now;
 		manager->last_tick = sim->now;
 		fleet_tick(manager->fleet, write_tick_rows, sim);
+		life_ticked(sim);
 		answer_woken(sim);
 	}
 	next = sim_after(sim, SECOND_US, tick);
 	next->generation = manager->generation;
+}
+
+/* In the order of their issue, as the store gives them. */
+static void hand_over_open(struct sim *sim)
+{
+	size_t *open = sim->store.open;
+
+	if (sim->store.open_count > 0)
+		qsort(open, sim->store.open_count, sizeof(*open), by_place);
+	for (size_t i = 0; i < sim->store.open_count; i++) {
+		sim->store.commands[open[i]].open_at = i;
+		if (hand_over(sim, &sim->store.commands[open[i]], true) != 0)
+			abort();
+	}
 }
 
 static void restart(struct sim *sim, struct sim_event *event)
@@ -542,20 +607,21 @@ static void restart(struct sim *sim, struct sim_event *event)
 void manager_start(struct sim *sim)
 {
 	struct sim_manager *manager = &sim->manager;
-	struct fleet_options options = { .wake = wake, .context = sim };
+	struct fleet_options options = { .wake = wake, .trace = life_trace, .context = sim };
 	struct sim_event *event;
 
 	sim_log(sim, "manager starts");
 	manager->env = (struct env){ sim, manager_wall, manager_monotonic, manager_random };
 	options.env = &manager->env;
 	if (sim->store.computer_count > 0 && sim_below(sim, 2) == 0)
-		options.return_spacing_us = 30 * SECOND_US / (span_us)sim->store.computer_count;
+		options.return_spacing_us = (sim->large ? 120 : 30) * SECOND_US / (span_us)sim->store.computer_count;
 	manager->generation++;
 	manager->up = true;
 	manager->started = sim->now;
 	manager->listening_since = sim->now + 2 * options.return_spacing_us * (span_us)sim->store.computer_count;
 	manager->forgiven = manager->listening_since;
 	manager->last_tick = sim->now;
+	manager->dies_at_commit = false;
 	for (size_t i = 0; i < sim->machine_count; i++)
 		sim->machines[i].clock_changed = sim->now; /* its own clock may have been set meanwhile */
 	manager->last_commit = sim->now;
@@ -566,11 +632,8 @@ void manager_start(struct sim *sim)
 			abort();
 	}
 	fleet_listen(manager->fleet);
-	for (size_t i = 0; i < sim->store.command_count; i++) {
-		if (!command_ended(sim->store.commands[i].state) && hand_over(sim, &sim->store.commands[i], true) != 0)
-			abort();
-	}
-	want_configuration(sim);
+	hand_over_open(sim);
+	life_manager_started(sim);
 	event = sim_after(sim, SECOND_US, tick);
 	event->generation = manager->generation;
 }
@@ -598,6 +661,12 @@ void manager_done(struct sim *sim)
 {
 	if (sim->manager.up)
 		end(sim);
+	while (sim->manager.spare != NULL) {
+		struct sim_request *request = sim->manager.spare;
+
+		sim->manager.spare = request->next;
+		free(request);
+	}
 }
 
 void manager_kill(struct sim *sim)
@@ -605,7 +674,7 @@ void manager_kill(struct sim *sim)
 	if (!sim->manager.up)
 		return;
 	sim_log(sim, "manager is killed");
-	sim->crashes++;
+	sim->counts.crashes++;
 	end(sim);
 	sim->manager.booted = sim->now;
 	sim_after(sim, (span_us)(1 + sim_below(sim, sim_below(sim, 5) == 0 ? 3600 : 30)) * SECOND_US, restart);

@@ -6,33 +6,89 @@
 
 #include "world.h"
 
-struct sim_stored_computer *store_computer(struct sim *sim, const struct uuid *id)
+void store_init(struct sim *sim, size_t computers)
 {
-	for (size_t i = 0; i < sim->store.computer_count; i++) {
-		if (uuid_equal(&sim->store.computers[i].record.id, id))
-			return &sim->store.computers[i];
-	}
-	return NULL;
+	struct sim_store *store = &sim->store;
+
+	store->computer_capacity = computers;
+	store->computers = calloc(computers, sizeof(*store->computers));
+	store->computer_index = map_new(sim_random(sim));
+	store->command_index = map_new(sim_random(sim));
+	if (store->computers == NULL || store->computer_index == NULL || store->command_index == NULL)
+		abort();
 }
 
-struct sim_stored_command *store_command(struct sim *sim, const struct uuid *id)
+struct sim_stored_computer *store_computer(const struct sim *sim, const struct uuid *id)
 {
-	for (size_t i = 0; i < sim->store.command_count; i++) {
-		if (uuid_equal(&sim->store.commands[i].id, id))
-			return &sim->store.commands[i];
-	}
-	return NULL;
+	uintptr_t place = (uintptr_t)map_get(sim->store.computer_index, id->bytes, UUID_BYTES);
+
+	return place != 0 ? &sim->store.computers[place - 1] : NULL;
 }
 
-struct sim_stored_computer *store_add_computer(struct sim *sim, const struct uuid *id, uint64_t heartbeat_s)
+struct sim_stored_command *store_command(const struct sim *sim, const struct uuid *id)
 {
-	struct sim_stored_computer *computer = &sim->store.computers[sim->store.computer_count++];
+	uintptr_t place = (uintptr_t)map_get(sim->store.command_index, id->bytes, UUID_BYTES);
 
-	*computer = (struct sim_stored_computer){ .record = { .id = *id } };
-	computer->record.interval_us = (span_us)heartbeat_s * SECOND_US;
+	return place != 0 ? &sim->store.commands[place - 1] : NULL;
+}
+
+struct sim_stored_computer *store_add_computer(struct sim *sim, const struct sim_machine *machine)
+{
+	struct sim_store *store = &sim->store;
+	struct sim_stored_computer *computer;
+
+	if (store->computer_count == store->computer_capacity)
+		abort();
+	computer = &store->computers[store->computer_count++];
+	*computer = (struct sim_stored_computer){ .record = { .id = machine->computer } };
+	if (map_set(store->computer_index, machine->computer.bytes, UUID_BYTES,
+		    (void *)(uintptr_t)store->computer_count) != 0)
+		abort();
+	computer->machine = machine->index;
+	computer->holders = 1;
+	computer->record.interval_us = (span_us)machine->heartbeat_s * SECOND_US;
 	computer->record.missed = (uint32_t)sim_below(sim, 3);
 	computer->record.clock_limit_us = (span_us)sim_below(sim, 3) * 5 * MINUTE_US;
+	life_init(sim, computer, computer->record.interval_us, computer->record.missed);
 	return computer;
+}
+
+static void *grown(void *rows, size_t count, size_t *capacity, size_t size)
+{
+	if (count < *capacity)
+		return rows;
+	*capacity = *capacity * 2 + 32;
+	rows = reallocarray(rows, *capacity, size);
+	if (rows == NULL)
+		abort();
+	return rows;
+}
+
+struct sim_stored_command *store_add_command(struct sim *sim, const struct sim_stored_command *given)
+{
+	struct sim_store *store = &sim->store;
+	struct sim_stored_command *command;
+
+	store->commands =
+	    grown(store->commands, store->command_count, &store->command_capacity, sizeof(*store->commands));
+	store->open = grown(store->open, store->open_count, &store->open_capacity, sizeof(*store->open));
+	command = &store->commands[store->command_count];
+	*command = *given;
+	command->open_at = store->open_count;
+	store->open[store->open_count++] = store->command_count++;
+	if (map_set(store->command_index, command->id.bytes, UUID_BYTES, (void *)(uintptr_t)store->command_count) != 0)
+		abort();
+	return command;
+}
+
+static void no_longer_open(struct sim_store *store, struct sim_stored_command *command)
+{
+	size_t last = store->open[--store->open_count];
+
+	store->open[command->open_at] = last;
+	store->commands[last].open_at = command->open_at;
+	free(command->envelope);
+	command->envelope = NULL;
 }
 
 static uint64_t field_number(const struct fleet_event_row *row, const char *name)
@@ -50,26 +106,42 @@ static uint64_t field_number(const struct fleet_event_row *row, const char *name
 	return 0;
 }
 
+/* Each payload is stored once, and at the computer whose machine made it. */
+static void note_payload(struct sim *sim, const struct sim_stored_computer *computer, const struct fleet_event_row *row,
+			 uint64_t payload)
+{
+	uint64_t index = payload / SIM_PAYLOADS - 1, number = payload % SIM_PAYLOADS;
+	struct sim_machine *machine;
+	uint8_t bit = (uint8_t)(1u << (number % 8));
+
+	if (index >= sim->machine_count || number == 0 || number > sim->machines[index].made) {
+		sim_fail(sim, "event %llu tells what nobody made", (unsigned long long)row->number);
+		return;
+	}
+	machine = &sim->machines[index];
+	if (!machine->has_clone && !uuid_equal(&machine->computer, &computer->record.id))
+		sim_fail(sim, "event %llu of machine %u is stored as another's", (unsigned long long)row->number,
+			 machine->index);
+	if ((machine->stored[number / 8] & bit) != 0 && !machine->has_clone)
+		sim_fail(sim, "what event %llu says is stored already (%llu of machine %u)",
+			 (unsigned long long)row->number, (unsigned long long)number, machine->index);
+	machine->stored[number / 8] |= bit;
+}
+
 static void insert_event(struct sim *sim, struct sim_stored_computer *computer, const struct fleet_event_row *row)
 {
 	uint64_t payload = field_number(row, "payload");
 
 	if (row->type == EVENT_EVENTS_DROPPED)
 		computer->told_drops += field_number(row, "count");
-	for (size_t i = 0; i < computer->event_count; i++) {
-		if (computer->events[i].number == row->number)
-			sim_fail(sim, "event %llu is stored twice", (unsigned long long)row->number);
-		if (payload != 0 && computer->events[i].payload == payload && !sim->cloned)
-			sim_fail(sim, "what event %llu says is stored already as %llu", (unsigned long long)row->number,
-				 (unsigned long long)computer->events[i].number);
-	}
-	if (computer->event_count == computer->event_capacity) {
-		computer->event_capacity = computer->event_capacity * 2 + 64;
-		computer->events = reallocarray(computer->events, computer->event_capacity, sizeof(*computer->events));
-		if (computer->events == NULL)
-			abort();
-	}
-	computer->events[computer->event_count++] = (struct sim_stored_event){ row->number, payload, row->type };
+	if (row->number <= computer->last_event)
+		sim_fail(sim, "event %llu is stored twice, or after %llu", (unsigned long long)row->number,
+			 (unsigned long long)computer->last_event);
+	computer->last_event = row->number;
+	computer->event_count++;
+	sim->store.event_count++;
+	if (payload != 0)
+		note_payload(sim, computer, row, payload);
 }
 
 static void apply_command(struct sim *sim, const struct uuid *computer, const struct fleet_command_row *row)
@@ -82,17 +154,24 @@ static void apply_command(struct sim *sim, const struct uuid *computer, const st
 		return;
 	sim_log(sim, "store: %s %s -> %s", command_kind_name(command->kind), command_state_name(command->state),
 		command_state_name(row->state));
+	if (command_ended(row->state) && !command_ended(command->state)) {
+		check_overdue(sim, command);
+		no_longer_open(&sim->store, command);
+	}
 	command->state = row->state;
-	command->reported_end = row->reported != NULL;
 }
 
-static void apply_item(struct sim_stored_computer *computer, const Muster__Wire__QuarantineItem *item)
+static void apply_item(struct sim *sim, struct sim_stored_computer *computer, const Muster__Wire__QuarantineItem *item)
 {
 	for (unsigned i = 0; i < computer->item_count; i++) {
 		if (memcmp(computer->items[i].bytes, item->id.data, UUID_BYTES) == 0) {
 			computer->item_states[i] = item->state;
 			return;
 		}
+	}
+	if (computer->item_count == SIM_ITEMS_MAX) {
+		sim_fail(sim, "a quarantine item is stored that was never told");
+		return;
 	}
 	memcpy(computer->items[computer->item_count].bytes, item->id.data, UUID_BYTES);
 	computer->item_states[computer->item_count++] = item->state;
@@ -104,15 +183,29 @@ static void apply_manager_event(struct sim *sim, struct sim_stored_computer *com
 	sim_log(sim, "store: computer %zu: event %u", (size_t)(computer - sim->store.computers), row->type);
 	computer->offline_events += row->type == EVENT_COMPUTER_OFFLINE;
 	computer->online_events += row->type == EVENT_COMPUTER_ONLINE;
-	sim->store.clones += row->type == EVENT_CLONE_REKEYED;
+	if (row->type == EVENT_COMPUTER_OFFLINE || row->type == EVENT_COMPUTER_ONLINE)
+		life_stored(sim, computer, row->type);
+	if (row->type == EVENT_CLONE_REKEYED && !computer->was_shared)
+		sim_fail(sim, "a clone is found where none was made");
 }
 
+/* What is a column of its own, or a policy's, is not the row's to say. */
 static void apply_record(struct sim_stored_computer *computer, const struct fleet_computer *row)
 {
-	uint64_t floor = computer->record.events_stored; /* a column of its own */
+	const struct fleet_computer before = computer->record;
 
 	computer->record = *row;
-	computer->record.events_stored = floor;
+	computer->record.events_stored = before.events_stored;
+	computer->record.interval_us = before.interval_us;
+	computer->record.missed = before.missed;
+	computer->record.clock_limit_us = before.clock_limit_us;
+	memcpy(computer->record.wanted_configuration, before.wanted_configuration, SHA256_BYTES);
+}
+
+static void apply_error(struct sim_stored_computer *computer, const char *text)
+{
+	free(computer->configuration_error);
+	computer->configuration_error = text[0] != '\0' ? strdup(text) : NULL;
 }
 
 int store_apply(struct sim *sim, const struct fleet_rows *rows)
@@ -126,34 +219,41 @@ int store_apply(struct sim *sim, const struct fleet_rows *rows)
 		return ERR_CONFLICT;
 	for (size_t i = 0; i < rows->events.count; i++) {
 		insert_event(sim, computer, &rows->events.rows[i]);
-		alerts_apply(sim, &rows->computer, &rows->events.rows[i]);
+		alerts_apply(sim, computer, &rows->events.rows[i]);
 	}
 	if (rows->events.count > 0)
 		computer->record.events_stored = rows->events.last;
 	for (size_t i = 0; i < rows->manager_event_count; i++)
 		apply_manager_event(sim, computer, &rows->manager_events[i]);
 	for (size_t i = 0; i < rows->manager_event_count; i++)
-		alerts_apply(sim, &rows->computer, &rows->manager_events[i]);
+		alerts_apply(sim, computer, &rows->manager_events[i]);
 	for (size_t i = 0; i < rows->command_count; i++)
 		apply_command(sim, &rows->computer, &rows->commands[i]);
 	for (size_t i = 0; i < rows->quarantine_count; i++)
-		apply_item(computer, rows->quarantine[i]);
+		apply_item(sim, computer, rows->quarantine[i]);
 	if (rows->configuration_error != NULL)
-		snprintf(computer->configuration_error, sizeof(computer->configuration_error), "%s",
-			 rows->configuration_error);
+		apply_error(computer, rows->configuration_error);
 	if (rows->computer_row != NULL)
 		apply_record(computer, rows->computer_row);
 	for (size_t i = 0; i < rows->component_count; i++)
 		computer->component_state = (unsigned)strtoul(rows->components[i]->version, NULL, 10);
+	check_touch(sim, computer);
 	return 0;
 }
 
 void store_done(struct sim *sim)
 {
-	for (size_t i = 0; i < sim->store.computer_count; i++)
-		free(sim->store.computers[i].events);
-	for (size_t i = 0; i < sim->store.command_count; i++)
-		free(sim->store.commands[i].envelope);
-	free(sim->store.commands);
-	alerts_done(sim);
+	struct sim_store *store = &sim->store;
+
+	for (size_t i = 0; i < store->computer_count; i++) {
+		alerts_done(&store->computers[i]);
+		free(store->computers[i].configuration_error);
+	}
+	for (size_t i = 0; i < store->command_count; i++)
+		free(store->commands[i].envelope);
+	free(store->computers);
+	free(store->commands);
+	free(store->open);
+	map_free(store->computer_index);
+	map_free(store->command_index);
 }

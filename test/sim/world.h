@@ -1,9 +1,16 @@
-/* The simulated world: one manager, a few machines, a network, disks, clocks.
+/* The simulated world: one manager, its machines, a network, disks, clocks.
  *
  * Everything happens in one thread, in the order of simulated time, from one
  * seed. The cores under test are the real ones; their shells are small copies
- * of what the daemons do (machine.c, manager.c). check.c holds what must be
- * true whatever happens. The first violation ends the run.
+ * of what the daemons do (machine.c, manager.c). check.c, alerts.c and
+ * liveness.c hold what must be true whatever happens. The first violation ends
+ * the run.
+ *
+ * Two forms: a few machines among which something happens every few seconds,
+ * everything checked after each step; and a fleet of thousands over weeks, with
+ * nights and weekends (fleet_life.c), where a step checks whom it touched, the
+ * predicted moments are exact (liveness.c), and everything is gone through
+ * every few minutes of simulated time.
  */
 #ifndef MUSTER_SIM_WORLD_H
 #define MUSTER_SIM_WORLD_H
@@ -12,14 +19,18 @@
 #include <stdint.h>
 
 #include "alerts/alerts.h"
+#include "base/map.h"
 #include "endpoint/endpoint.h"
 #include "fleet/fleet.h"
 
-#define SIM_MACHINES_MAX 6
-#define SIM_JOBS_MAX     512
-#define SIM_FILES        3
-#define SIM_COMPONENTS   2 /* that a configuration is for, beside the link */
-#define SIM_START_WALL   ((time_us)1790000000 * SECOND_US)
+#define SIM_SMALL_MAX  6 /* machines of the small form, clones among them */
+#define SIM_JOBS_MAX   512
+#define SIM_ITEMS_MAX  32
+#define SIM_FILES      3
+#define SIM_PAYLOADS   1000000                           /* of one machine, at most */
+#define SIM_COMPONENTS 2                                 /* that a configuration is for, beside the link */
+#define SIM_START_WALL ((time_us)1790035200 * SECOND_US) /* a Tuesday, midnight UTC */
+#define TICK_LATE_US   (15 * SECOND_US) /* a tick later than this: the manager did not listen meanwhile */
 
 /* Rules broken on purpose, to see that the checks notice. */
 enum sim_break {
@@ -37,10 +48,20 @@ enum sim_break {
 
 struct sim_options {
 	uint64_t seed;
-	unsigned steps; /* of the part with faults */
+	unsigned steps;    /* of the part with faults, in the small form */
+	unsigned machines; /* 0: one to four, the small form */
+	unsigned days;     /* of the large form */
 	enum sim_break broken;
 	bool faults;
-	bool verbose;
+	bool verbose, progress;
+};
+
+/* How often things fail, in a million. */
+struct sim_weather {
+	unsigned lost, late, twice;                     /* messages */
+	unsigned write_fails, write_stalls, write_last; /* commits; last: the manager dies right after */
+	unsigned disk_fails;                            /* an operation of an agent's disk */
+	unsigned nobody_answers;                        /* a component that is given a configuration */
 };
 
 struct sim;
@@ -58,6 +79,21 @@ struct sim_event {
 	size_t size;
 };
 
+/* --- queue.c --- */
+struct sim_queue {
+	struct sim_slot *slots;
+	size_t count, capacity;
+	uint64_t order;
+	struct sim_event *spare;
+	struct sim_block *blocks;
+};
+struct sim_event *sim_after(struct sim *sim, span_us delay, void (*run)(struct sim *sim, struct sim_event *event));
+/* Is there one before `end`? */
+bool queue_waits(const struct sim_queue *queue, time_us end);
+struct sim_event *queue_take(struct sim_queue *queue);
+void queue_free_event(struct sim_queue *queue, struct sim_event *event);
+void queue_done(struct sim_queue *queue);
+
 /* --- disk.c --- */
 struct sim_file {
 	const char *name;
@@ -67,7 +103,7 @@ struct sim_disk {
 	struct sim_file files[SIM_FILES];
 	int crash_after; /* operations until the process dies inside one; 0: not */
 	bool dead;       /* it died: nothing has an effect any more */
-	unsigned error_permille;
+	unsigned error_ppm;
 	bool lies; /* BREAK_NO_SYNC */
 	struct sim *sim;
 };
@@ -94,10 +130,16 @@ struct sim_notice {
 	uint64_t payload;
 	uint32_t type;
 };
+enum sim_presence { PRESENCE_ALWAYS, PRESENCE_OFFICE, PRESENCE_SHIFT, PRESENCE_LAPTOP, PRESENCES };
 struct sim_machine {
 	struct sim *sim;
 	unsigned index;
 	struct uuid computer;
+	unsigned site;
+	enum sim_presence presence;
+	unsigned shift;
+	uint64_t stay; /* since its people switched it on */
+	time_us stay_until;
 	bool up, removed;
 	uint64_t generation;
 	struct env env;
@@ -112,28 +154,36 @@ struct sim_machine {
 	time_us wake_at;
 	time_us cut_until;
 	uint64_t heartbeat_s;
-	struct sim_job jobs[SIM_JOBS_MAX];
-	size_t job_count;
+	struct sim_job *jobs;
+	size_t job_count, job_capacity;
 	struct sim_notice *outbox;
 	size_t outbox_count, outbox_capacity;
 	uint64_t next_source;
-	uint64_t made; /* payloads made, all of them */
+	uint64_t made;   /* payloads made, all of them */
+	uint8_t *stored; /* a bit for each of them: the manager has it */
+	size_t stored_size;
 	bool small_spool;
 	uint64_t told_drops; /* sum of what stored 6009 events say, by the store */
 	unsigned component_state;
 	unsigned item_count;
-	struct uuid items[64];
-	unsigned item_states[64];
+	struct uuid items[SIM_ITEMS_MAX];
+	unsigned item_states[SIM_ITEMS_MAX];
 	bool rekey_asked;
 	bool has_clone; /* or is one */
+	bool checked;   /* at the end */
 	bool damaged;
 	unsigned configured[SIM_COMPONENTS]; /* the version in force in each; 0: none */
 	bool dark;                           /* it goes a way on which the manager is not reached */
+	struct sim_request *requests;        /* at the manager */
 };
 void machine_init(struct sim *sim, unsigned index);
 void machine_done(struct sim_machine *machine);
 void machine_start(struct sim_machine *machine);
 void machine_kill(struct sim_machine *machine, bool power);
+/* Switched off by its people, until then. */
+void machine_leave(struct sim_machine *machine, time_us until);
+void machine_come_back(struct sim_machine *machine);
+bool machine_is_cut(const struct sim_machine *machine);
 void machine_poll(struct sim_machine *machine);
 void machine_detect(struct sim_machine *machine); /* an event from guard */
 void machine_new_state(struct sim_machine *machine);
@@ -145,21 +195,20 @@ void machine_reply(struct sim *sim, struct sim_event *event);
 void machine_no_reply(struct sim *sim, struct sim_event *event);
 
 /* --- configuring.c: configurations, good and bad --- */
+#define SIM_SETTINGS 4
 struct sim_configuration { /* as a message, in place */
 	Muster__Wire__Configuration message;
-	Muster__Wire__Field fields[4], *pointers[4];
-	char values[4][16];
+	Muster__Wire__Field fields[SIM_SETTINGS], *pointers[SIM_SETTINGS];
+	char values[SIM_SETTINGS][16];
 };
-void configuring_make(unsigned version, struct sim_configuration *configuration);
+void configuring_make(const struct sim *sim, unsigned version, struct sim_configuration *configuration);
+/* What a policy of this version says to the manager; interval 0: what the computer has. */
+void configuring_heartbeat(const struct sim *sim, unsigned version, span_us *ret_interval_us, uint32_t *ret_missed);
 struct endpoint_configurer configuring_shell(void);
 /* Can a machine have it in force? */
 bool configuring_fits(const struct sim_machine *machine, unsigned version);
 
 /* --- store.c: committed data --- */
-struct sim_stored_event {
-	uint64_t number, payload;
-	uint32_t type;
-};
 struct sim_stored_command {
 	struct uuid id, computer;
 	enum command_kind kind;
@@ -167,46 +216,73 @@ struct sim_stored_command {
 	enum command_state state;
 	time_us issued, expires;
 	time_us issued_mono; /* simulated time */
+	unsigned machine;
+	size_t open_at; /* its place among the open ones */
 	span_us timeout_us;
 	uint8_t *envelope;
 	size_t envelope_size;
 	bool reported_end;
 };
+/* What the specification's arithmetic says of a computer, from what was heard of it alone (liveness.c). */
+struct sim_life {
+	span_us interval_us;
+	uint32_t missed;
+	time_us heard;     /* simulated time of the last sign of life */
+	time_us policy_at; /* when the policy last changed */
+	time_us watch_at;  /* when it is looked at next; INT64_MAX: not */
+	bool offline;
+	bool overdue;       /* among those that the next tick must declare */
+	bool owed;          /* declared, and not stored yet */
+	bool told;          /* the last event stored about it is "offline" */
+	bool shared;        /* two hold its identity, and nobody can say who was heard */
+	time_us alone_from; /* simulated time since when one of them is left */
+	unsigned declared, stored, excused;
+};
 struct sim_stored_computer {
 	struct fleet_computer record;
+	struct sim_life life;
+	unsigned machine; /* that holds the identity, the last one that took it */
+	unsigned holders;
+	bool was_shared;
+	unsigned version; /* of the configuration it should have */
+	time_us online_from;
 	uint64_t serial;
-	struct sim_stored_event *events;
-	size_t event_count, event_capacity;
+	uint64_t last_event, event_count;
+	struct sim_alert *alerts, *offline_alert;
 	unsigned component_state;
-	char host[64];
-	struct uuid items[64];
-	unsigned item_states[64], item_count;
+	struct uuid items[SIM_ITEMS_MAX];
+	unsigned item_states[SIM_ITEMS_MAX], item_count;
 	unsigned offline_events, online_events;
-	char configuration_error[ENDPOINT_REASON_MAX_BYTES + 1];
+	char *configuration_error; /* NULL: none */
 	uint64_t told_drops;
+	bool touched; /* something of it changed in this step */
 };
 struct sim_alert {
+	struct sim_alert *next;
 	enum alert_kind kind;
-	struct uuid computer;
 	char *subject;
 	char detail[ALERT_DETAIL_MAX_BYTES + 1];
 	bool open;
 	unsigned raised, resolved;
 };
 struct sim_store {
-	struct sim_alert *alerts;
-	size_t alert_count, alert_capacity;
-	struct sim_stored_computer computers[SIM_MACHINES_MAX * 2];
-	size_t computer_count;
+	struct sim_stored_computer *computers;
+	size_t computer_count, computer_capacity;
+	struct map *computer_index; /* id -> place + 1 */
 	struct sim_stored_command *commands;
 	size_t command_count, command_capacity;
-	unsigned clones;
+	struct map *command_index;
+	size_t *open; /* places of commands that have not ended */
+	size_t open_count, open_capacity;
+	uint64_t alerts_raised, event_count;
 };
-struct sim_stored_computer *store_computer(struct sim *sim, const struct uuid *id);
-struct sim_stored_command *store_command(struct sim *sim, const struct uuid *id);
-struct sim_stored_computer *store_add_computer(struct sim *sim, const struct uuid *id, uint64_t heartbeat_s);
+struct sim_stored_computer *store_computer(const struct sim *sim, const struct uuid *id);
+struct sim_stored_command *store_command(const struct sim *sim, const struct uuid *id);
+struct sim_stored_computer *store_add_computer(struct sim *sim, const struct sim_machine *machine);
+struct sim_stored_command *store_add_command(struct sim *sim, const struct sim_stored_command *given);
 /* One write: all or nothing. */
 int store_apply(struct sim *sim, const struct fleet_rows *rows);
+void store_init(struct sim *sim, size_t computers);
 void store_done(struct sim *sim);
 
 /* --- manager.c --- */
@@ -221,15 +297,14 @@ struct sim_manager {
 	time_us stalled_until;
 	time_us last_commit;
 	struct sim_request *requests;
+	struct sim_request *spare; /* memory of earlier ones */
 	struct sim_request *woken;
-	uint8_t wanted[SHA256_BYTES];
+	bool dies_at_commit;
 	unsigned configuration_version;
 	/* what the checks compare with */
-	time_us heard[SIM_MACHINES_MAX * 2]; /* simulated time of the last sign of life, by store index */
 	time_us listening_since;
 	time_us forgiven; /* silence before this does not count */
 	time_us last_tick;
-	time_us online_from[SIM_MACHINES_MAX * 2];
 };
 void manager_start(struct sim *sim);
 void manager_kill(struct sim *sim);
@@ -237,40 +312,58 @@ void manager_done(struct sim *sim);
 void manager_request(struct sim *sim, struct sim_event *event);
 void manager_issue(struct sim *sim, struct sim_machine *machine, enum command_kind kind, const struct uuid *target);
 void manager_cancel(struct sim *sim, struct sim_machine *machine);
-void manager_new_configuration(struct sim *sim);
+/* A new policy for a site, or for all (-1). */
+void manager_new_configuration(struct sim *sim, int site);
+void manager_fingerprint(const struct sim *sim, unsigned version, uint8_t out[SHA256_BYTES]);
 void manager_drop_machine(struct sim *sim, unsigned machine); /* its connections broke */
+void manager_heard(struct sim *sim, const struct uuid *computer);
 
 /* --- world.c --- */
+#define SIM_SITES_MAX 64
+struct sim_counts {
+	uint64_t steps, exchanges, crashes, commands, events, alerts;
+	uint64_t declared, stored, excused; /* offline, by the arithmetic; told; come back or crashed before it was */
+	uint64_t faults;
+	span_us simulated;
+};
 struct sim {
 	struct sim_options options;
+	struct sim_weather weather;
 	uint64_t random;
 	time_us now;
-	uint64_t order, token;
-	struct sim_event **queue;
-	size_t queue_count, queue_capacity;
-	struct sim_machine machines[SIM_MACHINES_MAX];
-	size_t machine_count;
+	uint64_t token;
+	struct sim_queue queue;
+	struct sim_machine *machines;
+	size_t machine_count, machine_capacity;
+	time_us site_cut_until[SIM_SITES_MAX];
+	unsigned sites;
 	struct sim_manager manager;
 	struct sim_store store;
-	bool chaos;          /* faults are being made */
-	bool clones, cloned; /* may there be any; was there one */
+	size_t *touched; /* computers that this step changed */
+	size_t touched_count;
+	size_t *overdue; /* to be declared offline by the next tick (liveness.c) */
+	size_t overdue_count;
+	time_us walked; /* when everything was last gone through */
+	double began_s; /* processor time of this process */
+	bool large;
+	bool chaos;  /* faults are being made */
+	bool clones; /* may there be any */
 	bool failed;
 	char failure[512];
-	uint64_t steps, exchanges, crashes, commands;
+	struct sim_counts counts;
 };
 uint64_t sim_random(struct sim *sim);
 uint64_t sim_below(struct sim *sim, uint64_t bound);
+void sim_random_bytes(struct sim *sim, void *out, size_t size);
 bool sim_chance(struct sim *sim, unsigned permille); /* only while faults are made */
-struct sim_event *sim_after(struct sim *sim, span_us delay, void (*run)(struct sim *sim, struct sim_event *event));
+bool sim_rare(struct sim *sim, unsigned ppm);        /* the same in a million */
 void sim_fail(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sim_log(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* One seed from start to end; false: a violation, described in text. */
-struct sim_counts {
-	uint64_t steps, exchanges, crashes, commands, events;
-	span_us simulated;
-};
 bool sim_run(const struct sim_options *options, char *text, size_t capacity, struct sim_counts *counts);
 /* Network. */
+span_us network_delay(struct sim *sim);
+bool network_lost(struct sim *sim, unsigned machine);
 void network_request(struct sim_machine *machine, unsigned lane, uint64_t token, const struct buf *report);
 void network_reply(struct sim *sim, unsigned machine, uint64_t generation, unsigned lane, uint64_t token,
 		   const void *bytes, size_t size);
@@ -282,17 +375,51 @@ bool sim_verify(void *context, const uint8_t key[ENVELOPE_KEY_BYTES], const void
 		const uint8_t signature[ENVELOPE_SIGNATURE_BYTES]);
 extern const struct envelope_key sim_key;
 
+/* --- main.c --- */
+double sim_cpu_seconds(void);
+void progress_day(const struct sim *sim, unsigned day);
+
+/* --- happenings.c: what people and misfortune do --- */
+void happenings_begin(struct sim *sim);
+
+/* --- fleet_life.c: nights, weekends, shifts --- */
+void presence_init(struct sim_machine *machine);
+/* It is on: when does it go? */
+void presence_begin(struct sim_machine *machine);
+
+/* --- liveness.c: who is offline by the specification's arithmetic --- */
+void life_init(struct sim *sim, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed);
+void life_policy(struct sim *sim, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed);
+void life_heard(struct sim *sim, struct sim_stored_computer *computer);
+/* The fleet declares it offline, or sees it come back. */
+void life_trace(void *sim, const struct uuid *computer, const char *what, const char *from, const char *to);
+void life_ticked(struct sim *sim);
+/* Event 730 or 731 was stored. */
+void life_stored(struct sim *sim, struct sim_stored_computer *computer, uint32_t type);
+void life_manager_started(struct sim *sim);
+void life_share(struct sim_stored_computer *computer);
+void life_end(struct sim *sim, struct sim_stored_computer *computer);
+/* Silence counts from the last sign of life, and only while the manager listens. */
+time_us life_silent_from(const struct sim *sim, const struct sim_stored_computer *computer);
+span_us life_allowed(const struct sim_stored_computer *computer);
+
 /* --- alerts.c --- */
-void alerts_apply(struct sim *sim, const struct uuid *computer, const struct fleet_event_row *row);
-void alerts_done(struct sim *sim);
-void check_ticked(struct sim *sim, const struct fleet_rows *rows);
+void alerts_apply(struct sim *sim, struct sim_stored_computer *computer, const struct fleet_event_row *row);
+void alerts_done(struct sim_stored_computer *computer);
 void check_reported(struct sim *sim, struct sim_machine *machine, const struct fleet_rows *rows);
-void check_alerts(struct sim *sim);
-void check_alerts_end(struct sim *sim);
+void check_offline(struct sim *sim, struct sim_stored_computer *computer, const struct fleet_computer *shown);
+void check_alerts_end(struct sim *sim, struct sim_stored_computer *computer);
 
 /* --- check.c --- */
+/* Something of the computer changed. */
+void check_touch(struct sim *sim, struct sim_stored_computer *computer);
 void check_step(struct sim *sim);
+/* A command ended, or is still open. */
+void check_overdue(struct sim *sim, const struct sim_stored_command *command);
 void check_reply(struct sim *sim, const struct uuid *computer, const Muster__Wire__Reply *reply);
+/* At the end, when all is healed and quiet: every machine that was not looked at yet and is not in the midst of trying
+ * a configuration or telling of it. How many are left. */
+size_t check_machines(struct sim *sim);
 void check_end(struct sim *sim);
 
 #endif

@@ -1,0 +1,224 @@
+/* What people and misfortune do: to a machine, a site, the manager, the fleet. */
+#include "world.h"
+
+static void do_scan(struct sim *sim, struct sim_machine *machine)
+{
+	manager_issue(sim, machine, COMMAND_SCAN, NULL);
+}
+
+static void do_restore(struct sim *sim, struct sim_machine *machine)
+{
+	struct uuid item = env_uuid(&machine->env);
+
+	manager_issue(sim, machine, COMMAND_RESTORE, &item);
+}
+
+static void do_heartbeat(struct sim *sim, struct sim_machine *machine)
+{
+	manager_issue(sim, machine, COMMAND_HEARTBEAT, NULL);
+}
+
+static void do_pause(struct sim *sim, struct sim_machine *machine)
+{
+	const struct sim_job *job;
+
+	if (machine->job_count == 0)
+		return;
+	job = &machine->jobs[sim_below(sim, machine->job_count)];
+	manager_issue(sim, machine, sim_below(sim, 3) == 0 ? COMMAND_PAUSE : COMMAND_RESUME, &job->id);
+}
+
+static void do_cancel(struct sim *sim, struct sim_machine *machine)
+{
+	manager_cancel(sim, machine);
+}
+
+static void do_event(struct sim *sim, struct sim_machine *machine)
+{
+	uint64_t count = 1 + sim_below(sim, sim_below(sim, 6) == 0 ? 30 : 3);
+
+	while (count-- > 0)
+		machine_detect(machine);
+}
+
+static void do_state(struct sim *sim, struct sim_machine *machine)
+{
+	(void)sim;
+	machine_new_state(machine);
+}
+
+static void do_item(struct sim *sim, struct sim_machine *machine)
+{
+	(void)sim;
+	machine_new_item(machine);
+}
+
+static void do_configuration(struct sim *sim, struct sim_machine *machine)
+{
+	manager_new_configuration(sim, sim->large && sim_below(sim, 8) != 0 ? (int)machine->site : -1);
+}
+
+static void do_kill_link(struct sim *sim, struct sim_machine *machine)
+{
+	(void)sim;
+	machine_kill(machine, false);
+}
+
+static void do_power_off(struct sim *sim, struct sim_machine *machine)
+{
+	(void)sim;
+	machine_kill(machine, true);
+}
+
+/* The process dies inside one of its next operations on the disk. */
+static void do_die_inside(struct sim *sim, struct sim_machine *machine)
+{
+	machine->disk.crash_after = (int)(1 + sim_below(sim, 12));
+}
+
+static void do_kill_manager(struct sim *sim, struct sim_machine *machine)
+{
+	(void)machine;
+	if (sim->large && sim_below(sim, 2) == 0)
+		sim->manager.dies_at_commit = true; /* committed, and nobody hears of it */
+	else
+		manager_kill(sim);
+}
+
+static void do_stall_manager(struct sim *sim, struct sim_machine *machine)
+{
+	(void)machine;
+	if (sim->manager.up)
+		sim->manager.stalled_until = sim->now + (span_us)(30 + sim_below(sim, 1800)) * SECOND_US;
+}
+
+static void do_cut(struct sim *sim, struct sim_machine *machine)
+{
+	machine->cut_until = sim->now + (span_us)(1 + sim_below(sim, sim_below(sim, 4) == 0 ? 4000 : 90)) * SECOND_US;
+	manager_drop_machine(sim, machine->index);
+}
+
+/* All of a site for a while, from a minute to hours. */
+static void do_cut_site(struct sim *sim, struct sim_machine *machine)
+{
+	unsigned site = machine->site;
+
+	sim->site_cut_until[site] =
+	    sim->now + (span_us)(60 + sim_below(sim, sim_below(sim, 3) == 0 ? 6 * 3600 : 2400)) * SECOND_US;
+	for (size_t i = 0; i < sim->machine_count; i++) {
+		if (sim->machines[i].site == site)
+			manager_drop_machine(sim, (unsigned)i);
+	}
+}
+
+/* The mains: what is on goes off, and comes back when it does. */
+static void do_power_off_site(struct sim *sim, struct sim_machine *machine)
+{
+	unsigned site = machine->site;
+
+	for (size_t i = 0; i < sim->machine_count; i++) {
+		if (sim->machines[i].site == site)
+			machine_kill(&sim->machines[i], true);
+	}
+}
+
+static span_us some_jump(struct sim *sim)
+{
+	span_us jump = (span_us)sim_below(sim, (uint64_t)(sim_below(sim, 3) == 0 ? 3 * DAY_US : 10 * MINUTE_US));
+
+	return sim_below(sim, 2) == 0 ? jump : -jump;
+}
+
+static void do_clock(struct sim *sim, struct sim_machine *machine)
+{
+	machine->clock_offset = sim_below(sim, 2) == 0 ? 0 : some_jump(sim);
+	machine->clock_changed = sim->now;
+	machine_poll(machine);
+}
+
+static void do_manager_clock(struct sim *sim, struct sim_machine *machine)
+{
+	(void)machine;
+	sim->manager.clock_offset = sim_below(sim, 2) == 0 ? 0 : some_jump(sim);
+}
+
+static void do_damage(struct sim *sim, struct sim_machine *machine)
+{
+	(void)sim;
+	disk_damage(&machine->disk);
+	machine->damaged = true;
+	machine_kill(machine, true);
+}
+
+static void do_clone(struct sim *sim, struct sim_machine *machine)
+{
+	if (!sim->clones || sim->machine_count == sim->machine_capacity || machine->has_clone)
+		return;
+	if (!sim->large && machine->index != 0)
+		return;
+	machine_init(sim, (unsigned)sim->machine_count);
+	machine_clone(machine, &sim->machines[sim->machine_count++]);
+}
+
+/* weight: of the small form, where something happens every few seconds. machine: in a large fleet, to each machine in
+ * a hundred days; fleet: to all of it, in ten days. */
+static const struct happening {
+	void (*run)(struct sim *sim, struct sim_machine *machine);
+	unsigned weight, machine, fleet;
+	bool fault;
+} happenings[] = {
+	{ do_event, 40, 400, 0, false },   { do_scan, 12, 60, 0, false },       { do_restore, 4, 20, 0, false },
+	{ do_heartbeat, 3, 10, 0, false }, { do_pause, 5, 30, 0, false },       { do_cancel, 6, 20, 0, false },
+	{ do_state, 5, 40, 0, false },     { do_item, 5, 30, 0, false },        { do_configuration, 2, 0, 80, false },
+	{ do_clone, 2, 0, 15, false },     { do_kill_link, 3, 20, 0, true },    { do_power_off, 3, 10, 0, true },
+	{ do_die_inside, 5, 20, 0, true }, { do_kill_manager, 2, 0, 40, true }, { do_stall_manager, 1, 0, 20, true },
+	{ do_cut, 4, 40, 0, true },        { do_clock, 2, 4, 0, true },         { do_manager_clock, 1, 0, 6, true },
+	{ do_damage, 1, 1, 0, true },      { do_cut_site, 0, 0, 60, true },     { do_power_off_site, 0, 0, 15, true },
+};
+
+/* How often, in a thousand days. */
+static uint64_t share(const struct sim *sim, const struct happening *happening)
+{
+	if (!sim->large)
+		return happening->weight;
+	return (uint64_t)happening->machine * 10 * sim->options.machines + (uint64_t)happening->fleet * 100;
+}
+
+static uint64_t all_shares(const struct sim *sim)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < COUNT_OF(happenings); i++)
+		total += share(sim, &happenings[i]);
+	return total;
+}
+
+static span_us pause(struct sim *sim)
+{
+	if (!sim->large)
+		return (span_us)sim_below(sim, sim_below(sim, 3) == 0 ? 120 : 8) * SECOND_US;
+	return (span_us)sim_below(sim, 2 * 1000 * (uint64_t)DAY_US / all_shares(sim) + 1);
+}
+
+static void happen(struct sim *sim, struct sim_event *event)
+{
+	struct sim_machine *machine = &sim->machines[sim_below(sim, sim->machine_count)];
+	uint64_t at = sim_below(sim, all_shares(sim));
+	const struct happening *happening = happenings;
+
+	(void)event;
+	if (!sim->chaos)
+		return;
+	for (; at >= share(sim, happening); happening++)
+		at -= share(sim, happening);
+	if (sim->options.faults || !happening->fault) {
+		sim->counts.faults += happening->fault;
+		happening->run(sim, machine);
+	}
+	sim_after(sim, pause(sim), happen);
+}
+
+void happenings_begin(struct sim *sim)
+{
+	sim_after(sim, SECOND_US, happen);
+}

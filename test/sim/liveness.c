@@ -1,0 +1,214 @@
+/* Who is offline by the specification's arithmetic, computed apart from the
+ * fleet: from what the manager heard, when it listened, and the policy. Offline
+ * is (missed + 1) intervals after the last sign of life and half a second for
+ * the way, declared by the first tick then; nothing else is, and each is stored
+ * once unless the computer comes back, or the manager dies, before it could be.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+#define WAY_US               (500 * MILLISECOND_US)
+#define SETTLE_US            (10 * MINUTE_US) /* writes about both holders of an identity are done within this */
+#define NOT_WATCHED          INT64_MAX
+#define MS(span)             ((long long)((span) / MILLISECOND_US))
+#define PLACE(sim, computer) ((size_t)((computer) - (sim)->store.computers))
+
+time_us life_silent_from(const struct sim *sim, const struct sim_stored_computer *computer)
+{
+	time_us from = computer->life.heard;
+
+	return from < sim->manager.forgiven ? sim->manager.forgiven : from;
+}
+
+span_us life_allowed(const struct sim_stored_computer *computer)
+{
+	if (computer->life.missed == FLEET_UNLIMITED)
+		return INT64_MAX / 4;
+	return ((span_us)computer->life.missed + 1) * computer->life.interval_us;
+}
+
+static time_us deadline(const struct sim *sim, const struct sim_stored_computer *computer)
+{
+	if (computer->life.offline || computer->life.missed == FLEET_UNLIMITED)
+		return INT64_MAX;
+	return life_silent_from(sim, computer) + life_allowed(computer) + WAY_US;
+}
+
+static void watched(struct sim *sim, struct sim_event *event);
+
+/* The deadline mostly moves away: it is looked at when the earlier one has come. */
+static void watch(struct sim *sim, struct sim_stored_computer *computer)
+{
+	struct sim_life *life = &computer->life;
+	time_us at = deadline(sim, computer);
+	struct sim_event *event;
+
+	if (at >= life->watch_at || life->shared)
+		return;
+	life->watch_at = at > sim->now ? at : sim->now;
+	event = sim_after(sim, life->watch_at - sim->now, watched);
+	event->number = PLACE(sim, computer);
+}
+
+static void watched(struct sim *sim, struct sim_event *event)
+{
+	struct sim_stored_computer *computer = &sim->store.computers[event->number];
+
+	if (event->at != computer->life.watch_at)
+		return;
+	computer->life.watch_at = NOT_WATCHED;
+	if (!sim->manager.up || computer->life.shared)
+		return;
+	if (deadline(sim, computer) > sim->now) {
+		watch(sim, computer);
+	} else if (!computer->life.overdue) {
+		computer->life.overdue = true;
+		sim->overdue[sim->overdue_count++] = event->number;
+	}
+}
+
+/* --- what happens --- */
+
+void life_init(struct sim *sim, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed)
+{
+	computer->life = (struct sim_life){ .interval_us = interval_us, .missed = missed, .watch_at = NOT_WATCHED };
+	computer->life.heard = sim->now;
+	watch(sim, computer);
+}
+
+void life_policy(struct sim *sim, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed)
+{
+	if (computer->life.interval_us == interval_us && computer->life.missed == missed)
+		return;
+	computer->life.interval_us = interval_us;
+	computer->life.missed = missed;
+	computer->life.policy_at = sim->now;
+	watch(sim, computer);
+}
+
+/* One holder is left for long enough: from here on it can be told who was heard. */
+static bool still_shared(struct sim *sim, const struct sim_stored_computer *computer)
+{
+	return computer->life.shared && (computer->holders > 1 || sim->now < computer->life.alone_from + SETTLE_US);
+}
+
+void life_heard(struct sim *sim, struct sim_stored_computer *computer)
+{
+	struct sim_life *life = &computer->life;
+
+	life->heard = sim->now;
+	if (still_shared(sim, computer))
+		return;
+	life->shared = false;
+	life->offline = false;
+	watch(sim, computer);
+}
+
+static void declared(struct sim *sim, struct sim_stored_computer *computer)
+{
+	struct sim_life *life = &computer->life;
+
+	if (deadline(sim, computer) > sim->now) {
+		sim_fail(sim, "computer %zu is declared offline after %lld ms, %lld are allowed", PLACE(sim, computer),
+			 MS(sim->now - life_silent_from(sim, computer)), MS(life_allowed(computer)));
+		return;
+	}
+	life->offline = true;
+	life->declared++;
+	life->excused += life->owed;
+	life->owed = true;
+}
+
+void life_trace(void *context, const struct uuid *id, const char *what, const char *from, const char *to)
+{
+	struct sim *sim = context;
+	struct sim_stored_computer *computer;
+
+	(void)from;
+	if (strcmp(what, "status") != 0)
+		return;
+	computer = store_computer(sim, id);
+	if (computer == NULL)
+		return;
+	if (strcmp(to, "online") == 0)
+		computer->online_from = sim->now;
+	else if (strcmp(to, "offline") == 0 && !computer->life.shared)
+		declared(sim, computer);
+	check_touch(sim, computer);
+}
+
+void life_ticked(struct sim *sim)
+{
+	for (size_t i = 0; i < sim->overdue_count; i++) {
+		struct sim_stored_computer *computer = &sim->store.computers[sim->overdue[i]];
+
+		computer->life.overdue = false;
+		if (!computer->life.shared && deadline(sim, computer) <= sim->now)
+			sim_fail(sim, "computer %zu is not declared offline, silent for %lld ms, %lld are allowed",
+				 PLACE(sim, computer), MS(sim->now - life_silent_from(sim, computer)),
+				 MS(life_allowed(computer)));
+		watch(sim, computer);
+	}
+	sim->overdue_count = 0;
+}
+
+void life_stored(struct sim *sim, struct sim_stored_computer *computer, uint32_t type)
+{
+	struct sim_life *life = &computer->life;
+	bool offline = type == EVENT_COMPUTER_OFFLINE;
+
+	if (!life->shared && offline && !life->owed)
+		sim_fail(sim, "computer %zu is told as offline and was not declared so", PLACE(sim, computer));
+	if (!life->shared && offline == life->told)
+		sim_fail(sim, "computer %zu is told as %s twice", PLACE(sim, computer), offline ? "offline" : "back");
+	if (offline) {
+		life->stored++;
+		life->excused += !life->owed; /* declared while nobody could say */
+		life->owed = false;
+	}
+	life->told = offline;
+}
+
+/* What was declared and not stored died with the manager. */
+void life_manager_started(struct sim *sim)
+{
+	sim->overdue_count = 0;
+	for (size_t i = 0; i < sim->store.computer_count; i++) {
+		struct sim_stored_computer *computer = &sim->store.computers[i];
+		struct sim_life *life = &computer->life;
+
+		if ((computer->record.status == FLEET_OFFLINE) != life->told)
+			sim_fail(sim, "computer %zu: its status and the event that tells it are not stored together",
+				 i);
+		life->excused += life->owed;
+		life->owed = false;
+		life->offline = life->told;
+		life->overdue = false;
+		life->watch_at = NOT_WATCHED;
+		watch(sim, computer);
+	}
+}
+
+void life_share(struct sim_stored_computer *computer)
+{
+	computer->life.shared = true;
+	computer->life.excused += computer->life.owed;
+	computer->life.owed = false;
+}
+
+/* Each offline that the arithmetic gives is stored, or was over before it could be. */
+void life_end(struct sim *sim, struct sim_stored_computer *computer)
+{
+	struct sim_life *life = &computer->life;
+
+	life->excused += life->owed;
+	life->owed = false;
+	if (!computer->was_shared && life->declared != life->stored + life->excused)
+		sim_fail(sim, "computer %zu was offline %u times, told %u times, and %u times back before it was told",
+			 PLACE(sim, computer), life->declared, life->stored, life->excused);
+	sim->counts.declared += life->declared;
+	sim->counts.stored += life->stored;
+	sim->counts.excused += life->excused;
+}
