@@ -80,7 +80,7 @@ ON CONFLICT (type) DO UPDATE SET enabled = excluded.enabled, severity = excluded
 -- name: alert_review_offline
 -- States that are alerts, as stored: for what was switched on again, and databases older than alerts.
 SELECT id, status_cause, status_since FROM computer
-WHERE status = 'offline' AND status <> 'online' AND deleted IS NULL;
+WHERE status <> 'online' AND (status = 'offline' OR offline_error <> 0) AND deleted IS NULL;
 
 -- name: alert_review_configuration
 SELECT id, config_error FROM computer WHERE config_error <> '' AND deleted IS NULL;

@@ -32,7 +32,7 @@ WHERE id = :id;
 -- name: computer_host
 UPDATE computer
 SET host_name = :host_name, os = :os, kernel = :kernel, architecture = :architecture,
-    agent_version = :agent_version, addresses = :addresses, listen_port = :listen_port
+    agent_version = :agent_version, addresses = :addresses, listen_port = :listen_port, machine = :machine
 WHERE id = :id;
 
 -- name: computer_components

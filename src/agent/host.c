@@ -67,24 +67,37 @@ static void read_addresses(struct host *host)
 	freeifaddrs(list);
 }
 
-static void read_boot_id(uint8_t boot_id[UUID_BYTES])
+/* The UUID at the beginning of a file of the kernel's. */
+static bool read_uuid(const char *path, struct uuid *ret_id)
 {
 	struct buf text;
-	struct uuid id;
+	bool found = false;
 
 	buf_init(&text, 256);
-	if (files_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 128, &text, NULL) == 0) {
+	if (files_read(AT_FDCWD, path, 128, &text, NULL) == 0) {
 		char line[UUID_TEXT_BYTES] = { 0 };
 
 		snprintf(line, sizeof(line), "%.36s", buf_text(&text));
-		if (uuid_parse(line, &id, NULL) == 0)
-			memcpy(boot_id, id.bytes, UUID_BYTES);
+		found = uuid_parse(line, ret_id, NULL) == 0;
 	}
 	buf_done(&text);
+	return found;
 }
 
-void host_read(struct host *host)
+/* SMBIOS (x86, most of ARM), Xen without firmware, POWER. */
+static void read_machine(struct uuid *machine)
 {
+	static const char *const places[] = { "/sys/class/dmi/id/product_uuid", "/sys/hypervisor/uuid",
+					      "/sys/firmware/devicetree/base/vm,uuid" };
+	bool found = false;
+
+	for (size_t i = 0; i < COUNT_OF(places) && !found; i++)
+		found = read_uuid(places[i], machine);
+}
+
+void host_read(struct host *host, const char *machine)
+{
+	struct uuid boot = { 0 };
 	struct utsname system;
 
 	memset(host, 0, sizeof(*host));
@@ -97,7 +110,10 @@ void host_read(struct host *host)
 	keep_name(host->kernel);
 	read_os(host->os, sizeof(host->os));
 	read_addresses(host);
-	read_boot_id(host->boot_id);
+	if (read_uuid("/proc/sys/kernel/random/boot_id", &boot))
+		memcpy(host->boot_id, boot.bytes, UUID_BYTES);
+	if (machine == NULL || machine[0] == '\0' || uuid_parse(machine, &host->machine, NULL) != 0)
+		read_machine(&host->machine);
 }
 
 void host_message(struct host *host, char **pointers, Muster__Wire__Host *ret_message)
@@ -114,5 +130,7 @@ void host_message(struct host *host, char **pointers, Muster__Wire__Host *ret_me
 	message.agent_version = version;
 	message.n_addresses = host->address_count;
 	message.addresses = pointers;
+	if (!uuid_is_zero(&host->machine))
+		message.machine = (ProtobufCBinaryData){ UUID_BYTES, host->machine.bytes };
 	*ret_message = message;
 }

@@ -18,10 +18,12 @@ struct host {
 	char addresses[HOST_ADDRESSES_MAX][64];
 	size_t address_count;
 	uint8_t boot_id[UUID_BYTES];
+	struct uuid machine; /* of the firmware: which machine this is to a hypervisor; zeroes: none */
 };
 
-/* What cannot be read stays empty. */
-void host_read(struct host *host);
+/* What cannot be read stays empty (the machine's UUID is for root alone).
+ * machine: a UUID to report in place of the firmware's; NULL or "": none. */
+void host_read(struct host *host, const char *machine);
 /* As a message; pointers[] needs HOST_ADDRESSES_MAX entries. All point into host. */
 void host_message(struct host *host, char **pointers, Muster__Wire__Host *ret_message);
 

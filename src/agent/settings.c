@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hex.h"
+
 #define AT(field) offsetof(struct settings, field)
 
 /* Of what policies set too (policy/settings.h). */
@@ -26,6 +28,10 @@ static const struct conf_row rows[] = {
 	  "and the loss is itself an event." },
 	{ "link", "upload_rate", NULL, CONF_SIZE, CONF_MAY_BE_UNLIMITED, AT(upload_rate_bytes), 1024, (int64_t)1 << 34,
 	  NULL, "unlimited", "Most bytes a second when quarantined files are sent to the manager." },
+
+	{ "link", "machine_uuid", NULL, CONF_TEXT, 0, AT(machine_uuid), 0, 36, NULL, "",
+	  "The UUID by which a hypervisor knows this machine, where its firmware does not tell: in containers, and "
+	  "for agents that are not started as root. Empty: the firmware's." },
 
 	{ "scan", "signatures", NULL, CONF_PATH, 0, AT(signatures), 0, 4095, NULL, "signatures",
 	  "Directory of the signature files, for example /var/lib/clamav." },
@@ -73,6 +79,17 @@ const struct conf_table settings_table = { .program = "agent",
 					   .count = sizeof(rows) / sizeof(rows[0]),
 					   .size = sizeof(struct settings) };
 
+static int check_machine(const char *text, const char *path, struct buf *problems, struct err *err)
+{
+	struct uuid machine;
+	struct err fault = { 0 };
+
+	if (text[0] == '\0' || uuid_parse(text, &machine, &fault) == 0)
+		return 0;
+	buf_printf(problems, "%s: [link] machine_uuid: %s\n", path, fault.text);
+	return err_set(err, ERR_FORMAT, "%s: [link] machine_uuid: %s", path, fault.text);
+}
+
 int settings_load(const char *data_directory, struct settings *ret_settings, struct buf *problems, struct err *err)
 {
 	struct settings settings;
@@ -85,6 +102,8 @@ int settings_load(const char *data_directory, struct settings *ret_settings, str
 		rc = err_set(err, ERR_MEMORY, "out of memory");
 	else
 		rc = conf_read(&settings_table, path, &settings, problems, err);
+	if (rc == 0)
+		rc = check_machine(settings.machine_uuid, path, problems, err);
 	if (rc == ERR_NOT_FOUND)
 		err_add(err, rc, "this agent is not activated (muster-agent activate --help)");
 	free(path);

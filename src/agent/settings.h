@@ -33,6 +33,8 @@ struct settings {
 	int64_t cpu_limit_percent;
 	span_us engine_idle;
 
+	char *machine_uuid; /* "": the firmware's */
+
 	char *never_delete; /* separated by ':'; not for the manager to change */
 	char *never_exclude;
 

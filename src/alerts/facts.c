@@ -41,6 +41,14 @@ static bool was_not_removed(const struct event_field *fields, size_t count)
 	return !was_removed(fields, count);
 }
 
+/* Event 732: silence that is excused. */
+static bool is_excused(const struct event_field *fields, size_t count)
+{
+	static const char *const no[] = { "no" };
+
+	return is_any(value_of(fields, count, "offline_error"), no, COUNT_OF(no));
+}
+
 static const struct rule {
 	uint32_t type;
 	enum alert_kind kind;
@@ -51,6 +59,7 @@ static const struct rule {
 } rules[] = {
 	{ EVENT_COMPUTER_OFFLINE, ALERT_COMPUTER_OFFLINE, true, .detail = "cause" },
 	{ EVENT_COMPUTER_ONLINE, ALERT_COMPUTER_OFFLINE, false },
+	{ EVENT_VM_STOPPED, ALERT_COMPUTER_OFFLINE, false, .when = is_excused },
 	{ EVENT_COMMUNICATION_PROBLEM, ALERT_COMMUNICATION_PROBLEM, true, .detail = "cause" },
 	{ EVENT_COMMUNICATION_RESOLVED, ALERT_COMMUNICATION_PROBLEM, false },
 	{ EVENT_COMPUTER_CLOCK_CHANGE, ALERT_CLOCK_CHANGE, true, .detail = "offset_s" },

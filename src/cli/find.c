@@ -107,6 +107,11 @@ int find_destination(struct cli *cli, const char *given, char *id, struct err *e
 	return find(cli, "destination", "/destinations", given, id, err);
 }
 
+int find_hypervisor(struct cli *cli, const char *given, char *id, struct err *err)
+{
+	return find(cli, "hypervisor", "/hypervisors", given, id, err);
+}
+
 int find_user(struct cli *cli, const char *given, char *id, struct err *err)
 {
 	return find(cli, "user", "/users", given, id, err);

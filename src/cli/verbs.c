@@ -29,7 +29,7 @@ OPTIONS(login_options,
 	{ "user", "NAME", "Who signs in; asked for if not given.", NULL },
 	{ "password-file", "FILE", "Read the password from a file's first line, - for standard input; asked for if not given.", NULL });
 OPTIONS(computer_list_options,
-	{ "state", "S", "Only those of this status, such as online.", "online offline unknown" },
+	{ "state", "S", "Only those of this status, such as online.", "online offline vm_stopped unknown" },
 	{ "name", "PATTERN", "Only those whose name fits; * and ? stand for any text and any character.", NULL },
 	{ "group", "G", "Only those of this group.", NULL },
 	{ "policy", "P", "Only those with this policy.", NULL },
@@ -84,6 +84,14 @@ OPTIONS(destination_set_options,
 	{ "enable", NULL, "Send again.", NULL },
 	{ "disable", NULL, "Send nothing for now; what happens meanwhile is sent when enabled again, as far as it is kept.", NULL },
 	DESTINATION_OPTIONS);
+OPTIONS(hypervisor_list_options, LIMIT);
+OPTIONS(hypervisor_set_options,
+	{ "name", "NAME", "A new name.", NULL },
+	{ "uri", "URI", "A new URI.", NULL },
+	{ "enable", NULL, "Ask it again.", NULL },
+	{ "disable", NULL, "Do not ask it for now: nothing is known of its machines.", NULL });
+OPTIONS(hypervisor_machines_options,
+	{ "unmatched", NULL, "Only those that are no computer of ours.", NULL });
 OPTIONS(restore_options,
 	{ "overwrite", NULL, "Replace a file that is at the path again.", NULL },
 	WATCH);
@@ -218,6 +226,17 @@ static const struct cli_verb verbs[] = {
 	{ "destination", "delete", "DESTINATION", 1, 1, delete_options, "Remove a destination", NULL, verb_destination_delete },
 	{ "destination", "test", "DESTINATION", 1, 1, NULL, "Deliver a test message now and say what came of it", NULL, verb_destination_test },
 
+	{ "hypervisor", "list", "", 0, 0, hypervisor_list_options, "List hypervisors, and whether they answer", NULL, verb_hypervisor_list },
+	{ "hypervisor", "show", "HYPERVISOR", 1, 1, NULL, "Show a hypervisor", NULL, verb_hypervisor_show },
+	{ "hypervisor", "add", "NAME URI", 2, 2, NULL, "Have a hypervisor asked which virtual machines run",
+	  "URI is libvirt's: qemu:///system is this manager's own machine (also xen, lxc, vz, ch), qemu+tls://HOST/system and "
+	  "qemu+ssh://USER@HOST/system are others. Keys and certificates lie in the manager's directory hypervisor/: id and known_hosts "
+	  "for SSH, cacert.pem, clientcert.pem and clientkey.pem for TLS. Then try it: muster hypervisor test NAME.", verb_hypervisor_add },
+	{ "hypervisor", "set", "HYPERVISOR", 1, 1, hypervisor_set_options, "Change a hypervisor; what is not given stays", NULL, verb_hypervisor_set },
+	{ "hypervisor", "remove", "HYPERVISOR", 1, 1, delete_options, "Ask it no more", NULL, verb_hypervisor_remove },
+	{ "hypervisor", "machines", "HYPERVISOR", 1, 1, hypervisor_machines_options, "List its virtual machines, and the computers they are", NULL, verb_hypervisor_machines },
+	{ "hypervisor", "test", "HYPERVISOR", 1, 1, NULL, "Connect anew now and say what came of it", NULL, verb_hypervisor_test },
+
 	{ "settings", "list", "", 0, 0, NULL, "List the manager's settings", NULL, verb_settings_list },
 	{ "settings", "set", "NAME=VALUE...", 1, MANY, NULL, "Change settings, all or none", NULL, verb_settings_set },
 	{ "settings", "unset", "NAME...", 1, MANY, NULL, "Go back to the default", NULL, verb_settings_unset },
@@ -241,6 +260,7 @@ static const struct cli_noun nouns[] = {
 	{ "user", "People who may sign in. USER is an id or a name." },
 	{ "audit", "Who did what." },
 	{ "destination", "Where events and alerts are sent to. DESTINATION is an id or a name." },
+	{ "hypervisor", "Who is asked which virtual machines run. HYPERVISOR is an id or a name." },
 	{ "settings", "Settings that the manager keeps in its database." },
 	{ "system", "The manager itself." },
 };

@@ -18,6 +18,8 @@ void computer_facts(const struct computer *computer, struct fleet_computer *out)
 		.missed = computer->missed,
 		.status = (enum fleet_status)computer->status,
 		.status_since = computer->status_since,
+		.offline_error = liveness_is_error(computer),
+		.inactive_error = computer->inactive_error,
 		.last_heard = computer->last_heard,
 		.heard = computer->heard,
 		.clock_offset_us = computer->clock_offset_us,
@@ -84,7 +86,7 @@ void fleet_alive(struct fleet *fleet, const struct uuid *id)
 	if (computer == NULL)
 		return;
 	was_online = computer->status == FLEET_ONLINE;
-	liveness_heard(fleet, computer);
+	liveness_heard(fleet, computer, false);
 	if (!was_online)
 		due_by(fleet, computer, fleet_now(fleet) + SECOND_US); /* the tick stores it */
 }

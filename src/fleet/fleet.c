@@ -85,6 +85,7 @@ int fleet_add(struct fleet *fleet, const struct fleet_computer *record, struct e
 	computer->taken = computer->stored = record->events_stored;
 	computer->interval_us = record->interval_us > 0 ? record->interval_us : FLEET_INTERVAL_DEFAULT_US;
 	computer->missed = record->interval_us > 0 ? record->missed : FLEET_MISSED_DEFAULT;
+	computer->inactive_error = record->inactive_error;
 	clock_restore(fleet, computer, record);
 	computer->error_hash = FLEET_ERROR_UNKNOWN; /* what is stored may be an older one */
 	memcpy(computer->configuration, record->configuration, SHA256_BYTES);
@@ -140,6 +141,32 @@ int fleet_set_clock_limit(struct fleet *fleet, const struct uuid *id, span_us li
 	if (limit_us != 0 && (limit_us < SECOND_US || limit_us > DAY_US))
 		return err_set(err, ERR_RANGE, "a clock may change by 1 s to 24 h, or without limit");
 	computer->clock_limit_us = limit_us;
+	return 0;
+}
+
+int fleet_set_inactive_error(struct fleet *fleet, const struct uuid *id, bool error, struct err *err)
+{
+	struct computer *computer = computer_find(fleet, id);
+
+	if (computer == NULL)
+		return err_set(err, ERR_NOT_FOUND, "no such computer");
+	if (computer->inactive_error == error)
+		return 0;
+	liveness_inactive_error(computer, error);
+	due_by(fleet, computer, computer_due(fleet, computer));
+	return 0;
+}
+
+int fleet_set_machine(struct fleet *fleet, const struct uuid *id, enum machine_state state, struct err *err)
+{
+	struct computer *computer = computer_find(fleet, id);
+
+	if (computer == NULL)
+		return err_set(err, ERR_NOT_FOUND, "no such computer");
+	if (computer->machine == (uint8_t)state)
+		return 0;
+	liveness_machine(fleet, computer, state);
+	due_by(fleet, computer, computer_due(fleet, computer));
 	return 0;
 }
 

@@ -28,12 +28,14 @@
 #include "base/env.h"
 #include "fleet/commands.h"
 #include "fleet/event_types.h"
+#include "fleet/machines.h"
 #include "wire/exchange.h"
 
 struct fleet;
 struct fleet_exchange;
 
-enum fleet_status { FLEET_UNKNOWN, FLEET_ONLINE, FLEET_OFFLINE };
+/* FLEET_VM_STOPPED: a virtual machine that is shut off, as its hypervisor says. */
+enum fleet_status { FLEET_UNKNOWN, FLEET_ONLINE, FLEET_OFFLINE, FLEET_VM_STOPPED, FLEET_STATUSES };
 /* How far a computer is with the configuration it should have: not told yet, told,
  * in force, or refused by its agent (the last good one stays). */
 enum fleet_configuration_state {
@@ -66,6 +68,8 @@ struct fleet_computer {
 	span_us interval_us;    /* heartbeat interval; 0: the default of 10 min */
 	uint32_t missed;        /* heartbeats that may be lost, FLEET_UNLIMITED: never offline */
 	enum fleet_status status;
+	bool offline_error;   /* it is told as offline; a stopped machine may be so too */
+	bool inactive_error;  /* setting: a stopped machine counts as offline by the same arithmetic */
 	time_us status_since; /* wall clock */
 	time_us last_heard;   /* wall clock, last authenticated sign of life; 0: never */
 	time_us heard;        /* the same on the monotonic clock; when this manager started, if before that */
@@ -120,7 +124,7 @@ struct fleet_rows {
 		const struct fleet_event_row *rows;
 		size_t count;
 	} events;
-	const struct fleet_event_row *manager_events; /* about this computer: 730, 731, 717, 1201, 1202 */
+	const struct fleet_event_row *manager_events; /* about this computer: 717, 730 to 734, 1201, 1202 */
 	size_t manager_event_count;
 	const struct fleet_command_row *commands;
 	size_t command_count;
@@ -158,6 +162,18 @@ int fleet_set_clock_limit(struct fleet *fleet, const struct uuid *computer, span
  * roll-out is the shell's. One that the agent refused is offered again, rarely. */
 int fleet_want_configuration(struct fleet *fleet, const struct uuid *computer, const uint8_t *fingerprint,
 			     span_us delay_us, struct err *err);
+/* Whether a stopped machine counts as offline too (link.offline_error_inactive_vm); an offline error that was
+ * raised for one ends with "no". ERR_NOT_FOUND. */
+int fleet_set_inactive_error(struct fleet *fleet, const struct uuid *computer, bool error, struct err *err);
+/* What hypervisors say of the computer's machine (fleet/machines.h); told again, it changes nothing. A stopped
+ * one is FLEET_VM_STOPPED until it runs or nothing is known of it any more: the arithmetic starts from then. Its
+ * agent's word weighs more: one that speaks after the stop is online, and the stop is doubted until the machine
+ * was seen running. ERR_NOT_FOUND. */
+int fleet_set_machine(struct fleet *fleet, const struct uuid *computer, enum machine_state state, struct err *err);
+/* "unknown", "online", "offline", "vm_stopped" */
+const char *fleet_status_name(enum fleet_status status);
+/* FLEET_UNKNOWN for any other word. */
+enum fleet_status fleet_status_parse(const char *name);
 /* "pending", "sent", "applied", "failed" */
 const char *fleet_configuration_state_name(enum fleet_configuration_state state);
 /* The present state; ERR_NOT_FOUND. */

@@ -195,7 +195,7 @@ static int take_report(struct fleet *fleet, struct computer *computer, struct fl
 	bool stale = verdict == SESSION_STALE;
 	int rc;
 
-	liveness_heard(fleet, computer);
+	liveness_heard(fleet, computer, verdict == SESSION_FIRST);
 	rc = liveness_tell(fleet, computer, exchange);
 	computer->events_waiting = report->events_waiting;
 	exchange->send_full =

@@ -1,4 +1,5 @@
-/* Online or offline: from the last authenticated sign of life and nothing else.
+/* Online, offline or stopped: from the last authenticated sign of life, and from
+ * what hypervisors say of a machine that is silent.
  *
  * Offline is declared when one heartbeat more than allowed has been missed:
  * (missed + 1) intervals after the last sign of life. Agents report a little
@@ -6,6 +7,11 @@
  * half a second is enough for the way. Silence while this manager did not listen (not running, stopped, its
  * start's return window) does not count. Monotonic clock; the wall clock is
  * only shown.
+ *
+ * A machine that is shut off is "VM stopped", and its silence is no error unless
+ * the setting says so: then the same arithmetic makes it one, and the status
+ * stays. A stop ends an offline error that is there. Once the machine runs again,
+ * or no hypervisor tells of it any more, its silence counts from that moment.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,11 +20,28 @@
 
 #define WAY_US (500 * MILLISECOND_US)
 
-static const char *const status_names[] = { "unknown", "online", "offline" };
+static const char *const status_names[FLEET_STATUSES] = { "unknown", "online", "offline", "vm_stopped" };
 
 static const char cause_never[] = "not heard since it was added";
 static const char cause_restart[] = "not heard since the manager started";
 static const char cause_silent[] = "heartbeats missed";
+static const char cause_stopped[] = "virtual machine shut off";
+static const char cause_running[] = "virtual machine runs again, not heard yet";
+static const char cause_unsure[] = "no hypervisor tells of its machine any more";
+
+const char *fleet_status_name(enum fleet_status status)
+{
+	return status_names[status];
+}
+
+enum fleet_status fleet_status_parse(const char *name)
+{
+	unsigned status = FLEET_STATUSES - 1;
+
+	while (status > FLEET_UNKNOWN && strcmp(status_names[status], name) != 0)
+		status--;
+	return (enum fleet_status)status;
+}
 
 static void set_status(struct fleet *fleet, struct computer *computer, enum fleet_status status, const char *cause)
 {
@@ -33,47 +56,124 @@ static void set_status(struct fleet *fleet, struct computer *computer, enum flee
 	computer->row_dirty = true;
 }
 
+static time_us later(time_us a, time_us b)
+{
+	return a > b ? a : b;
+}
+
+static bool is_stopped(const struct computer *computer)
+{
+	return computer->status == FLEET_VM_STOPPED;
+}
+
+/* A stopped machine that nobody should be told of. */
+static bool is_excused(const struct computer *computer)
+{
+	return is_stopped(computer) && !computer->inactive_error;
+}
+
+bool liveness_is_error(const struct computer *computer)
+{
+	return computer->status == FLEET_OFFLINE || (is_stopped(computer) && computer->overdue);
+}
+
 time_us liveness_deadline(const struct fleet *fleet, const struct computer *computer)
 {
-	time_us from = computer->heard > fleet->listening_since ? computer->heard : fleet->listening_since;
+	time_us from = later(later(computer->heard, fleet->listening_since), computer->counted_from);
 
-	if (computer->status == FLEET_OFFLINE || computer->missed == FLEET_UNLIMITED)
+	if (computer->missed == FLEET_UNLIMITED || liveness_is_error(computer) || is_excused(computer))
 		return FLEET_NEVER;
 	return from + ((span_us)computer->missed + 1) * computer->interval_us + WAY_US;
 }
 
-void liveness_heard(struct fleet *fleet, struct computer *computer)
+/* What a machine said before it stopped may arrive after the word of the stop. */
+static bool are_last_words(const struct fleet *fleet, const struct computer *computer, bool begun)
+{
+	return is_stopped(computer) && !begun && fleet_now(fleet) - computer->stopped_at < FLEET_LAST_WORDS_US;
+}
+
+static void come_online(struct fleet *fleet, struct computer *computer, time_us wall)
+{
+	span_us silence = wall - computer->last_heard;
+
+	computer->silent_s = (uint32_t)(silence > 0 ? silence / SECOND_US : 0);
+	computer->overdue = false;
+	set_status(fleet, computer, FLEET_ONLINE, "");
+}
+
+void liveness_heard(struct fleet *fleet, struct computer *computer, bool begun)
 {
 	time_us wall = env_wall(fleet->options.env);
 
-	if (computer->status != FLEET_ONLINE) {
-		span_us silence = wall - computer->last_heard;
-
-		computer->silent_s = (uint32_t)(silence > 0 ? silence / SECOND_US : 0);
-		set_status(fleet, computer, FLEET_ONLINE, "");
-	}
+	if (computer->status != FLEET_ONLINE && !are_last_words(fleet, computer, begun))
+		come_online(fleet, computer, wall);
 	computer->heard = fleet_now(fleet);
 	computer->last_heard = wall;
 	due_by(fleet, computer, liveness_deadline(fleet, computer));
 }
 
+/* --- machines --- */
+
+void liveness_inactive_error(struct computer *computer, bool error)
+{
+	computer->inactive_error = error;
+	computer->overdue = computer->overdue && error;
+}
+
+static void machine_stopped(struct fleet *fleet, struct computer *computer)
+{
+	bool offline = computer->status == FLEET_OFFLINE;
+
+	computer->stopped_at = fleet_now(fleet);
+	set_status(fleet, computer, FLEET_VM_STOPPED, cause_stopped);
+	computer->overdue = offline && computer->inactive_error;
+}
+
+void liveness_machine(struct fleet *fleet, struct computer *computer, enum machine_state state)
+{
+	computer->machine = (uint8_t)state;
+	if (state == MACHINE_STOPPED) {
+		machine_stopped(fleet, computer);
+	} else if (is_stopped(computer)) {
+		computer->counted_from = fleet_now(fleet);
+		computer->overdue = false;
+		set_status(fleet, computer, FLEET_UNKNOWN, state == MACHINE_RUNNING ? cause_running : cause_unsure);
+	}
+}
+
 void liveness_tick(struct fleet *fleet, struct computer *computer, time_us now)
 {
-	if (now >= liveness_deadline(fleet, computer))
+	if (now < liveness_deadline(fleet, computer))
+		return;
+	if (is_stopped(computer)) {
+		computer->overdue = computer->row_dirty = true;
+		computer_trace(fleet, &computer->id, "offline_error", "no", "yes");
+	} else {
 		set_status(fleet, computer, FLEET_OFFLINE, cause_silent);
+	}
+}
+
+/* --- telling --- */
+
+static bool stop_untold(const struct computer *computer)
+{
+	return is_stopped(computer) != computer->stopped_told || (is_excused(computer) && computer->offline_told);
+}
+
+static bool error_untold(const struct computer *computer)
+{
+	return computer->offline_told ? computer->status == FLEET_ONLINE : liveness_is_error(computer);
 }
 
 bool liveness_untold(const struct computer *computer)
 {
-	enum fleet_status untold = computer->offline_told ? FLEET_ONLINE : FLEET_OFFLINE;
-
-	return computer->status == untold && !computer->status_writing;
+	return (stop_untold(computer) || error_untold(computer)) && !computer->status_writing;
 }
 
 static int tell_offline(struct fleet *fleet, const struct computer *computer, struct fleet_exchange *exchange)
 {
 	char heard[TIME_TEXT_BYTES] = "never";
-	const struct made_field fields[] = { { "cause", cause_silent }, { "last_heard", heard } };
+	const struct made_field fields[] = { { "cause", computer->cause }, { "last_heard", heard } };
 
 	if (computer->last_heard != 0)
 		time_format(computer->last_heard, heard);
@@ -89,15 +189,47 @@ static int tell_online(struct fleet *fleet, const struct computer *computer, str
 	return exchange_manager_event(fleet, exchange, EVENT_COMPUTER_ONLINE, &field, 1);
 }
 
+static int tell_stop(struct fleet *fleet, const struct computer *computer, struct fleet_exchange *exchange)
+{
+	const struct made_field stopped = { "offline_error", computer->inactive_error ? "yes" : "no" };
+	const struct made_field runs = { "cause",
+					 computer->status == FLEET_ONLINE ? "the agent reports" : computer->cause };
+	int rc = exchange_manager_event(fleet, exchange, is_stopped(computer) ? EVENT_VM_STOPPED : EVENT_VM_NOT_STOPPED,
+					is_stopped(computer) ? &stopped : &runs, 1);
+
+	if (rc != 0)
+		return rc;
+	exchange->tells_status = true;
+	exchange->tells_stopped = is_stopped(computer);
+	exchange->tells_offline = exchange->tells_offline && !is_excused(computer);
+	return 0;
+}
+
+static int tell_error(struct fleet *fleet, const struct computer *computer, struct fleet_exchange *exchange)
+{
+	bool error = liveness_is_error(computer);
+	int rc = error ? tell_offline(fleet, computer, exchange) : tell_online(fleet, computer, exchange);
+
+	if (rc != 0)
+		return rc;
+	exchange->tells_status = true;
+	exchange->tells_offline = error;
+	return 0;
+}
+
 int liveness_tell(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
 {
-	int rc;
+	int rc = 0;
 
 	if (!liveness_untold(computer))
 		return 0;
-	exchange->tells_offline = computer->status == FLEET_OFFLINE;
-	rc = exchange->tells_offline ? tell_offline(fleet, computer, exchange) : tell_online(fleet, computer, exchange);
-	exchange->tells_status = computer->status_writing = rc == 0;
+	exchange->tells_offline = computer->offline_told;
+	exchange->tells_stopped = computer->stopped_told;
+	if (stop_untold(computer))
+		rc = tell_stop(fleet, computer, exchange);
+	if (rc == 0 && error_untold(computer))
+		rc = tell_error(fleet, computer, exchange);
+	computer->status_writing = exchange->tells_status;
 	computer->row_dirty = true; /* in the same write */
 	return rc;
 }
@@ -107,11 +239,26 @@ void liveness_stored(struct computer *computer, const struct fleet_exchange *exc
 	if (!exchange->tells_status)
 		return;
 	computer->status_writing = false;
-	if (rc == 0)
-		computer->offline_told = exchange->tells_offline;
+	if (rc != 0)
+		return;
+	computer->offline_told = exchange->tells_offline;
+	computer->stopped_told = exchange->tells_stopped;
 }
 
-/* As stored; but "online" is a claim only while it may still be true. */
+/* --- as stored --- */
+
+/* Until hypervisors are asked again, or what they said is forgotten. */
+static void restore_stopped(struct computer *computer, const struct fleet_computer *record)
+{
+	computer->status = FLEET_VM_STOPPED;
+	computer->machine = MACHINE_STOPPED;
+	computer->stopped_told = true;
+	computer->overdue = record->offline_error && record->inactive_error;
+	computer->cause = cause_stopped;
+	computer->stopped_at = computer->heard - FLEET_LAST_WORDS_US;
+}
+
+/* "Online" is a claim only while it may still be true. */
 void liveness_restore(struct fleet *fleet, struct computer *computer, const struct fleet_computer *record)
 {
 	time_us wall = env_wall(fleet->options.env);
@@ -119,13 +266,16 @@ void liveness_restore(struct fleet *fleet, struct computer *computer, const stru
 	    computer->missed == FLEET_UNLIMITED ? FLEET_NEVER : ((span_us)computer->missed + 1) * computer->interval_us;
 
 	computer->heard = fleet_now(fleet);
+	computer->counted_from = computer->heard;
 	computer->last_heard = computer->row_heard = record->last_heard;
 	computer->status_since = record->status_since;
 	computer->status = FLEET_UNKNOWN;
-	computer->offline_told = record->status == FLEET_OFFLINE;
+	computer->offline_told = record->status == FLEET_OFFLINE || record->offline_error;
 	if (record->status == FLEET_OFFLINE) {
 		computer->status = FLEET_OFFLINE;
 		computer->cause = cause_silent;
+	} else if (record->status == FLEET_VM_STOPPED) {
+		restore_stopped(computer, record);
 	} else if (record->last_heard == 0) {
 		computer->cause = cause_never;
 		if (computer->status_since == 0)

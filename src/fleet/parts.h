@@ -15,6 +15,7 @@
 #define FLEET_ROW_SPAN_US          (5 * MINUTE_US)  /* how old a stored last_heard may get */
 #define FLEET_TICK_LATE_US         (15 * SECOND_US) /* a tick later than this means we were not listening */
 #define FLEET_CLONE_SETTLE_US      (2 * MINUTE_US)  /* a dead agent's last words arrive within this */
+#define FLEET_LAST_WORDS_US        (30 * SECOND_US) /* a stopped machine's last words arrive within this */
 #define FLEET_ERROR_UNKNOWN        UINT64_MAX       /* no text's hash: an error's, or none, that was not compared yet */
 #define FLEET_RESEND_MIN_US        SECOND_US
 #define FLEET_RESEND_MAX_US        MINUTE_US
@@ -54,7 +55,9 @@ struct computer {
 	uint64_t stored; /* highest known to be stored */
 	uint64_t events_waiting;
 	span_us interval_us;
-	time_us heard; /* monotonic, last sign of life */
+	time_us heard;        /* monotonic, last sign of life */
+	time_us counted_from; /* monotonic; silence before this is forgiven: its machine was stopped */
+	time_us stopped_at;   /* monotonic, when its machine was first said to be stopped */
 	time_us last_heard, status_since;
 	time_us row_heard; /* last_heard as stored */
 	span_us clock_offset_us, clock_limit_us;
@@ -70,7 +73,11 @@ struct computer {
 	bool commands_dirty; /* a state is not stored yet */
 	bool need_full;
 	bool offline_told;   /* the last event stored about it was "offline" */
+	bool stopped_told;   /* the same of "its machine is shut off" */
 	bool status_writing; /* such an event is being stored */
+	bool inactive_error; /* setting: a stopped machine counts as offline too */
+	bool overdue;        /* its machine is stopped, and by the arithmetic it is offline */
+	uint8_t machine;     /* enum machine_state, as hypervisors say */
 	bool clock_doubted;  /* looked changed once, and may have been late */
 	uint8_t configuration_sent_count;
 	bool configuration_refused; /* the wanted one, by the agent's last word */
@@ -109,8 +116,9 @@ struct fleet_exchange {
 	time_us heard;
 	uint32_t hold_s;
 	bool writing, failed, must_answer, send_full, rekey;
-	bool tells_status, tells_offline; /* carries event 730 or 731 */
-	bool tells_clock;                 /* carries event 734 */
+	bool tells_status;                 /* carries event 730 to 733: */
+	bool tells_offline, tells_stopped; /* what was told once it is stored */
+	bool tells_clock;                  /* carries event 734 */
 	span_us clock_before_us;
 	struct uuid *command_acks; /* those of ends known already */
 	size_t command_ack_count;
@@ -149,9 +157,13 @@ struct computer *due_take(struct fleet *fleet, time_us now);
 
 /* liveness.c */
 time_us liveness_deadline(const struct fleet *fleet, const struct computer *computer);
-void liveness_heard(struct fleet *fleet, struct computer *computer);
+/* begun: the first words of an agent just started. */
+void liveness_heard(struct fleet *fleet, struct computer *computer, bool begun);
+void liveness_inactive_error(struct computer *computer, bool error);
+void liveness_machine(struct fleet *fleet, struct computer *computer, enum machine_state state);
 void liveness_tick(struct fleet *fleet, struct computer *computer, time_us now);
-/* Events 730 and 731, each until it is stored. */
+bool liveness_is_error(const struct computer *computer);
+/* Events 730 to 733, each until it is stored. */
 bool liveness_untold(const struct computer *computer);
 int liveness_tell(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange);
 void liveness_stored(struct computer *computer, const struct fleet_exchange *exchange, int rc);

@@ -135,6 +135,7 @@ void exchange_computer_row(struct fleet_exchange *exchange, struct computer *com
 		return;
 	}
 	computer_facts(computer, row);
+	row->offline_error = exchange->tells_status ? exchange->tells_offline : computer->offline_told;
 	computer->row_dirty = false;
 	computer->row_heard = computer->last_heard;
 	exchange->rows.computer_row = row;

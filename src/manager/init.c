@@ -160,8 +160,8 @@ static int choose_user(struct making *making, const char *wish, char **place, ui
 
 static int choose_settings(struct making *making, struct err *err)
 {
-	uid_t courier_uid;
-	gid_t courier_gid;
+	uid_t courier_uid, hypervisor_uid;
+	gid_t courier_gid, hypervisor_gid;
 	int rc = conf_init(&settings_table, &making->settings, err);
 
 	if (rc == 0)
@@ -175,6 +175,9 @@ static int choose_settings(struct making *making, struct err *err)
 	if (rc == 0)
 		rc = choose_user(making, "muster-courier", &making->settings.courier_user, &courier_uid, &courier_gid,
 				 err);
+	if (rc == 0)
+		rc = choose_user(making, "muster-hypervisor", &making->settings.hypervisor_user, &hypervisor_uid,
+				 &hypervisor_gid, err);
 	if (rc != 0)
 		return rc;
 	choose_listen(making);

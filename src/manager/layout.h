@@ -17,6 +17,9 @@
 #define LAYOUT_QUARANTINE       "front/quarantine"
 #define LAYOUT_QUARANTINE_INPUT "front/quarantine/incoming"
 
+/* Of the hypervisor role: id (an SSH key), known_hosts, cacert.pem clientcert.pem clientkey.pem (TLS). */
+#define LAYOUT_HYPERVISOR "hypervisor"
+
 #define LAYOUT_PATH_BYTES 4096
 
 #endif

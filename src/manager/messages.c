@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "manager/hypervisor/hypervisor_messages.h"
 
 /* Room for the numbers and lengths around the named bytes. */
 #define FRAME_BYTES 64
@@ -12,6 +13,7 @@ static const struct channel_permit from_front[] = {
 	{ .type = MESSAGE_READY, .name = "ready", .max_bytes = 0 },
 	{ .type = MESSAGE_BROKEN, .name = "broken", .max_bytes = 0 },
 	{ .type = MESSAGE_BROKEN_COURIER, .name = "broken_courier", .max_bytes = 0 },
+	{ .type = MESSAGE_BROKEN_HYPERVISOR, .name = "broken_hypervisor", .max_bytes = 0 },
 };
 static const struct channel_permit from_role[] = {
 	{ .type = MESSAGE_READY, .name = "ready", .max_bytes = 0 },
@@ -20,6 +22,7 @@ static const struct channel_permit from_role[] = {
 static const struct channel_permit from_supervisor[] = {
 	{ .type = MESSAGE_ATTACH, .name = "attach", .max_bytes = 0, .descriptor = true },
 	{ .type = MESSAGE_ATTACH_COURIER, .name = "attach_courier", .max_bytes = 0, .descriptor = true },
+	{ .type = MESSAGE_ATTACH_HYPERVISOR, .name = "attach_hypervisor", .max_bytes = 0, .descriptor = true },
 	{ .type = MESSAGE_STOP, .name = "stop", .max_bytes = 0 },
 };
 static const struct channel_permit asked_of_keys[] = {
@@ -38,15 +41,28 @@ static const struct channel_permit answered_by_courier[] = {
 	{ .type = MESSAGE_DELIVERED, .name = "delivered", .max_bytes = 0 },
 	{ .type = MESSAGE_REFUSED, .name = "refused", .max_bytes = ERR_TEXT_BYTES + FRAME_BYTES },
 };
+static const struct channel_permit asked_of_hypervisor[] = {
+	{ .type = MESSAGE_WATCH, .name = "watch", .max_bytes = HYPERVISOR_WATCH_MAX_BYTES },
+};
+static const struct channel_permit answered_by_hypervisor[] = {
+	{ .type = MESSAGE_MACHINES, .name = "machines", .max_bytes = HYPERVISOR_CHUNK_MAX_BYTES },
+	{ .type = MESSAGE_LINK, .name = "link", .max_bytes = ERR_TEXT_BYTES + FRAME_BYTES },
+};
 
 const struct message_table messages_from_front = { from_front, COUNT_OF(from_front) };
 const struct message_table messages_from_keys = { from_role, COUNT_OF(from_role) };
 const struct message_table messages_from_courier = { from_role, COUNT_OF(from_role) };
+const struct message_table messages_from_hypervisor = { from_role, COUNT_OF(from_role) };
 const struct message_table messages_from_supervisor = { from_supervisor, COUNT_OF(from_supervisor) };
 const struct message_table messages_asked_of_keys = { asked_of_keys, COUNT_OF(asked_of_keys) };
 const struct message_table messages_answered_by_keys = { answered_by_keys, COUNT_OF(answered_by_keys) };
 const struct message_table messages_asked_of_courier = { asked_of_courier, COUNT_OF(asked_of_courier) };
 const struct message_table messages_answered_by_courier = { answered_by_courier, COUNT_OF(answered_by_courier) };
+const struct message_table messages_asked_of_hypervisor = { asked_of_hypervisor, COUNT_OF(asked_of_hypervisor) };
+const struct message_table messages_answered_by_hypervisor = { answered_by_hypervisor,
+							       COUNT_OF(answered_by_hypervisor) };
+_Static_assert(HYPERVISOR_WATCH_MAX_BYTES <= CHANNEL_PAYLOAD_MAX_BYTES, "all hypervisors in one message");
+_Static_assert(HYPERVISOR_CHUNK_MAX_BYTES <= CHANNEL_PAYLOAD_MAX_BYTES, "a chunk of machines in one message");
 
 void message_pack_sign(struct buf *out, const struct bytes *payloads, size_t count)
 {

@@ -1,13 +1,15 @@
 /* What the manager's roles may say to each other (os/channel.h).
  *
- *   supervisor -> keys, courier   ATTACH with one end of a channel to front; STOP
- *   supervisor -> front           ATTACH (keys), ATTACH_COURIER; STOP
+ *   supervisor -> keys, courier, hypervisor   ATTACH with one end of a channel to front; STOP
+ *   supervisor -> front           ATTACH (keys), ATTACH_COURIER, ATTACH_HYPERVISOR; STOP
  *   each -> supervisor            READY; BROKEN: the role it is connected with (front: keys) broke the rules, end it
- *   front -> supervisor           BROKEN_COURIER
+ *   front -> supervisor           BROKEN_COURIER, BROKEN_HYPERVISOR
  *   front -> keys                 SIGN, CERTIFY
  *   keys -> front                 SIGNED, CERTIFIED, REFUSED
  *   front -> courier              DELIVER (courier/delivery.h)
  *   courier -> front              DELIVERED, REFUSED
+ *   front -> hypervisor           WATCH (hypervisor/hypervisor_messages.h)
+ *   hypervisor -> front           MACHINES, LINK
  *
  * A table a receiver; any other type ends the peer. Each side treats what it
  * receives as hostile: the other role may have been taken over.
@@ -28,6 +30,8 @@ enum message_type {
 	MESSAGE_BROKEN = 4,
 	MESSAGE_ATTACH_COURIER = 5,
 	MESSAGE_BROKEN_COURIER = 6,
+	MESSAGE_ATTACH_HYPERVISOR = 7,
+	MESSAGE_BROKEN_HYPERVISOR = 8,
 	MESSAGE_SIGN = 10,
 	MESSAGE_CERTIFY = 11,
 	MESSAGE_SIGNED = 12,
@@ -35,6 +39,9 @@ enum message_type {
 	MESSAGE_REFUSED = 14,
 	MESSAGE_DELIVER = 20,
 	MESSAGE_DELIVERED = 21,
+	MESSAGE_WATCH = 30,
+	MESSAGE_MACHINES = 31,
+	MESSAGE_LINK = 32,
 };
 
 #define MESSAGE_SIGN_MAX_BYTES        WIRE_SIGNED_MAX_BYTES
@@ -47,14 +54,17 @@ struct message_table {
 	const struct channel_permit *permits;
 	size_t count;
 };
-extern const struct message_table messages_from_front;   /* to the supervisor */
-extern const struct message_table messages_from_keys;    /* to the supervisor */
-extern const struct message_table messages_from_courier; /* to the supervisor */
+extern const struct message_table messages_from_front;      /* to the supervisor */
+extern const struct message_table messages_from_keys;       /* to the supervisor */
+extern const struct message_table messages_from_courier;    /* to the supervisor */
+extern const struct message_table messages_from_hypervisor; /* to the supervisor */
 extern const struct message_table messages_from_supervisor;
 extern const struct message_table messages_asked_of_keys;
 extern const struct message_table messages_answered_by_keys;
 extern const struct message_table messages_asked_of_courier;
 extern const struct message_table messages_answered_by_courier;
+extern const struct message_table messages_asked_of_hypervisor;
+extern const struct message_table messages_answered_by_hypervisor;
 
 struct message_certify {
 	struct uuid computer;

@@ -1,6 +1,7 @@
 /* How roles begin and are confined. */
 #include "manager/role_start.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "manager/messages.h"
 #include "manager/settings.h"
 #include "os/env.h"
+#include "os/files.h"
 #include "os/reach.h"
 #include "os/role.h"
 
@@ -21,6 +23,7 @@ struct role_row {
 	unsigned needs;
 	const char *write_path;        /* below the data directory, NULL: none */
 	const char *const *read_paths; /* NULL: the data directory if there is a write_path, else none */
+	const char *own_path;          /* below the data directory, read besides read_paths; NULL: none */
 	uint64_t memory_max_bytes;
 };
 
@@ -34,12 +37,18 @@ static const char *const courier_reads[] = { "/etc",
 					     "/usr/lib64",
 					     NULL };
 
+/* And what libvirt brings along. */
+static const char *const hypervisor_reads[] = { "/etc", "/run/systemd/resolve", "/usr/share", "/usr/lib",
+						"/lib", "/usr/lib64",           NULL };
+
 static const struct role_row role_rows[] = {
-	{ ROLE_NAME_KEYS, offsetof(struct settings, keys_user), 0, NULL, NULL, 256 * MIB },
+	{ ROLE_NAME_KEYS, offsetof(struct settings, keys_user), 0, NULL, NULL, NULL, 256 * MIB },
 	{ ROLE_NAME_FRONT, offsetof(struct settings, front_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS,
-	  LAYOUT_FRONT, NULL, 0 },
+	  LAYOUT_FRONT, NULL, NULL, 0 },
 	{ ROLE_NAME_COURIER, offsetof(struct settings, courier_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS, NULL,
-	  courier_reads, 0 },
+	  courier_reads, NULL, 0 },
+	{ ROLE_NAME_HYPERVISOR, offsetof(struct settings, hypervisor_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS,
+	  NULL, hypervisor_reads, LAYOUT_HYPERVISOR, 0 },
 };
 
 /* name: one of the table's. */
@@ -81,19 +90,38 @@ static int find_user(const struct settings *settings, const struct role_row *row
 	return rc == 0 ? 0 : err_add(err, rc, "[process] %s_user", row->name);
 }
 
+#define READ_PATHS_MAX 16
+
+/* All that the role may read. own: room for the path of its own directory. */
+static const char *const *reads_of(const struct role_row *row, const char *data_directory, char *own, const char **list)
+{
+	size_t count = 0;
+
+	if (row->read_paths == NULL && row->write_path == NULL && row->own_path == NULL)
+		return NULL;
+	for (size_t i = 0; row->read_paths != NULL && row->read_paths[i] != NULL && count < READ_PATHS_MAX; i++)
+		list[count++] = row->read_paths[i];
+	if (row->read_paths == NULL)
+		list[count++] = data_directory;
+	if (row->own_path != NULL) {
+		snprintf(own, LAYOUT_PATH_BYTES, "%s/%s", data_directory, row->own_path);
+		list[count++] = own;
+	}
+	list[count] = NULL;
+	return list;
+}
+
 static int confine(const struct role_row *row, const char *data_directory, uid_t uid, gid_t gid, struct err *err)
 {
-	char write_path[LAYOUT_PATH_BYTES], missing[256] = "";
+	char write_path[LAYOUT_PATH_BYTES], own_path[LAYOUT_PATH_BYTES], missing[256] = "";
 	const char *const write_paths[] = { write_path, NULL };
-	const char *const read_paths[] = { data_directory, NULL };
+	const char *read_paths[READ_PATHS_MAX + 2];
 	const struct role_confinement confinement = {
 		.name = row->name,
 		.uid = uid,
 		.gid = gid,
 		.needs = row->needs,
-		.read_paths = row->read_paths != NULL   ? row->read_paths
-			      : row->write_path != NULL ? read_paths
-							: NULL,
+		.read_paths = reads_of(row, data_directory, own_path, read_paths),
 		.write_paths = row->write_path != NULL ? write_paths : NULL,
 		.memory_max_bytes = row->memory_max_bytes,
 	};
@@ -105,6 +133,19 @@ static int confine(const struct role_row *row, const char *data_directory, uid_t
 	if (rc == 0 && missing[0] != '\0')
 		LOG(LOG_WARNING, "role.less_confined", log_text("missing", missing));
 	return rc;
+}
+
+/* Data directories that are older than the role do not have it. */
+static int make_own_directory(const struct role_row *row, const char *data_directory, uid_t uid, gid_t gid,
+			      struct err *err)
+{
+	char path[LAYOUT_PATH_BYTES];
+
+	if (row->own_path == NULL)
+		return 0;
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", data_directory, row->own_path) >= sizeof(path))
+		return err_set(err, ERR_LIMIT, "the data directory's path is too long");
+	return files_make_directory(AT_FDCWD, path, 0700, uid, gid, NULL, err);
 }
 
 int role_enclose(const char *name, const char *data_directory, char *ret_directory, size_t capacity, struct err *err)
@@ -124,6 +165,8 @@ int role_enclose(const char *name, const char *data_directory, char *ret_directo
 	log_set_level((enum log_level)settings.log_level);
 	rc = find_user(&settings, row, &uid, &gid, err);
 	conf_done(&settings_table, &settings);
+	if (rc == 0)
+		rc = make_own_directory(row, data_directory, uid, gid, err);
 	if (rc == 0 && ret_directory != NULL) {
 		rc = reach_directory(data_directory, uid, gid, ret_directory, capacity, err);
 		data_directory = ret_directory;

@@ -8,9 +8,10 @@
 #include "base/err.h"
 #include "os/channel.h"
 
-#define ROLE_NAME_KEYS    "keys"
-#define ROLE_NAME_FRONT   "front"
-#define ROLE_NAME_COURIER "courier"
+#define ROLE_NAME_KEYS       "keys"
+#define ROLE_NAME_FRONT      "front"
+#define ROLE_NAME_COURIER    "courier"
+#define ROLE_NAME_HYPERVISOR "hypervisor"
 
 /* First: log, signals (roles stop when the supervisor says so, not by Ctrl-C), the supervisor's channel. ERR_USAGE
  * when it was not started by a supervisor. */

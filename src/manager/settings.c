@@ -34,6 +34,9 @@ static const struct conf_row rows[] = {
 	  .help = "User of the process that holds the private keys, when started as root." },
 	{ ROW("process", "courier_user", CONF_TEXT, courier_user), .max = 64, .initial = "nobody",
 	  .help = "User of the process that sends syslog, mail and webhooks, when started as root." },
+	{ ROW("process", "hypervisor_user", CONF_TEXT, hypervisor_user), .max = 64, .initial = "nobody",
+	  .help = "User of the process that asks hypervisors which virtual machines run, when started as root. It asks "
+		  "read-only: a local libvirt needs no more." },
 	{ ROW("process", "stop_grace", CONF_SPAN, stop_grace), .min = 0, .max = 5 * MINUTE_US, .initial = "10s",
 	  .help = "How long requests under way may take to finish when the manager is told to stop." },
 	{ ROW("exchange", "hold", CONF_SPAN, hold), .min = 0, .max = HOUR_US, .initial = "15m",

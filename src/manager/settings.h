@@ -15,6 +15,7 @@ struct settings {
 	char *front_user;
 	char *keys_user;
 	char *courier_user;
+	char *hypervisor_user;
 	span_us hold;        /* longest a poll is held */
 	int64_t return_rate; /* agents a second that come back after they lost the manager */
 	span_us stop_grace;

@@ -11,17 +11,19 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "manager/layout.h"
 #include "manager/messages.h"
 #include "manager/role_start.h"
 #include "os/env.h"
 #include "os/role.h"
 
-#define PAUSE_FIRST_US   (100 * MILLISECOND_US)
-#define PAUSE_MAX_US     (30 * SECOND_US)
-#define LIVED_WELL_US    (60 * SECOND_US) /* after this long the pause starts small again */
-#define STOP_PATIENCE_US (6 * MINUTE_US)  /* over the largest [process] stop_grace */
+#define PAUSE_FIRST_US     (100 * MILLISECOND_US)
+#define PAUSE_MAX_US       (30 * SECOND_US)
+#define LIVED_WELL_US      (60 * SECOND_US) /* after this long the pause starts small again */
+#define HYPERVISOR_PROGRAM "muster-manager-hypervisor"
+#define STOP_PATIENCE_US   (6 * MINUTE_US) /* over the largest [process] stop_grace */
 
-enum { KEYS, FRONT, COURIER, ROLES };
+enum { KEYS, FRONT, COURIER, HYPERVISOR, ROLES };
 
 /* Who is connected with whom, and what tells each end of it. */
 static const struct connection {
@@ -30,6 +32,7 @@ static const struct connection {
 } connections[] = {
 	{ KEYS, FRONT, MESSAGE_ATTACH, MESSAGE_ATTACH },
 	{ COURIER, FRONT, MESSAGE_ATTACH, MESSAGE_ATTACH_COURIER },
+	{ HYPERVISOR, FRONT, MESSAGE_ATTACH, MESSAGE_ATTACH_HYPERVISOR },
 };
 
 /* Who may accuse whom of breaking the rules. */
@@ -40,12 +43,16 @@ static const struct accusation {
 } accusations[] = {
 	{ KEYS, MESSAGE_BROKEN, FRONT },
 	{ COURIER, MESSAGE_BROKEN, FRONT },
+	{ HYPERVISOR, MESSAGE_BROKEN, FRONT },
 	{ FRONT, MESSAGE_BROKEN, KEYS },
 	{ FRONT, MESSAGE_BROKEN_COURIER, COURIER },
+	{ FRONT, MESSAGE_BROKEN_HYPERVISOR, HYPERVISOR },
 };
 
 struct role {
 	const char *name;
+	const char *sibling; /* an executable of its own beside this one; NULL: this one */
+	bool spared;         /* the manager runs without it */
 	const struct message_table *from;
 	pid_t pid; /* 0: not running */
 	struct channel channel;
@@ -72,11 +79,15 @@ static int spawn(struct supervisor *supervisor, struct role *role, struct err *e
 {
 	const char *const arguments[] = { "role", role->name, "--data", supervisor->data_directory, NULL };
 	struct role_spawn row = { .arguments = arguments };
+	char program[LAYOUT_PATH_BYTES];
 	int pair[2];
-	int rc = channel_pair(pair, err);
+	int rc = role->sibling != NULL ? role_sibling(role->sibling, program, sizeof(program), err) : 0;
 
+	if (rc == 0)
+		rc = channel_pair(pair, err);
 	if (rc != 0)
 		return rc;
+	row.program = role->sibling != NULL ? program : NULL;
 	row.channel_fd = pair[1];
 	rc = channel_init(&role->channel, pair[0], role->from->permits, role->from->count, err);
 	if (rc != 0) {
@@ -180,7 +191,7 @@ static void tell_stop(struct role *role)
 /* Front first: what it finishes may need a signature. */
 static void proceed_stop(struct supervisor *supervisor)
 {
-	static const int order[] = { FRONT, KEYS, COURIER };
+	static const int order[] = { FRONT, KEYS, COURIER, HYPERVISOR };
 
 	for (size_t i = 0; i < COUNT_OF(order); i++) {
 		struct role *role = &supervisor->roles[order[i]];
@@ -211,7 +222,7 @@ static void log_end(const struct role *role, int status, bool expected)
 /* What was wrong at the first start will be wrong at the next. */
 static bool first_start_failed(const struct role *role, int status)
 {
-	return !role->came_up && WIFEXITED(status) && WEXITSTATUS(status) != 0;
+	return !role->spared && !role->came_up && WIFEXITED(status) && WEXITSTATUS(status) != 0;
 }
 
 static void role_ended(struct supervisor *supervisor, struct role *role, int status)
@@ -361,6 +372,11 @@ int supervisor_run(const char *data_directory)
 			[KEYS] = { .name = ROLE_NAME_KEYS, .from = &messages_from_keys, .channel.fd = -1 },
 			[FRONT] = { .name = ROLE_NAME_FRONT, .from = &messages_from_front, .channel.fd = -1 },
 			[COURIER] = { .name = ROLE_NAME_COURIER, .from = &messages_from_courier, .channel.fd = -1 },
+			[HYPERVISOR] = { .name = ROLE_NAME_HYPERVISOR,
+					 .sibling = HYPERVISOR_PROGRAM,
+					 .spared = true,
+					 .from = &messages_from_hypervisor,
+					 .channel.fd = -1 },
 		},
 	};
 

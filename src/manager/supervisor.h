@@ -2,7 +2,8 @@
  *
  * Knows no key and no network. A role that ends is started again at once, then
  * with a doubling pause up to 30 s while it keeps ending early. A role that
- * cannot even start the first time ends the program with its reason on stderr.
+ * cannot even start the first time ends the program with its reason on stderr,
+ * but for one that the manager can do without (hypervisor).
  */
 #ifndef MUSTER_MANAGER_SUPERVISOR_H
 #define MUSTER_MANAGER_SUPERVISOR_H

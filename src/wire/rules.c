@@ -108,6 +108,7 @@ static const struct rule host_rules[] = {
 	[5] = LABEL,
 	[6] = { RULE_TEXT, 1, WIRE_ADDRESS_MAX_BYTES, WIRE_ADDRESSES_MAX },
 	[7] = NUMBER(0, UINT16_MAX),
+	[8] = FIXED_OR_NONE(UUID_BYTES),
 };
 static const struct rule event_rules[] = {
 	[1] = NUMBER(1, INT64_MAX), [2] = TIME, [3] = NUMBER(1, UINT16_MAX), [4] = PARTS(WIRE_FIELDS_MAX)

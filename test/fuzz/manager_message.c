@@ -1,10 +1,11 @@
 /* Messages between the manager's roles: whatever a taken-over front, keys or
- * courier role sends. The first byte chooses the decoder. What decodes encodes to the
+ * courier or hypervisor role sends. The first byte chooses the decoder. What decodes encodes to the
  * same bytes. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "manager/courier/delivery.h"
+#include "manager/hypervisor/hypervisor_messages.h"
 #include "manager/messages.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -71,11 +72,41 @@ static bool deliver(const uint8_t *data, size_t size, struct buf *out)
 	return true;
 }
 
+static bool watch(const uint8_t *data, size_t size, struct buf *out)
+{
+	static struct hypervisor_watch watch;
+
+	if (hypervisor_unpack_watch(data, size, &watch) != 0)
+		return false;
+	hypervisor_pack_watch(out, &watch);
+	return true;
+}
+
+static bool said(const uint8_t *data, size_t size, struct buf *out)
+{
+	struct hypervisor_said said;
+
+	if (hypervisor_unpack_said(data, size, &said) != 0)
+		return false;
+	hypervisor_pack_said(out, &said);
+	return true;
+}
+
+static bool machines(const uint8_t *data, size_t size, struct buf *out)
+{
+	static struct hypervisor_machines machines;
+
+	if (hypervisor_unpack_machines(data, size, &machines) != 0)
+		return false;
+	hypervisor_pack_machines(out, &machines);
+	return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static bool (*const both_ways[])(const uint8_t *data,
-					 size_t size, struct buf *out) = { sign,      certify, signed_answer,
-									   certified, refused, deliver };
+	static bool (*const both_ways[])(const uint8_t *data, size_t size,
+					 struct buf *out) = { sign,    certify, signed_answer, certified, refused,
+							      deliver, watch,   said,          machines };
 	struct buf out;
 
 	if (size == 0 || size > CHANNEL_PAYLOAD_MAX_BYTES)

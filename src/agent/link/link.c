@@ -363,7 +363,7 @@ static int prepare(struct link *link, const char *data_directory, struct opened 
 		rc = identity_files_load(opened->identity, &link->identity, err);
 	if (rc == 0)
 		rc = manager_url_parse(link->identity.manager, &link->manager, err);
-	host_read(&link->host);
+	host_read(&link->host, link->settings.machine_uuid);
 	if (rc == 0)
 		rc = confine(link, &users, opened, err);
 	return rc;

@@ -65,7 +65,7 @@ static int encode_request(const struct activation *activation, const struct enro
 	struct buf request;
 	int rc;
 
-	host_read(&host);
+	host_read(&host, NULL);
 	host_message(&host, addresses, &facts);
 	buf_init(&request, WIRE_REQUEST_MAX_BYTES);
 	rc = identity_request(buf_text(&attempt->key_pem), &request, err);

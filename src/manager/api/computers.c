@@ -3,6 +3,7 @@
 
 #include "manager/api/handlers.h"
 #include "manager/api/rows.h"
+#include "manager/front/hypervisors.h"
 #include "manager/queries.h"
 
 static const struct row_field fields[] = {
@@ -28,6 +29,7 @@ static const struct row_field fields[] = {
 	{ "kernel", "kernel", row_text },
 	{ "architecture", "architecture", row_text },
 	{ "addresses", "addresses", row_array },
+	{ "machine_uuid", "machine", row_id },
 	{ "enrolled", "enrolled", row_time },
 	{ "open_alerts", "open_alerts", row_number },
 };
@@ -58,6 +60,22 @@ static void put_live(json_t *json, const struct front_live *live)
 		json_object_set_new(json, "config_error", json_string(""));
 }
 
+static json_t *machine_json(struct api_call *call, struct cursor *cursor)
+{
+	struct hypervisor_machine_shown shown;
+	struct uuid machine = { 0 };
+
+	if (cursor_is_null(cursor, "machine"))
+		return json_null();
+	cursor_uuid(cursor, "machine", &machine);
+	if (!hypervisors_find(api_call_front(call), &machine, &shown))
+		return json_null();
+	return json_pack("{so, so, so, ss, so}", "hypervisor", json_uuid(&shown.hypervisor), "hypervisor_name",
+			 json_shown(shown.hypervisor_name, strlen(shown.hypervisor_name)), "name",
+			 json_shown(shown.name, strlen(shown.name)), "state", hypervisor_power_name(shown.power),
+			 "since", json_time(shown.since));
+}
+
 static json_t *computer_json(struct api_call *call, struct cursor *cursor)
 {
 	json_t *json = row_json(cursor, fields, COUNT_OF(fields));
@@ -70,6 +88,7 @@ static json_t *computer_json(struct api_call *call, struct cursor *cursor)
 	if (front_computer_live(api_call_front(call), &id, &live, NULL) == 0)
 		put_live(json, &live);
 	json_object_set_new(json, "connected", json_boolean(live.connected));
+	json_object_set_new(json, "machine", machine_json(call, cursor));
 	json_object_set_new(json, "certificate_match", certificate_match(call, cursor));
 	return json;
 }

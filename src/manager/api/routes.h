@@ -86,6 +86,13 @@ enum route_flag {
 	X(destination_change) \
 	X(destination_delete) \
 	X(destination_test) \
+	X(hypervisor_list) \
+	X(hypervisor_create) \
+	X(hypervisor_show) \
+	X(hypervisor_change) \
+	X(hypervisor_delete) \
+	X(hypervisor_machines) \
+	X(hypervisor_test) \
 	X(policy_setting_list) \
 	X(policy_list) \
 	X(policy_add) \

@@ -39,6 +39,8 @@ static const char *const alert_changes[] = { "raised", "resolved", "dismissed", 
 static const char *const event_origins[] = { "agent", "manager", NULL };
 static const char *const destination_kinds[] = { "syslog", "email", "webhook", NULL };
 static const char *const destination_contents[] = { "events", "alerts", NULL };
+static const char *const hypervisor_states[] = { "disabled", "connecting", "connected", "failed", NULL };
+static const char *const machine_states[] = { "running", "paused", "suspended", "shutting_down", "shut_off", "crashed", "unknown", NULL };
 static const char *const destination_formats[] = { "cef", "json", NULL };
 static const char *const actor_kinds[] = { "user", "token", "system", NULL };
 
@@ -184,6 +186,17 @@ SHAPE(shape_destination_change, "DestinationChange", "What is to change; the res
 	{ "url", SHAPE_TEXT, 0, 1, 511, .help = "Its URL." },
 	DESTINATION_MEMBERS);
 
+SHAPE(shape_hypervisor_request, "HypervisorRequest", "A new hypervisor.",
+	{ "name", SHAPE_NAME, REQUIRED, .max = 127, .help = "Its name." },
+	{ "uri", SHAPE_TEXT, REQUIRED, 1, 511, .help = "qemu:///system (also xen, lxc, vz, ch), qemu+tls://HOST/system, qemu+ssh://USER@HOST/system, or test:///default. Keys and certificates lie in the manager's directory hypervisor/." },
+	{ "enabled", SHAPE_BOOLEAN, .help = "Is it asked? True if not given." });
+SHAPE(shape_hypervisor_change, "HypervisorChange", "What is to change; the rest stays.",
+	{ "name", SHAPE_NAME, .max = 127, .help = "Its name." },
+	{ "uri", SHAPE_TEXT, 0, 1, 511, .help = "Its libvirt URI." },
+	{ "enabled", SHAPE_BOOLEAN, .help = "Is it asked?" });
+SHAPE(shape_hypervisor_machines_query, "HypervisorMachinesQuery", "Which machines.",
+	{ "unmatched", SHAPE_BOOLEAN, .help = "true: only those that are no computer of ours." });
+
 SHAPE(shape_user_request, "UserRequest", "A new user.",
 	{ "name", SHAPE_NAME, REQUIRED, .max = ACCOUNT_NAME_MAX_BYTES, .help = "Name to sign in with." },
 	{ "role", SHAPE_CHOICE, REQUIRED, .choices = shape_roles, .help = "What the user may do." },
@@ -250,10 +263,17 @@ SHAPE_STATIC(shape_component, "Component", "State of one protection component.",
 	{ "detail", SHAPE_TEXT, REQUIRED, .help = "In words, when it does not work." },
 	{ "facts", SHAPE_TEXT_MAP, REQUIRED, .help = "What it tells of itself." });
 
+SHAPE_STATIC(shape_computer_machine, "ComputerMachine", "A virtual machine as its hypervisor tells it.",
+	{ "hypervisor", SHAPE_UUID, REQUIRED, .help = "The hypervisor's id." },
+	{ "hypervisor_name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "The machine's name there." },
+	{ "state", SHAPE_CHOICE, REQUIRED, .choices = machine_states, .help = "Its state." },
+	{ "since", SHAPE_TIME, NULLABLE, .help = "Since when, as far as was seen." });
+
 SHAPE(shape_computer, "Computer", "A computer with an agent.",
 	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
-	{ "status", SHAPE_TEXT, REQUIRED, .help = "`online`, `offline`, `unknown`, …" },
+	{ "status", SHAPE_TEXT, REQUIRED, .help = "`online`, `offline`, `vm_stopped`, `unknown`, …" },
 	{ "status_cause", SHAPE_TEXT, REQUIRED, .help = "Why, in words." },
 	{ "status_since", SHAPE_TIME, NULLABLE, .help = "Since when." },
 	{ "direction", SHAPE_TEXT, REQUIRED, .help = "Who dials: `bidirectional`, `manager-initiated`, `agent-initiated`." },
@@ -275,6 +295,8 @@ SHAPE(shape_computer, "Computer", "A computer with an agent.",
 	{ "kernel", SHAPE_TEXT, REQUIRED, .help = "Its kernel." },
 	{ "architecture", SHAPE_TEXT, REQUIRED, .help = "Its architecture." },
 	{ "addresses", SHAPE_TEXTS, REQUIRED, .help = "Its addresses." },
+	{ "machine_uuid", SHAPE_UUID, NULLABLE, .help = "UUID of the machine, as its firmware gives it; null: not known." },
+	{ "machine", SHAPE_OBJECT, NULLABLE, .of = &shape_computer_machine, .help = "The virtual machine it is, as a hypervisor tells; null: none does." },
 	{ "connected", SHAPE_BOOLEAN, REQUIRED, .help = "A held connection is open now: commands arrive at once." },
 	{ "enrolled", SHAPE_TIME, REQUIRED, .help = "When it was activated." });
 LIST(shape_computers, "Computers", shape_computer);
@@ -426,6 +448,34 @@ LIST(shape_destinations, "Destinations", shape_destination);
 SHAPE(shape_destination_test, "DestinationTest", "What came of a test message.",
 	{ "delivered", SHAPE_BOOLEAN, REQUIRED, .help = "Was it taken?" },
 	{ "failure", SHAPE_TEXT, REQUIRED, .help = "Why not." });
+
+SHAPE(shape_hypervisor, "Hypervisor", "Who is asked which virtual machines run.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "uri", SHAPE_TEXT, REQUIRED, .help = "Its libvirt URI." },
+	{ "enabled", SHAPE_BOOLEAN, REQUIRED, .help = "Is it asked?" },
+	{ "state", SHAPE_CHOICE, REQUIRED, .choices = hypervisor_states, .help = "How the connection is." },
+	{ "since", SHAPE_TIME, NULLABLE, .help = "Since when." },
+	{ "failure", SHAPE_TEXT, REQUIRED, .help = "Why it failed, in words; empty if it did not." },
+	{ "listed", SHAPE_TIME, NULLABLE, .help = "When it last told all its machines; what it told counts for ten minutes from then." },
+	{ "machines", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "How many it told." },
+	{ "created", SHAPE_TIME, REQUIRED, .help = "When it was added." },
+	{ "created_by", SHAPE_TEXT, REQUIRED, .help = "By whom." });
+LIST(shape_hypervisors, "Hypervisors", shape_hypervisor);
+SHAPE_STATIC(shape_machine_computer, "MachineComputer", "A computer by its name.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." });
+SHAPE(shape_hypervisor_machine, "HypervisorMachine", "A virtual machine.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its UUID." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name at the hypervisor." },
+	{ "state", SHAPE_CHOICE, REQUIRED, .choices = machine_states, .help = "Its state; `shut_off` and `crashed` count as stopped." },
+	{ "since", SHAPE_TIME, NULLABLE, .help = "Since when, as far as was seen." },
+	{ "computers", SHAPE_OBJECTS, REQUIRED, .of = &shape_machine_computer, .help = "The computers whose agents report this UUID; several: machines that were copied with it." });
+LIST(shape_hypervisor_machines, "HypervisorMachines", shape_hypervisor_machine);
+SHAPE(shape_hypervisor_test, "HypervisorTest", "What came of a test.",
+	{ "connected", SHAPE_BOOLEAN, REQUIRED, .help = "Did it tell its machines?" },
+	{ "machines", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "How many." },
+	{ "failure", SHAPE_TEXT, REQUIRED, .help = "Why not, in words." });
 
 SHAPE(shape_policy_setting, "PolicySetting", "A setting that policies and computers may hold.",
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
@@ -647,10 +697,13 @@ const struct shape *const shapes_documented[] = {
 	&shape_alert_type_request,
 	&shape_destination_request,
 	&shape_destination_change,
+	&shape_hypervisor_request,
+	&shape_hypervisor_change,
 	&shape_nothing,
 	&shape_session,
 	&shape_principal,
 	&shape_component,
+	&shape_computer_machine,
 	&shape_computer,
 	&shape_computers,
 	&shape_verification,
@@ -689,6 +742,12 @@ const struct shape *const shapes_documented[] = {
 	&shape_destination,
 	&shape_destinations,
 	&shape_destination_test,
+	&shape_hypervisor,
+	&shape_hypervisors,
+	&shape_machine_computer,
+	&shape_hypervisor_machine,
+	&shape_hypervisor_machines,
+	&shape_hypervisor_test,
 
 	&shape_policy_request,
 	&shape_policy_change_request,

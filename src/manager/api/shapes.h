@@ -25,7 +25,9 @@ extern const struct shape shape_session, shape_principal, shape_computer, shape_
     shape_alert_shown, shape_alert_line, shape_alert_lines, shape_alert_type, shape_alert_types, shape_quarantine_item,
     shape_quarantine_items, shape_token, shape_tokens, shape_new_token, shape_enrolment_token, shape_enrolment_tokens,
     shape_new_enrolment_token, shape_user, shape_users, shape_setting, shape_settings, shape_destination_request,
-    shape_destination_change, shape_destination, shape_destinations, shape_destination_test, shape_policy_setting,
+    shape_destination_change, shape_destination, shape_destinations, shape_destination_test, shape_hypervisor_request,
+    shape_hypervisor_change, shape_hypervisor, shape_hypervisors, shape_hypervisor_machines_query,
+    shape_hypervisor_machine, shape_hypervisor_machines, shape_hypervisor_test, shape_policy_setting,
     shape_policy_settings, shape_policy, shape_policies, shape_override, shape_overrides, shape_differences,
     shape_policy_result, shape_policy_history, shape_effective_settings, shape_audit_entry, shape_audit, shape_system,
     shape_health, shape_problem;

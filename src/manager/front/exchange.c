@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "manager/front/agent_http.h"
 #include "manager/front/configuration.h"
+#include "manager/front/hypervisors.h"
 #include "manager/front/parked.h"
 #include "manager/front/policies.h"
 #include "manager/front/progress.h"
@@ -304,6 +305,7 @@ static int write_rows(struct store_session *session, void *argument, struct err 
 
 static void publish(struct front *front, const struct records *records)
 {
+	const struct uuid *computer, *machine = records_machine(records, &computer);
 	uint64_t stored, repeated;
 	size_t count;
 	const struct front_news *news = records_news(records, &count);
@@ -313,6 +315,8 @@ static void publish(struct front *front, const struct records *records)
 	records_count(records, &stored, &repeated);
 	front->numbers.events_stored += stored;
 	front->numbers.events_repeated += repeated;
+	if (machine != NULL)
+		hypervisors_reported(front, computer, machine);
 }
 
 static int keep_wanted(struct exchange *exchange)

@@ -63,12 +63,6 @@ struct front_subscription *front_subscribe(struct front *front, struct loop *loo
 	return feed_subscribe(front->feed, loop, topics, on_news, argument);
 }
 
-static const char *const status_names[] = {
-	[FLEET_UNKNOWN] = "unknown",
-	[FLEET_ONLINE] = "online",
-	[FLEET_OFFLINE] = "offline",
-};
-
 int front_computer_live(struct front *front, const struct uuid *computer, struct front_live *ret_live, struct err *err)
 {
 	struct shard *shard = shards_of(front->shards, computer);
@@ -81,7 +75,7 @@ int front_computer_live(struct front *front, const struct uuid *computer, struct
 	if (rc != 0)
 		return rc;
 	*ret_live = (struct front_live){
-		.status = status_names[shown.status],
+		.status = fleet_status_name(shown.status),
 		.since = shown.status_since,
 		.last_heard = shown.last_heard,
 		.clock_offset_s = shown.clock_offset_us / SECOND_US,

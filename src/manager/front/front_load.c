@@ -123,11 +123,6 @@ int front_load_tls(struct front *front, struct err *err)
 
 /* --- computers --- */
 
-static const struct {
-	const char *name;
-	enum fleet_status status;
-} statuses[] = { { "online", FLEET_ONLINE }, { "offline", FLEET_OFFLINE } };
-
 static void copy_bytes(uint8_t out[SHA256_BYTES], struct bytes from)
 {
 	if (from.size == SHA256_BYTES)
@@ -146,10 +141,8 @@ static int add_computer(struct front *front, struct cursor *cursor, struct err *
 	};
 
 	cursor_uuid(cursor, "id", &computer.id);
-	for (size_t i = 0; i < COUNT_OF(statuses); i++) {
-		if (strcmp(cursor_text(cursor, "status"), statuses[i].name) == 0)
-			computer.status = statuses[i].status;
-	}
+	computer.status = fleet_status_parse(cursor_text(cursor, "status"));
+	computer.offline_error = cursor_number(cursor, "offline_error") != 0;
 	snprintf(computer.cause, sizeof(computer.cause), "%s", cursor_text(cursor, "status_cause"));
 	copy_bytes(computer.configuration, cursor_bytes(cursor, "config_fingerprint"));
 	copy_bytes(computer.trusted_key, cursor_bytes(cursor, "trusted_key"));

@@ -13,6 +13,7 @@
 #include "manager/front/command_issue.h"
 #include "manager/front/exchange.h"
 #include "manager/front/front_load.h"
+#include "manager/front/hypervisors.h"
 #include "manager/front/maintenance.h"
 #include "manager/front/policies.h"
 #include "manager/front/uploads.h"
@@ -181,6 +182,15 @@ static void courier_broke_rules(void *argument)
 	channel_send(supervisor, MESSAGE_BROKEN_COURIER, 0, NULL, 0, -1, &err);
 }
 
+static void hypervisor_broke_rules(void *argument)
+{
+	struct channel *supervisor = argument;
+	struct err err = { 0 };
+
+	LOG(LOG_ERROR, "front.peer_broke_rules", log_text("peer", "hypervisor"));
+	channel_send(supervisor, MESSAGE_BROKEN_HYPERVISOR, 0, NULL, 0, -1, &err);
+}
+
 static int make_parts(struct front *front, struct channel *supervisor, struct err *err)
 {
 	const struct fleet_options fleet = {
@@ -226,6 +236,8 @@ static int load_state(struct front *front, struct channel *supervisor, struct er
 	if (rc == 0)
 		rc = front_load_computers(front, err);
 	if (rc == 0)
+		rc = hypervisors_new(front, hypervisor_broke_rules, supervisor, &front->hypervisors, err);
+	if (rc == 0)
 		rc = commands_restore(front, err);
 	if (rc == 0)
 		rc = alerting_review_all(front, err);
@@ -269,6 +281,8 @@ static void obey(struct front *front, struct channel *supervisor)
 	while (channel_receive_wait(supervisor, -1, &message, &err) == 0 && message.type != MESSAGE_STOP) {
 		if (message.type == MESSAGE_ATTACH_COURIER)
 			forwarder_attach(front->forwarder, message.fd);
+		else if (message.type == MESSAGE_ATTACH_HYPERVISOR)
+			hypervisors_attach(front->hypervisors, message.fd);
 		else
 			signer_attach(front->signer, message.fd);
 	}
@@ -333,6 +347,7 @@ static void done(struct front *front)
 {
 	workers_free(front->workers);
 	forwarder_free(front->forwarder);
+	hypervisors_free(front->hypervisors);
 	if (front->server != NULL)
 		http_server_free(front->server);
 	api_free(front->api);

@@ -30,6 +30,7 @@ struct front_numbers {
 	_Atomic uint64_t quarantine_bytes; /* on disk and promised to uploads under way */
 };
 
+struct hypervisors;
 struct policies;
 struct uploads;
 struct verifier;
@@ -65,6 +66,7 @@ struct front {
 	struct alerting *alerting;
 	struct policies *policies;
 	struct verifier *verifier;
+	struct hypervisors *hypervisors;
 	struct uploads *uploads;
 	int quarantine_fd; /* directory of sealed files */
 	int incoming_fd;   /* directory of uploads under way */

@@ -41,6 +41,7 @@ struct record_item {
 struct record_host {
 	char *name, *os, *kernel, *architecture, *agent_version, *addresses;
 	uint32_t listen_port;
+	struct uuid machine; /* zeroes: none */
 };
 
 struct records {
@@ -74,12 +75,6 @@ static const char *const item_states[] = {
 	[MUSTER__WIRE__QUARANTINE_ITEM__STATE__RESTORED] = "restored",
 	[MUSTER__WIRE__QUARANTINE_ITEM__STATE__DELETED] = "deleted",
 	[MUSTER__WIRE__QUARANTINE_ITEM__STATE__TOO_LARGE] = "too_large",
-};
-
-static const char *const status_names[] = {
-	[FLEET_UNKNOWN] = "unknown",
-	[FLEET_ONLINE] = "online",
-	[FLEET_OFFLINE] = "offline",
 };
 
 /* --- making --- */
@@ -206,6 +201,10 @@ static int make_host(struct records *records, const Muster__Wire__Host *host)
 	made->agent_version = strdup(host->agent_version);
 	made->addresses = json_of_addresses(host->addresses, host->n_addresses);
 	made->listen_port = host->listen_port;
+	if (host->machine.len == UUID_BYTES)
+		made->machine = exchange_uuid(&host->machine);
+	if (machine_is_none(&made->machine))
+		made->machine = (struct uuid){ 0 };
 	return made->name != NULL && made->os != NULL && made->kernel != NULL && made->architecture != NULL &&
 		       made->agent_version != NULL && made->addresses != NULL
 		   ? 0
@@ -465,9 +464,10 @@ static int write_computer(struct records *records, struct store_session *session
 	cursor_bind_number(cursor, "last_heard", row->last_heard);
 	cursor_bind_number(cursor, "clock_offset_us", row->clock_offset_us);
 	cursor_bind_number(cursor, "clock_base_us", row->clock_base_us);
-	cursor_bind_text(cursor, "status", status_names[row->status]);
+	cursor_bind_text(cursor, "status", fleet_status_name(row->status));
 	cursor_bind_text(cursor, "status_cause", row->cause);
 	cursor_bind_number(cursor, "status_since", row->status_since);
+	cursor_bind_number(cursor, "offline_error", row->offline_error ? 1 : 0);
 	bind_fingerprint(cursor, "config_fingerprint", row->configuration);
 	cursor_bind_text(cursor, "config_state", fleet_configuration_state_name(row->configuration_state));
 	bind_fingerprint(cursor, "trusted_key", row->trusted_key);
@@ -490,6 +490,10 @@ static int write_host(struct records *records, struct store_session *session, st
 	cursor_bind_text(cursor, "agent_version", host->agent_version);
 	cursor_bind_text(cursor, "addresses", host->addresses);
 	cursor_bind_number(cursor, "listen_port", host->listen_port);
+	if (uuid_is_zero(&host->machine))
+		cursor_bind_null(cursor, "machine");
+	else
+		cursor_bind_uuid(cursor, "machine", &host->machine);
 	return cursor_run(cursor, err);
 }
 
@@ -628,4 +632,10 @@ void records_count(const struct records *records, uint64_t *ret_stored, uint64_t
 {
 	*ret_stored = records->stored;
 	*ret_repeated = records->repeated;
+}
+
+const struct uuid *records_machine(const struct records *records, const struct uuid **ret_computer)
+{
+	*ret_computer = &records->computer;
+	return records->has_host && !uuid_is_zero(&records->host.machine) ? &records->host.machine : NULL;
 }

@@ -35,5 +35,7 @@ int records_write(struct records *records, struct front *front, struct store_ses
 const struct front_news *records_news(const struct records *records, size_t *ret_count);
 const struct uuid *records_wanted(const struct records *records, size_t *ret_count);
 void records_count(const struct records *records, uint64_t *ret_stored, uint64_t *ret_repeated);
+/* Which machine the computer says it is; NULL: it does not say. */
+const struct uuid *records_machine(const struct records *records, const struct uuid **ret_computer);
 
 #endif

@@ -66,6 +66,9 @@ static const struct said said[] = {
 	  true,
 	  "eve",
 	  "10.0.0.1" },
+	{ 732, { "offline_error" }, { "no" }, true, ALERT_COMPUTER_OFFLINE, false, "", "" },
+	{ 732, { "offline_error" }, { "yes" }, false, ALERT_KINDS, false, "", "" },
+	{ 733, { "cause" }, { "virtual machine runs again, not heard yet" }, false, ALERT_KINDS, false, "", "" },
 	{ 5000, { "version" }, { "1" }, false, ALERT_KINDS, false, "", "" },
 	{ 191, { "alert" }, { "computer_offline" }, false, ALERT_KINDS, false, "", "" },
 };

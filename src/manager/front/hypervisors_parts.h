@@ -1,0 +1,46 @@
+/* Inside manager/front: what hypervisors.c (the thread) and hypervisors_shown.c (people) share. */
+#ifndef MUSTER_MANAGER_FRONT_HYPERVISORS_PARTS_H
+#define MUSTER_MANAGER_FRONT_HYPERVISORS_PARTS_H
+
+#include <pthread.h>
+
+#include "manager/front/front_state.h"
+#include "manager/front/hypervisors.h"
+#include "os/channel.h"
+
+#define HYPERVISORS_GONE "the hypervisor role does not run (muster-manager-hypervisor)"
+
+/* Which machine a computer is. */
+struct owner {
+	struct uuid computer, machine;
+};
+struct owners {
+	struct owner *items;
+	size_t count, capacity;
+};
+
+struct hypervisors {
+	struct front *front;
+	void (*broken)(void *argument);
+	void *argument;
+	pthread_t thread;
+	int wake_fd;
+	struct channel role; /* the thread's alone */
+
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t said;
+	bool open; /* the channel */
+	int fresh_fd;
+	bool rows_changed, orders_changed, stop;
+	bool remembered; /* what was stored of stopped machines still counts */
+	struct known known[HYPERVISORS_MAX];
+	size_t count;
+	struct machines *machines; /* changed by the thread alone */
+	struct owners reported;
+};
+
+/* The lock is held. NULL: there is none with this id. */
+struct known *hypervisors_known(struct hypervisors *hypervisors, const struct uuid *id);
+void hypervisors_wake(struct hypervisors *hypervisors);
+
+#endif
