@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "os/env.h"
 #include "os/files.h"
 
 /* Cuts at the end of a line and drops what is not a printable name. */
@@ -97,7 +98,7 @@ static void read_machine(struct uuid *machine)
 
 void host_read(struct host *host, const char *machine)
 {
-	struct uuid boot = { 0 };
+	struct uuid boot;
 	struct utsname system;
 
 	memset(host, 0, sizeof(*host));
@@ -110,8 +111,8 @@ void host_read(struct host *host, const char *machine)
 	keep_name(host->kernel);
 	read_os(host->os, sizeof(host->os));
 	read_addresses(host);
-	if (read_uuid("/proc/sys/kernel/random/boot_id", &boot))
-		memcpy(host->boot_id, boot.bytes, UUID_BYTES);
+	env_system_boot(&boot);
+	memcpy(host->boot_id, boot.bytes, UUID_BYTES);
 	if (machine == NULL || machine[0] == '\0' || uuid_parse(machine, &host->machine, NULL) != 0)
 		read_machine(&host->machine);
 }

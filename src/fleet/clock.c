@@ -2,7 +2,12 @@
  *
  * The clock in a report is compared with ours at each exchange. Ours may be
  * set too, and the manager's machine may sleep: a change counts only if both
- * our wall clock and our steady clock show it. A slow way makes a report, and
+ * our wall clock and our steady clock show it. The steady one goes on while
+ * this manager is down, until its machine boots again, and what is stored of a
+ * computer is measured by it: ours being set meanwhile raises nothing. After
+ * another boot nothing tells one from the other, and a wrong battery clock is
+ * likely: each computer's first report is where it is measured from, and only
+ * the agents' own events tell what was before. A slow way makes a report, and
  * so its clock, look late: a small change backwards waits for the next report
  * to confirm it. What the agent says is its word about its own clock alone;
  * sums do not overflow (wire/limits.h).
@@ -22,7 +27,7 @@ static span_us magnitude(span_us span)
 	return span < 0 ? -span : span;
 }
 
-/* By how much our wall clock was set since the fleet began. */
+/* By how much our wall clock was set since the first start on this boot. */
 static span_us own_change(const struct fleet *fleet)
 {
 	return env_wall(fleet->options.env) - fleet_now(fleet) - fleet->clock_zero;
@@ -30,10 +35,14 @@ static span_us own_change(const struct fleet *fleet)
 
 void clock_restore(const struct fleet *fleet, struct computer *computer, const struct fleet_computer *record)
 {
+	bool heard = record->last_heard != 0;
+
 	computer->clock_offset_us = record->clock_offset_us;
 	computer->clock_limit_us = record->clock_limit_us;
-	computer->clock_base_us = record->clock_base_us;
-	computer->clock_steady_us = record->clock_base_us + own_change(fleet);
+	/* One that was never heard is measured from our clock as it is. */
+	computer->clock_steady_us = heard ? record->clock_base_us : record->clock_base_us + own_change(fleet);
+	computer->clock_base_us = computer->clock_steady_us - own_change(fleet);
+	computer->clock_unknown = heard && !fleet->options.same_boot;
 	computer->clock_told = fleet_now(fleet) - TOLD_SPAN_US - 1;
 }
 
@@ -41,7 +50,7 @@ static void settle(const struct fleet *fleet, struct computer *computer)
 {
 	computer->clock_base_us = computer->clock_offset_us;
 	computer->clock_steady_us = computer->clock_offset_us + own_change(fleet);
-	computer->clock_doubted = false;
+	computer->clock_doubted = computer->clock_unknown = false;
 }
 
 static int tell(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, span_us before)
@@ -72,6 +81,11 @@ static span_us change_of(const struct fleet *fleet, struct computer *computer)
 	bool wall = magnitude(by_wall) > computer->clock_limit_us;
 	bool other = magnitude(by_steady) > computer->clock_limit_us;
 
+	if (computer->clock_unknown) {
+		settle(fleet, computer);
+		computer->row_dirty = true;
+		return 0;
+	}
 	if (wall && other)
 		return magnitude(by_wall) < magnitude(by_steady) ? by_wall : by_steady;
 	if (wall) { /* ours was set: measure on from where it is now */

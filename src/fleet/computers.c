@@ -24,7 +24,7 @@ void computer_facts(const struct computer *computer, struct fleet_computer *out)
 		.heard = computer->heard,
 		.clock_offset_us = computer->clock_offset_us,
 		.clock_limit_us = computer->clock_limit_us,
-		.clock_base_us = computer->clock_base_us,
+		.clock_base_us = computer->clock_steady_us,
 		.connected = computer->parked != NULL,
 		.events_waiting = computer->events_waiting,
 	};

@@ -21,7 +21,7 @@ int fleet_new(const struct fleet_options *options, struct fleet **ret_fleet, str
 		return err_set(err, ERR_MEMORY, "out of memory");
 	}
 	fleet->started = fleet->last_tick = fleet_now(fleet);
-	fleet->clock_zero = env_wall(options->env) - fleet->started;
+	fleet->clock_zero = options->same_boot ? options->clock_zero_us : env_wall(options->env) - fleet->started;
 	fleet->listening_since = fleet->started;
 	*ret_fleet = fleet;
 	return 0;

@@ -59,6 +59,11 @@ struct fleet_options {
 	/* Agents that lose the manager come back this far apart on the average: the window announced to
 	 * them in every reply is this times their number. 0: none is announced. */
 	span_us return_spacing_us;
+	/* By which our own clock's steps are told from the agents' across starts (clock.c): whether this is the
+	 * boot on which the restored computers were measured, and our wall clock less our monotonic one as it
+	 * was at the first start on it. Not the same boot: the difference now. */
+	bool same_boot;
+	span_us clock_zero_us;
 };
 
 /* A computer as stored, for restoring; and as shown. */
@@ -80,7 +85,7 @@ struct fleet_computer {
 	uint8_t trusted_key[SHA256_BYTES]; /* first key the agent trusts */
 	span_us clock_offset_us;           /* agent's wall clock minus ours */
 	span_us clock_limit_us;            /* a change by more is event 734; 0: unlimited */
-	span_us clock_base_us;             /* the offset that a change is measured from */
+	span_us clock_base_us;             /* what a change is measured from: offset as if ours had never been set */
 	bool connected;                    /* a request is parked (not a sign of life in itself) */
 	uint64_t events_waiting;           /* in the agent's spool */
 };

@@ -79,6 +79,7 @@ struct computer {
 	bool overdue;        /* its machine is stopped, and by the arithmetic it is offline */
 	uint8_t machine;     /* enum machine_state, as hypervisors say */
 	bool clock_doubted;  /* looked changed once, and may have been late */
+	bool clock_unknown;  /* measured on another boot: the next report says from where */
 	uint8_t configuration_sent_count;
 	bool configuration_refused; /* the wanted one, by the agent's last word */
 	const char *cause;          /* constant text */
@@ -100,7 +101,7 @@ struct fleet {
 	time_us started;
 	time_us listening_since; /* silence before this is forgiven */
 	time_us last_tick;
-	span_us clock_zero; /* our wall clock minus our monotonic one, at the start */
+	span_us clock_zero; /* our wall clock minus our monotonic one, at the first start on this boot */
 };
 
 struct fleet_exchange {

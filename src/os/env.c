@@ -2,9 +2,14 @@
 #include "os/env.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
+
+#include "os/files.h"
 
 static time_us clock_us(clockid_t clock)
 {
@@ -64,4 +69,19 @@ struct timespec env_system_after(span_us span)
 		span = 0;
 	until = span < INT64_MAX - now ? now + span : INT64_MAX;
 	return (struct timespec){ .tv_sec = (time_t)(until / SECOND_US), .tv_nsec = (long)(until % SECOND_US) * 1000 };
+}
+
+void env_system_boot(struct uuid *ret_boot)
+{
+	char line[UUID_TEXT_BYTES] = "";
+	struct buf text;
+
+	memset(ret_boot, 0, sizeof(*ret_boot));
+	buf_init(&text, 256);
+	if (files_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 128, &text, NULL) == 0) {
+		snprintf(line, sizeof(line), "%.36s", buf_text(&text));
+		if (uuid_parse(line, ret_boot, NULL) != 0)
+			memset(ret_boot, 0, sizeof(*ret_boot));
+	}
+	buf_done(&text);
 }

@@ -14,4 +14,7 @@ time_us env_system_wall(void);
  * machine sleeps, so that moments of env_monotonic() must not be given to it. */
 struct timespec env_system_after(span_us span);
 
+/* Which boot of the machine this is; zeroes when the system does not say. */
+void env_system_boot(struct uuid *ret_boot);
+
 #endif

@@ -15,6 +15,7 @@
 #include "manager/front/front_load.h"
 #include "manager/front/hypervisors.h"
 #include "manager/front/maintenance.h"
+#include "manager/front/own_clock.h"
 #include "manager/front/policies.h"
 #include "manager/front/uploads.h"
 #include "manager/front/verify.h"
@@ -193,7 +194,7 @@ static void hypervisor_broke_rules(void *argument)
 
 static int make_parts(struct front *front, struct channel *supervisor, struct err *err)
 {
-	const struct fleet_options fleet = {
+	struct fleet_options fleet = {
 		.env = front->env,
 		.wake = exchange_wake,
 		.context = front,
@@ -210,6 +211,8 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 		rc = cooldown_new(front->env, &front->refusals, err);
 	if (rc == 0)
 		rc = uploads_new(front->env, &front->uploads, err);
+	if (rc == 0)
+		rc = own_clock_open(front, &fleet.same_boot, &fleet.clock_zero_us, err);
 	if (rc == 0)
 		rc = shards_new(&fleet, &front->shards, err);
 	if (rc == 0)
@@ -404,6 +407,7 @@ int front_main(const char *data_directory)
 	int rc = role_start(ROLE_NAME_FRONT, data_directory, &supervisor, &err);
 
 	front.started = env_wall(front.env);
+	env_system_boot(&front.boot); /* while its file can be reached */
 	if (rc == 0)
 		rc = load_settings(&front, &err);
 	if (rc == 0) {

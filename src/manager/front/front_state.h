@@ -47,6 +47,7 @@ struct front {
 	struct front_identity identity;
 	char *ca_pem, *url;
 	time_us started;
+	struct uuid boot; /* of this machine; zeroes: not known */
 	struct front_turned_away turned_away;
 	uint64_t open_files;
 	uint64_t connections_max;

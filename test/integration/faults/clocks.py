@@ -6,7 +6,8 @@ usage: clocks.py [--rounds N] [--seed S]
 clock.c shifts what both programs read, each by its own file; spans are measured
 by clocks that nobody can set, so nothing may time out, stick, be lost or be done
 twice. Then a command's time-out is seen to pass in its own time, while the
-manager's clock leaps both ways.
+manager's clock leaps both ways. Last, the manager's clock is set while it is
+down: that is no change of the agent's, and one of the agent's is still told.
 """
 import argparse
 import os
@@ -96,6 +97,47 @@ def time_out(world, clocks):
     print(f"timed out after {time.monotonic() - began:.1f} s of {TIMEOUT_S}, through leaps of {2 * leap / 3600:+.0f} h")
 
 
+def clock_changes(world):
+    return [event["fields"] for event in world.manager.all_of(f"/events?computer={world.agent.id}&type=734")]
+
+
+def heard_after(world, moment):
+    """An exchange of after that moment is in the books, and what it said."""
+    def heard():
+        asked = world.manager.once("POST", f"{V1}/computers/{world.agent.id}/commands", {"kind": "heartbeat"})
+        if asked[0] != 201:
+            return False
+        path = f"/commands/{asked[1]['id']}"
+        return wait_until("a heartbeat asked for", lambda: world.manager.get(path)["state"] == "succeeded")
+    wait_until(f"the agent to be heard {moment}", heard)
+
+
+def set_while_down(world, clocks):
+    """Ours set while we were down raises nothing; the agent's own does, once."""
+    for clock in clocks:
+        clock.set(0)
+    world.agent.up()
+    status, told = world.manager.once("PATCH", f"{V1}/computers/{world.agent.id}",
+                                      {"settings": {"link.clock_change": "10m"}})
+    if status != 200:
+        raise Failure(f"link.clock_change: {status} {told}")
+    heard_after(world, "with a limit")
+    before = clock_changes(world)
+    world.manager.stop()
+    clocks[0].set(FARTHEST_S / 2)
+    world.manager.up()
+    heard_after(world, "after the manager's clock was set while it was down")
+    if clock_changes(world) != before:
+        raise Failure(f"the manager's own clock raised {clock_changes(world)[:2]}")
+    world.manager.stop()
+    clocks[1].set(FARTHEST_S / 4)
+    world.manager.up()
+    heard_after(world, "after its clock was set while the manager was down")
+    if len(clock_changes(world)) != len(before) + 1:
+        raise Failure(f"the agent's clock was set, and told {len(clock_changes(world)) - len(before)} times")
+    print("the manager's clock set while it was down: nothing told; the agent's: told once")
+
+
 def run(world, rounds, seed):
     clocks, chance = start(world), random.Random(f"{seed} clocks")
     load = Load(world, seed)
@@ -106,6 +148,7 @@ def run(world, rounds, seed):
               f" {len(books.events)} events, {len(books.commands)} commands, {len(books.items)} items,"
               " all counts exact", flush=True)
     time_out(world, clocks)
+    set_while_down(world, clocks)
 
 
 def main():

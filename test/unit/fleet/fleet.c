@@ -603,6 +603,22 @@ static struct fleet *make_clocked(span_us limit, span_us base)
 	return fleet;
 }
 
+/* The manager's next start: the computer as the old one would store it. */
+static struct fleet *start_again(struct fleet *fleet, bool same_boot)
+{
+	const struct fleet_options options = {
+		.env = &jumping, .wake = note_wake, .same_boot = same_boot, .clock_zero_us = same_boot ? WALL_START : 0
+	};
+	struct fleet_computer record;
+
+	assert_int_equal(fleet_show(fleet, &id, &record, NULL), 0);
+	fleet_free(fleet);
+	now = same_boot ? now : 0;
+	assert_int_equal(fleet_new(&options, &fleet, NULL), 0);
+	assert_int_equal(fleet_add(fleet, &record, NULL), 0);
+	return fleet;
+}
+
 /* A report with the agent's clock `offset` from the true time; how many events 734 it made. rc: of the commit. */
 static size_t hear_clock(struct fleet *fleet, uint64_t sequence, span_us offset, const char *seen, int rc)
 {
@@ -722,9 +738,45 @@ static void a_clock_is_compared_across_a_restart(void **state)
 
 	(void)state;
 	assert_int_equal(hear_clock(fleet, 1, HOUR_US, NULL, 0), 0);
-	fleet_free(fleet);
-	fleet = make_clocked(MINUTE_US, HOUR_US);
+	fleet = start_again(fleet, true);
 	assert_int_equal(hear_clock(fleet, 1, 2 * HOUR_US, NULL, 0), 1); /* changed while nobody listened */
+	fleet_free(fleet);
+}
+
+static void our_own_clock_set_while_we_were_down_is_no_change_of_theirs(void **state)
+{
+	struct fleet *fleet = make_clocked(MINUTE_US, 0);
+
+	(void)state;
+	assert_int_equal(hear_clock(fleet, 1, 30 * SECOND_US, NULL, 0), 0);
+	wall_jump = 365 * DAY_US;
+	fleet = start_again(fleet, true);
+	assert_int_equal(hear_clock(fleet, 1, 30 * SECOND_US, NULL, 0), 0);
+	wall_jump = -HOUR_US; /* set while it ran, and down before the computer was heard again */
+	fleet = start_again(fleet, true);
+	assert_int_equal(hear_clock(fleet, 1, 30 * SECOND_US, NULL, 0), 0);
+	wall_jump = DAY_US;
+	fleet = start_again(fleet, true);
+	assert_int_equal(hear_clock(fleet, 1, 2 * HOUR_US, NULL, 0), 1); /* both: theirs is seen */
+	assert_int_equal(hear_clock(fleet, 2, 2 * HOUR_US, NULL, 0), 0);
+	fleet_free(fleet);
+}
+
+static void after_another_boot_clocks_are_measured_from_where_they_are(void **state)
+{
+	struct fleet *fleet = make_clocked(MINUTE_US, 0);
+
+	(void)state;
+	assert_int_equal(hear_clock(fleet, 1, 0, NULL, 0), 0);
+	wall_jump = -30 * DAY_US; /* the machine came up with an empty battery */
+	fleet = start_again(fleet, false);
+	assert_int_equal(hear_clock(fleet, 1, 0, NULL, 0), 0);
+	wall_jump = 0;
+	assert_int_equal(hear_clock(fleet, 2, 0, NULL, 0), 0);
+	assert_int_equal(hear_clock(fleet, 3, HOUR_US, NULL, 0), 1);
+	fleet = start_again(fleet, false);
+	assert_int_equal(hear_clock(fleet, 1, 3 * HOUR_US, "7200", 0), 1); /* its own word counts */
+	assert_int_equal(hear_clock(fleet, 2, 3 * HOUR_US, NULL, 0), 0);
 	fleet_free(fleet);
 }
 
@@ -910,6 +962,8 @@ int main(void)
 		cmocka_unit_test(years_are_told_and_do_no_harm),
 		cmocka_unit_test(the_agents_own_event_counts),
 		cmocka_unit_test(a_clock_is_compared_across_a_restart),
+		cmocka_unit_test(our_own_clock_set_while_we_were_down_is_no_change_of_theirs),
+		cmocka_unit_test(after_another_boot_clocks_are_measured_from_where_they_are),
 		cmocka_unit_test(a_limit_is_checked_and_none_is_silent),
 		cmocka_unit_test(asked_it_reports_at_once),
 	};
