@@ -47,6 +47,7 @@ static const struct event_type rows[] = {
 	ROW(732, "vm_stopped", MANAGER, INFO, STATUS, true, true, "The computer's virtual machine is shut off (offline error: {offline_error}).", "offline_error"),
 	ROW(733, "vm_not_stopped", MANAGER, INFO, STATUS, true, true, "The computer's virtual machine is not shut off any more: {cause}.", "cause"),
 	ROW(734, "computer_clock_change", MANAGER, WARNING, SECURITY, true, true, "The computer's clock is off by {offset_s} s (it was {before_s} s).", "offset_s", "before_s"),
+	ROW(735, "computer_not_watched", MANAGER, INFO, STATUS, true, true, "The computer is not offline any more: {cause}.", "cause"),
 	ROW(742, "communication_problem", MANAGER, WARNING, STATUS, true, true, "There is a problem in communicating with the computer: {cause}.", "cause"),
 	ROW(743, "communication_resolved", MANAGER, INFO, STATUS, true, false, "The communication problem is resolved.", "cause"),
 	ROW(762, "version_mismatch", MANAGER, WARNING, STATUS, true, true, "The agent's version {version} does not fit the manager's.", "version"),

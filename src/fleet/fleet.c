@@ -128,6 +128,7 @@ int fleet_set_heartbeat(struct fleet *fleet, const struct uuid *id, span_us inte
 		return err_set(err, ERR_RANGE, "0 to 100 heartbeats may be missed, or unlimited");
 	computer->interval_us = interval_us;
 	computer->missed = missed;
+	liveness_allowed(fleet, computer);
 	due_by(fleet, computer, computer_due(fleet, computer));
 	return 0;
 }

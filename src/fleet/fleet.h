@@ -129,7 +129,7 @@ struct fleet_rows {
 		const struct fleet_event_row *rows;
 		size_t count;
 	} events;
-	const struct fleet_event_row *manager_events; /* about this computer: 717, 730 to 734, 1201, 1202 */
+	const struct fleet_event_row *manager_events; /* about this computer: 717, 730 to 735, 1201, 1202 */
 	size_t manager_event_count;
 	const struct fleet_command_row *commands;
 	size_t command_count;

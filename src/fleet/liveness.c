@@ -4,9 +4,11 @@
  * Offline is declared when one heartbeat more than allowed has been missed:
  * (missed + 1) intervals after the last sign of life. Agents report a little
  * more often than the interval (endpoint/timing.c takes its jitter off), so
- * half a second is enough for the way. Silence while this manager did not listen (not running, stopped, its
- * start's return window) does not count. Monotonic clock; the wall clock is
- * only shown.
+ * half a second is enough for the way. Silence while this manager did not
+ * listen (not running, stopped, its start's return window) does not count. Who was
+ * offline and may be silent so long since its settings were changed is "unknown"
+ * from then on, and that is told once (event 735). Monotonic clock; the wall
+ * clock is only shown.
  *
  * A machine that is shut off is "VM stopped", and its silence is no error unless
  * the setting says so: then the same arithmetic makes it one, and the status
@@ -25,6 +27,7 @@ static const char *const status_names[FLEET_STATUSES] = { "unknown", "online", "
 static const char cause_never[] = "not heard since it was added";
 static const char cause_restart[] = "not heard since the manager started";
 static const char cause_silent[] = "heartbeats missed";
+static const char cause_allowed[] = "silent, as its settings allow";
 static const char cause_stopped[] = "virtual machine shut off";
 static const char cause_running[] = "virtual machine runs again, not heard yet";
 static const char cause_unsure[] = "no hypervisor tells of its machine any more";
@@ -97,7 +100,7 @@ static void come_online(struct fleet *fleet, struct computer *computer, time_us 
 	span_us silence = wall - computer->last_heard;
 
 	computer->silent_s = (uint32_t)(silence > 0 ? silence / SECOND_US : 0);
-	computer->overdue = false;
+	computer->overdue = computer->allowed = false;
 	set_status(fleet, computer, FLEET_ONLINE, "");
 }
 
@@ -110,6 +113,30 @@ void liveness_heard(struct fleet *fleet, struct computer *computer, bool begun)
 	computer->heard = fleet_now(fleet);
 	computer->last_heard = wall;
 	due_by(fleet, computer, liveness_deadline(fleet, computer));
+}
+
+/* --- settings --- */
+
+/* Of one that was not heard since our start, only that it was silent too long is known. */
+static bool may_be_silent(const struct fleet *fleet, const struct computer *computer)
+{
+	span_us silence = fleet_now(fleet) - computer->heard;
+
+	return computer->missed == FLEET_UNLIMITED ||
+	       (computer->session != 0 && silence < ((span_us)computer->missed + 1) * computer->interval_us);
+}
+
+void liveness_allowed(struct fleet *fleet, struct computer *computer)
+{
+	bool error = liveness_is_error(computer) || computer->offline_told;
+
+	computer->allowed = error && may_be_silent(fleet, computer);
+	if (!computer->allowed)
+		return;
+	computer->overdue = false;
+	computer->row_dirty = true;
+	if (computer->status == FLEET_OFFLINE)
+		set_status(fleet, computer, FLEET_UNKNOWN, cause_allowed);
 }
 
 /* --- machines --- */
@@ -145,6 +172,7 @@ void liveness_tick(struct fleet *fleet, struct computer *computer, time_us now)
 {
 	if (now < liveness_deadline(fleet, computer))
 		return;
+	computer->allowed = false;
 	if (is_stopped(computer)) {
 		computer->overdue = computer->row_dirty = true;
 		computer_trace(fleet, &computer->id, "offline_error", "no", "yes");
@@ -162,7 +190,9 @@ static bool stop_untold(const struct computer *computer)
 
 static bool error_untold(const struct computer *computer)
 {
-	return computer->offline_told ? computer->status == FLEET_ONLINE : liveness_is_error(computer);
+	if (!computer->offline_told)
+		return liveness_is_error(computer);
+	return computer->status == FLEET_ONLINE || (computer->allowed && !is_excused(computer));
 }
 
 bool liveness_untold(const struct computer *computer)
@@ -189,6 +219,13 @@ static int tell_online(struct fleet *fleet, const struct computer *computer, str
 	return exchange_manager_event(fleet, exchange, EVENT_COMPUTER_ONLINE, &field, 1);
 }
 
+static int tell_allowed(struct fleet *fleet, struct fleet_exchange *exchange)
+{
+	const struct made_field field = { "cause", cause_allowed };
+
+	return exchange_manager_event(fleet, exchange, EVENT_COMPUTER_NOT_WATCHED, &field, 1);
+}
+
 static int tell_stop(struct fleet *fleet, const struct computer *computer, struct fleet_exchange *exchange)
 {
 	const struct made_field stopped = { "offline_error", computer->inactive_error ? "yes" : "no" };
@@ -208,7 +245,9 @@ static int tell_stop(struct fleet *fleet, const struct computer *computer, struc
 static int tell_error(struct fleet *fleet, const struct computer *computer, struct fleet_exchange *exchange)
 {
 	bool error = liveness_is_error(computer);
-	int rc = error ? tell_offline(fleet, computer, exchange) : tell_online(fleet, computer, exchange);
+	int rc = error			 ? tell_offline(fleet, computer, exchange)
+		 : computer->allowed ? tell_allowed(fleet, exchange)
+				     : tell_online(fleet, computer, exchange);
 
 	if (rc != 0)
 		return rc;
@@ -288,4 +327,6 @@ void liveness_restore(struct fleet *fleet, struct computer *computer, const stru
 		computer->status_since = wall;
 		computer->cause = cause_restart;
 	}
+	if (computer->missed == FLEET_UNLIMITED)
+		liveness_allowed(fleet, computer);
 }

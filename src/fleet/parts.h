@@ -74,6 +74,7 @@ struct computer {
 	bool need_full;
 	bool offline_told;   /* the last event stored about it was "offline" */
 	bool stopped_told;   /* the same of "its machine is shut off" */
+	bool allowed;        /* its error ended by its settings */
 	bool status_writing; /* such an event is being stored */
 	bool inactive_error; /* setting: a stopped machine counts as offline too */
 	bool overdue;        /* its machine is stopped, and by the arithmetic it is offline */
@@ -117,7 +118,7 @@ struct fleet_exchange {
 	time_us heard;
 	uint32_t hold_s;
 	bool writing, failed, must_answer, send_full, rekey;
-	bool tells_status;                 /* carries event 730 to 733: */
+	bool tells_status;                 /* carries event 730 to 733, 735: */
 	bool tells_offline, tells_stopped; /* what was told once it is stored */
 	bool tells_clock;                  /* carries event 734 */
 	span_us clock_before_us;
@@ -164,7 +165,9 @@ void liveness_inactive_error(struct computer *computer, bool error);
 void liveness_machine(struct fleet *fleet, struct computer *computer, enum machine_state state);
 void liveness_tick(struct fleet *fleet, struct computer *computer, time_us now);
 bool liveness_is_error(const struct computer *computer);
-/* Events 730 to 733, each until it is stored. */
+/* After its heartbeat was set: an offline error stays only if it still is one by that. */
+void liveness_allowed(struct fleet *fleet, struct computer *computer);
+/* Events 730 to 733 and 735, each until it is stored. */
 bool liveness_untold(const struct computer *computer);
 int liveness_tell(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange);
 void liveness_stored(struct computer *computer, const struct fleet_exchange *exchange, int rc);

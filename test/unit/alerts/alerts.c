@@ -33,6 +33,7 @@ static const struct said said[] = {
 	  "",
 	  "heartbeats missed" },
 	{ 731, { "silent_s" }, { "12" }, true, ALERT_COMPUTER_OFFLINE, false, "", "" },
+	{ 735, { "cause" }, { "allowed" }, true, ALERT_COMPUTER_OFFLINE, false, "", "" },
 	{ 742, { "cause" }, { "refused" }, true, ALERT_COMMUNICATION_PROBLEM, true, "", "refused" },
 	{ 743, { "cause" }, { "refused" }, true, ALERT_COMMUNICATION_PROBLEM, false, "", "" },
 	{ 734, { "offset_s", "before_s" }, { "3600", "0" }, true, ALERT_CLOCK_CHANGE, true, "", "3600" },

@@ -294,6 +294,50 @@ static void offline_after_one_heartbeat_more_than_allowed(void **state)
 	fleet_free(fleet);
 }
 
+static void becomes(struct fleet *fleet, uint32_t missed, enum fleet_status expected, uint32_t event)
+{
+	assert_int_equal(fleet_set_heartbeat(fleet, &id, MINUTE_US, missed, NULL), 0);
+	ticked_type = 0;
+	tick_until(fleet, now + 10 * SECOND_US);
+	assert_int_equal(status(fleet), expected);
+	assert_int_equal(ticked_events, event != 0);
+	assert_int_equal(ticked_type, event);
+}
+
+static void who_may_be_silent_is_offline_no_more(void **state)
+{
+	struct fleet_computer shown;
+	struct report report;
+	struct fleet *fleet;
+
+	(void)state;
+	now = 0;
+	fleet = make_plain();
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	tick_until(fleet, 4 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	assert_int_equal(fleet_show(fleet, &id, &shown, NULL), 0);
+	becomes(fleet, 3, FLEET_OFFLINE, 0); /* that is too long all the same */
+	becomes(fleet, FLEET_UNLIMITED, FLEET_UNKNOWN, EVENT_COMPUTER_NOT_WATCHED);
+	becomes(fleet, FLEET_UNLIMITED, FLEET_UNKNOWN, 0);
+	becomes(fleet, 2, FLEET_OFFLINE, EVENT_COMPUTER_OFFLINE);
+	becomes(fleet, 5, FLEET_UNKNOWN, EVENT_COMPUTER_NOT_WATCHED);
+	tick_until(fleet, 6 * MINUTE_US);
+	assert_int_equal(ticked_events, 0);
+	tick_until(fleet, 6 * MINUTE_US + SECOND_US);
+	assert_int_equal(ticked_type, EVENT_COMPUTER_OFFLINE);
+	fleet_free(fleet);
+	/* Set in the last write of a manager: its next start tells it. */
+	shown.missed = FLEET_UNLIMITED;
+	fleet = make(&shown);
+	tick_until(fleet, now + MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_UNKNOWN);
+	assert_int_equal(ticked_type, EVENT_COMPUTER_NOT_WATCHED);
+	assert_int_equal(ticked_events, 1);
+	fleet_free(fleet);
+}
+
 static void a_restart_neither_lies_nor_alarms(void **state)
 {
 	const struct fleet_computer record = {
@@ -944,6 +988,7 @@ int main(void)
 		cmocka_unit_test(a_gap_asks_for_the_full_state),
 		cmocka_unit_test(a_stale_report_changes_no_state),
 		cmocka_unit_test(offline_after_one_heartbeat_more_than_allowed),
+		cmocka_unit_test(who_may_be_silent_is_offline_no_more),
 		cmocka_unit_test(a_restart_neither_lies_nor_alarms),
 		cmocka_unit_test(silence_counts_when_the_announced_window_is_over_twice),
 		cmocka_unit_test(a_late_tick_forgives_the_silence),
