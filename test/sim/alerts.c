@@ -117,7 +117,7 @@ void check_reported(struct sim *sim, struct sim_machine *machine, const struct f
 {
 	if (machine->has_clone || !tells(rows, EVENT_COMPUTER_CLOCK_CHANGE))
 		return;
-	if (machine->clock_changed < machine->clock_told)
+	if (machine->clock_changed + WAY_SPAN_US < machine->clock_told) /* a report may have been under way */
 		sim_fail(sim, "machine %u: its clock is told as changed, and was not", machine->index);
 	machine->clock_telling = sim->now;
 }
@@ -134,6 +134,9 @@ void check_offline(struct sim *sim, struct sim_stored_computer *computer, const 
 		computer->online_from = sim->now;
 	if (open && sim->now - computer->online_from > COMMIT_SPAN_US)
 		sim_fail(sim, "computer %zu is online for long, and its offline alert is open", index);
+	if (open && shown->missed == FLEET_UNLIMITED && sim->now - computer->life.policy_at > COMMIT_SPAN_US &&
+	    sim->now - sim->manager.started > COMMIT_SPAN_US && sim->now - COMMIT_SPAN_US > sim->manager.stalled_until)
+		sim_fail(sim, "computer %zu may be silent for ever, and its offline alert is open", index);
 	if (!open && shown->missed != FLEET_UNLIMITED && silence > allowed + COMMIT_SPAN_US &&
 	    sim->now - computer->life.policy_at > COMMIT_SPAN_US &&
 	    sim->now >= sim->manager.stalled_until + 2 * SECOND_US) /* the next tick forgives what it did not hear */
@@ -143,12 +146,13 @@ void check_offline(struct sim *sim, struct sim_stored_computer *computer, const 
 
 static void check_clock(struct sim *sim, const struct sim_stored_computer *computer)
 {
+	span_us right = SIM_START_WALL + sim->manager.booted - sim->manager.clock_zero, off;
 	struct fleet_computer shown;
-	span_us off;
 
 	if (fleet_show(sim->manager.fleet, &computer->record.id, &shown, NULL) != 0 || shown.clock_limit_us == 0)
 		return;
-	off = computer->record.clock_base_us < 0 ? -computer->record.clock_base_us : computer->record.clock_base_us;
+	off = computer->record.clock_base_us - right;
+	off = off < 0 ? -off : off;
 	/* All clocks are right again: a base that is far off means a change that was not told. */
 	if (off > shown.clock_limit_us + WAY_SPAN_US)
 		sim_fail(sim, "machine %u: its clock changed by %lld s and nobody was told", computer->machine,

@@ -2,7 +2,8 @@
  * fleet: from what the manager heard, when it listened, and the policy. Offline
  * is (missed + 1) intervals after the last sign of life and half a second for
  * the way, declared by the first tick then; nothing else is, and each is stored
- * once unless the computer comes back, or the manager dies, before it could be.
+ * once unless the computer comes back, a policy allows its silence, or the
+ * manager dies, before it could be.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,15 @@ void life_init(struct sim *sim, struct sim_stored_computer *computer, span_us in
 	watch(sim, computer);
 }
 
+/* By what is allowed now it is not offline, as far as this manager heard it. */
+static bool may_be_silent(const struct sim *sim, const struct sim_stored_computer *computer)
+{
+	time_us heard = computer->life.heard;
+
+	return computer->life.missed == FLEET_UNLIMITED ||
+	       (heard >= sim->manager.started && sim->now - heard < life_allowed(computer));
+}
+
 void life_policy(struct sim *sim, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed)
 {
 	if (computer->life.interval_us == interval_us && computer->life.missed == missed)
@@ -85,6 +95,8 @@ void life_policy(struct sim *sim, struct sim_stored_computer *computer, span_us 
 	computer->life.interval_us = interval_us;
 	computer->life.missed = missed;
 	computer->life.policy_at = sim->now;
+	if (sim->manager.up && may_be_silent(sim, computer))
+		computer->life.offline = false;
 	watch(sim, computer);
 }
 
@@ -184,7 +196,7 @@ void life_manager_started(struct sim *sim)
 				 i);
 		life->excused += life->owed;
 		life->owed = false;
-		life->offline = life->told;
+		life->offline = life->told && life->missed != FLEET_UNLIMITED;
 		life->overdue = false;
 		life->watch_at = NOT_WATCHED;
 		watch(sim, computer);

@@ -152,10 +152,9 @@ static void want_configuration(struct sim *sim, struct sim_stored_computer *comp
 	computer->version = sim->manager.configuration_version;
 	manager_fingerprint(sim, computer->version, record->wanted_configuration);
 	configuring_heartbeat(sim, computer->version, &interval_us, &missed);
-	if (sim->large) {
-		record->interval_us = interval_us > 0 ? interval_us : record->interval_us;
-		record->missed = missed;
-	}
+	if (sim->large && interval_us > 0)
+		record->interval_us = interval_us;
+	record->missed = missed;
 	life_policy(sim, computer, record->interval_us, record->missed);
 	if (!sim->manager.up)
 		return;
@@ -622,8 +621,11 @@ void manager_start(struct sim *sim)
 	manager->forgiven = manager->listening_since;
 	manager->last_tick = sim->now;
 	manager->dies_at_commit = false;
-	for (size_t i = 0; i < sim->machine_count; i++)
-		sim->machines[i].clock_changed = sim->now; /* its own clock may have been set meanwhile */
+	options.same_boot = manager->same_boot;
+	if (!manager->same_boot)
+		manager->clock_zero = manager_wall(sim) - manager_monotonic(sim);
+	options.clock_zero_us = manager->clock_zero;
+	manager->same_boot = true;
 	manager->last_commit = sim->now;
 	if (fleet_new(&options, &manager->fleet, NULL) != 0)
 		abort();
@@ -676,6 +678,9 @@ void manager_kill(struct sim *sim)
 	sim_log(sim, "manager is killed");
 	sim->counts.crashes++;
 	end(sim);
-	sim->manager.booted = sim->now;
+	if (sim_below(sim, 4) == 0) { /* and its machine */
+		sim->manager.booted = sim->now;
+		sim->manager.same_boot = false;
+	}
 	sim_after(sim, (span_us)(1 + sim_below(sim, sim_below(sim, 5) == 0 ? 3600 : 30)) * SECOND_US, restart);
 }

@@ -182,8 +182,9 @@ static void apply_manager_event(struct sim *sim, struct sim_stored_computer *com
 {
 	sim_log(sim, "store: computer %zu: event %u", (size_t)(computer - sim->store.computers), row->type);
 	computer->offline_events += row->type == EVENT_COMPUTER_OFFLINE;
-	computer->online_events += row->type == EVENT_COMPUTER_ONLINE;
-	if (row->type == EVENT_COMPUTER_OFFLINE || row->type == EVENT_COMPUTER_ONLINE)
+	computer->online_events += row->type == EVENT_COMPUTER_ONLINE || row->type == EVENT_COMPUTER_NOT_WATCHED;
+	if (row->type == EVENT_COMPUTER_OFFLINE || row->type == EVENT_COMPUTER_ONLINE ||
+	    row->type == EVENT_COMPUTER_NOT_WATCHED)
 		life_stored(sim, computer, row->type);
 	if (row->type == EVENT_CLONE_REKEYED && !computer->was_shared)
 		sim_fail(sim, "a clone is found where none was made");

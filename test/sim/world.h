@@ -144,7 +144,7 @@ struct sim_machine {
 	uint64_t generation;
 	struct env env;
 	span_us clock_offset;
-	time_us clock_changed; /* when it last was, or the manager could not see it */
+	time_us clock_changed; /* when it last was */
 	time_us clock_told;    /* when the last event 734 that is stored was made */
 	time_us clock_telling; /* when one was last made */
 	time_us booted;
@@ -294,6 +294,8 @@ struct sim_manager {
 	struct env env;
 	span_us clock_offset;
 	time_us booted, started;
+	bool same_boot;     /* it was started since its machine booted */
+	span_us clock_zero; /* its wall clock less its monotonic one, at its first start on this boot */
 	time_us stalled_until;
 	time_us last_commit;
 	struct sim_request *requests;

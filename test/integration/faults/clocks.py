@@ -65,6 +65,17 @@ def leaps(world, load, clocks, chance):
     return books
 
 
+def heard_after(world, moment):
+    """An exchange of after that moment is in the books, and what it said."""
+    def heard():
+        asked = world.manager.once("POST", f"{V1}/computers/{world.agent.id}/commands", {"kind": "heartbeat"})
+        if asked[0] != 201:
+            return False
+        path = f"/commands/{asked[1]['id']}"
+        return wait_until("a heartbeat asked for", lambda: world.manager.get(path)["state"] == "succeeded")
+    wait_until(f"the agent to be heard {moment}", heard)
+
+
 def believed(world, clocks):
     """The shims work: both ends show times that are wrong by as much as they were told."""
     clocks[0].set(FARTHEST_S / 2)
@@ -72,6 +83,7 @@ def believed(world, clocks):
     if time.mktime(time.strptime(shown[:19], "%Y-%m-%dT%H:%M:%S")) - time.mktime(time.gmtime()) < FARTHEST_S / 4:
         raise Failure(f"the manager's clock did not leap: {shown}")
     clocks[1].set(-FARTHEST_S / 2)
+    heard_after(world, "after its clock leapt")
     wait_until("the agent's clock to be seen from the manager", lambda: world.manager.get(
         f"/computers/{world.agent.id}")["clock_offset_s"] < -FARTHEST_S / 2)
 
@@ -99,17 +111,6 @@ def time_out(world, clocks):
 
 def clock_changes(world):
     return [event["fields"] for event in world.manager.all_of(f"/events?computer={world.agent.id}&type=734")]
-
-
-def heard_after(world, moment):
-    """An exchange of after that moment is in the books, and what it said."""
-    def heard():
-        asked = world.manager.once("POST", f"{V1}/computers/{world.agent.id}/commands", {"kind": "heartbeat"})
-        if asked[0] != 201:
-            return False
-        path = f"/commands/{asked[1]['id']}"
-        return wait_until("a heartbeat asked for", lambda: world.manager.get(path)["state"] == "succeeded")
-    wait_until(f"the agent to be heard {moment}", heard)
 
 
 def set_while_down(world, clocks):
