@@ -65,6 +65,10 @@ static const struct conf_row rows[] = {
 	  "Files and directories that are always scanned; separated by ':'. A configuration of the manager's, or a "
 	  "scan, that would leave out any of them is refused. The manager cannot change this." },
 
+	{ "local", "disk_free", NULL, CONF_SIZE, 0, AT(disk_free_bytes), 0, (int64_t)1 << 40, NULL, "256MB",
+	  "Less room than this on the disk of the agent's data is told to the manager, and that there is a tenth more "
+	  "again. 0: never." },
+
 	{ "process", "link_user", NULL, CONF_TEXT, 0, AT(link_user), 0, 64, NULL, "",
 	  "User, by name or number, that talks to the network. Empty: whoever starts the agent." },
 	{ "process", "scan_user", NULL, CONF_TEXT, 0, AT(scan_user), 0, 64, NULL, "",

@@ -37,6 +37,7 @@ struct settings {
 
 	char *never_delete; /* separated by ':'; not for the manager to change */
 	char *never_exclude;
+	int64_t disk_free_bytes; /* less is told */
 
 	char *link_user; /* name or number; "": the caller's */
 	char *scan_user;

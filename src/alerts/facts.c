@@ -72,6 +72,7 @@ static const struct rule {
 	{ EVENT_QUARANTINED, ALERT_MALWARE_NOT_REMOVED, false, .subject = "file" },
 	{ EVENT_QUARANTINE_FULL, ALERT_QUARANTINE_FULL, true, .detail = "done" },
 	{ EVENT_LOW_DISK, ALERT_LOW_DISK, true, .subject = "path", .detail = "free" },
+	{ EVENT_DISK_ENOUGH, ALERT_LOW_DISK, false, .subject = "path" },
 	{ EVENT_USER_LOCKED_OUT, ALERT_USER_LOCKED_OUT, true, .subject = "user", .detail = "address" },
 };
 

@@ -102,6 +102,7 @@ static const struct event_type rows[] = {
 	ROW(6009, "events_dropped", AGENT, ERROR, SECURITY, true, true, "{count} events of class {class} were dropped: the spool is full.", "class", "count"),
 	ROW(6010, "log_damaged", AGENT, ERROR, SECURITY, true, true, "The file {log} was damaged: {bytes} bytes in {places} places were left out.", "log", "bytes", "places"),
 	ROW(6012, "low_disk_space", AGENT, WARNING, STATUS, true, true, "Disk space is low on {path}: {free} bytes are free.", "path", "free"),
+	ROW(6013, "disk_space_enough", AGENT, INFO, STATUS, true, true, "There is enough disk space on {path} again: {free} bytes are free.", "path", "free"),
 };
 /* clang-format on */
 

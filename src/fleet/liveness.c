@@ -245,7 +245,7 @@ static int tell_stop(struct fleet *fleet, const struct computer *computer, struc
 static int tell_error(struct fleet *fleet, const struct computer *computer, struct fleet_exchange *exchange)
 {
 	bool error = liveness_is_error(computer);
-	int rc = error			 ? tell_offline(fleet, computer, exchange)
+	int rc = error               ? tell_offline(fleet, computer, exchange)
 		 : computer->allowed ? tell_allowed(fleet, exchange)
 				     : tell_online(fleet, computer, exchange);
 

@@ -20,6 +20,7 @@
 #include "agent/link/link_jobs.h"
 #include "agent/link/link_local.h"
 #include "agent/link/link_upload.h"
+#include "agent/link/link_watch.h"
 #include "agent/users.h"
 #include "base/log.h"
 #include "os/env.h"
@@ -291,6 +292,7 @@ static void act_noted(void *context, uint32_t type, time_us time, const struct e
 
 /* What link opens before it gives up its rights. */
 struct opened {
+	const char *shown; /* the data directory as people name it */
 	char data[4200];
 	int identity, store;
 	uid_t owner;
@@ -458,6 +460,7 @@ static int make_parts(struct link *link, const struct opened *opened, struct err
 	MAKE(components, link_components_new(link->endpoint, err));
 	MAKE(exchange, link_exchange_new(link, err));
 	MAKE(local, link_local_new(link, GUARD_CONTROL_FD, opened->owner, err));
+	MAKE(watch, link_watch_new(link, opened->store, opened->shown, err));
 	return 0;
 }
 
@@ -507,6 +510,7 @@ static void set_signals(struct link *link)
 
 static void free_parts(struct link *link)
 {
+	link_watch_free(link->watch);
 	link_local_free(link->local);
 	link_exchange_free(link->exchange);
 	link_uploads_free(link->uploads);
@@ -549,7 +553,7 @@ static int run(struct link *link, const struct opened *opened, struct err *err)
 int link_main(const char *data_directory)
 {
 	struct link link = { .env = env_system() };
-	struct opened opened = { .identity = -1, .store = -1 };
+	struct opened opened = { .shown = data_directory, .identity = -1, .store = -1 };
 	struct err err = { 0 };
 	int rc;
 

@@ -13,6 +13,7 @@
  *   link_history    what happened lately, for `muster-agent events`
  *   link_components state of link, guard and scan
  *   link_configuration  settings in force: the manager's, agent.ini's
+ *   link_watch      the computer's clock and disk
  *   link_local      the control socket's requests
  */
 #ifndef MUSTER_AGENT_LINK_LINK_H
@@ -37,6 +38,7 @@ struct link_history;
 struct link_local;
 struct link_components;
 struct link_configuration;
+struct link_watch;
 
 struct link {
 	const struct env *env;
@@ -59,6 +61,7 @@ struct link {
 	struct link_components *components;
 	struct link_local *local;
 	struct link_configuration *configuration;
+	struct link_watch *watch;
 	char missing[512]; /* parts of the confinement that could not be had */
 	bool stopping;
 	int exit_status;

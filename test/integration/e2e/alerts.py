@@ -64,6 +64,51 @@ def offline_across_restarts():
     assert site.json("computer", "show", "one")["open_alerts"] == 0
 
 
+def silence_allowed():
+    """A policy that lets its computers be silent ends their offline alerts, once each."""
+    site.agent.stop()
+    site.manager.stop()
+    database("UPDATE computer SET status = 'offline', status_cause = 'heartbeats missed' WHERE name = 'one'")
+    site.manager.start()
+    alert, = alerts("--state", "open")
+    site.muster("policy", "set", "base", "link.missed_heartbeats=unlimited").expect(0)
+    wait_until("resolved", lambda: not alerts("--state", "open"))
+    shown = site.json("computer", "show", "one")
+    assert shown["status"] == "unknown" and "allow" in shown["status_cause"], shown
+    site.manager.stop(signal.SIGKILL)
+    site.manager.start()
+    history = site.json("alert", "show", alert["id"])["history"]
+    assert [each["change"] for each in history] == ["resolved", "raised"], history
+    event, = site.wait_events(735, computer="one")
+    assert event["fields"]["cause"], event
+    site.agent.start()
+    wait_until("online", lambda: site.status_of("one") == "online")
+    site.muster("policy", "unset", "base", "link.missed_heartbeats").expect(0)
+    assert len(site.wait_events(735, computer="one")) == 1 and not alerts("--state", "open")
+
+
+def disk_runs_out():
+    """The agent's alert about its disk ends when there is room again, though it was restarted in between."""
+    path = os.path.join(site.agent.data, "agent.ini")
+    with open(path) as file:
+        before = file.read()
+    site.agent.stop()
+    with open(path, "a") as file:
+        file.write("\n[local]\ndisk_free = 1048576MB\n")
+    site.agent.start()
+    alert, = wait_until("an alert", lambda: alerts("--type", "low_disk", "--state", "open"))
+    assert alert["computer_name"] == "one" and alert["subject"] == site.agent.data, alert
+    site.agent.stop()
+    site.agent.start()
+    assert alerts("--type", "low_disk", "--state", "open")[0]["id"] == alert["id"]
+    site.agent.stop()
+    with open(path, "w") as file:
+        file.write(before)
+    site.agent.start()
+    wait_until("resolved", lambda: not alerts("--type", "low_disk", "--state", "open"))
+    assert len(site.wait_events(6012, computer="one")) == len(site.wait_events(6013, computer="one")) == 1
+
+
 def switched_off_and_on():
     site.agent.stop()
     site.manager.stop()
@@ -244,6 +289,6 @@ if __name__ == "__main__":
     with site:
         site.add_manager()
         site.agent = site.add_agent("one")
-        code = main([verified, offline_across_restarts, switched_off_and_on, malware_that_stays, not_recorded, locked_out,
+        code = main([verified, offline_across_restarts, silence_allowed, disk_runs_out, switched_off_and_on, malware_that_stays, not_recorded, locked_out,
                      followed, by_the_arithmetic, deleted])
     raise SystemExit(code)

@@ -59,6 +59,7 @@ static const struct said said[] = {
 	{ 2020, { "file" }, { "/a\n" }, true, ALERT_MALWARE_NOT_REMOVED, false, "/a\\x0a", "" },
 	{ 1300, { "done" }, { "it stays" }, true, ALERT_QUARANTINE_FULL, true, "", "it stays" },
 	{ 6012, { "path", "free" }, { "/", "17" }, true, ALERT_LOW_DISK, true, "/", "17" },
+	{ 6013, { "path", "free" }, { "/", "9999" }, true, ALERT_LOW_DISK, false, "/", "" },
 	{ 603,
 	  { "user", "count", "address" },
 	  { "eve", "5", "10.0.0.1" },
