@@ -102,6 +102,9 @@ static json_t *field_schema(const struct shape_field *field)
 {
 	json_t *schema = kind_schema(field);
 
+	/* Beside a reference nothing counts. */
+	if (field->kind == SHAPE_OBJECT && (field->flags & SHAPE_NULLABLE) != 0)
+		schema = json_pack("{ss, s[o]}", "type", "object", "oneOf", schema);
 	set_bounds(schema, field);
 	if ((field->flags & SHAPE_NULLABLE) != 0)
 		json_object_set_new(schema, "nullable", json_true());

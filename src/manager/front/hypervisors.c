@@ -206,19 +206,22 @@ static void drop_others(struct reading *reading, struct owners *changes)
 	}
 }
 
-static void reload(struct hypervisors *hypervisors)
+/* changed: what they were changed to, to be noted as read. One that fails is made up for by the next change. */
+static void reload(struct hypervisors *hypervisors, uint64_t changed)
 {
 	struct reading reading = { .hypervisors = hypervisors };
 	struct owners changes = { 0 };
 	struct err err = { 0 };
+	int rc = store_read(hypervisors->front->store, read_rows, &reading, &err);
 
-	if (store_read(hypervisors->front->store, read_rows, &reading, &err) != 0) {
+	if (rc != 0)
 		LOG(LOG_ERROR, "hypervisors.load_failed", log_err(&err));
-		return;
-	}
 	pthread_mutex_lock(&hypervisors->lock);
-	drop_others(&reading, &changes);
-	hypervisors->orders_changed = true;
+	if (rc == 0) {
+		drop_others(&reading, &changes);
+		hypervisors->orders_changed = true;
+	}
+	hypervisors->rows_read = changed;
 	pthread_cond_broadcast(&hypervisors->said);
 	pthread_mutex_unlock(&hypervisors->lock);
 	spread(hypervisors, &changes);
@@ -461,22 +464,23 @@ static void take_channel(struct hypervisors *hypervisors, int fd)
 static bool take_wishes(struct hypervisors *hypervisors)
 {
 	struct owners reported;
-	bool rows, orders, stop;
+	uint64_t changed, read;
+	bool orders, stop;
 	int fd;
 
 	pthread_mutex_lock(&hypervisors->lock);
 	fd = hypervisors->fresh_fd;
 	hypervisors->fresh_fd = -1;
-	rows = hypervisors->rows_changed;
-	hypervisors->rows_changed = false;
+	changed = hypervisors->rows_changed;
+	read = hypervisors->rows_read;
 	reported = hypervisors->reported;
 	hypervisors->reported = (struct owners){ 0 };
 	stop = hypervisors->stop;
 	pthread_mutex_unlock(&hypervisors->lock);
 	if (fd >= 0)
 		take_channel(hypervisors, fd);
-	if (rows)
-		reload(hypervisors);
+	if (changed != read)
+		reload(hypervisors, changed);
 	pthread_mutex_lock(&hypervisors->lock);
 	orders = hypervisors->orders_changed && hypervisors->open;
 	hypervisors->orders_changed = hypervisors->orders_changed && !orders;
@@ -560,7 +564,7 @@ int hypervisors_new(struct front *front, void (*broken)(void *argument), void *a
 	hypervisors->broken = broken;
 	hypervisors->argument = argument;
 	hypervisors->fresh_fd = -1;
-	hypervisors->rows_changed = true;
+	hypervisors->rows_changed = 1;
 	init_lock(hypervisors);
 	hypervisors->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	hypervisors->machines = machines_new(front->env);
@@ -597,16 +601,6 @@ void hypervisors_attach(struct hypervisors *hypervisors, int fd)
 	if (hypervisors->fresh_fd >= 0)
 		close(hypervisors->fresh_fd);
 	hypervisors->fresh_fd = fd;
-	pthread_mutex_unlock(&hypervisors->lock);
-	hypervisors_wake(hypervisors);
-}
-
-void hypervisors_changed(struct front *front)
-{
-	struct hypervisors *hypervisors = front->hypervisors;
-
-	pthread_mutex_lock(&hypervisors->lock);
-	hypervisors->rows_changed = true;
 	pthread_mutex_unlock(&hypervisors->lock);
 	hypervisors_wake(hypervisors);
 }

@@ -5,7 +5,7 @@
  * database, hears what it says, and tells the shards which computers' machines
  * are stopped. What a hypervisor said counts for MACHINE_TRUST_US after it was
  * last asked. After a start, what is stored of stopped machines counts as long,
- * or until every hypervisor has been asked. All functions: any thread.
+ * or until every hypervisor has been asked. Any thread, where nothing else is said.
  */
 #ifndef MUSTER_MANAGER_FRONT_HYPERVISORS_H
 #define MUSTER_MANAGER_FRONT_HYPERVISORS_H
@@ -21,7 +21,7 @@ int hypervisors_new(struct front *front, void (*broken)(void *argument), void *a
 void hypervisors_free(struct hypervisors *hypervisors); /* ends the thread; accepts NULL */
 /* A new channel to the role; fd is taken over. Does not wait. */
 void hypervisors_attach(struct hypervisors *hypervisors, int fd);
-/* Rows were made, changed or removed. Does not wait. */
+/* Rows were made, changed or removed; returns when that is known. A worker's thread. */
 void hypervisors_changed(struct front *front);
 /* A computer said which machine it is. Does not wait. */
 void hypervisors_reported(struct front *front, const struct uuid *computer, const struct uuid *machine);

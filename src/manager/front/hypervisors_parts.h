@@ -31,8 +31,9 @@ struct hypervisors {
 	pthread_cond_t said;
 	bool open; /* the channel */
 	int fresh_fd;
-	bool rows_changed, orders_changed, stop;
-	bool remembered; /* what was stored of stopped machines still counts */
+	bool orders_changed, stop;
+	uint64_t rows_changed, rows_read; /* how often; read behind changed: they are to be read again */
+	bool remembered;                  /* what was stored of stopped machines still counts */
 	struct known known[HYPERVISORS_MAX];
 	size_t count;
 	struct machines *machines; /* changed by the thread alone */

@@ -5,7 +5,8 @@
 #include "manager/front/hypervisors_parts.h"
 #include "os/env.h"
 
-#define TEST_PATIENCE_US (60 * SECOND_US)
+#define TEST_PATIENCE_US   (60 * SECOND_US)
+#define CHANGE_PATIENCE_US (10 * SECOND_US) /* the thread reads a few rows */
 
 bool hypervisors_live(struct front *front, const struct uuid *id, struct hypervisor_live *ret_live)
 {
@@ -89,6 +90,22 @@ bool hypervisors_find(struct front *front, const struct uuid *machine, struct hy
 	found = find_machine(hypervisors, machine, ret_machine) || find_machine(hypervisors, &swapped, ret_machine);
 	pthread_mutex_unlock(&hypervisors->lock);
 	return found;
+}
+
+/* What is asked next is to find the change. */
+void hypervisors_changed(struct front *front)
+{
+	struct hypervisors *hypervisors = front->hypervisors;
+	const struct timespec until = env_system_after(CHANGE_PATIENCE_US);
+	uint64_t mine;
+	int waited = 0;
+
+	pthread_mutex_lock(&hypervisors->lock);
+	mine = ++hypervisors->rows_changed;
+	hypervisors_wake(hypervisors);
+	while (waited == 0 && hypervisors->rows_read < mine && !hypervisors->stop)
+		waited = pthread_cond_timedwait(&hypervisors->said, &hypervisors->lock, &until);
+	pthread_mutex_unlock(&hypervisors->lock);
 }
 
 /* --- a test --- */

@@ -92,10 +92,11 @@ static int take_port(struct piece port, struct err *err)
 /* Where a port may begin: behind the brackets of an IPv6 address. */
 static const char *find_port(struct piece host)
 {
-	const char *bracket = host.size > 0 && host.at[0] == '[' ? memchr(host.at, ']', host.size) : NULL;
-	size_t from = bracket != NULL ? (size_t)(bracket - host.at) : 0;
+	const char *from = host.at;
 
-	return host.size > 0 ? memchr(host.at + from, ':', host.size - from) : NULL;
+	if (host.size > 0 && host.at[0] == '[')
+		from = memchr(host.at, ']', host.size);
+	return host.size > 0 && from != NULL ? memchr(from, ':', host.size - (size_t)(from - host.at)) : NULL;
 }
 
 static bool is_host(struct piece host)

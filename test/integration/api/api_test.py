@@ -445,6 +445,40 @@ def settings_change_all_or_none(w):
     assert {s["name"]: s["value"] for s in changed["items"]} == before
 
 
+def hypervisors_are_kept_asked_and_removed(w):
+    path = V1 + "/hypervisors"
+    for uri in ("qemu:///session", "qemu+ext://h/system?command=x", "test:///../../keys/ca.key"):
+        answer = w.call("POST", path, w.admin, {"name": "bad", "uri": uri}, expect=400)
+        assert set(faults(answer)) == {"uri"}, answer.json
+    made = w.call("POST", path, w.admin, {"name": "rack", "uri": "test:///default"}, expect=201).json
+    one = f"{path}/{made['id']}"
+    w.call("POST", path, w.admin, {"name": "rack", "uri": "test:///default"}, expect=409)
+    tested = w.call("POST", one + "/test", w.admin, expect=200).json
+    assert tested == {"connected": True, "machines": 1, "failure": ""}, tested
+    shown = w.call("GET", one, w.tokens["viewer"], expect=200).json
+    assert shown["state"] == "connected" and shown["machines"] == 1 and shown["listed"], shown
+    for query in ("", "?unmatched=true"):
+        machine, = w.call("GET", one + "/machines" + query, w.tokens["viewer"], expect=200).json["items"]
+        assert machine["id"] == "6695eb01-f6a4-8304-79aa-97f2502e193f" and machine["computers"] == [], machine
+        assert machine["name"] == "test" and machine["state"] == "running" and machine["since"], machine
+    w.call("PATCH", one, w.admin, {"uri": "qemu:///session"}, expect=400)
+    failed = w.call("PATCH", one, w.admin, {"uri": "test:///none.xml", "name": "other"}, expect=200).json
+    assert failed["name"] == "other" and failed["uri"] == "test:///none.xml", failed
+    tested = w.call("POST", one + "/test", w.admin, expect=200).json
+    assert not tested["connected"] and "none.xml" in tested["failure"], tested
+    off = w.call("PATCH", one, w.admin, {"enabled": False}, expect=200).json
+    assert off["enabled"] is False, off
+    w.call("POST", one + "/test", w.admin, expect=409)
+    w.call("DELETE", one, w.admin, expect=204)
+    for method, where in (("GET", one), ("DELETE", one), ("POST", one + "/test"), ("GET", one + "/machines")):
+        w.call(method, where, w.admin, expect=404)
+    for i in range(32):
+        w.call("POST", path, w.admin, {"name": f"one of many {i}", "uri": "test:///default", "enabled": False}, expect=201)
+    w.call("POST", path, w.admin, {"name": "too many", "uri": "test:///default"}, expect=409)
+    for each in w.all_of("/hypervisors", 10)[0]:
+        w.call("DELETE", f"{path}/{each['id']}", w.admin, expect=204)
+
+
 def pack_row(chain, number, time, kind, name, identity, texts):
     """The bytes that a link is the SHA-256 of (src/manager/front/journal.c, base/pack.h)."""
     packed = chain + struct.pack("<QQ", number, time) + (identity or bytes(16))
