@@ -1,4 +1,5 @@
 # bench: herd-return herd-api herd-idle
+# seconds: 1200
 # A herd on one manager, both on the same two cores: with 1,000, 5,000 and as many
 # agents as open files allow on held polls, the processor time of a manager that
 # has nothing to do; then the manager is killed (-9) and started again: how long

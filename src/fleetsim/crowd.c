@@ -237,9 +237,11 @@ static void crowd_free(struct crowd *crowd)
 
 int crowd_start(struct crowd *crowd, const struct fleet_plan *plan, unsigned index, struct err *err)
 {
-	const struct tls_client_options tls = {
-		.ca_pem = plan->ca_pem, .key_pem = plan->key_pem, .any_host_name = true, .own_library = true
-	};
+	const struct tls_client_options tls = { .ca_pem = plan->ca_pem,
+						.key_pem = plan->key_pem,
+						.any_host_name = true,
+						.own_library = true,
+						.agent = true };
 	int rc = 0;
 
 	*crowd = (struct crowd){ .plan = plan, .index = index, .began = env_monotonic(plan->env) };

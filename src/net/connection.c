@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/door.h"
 #include "net/stream.h"
 
 #define INPUT_MAX_BYTES (64 * KIB) /* unread input after which reading stops */
@@ -57,7 +58,7 @@ static enum phase phase_now(const struct connection *connection)
 	const struct http_request *request = connection->request;
 
 	if (connection->stream == NULL)
-		return PHASE_LINGER;
+		return connection->at_door ? PHASE_HANDSHAKE : PHASE_LINGER;
 	if (!connection->established)
 		return PHASE_HANDSHAKE;
 	if (connection_output(connection) > 0)
@@ -197,9 +198,10 @@ void connection_free(struct connection *connection)
 	tell_gone(connection);
 	request_free(connection->request);
 	stream_free(connection->stream, connection->established && !connection->broken);
-	if (connection->linger != NULL) {
-		close(event_get_fd(connection->linger));
-		event_free(connection->linger);
+	door_leave(connection);
+	if (connection->bare != NULL) {
+		close(event_get_fd(connection->bare));
+		event_free(connection->bare);
 	}
 	if (connection->timer != NULL)
 		event_free(connection->timer);
@@ -230,11 +232,11 @@ static void linger(struct connection *connection, bool clean)
 
 	connection->stream = NULL;
 	shutdown(fd, SHUT_WR);
-	connection->linger =
+	connection->bare =
 	    event_new(loop_base(connection->home->loop), fd, EV_READ | EV_PERSIST, on_linger, connection);
-	if (connection->linger == NULL)
+	if (connection->bare == NULL)
 		close(fd);
-	if (connection->linger == NULL || event_add(connection->linger, NULL) != 0)
+	if (connection->bare == NULL || event_add(connection->bare, NULL) != 0)
 		connection_free(connection);
 	else
 		update(connection);
@@ -436,6 +438,7 @@ static void established(struct connection *connection)
 	SSL *ssl = bufferevent_openssl_get_ssl(connection->stream);
 
 	connection->established = true;
+	door_leave(connection);
 	if (tls_peer_fingerprint(ssl, connection->fingerprint)) {
 		leave_list(connection);
 		connection->certified = true;
@@ -562,9 +565,8 @@ static bool open_stream(struct connection *connection, int fd)
 {
 	struct home *home = connection->home;
 
-	connection->timer = event_new(loop_base(home->loop), -1, 0, on_timer, connection);
 	connection->stream = stream_new(home->loop, fd, tls_server_connection(home->tls));
-	if (connection->stream == NULL || connection->timer == NULL)
+	if (connection->stream == NULL)
 		return false;
 	bufferevent_openssl_set_allow_dirty_shutdown(connection->stream, 1);
 	bufferevent_setcb(connection->stream, on_read, on_write, on_event, connection);
@@ -611,12 +613,23 @@ void connection_open(struct home *home, int fd, const struct sockaddr *address)
 	join_strangers(connection);
 	format_peer(connection->peer, address);
 	set_options(fd);
-	if (!open_stream(connection, fd)) {
+	connection->at_door = true;
+	connection->phase = PHASE_HANDSHAKE;
+	connection->timer = event_new(loop_base(home->loop), -1, 0, on_timer, connection);
+	if (!door_wait(connection, fd) || connection->timer == NULL) {
+		if (connection->bare == NULL)
+			close(fd);
 		connection_free(connection);
 		return;
 	}
-	connection->phase = PHASE_HANDSHAKE;
 	set_deadline(connection);
+}
+
+void connection_enter(struct connection *connection, int fd)
+{
+	connection->at_door = false;
+	if (!open_stream(connection, fd))
+		connection_free(connection);
 }
 
 void connection_drain(struct connection *connection)

@@ -27,15 +27,17 @@ struct home {
 	struct connection *connections;                 /* with a client certificate */
 	struct connection *strangers, **strangers_last; /* the others, the oldest first */
 	size_t stranger_count;
-	bool draining;     /* the server stops */
-	bool told_drained; /* and this loop said that it has nothing left */
-	int64_t date_s;    /* second that date_text is of */
+	struct connection *door_first, **door_last; /* agents that wait to begin their handshakes */
+	size_t agents_entering;                     /* and those in the midst of them */
+	bool draining;                              /* the server stops */
+	bool told_drained;                          /* and this loop said that it has nothing left */
+	int64_t date_s;                             /* second that date_text is of */
 	char date_text[32];
 };
 
 struct counters {
-	atomic_uint_fast64_t connections, accepted, refused, evicted, accept_paused, handshakes_failed, resumed,
-	    requests, bad_requests, timeouts;
+	atomic_uint_fast64_t connections, waiting, accepted, refused, evicted, accept_paused, handshakes_failed,
+	    resumed, requests, bad_requests, timeouts;
 };
 
 struct http_server {
@@ -64,14 +66,18 @@ enum phase {
 struct connection {
 	struct home *home;
 	struct connection *next, **previous;
-	struct bufferevent *stream; /* NULL while lingering */
+	struct connection *door_next, **door_previous;
+	struct bufferevent *stream; /* NULL at the door and while lingering */
+	struct event *bare;         /* the socket then */
 	struct event *timer;
-	struct event *linger;
 	struct http_request *request;
 	uint64_t queued;      /* bytes given to the stream, ever */
 	uint64_t sent_before; /* of these had left when last looked at */
 	uint32_t body_bytes;  /* came since the deadline was set */
 	enum phase phase;
+	bool at_door;
+	bool queues;   /* there, for its turn */
+	bool entering; /* an agent whose handshake is under way */
 	bool established;
 	bool reading;
 	bool stepping;
@@ -102,6 +108,8 @@ struct http_request {
 
 /* Takes the descriptor. */
 void connection_open(struct home *home, int fd, const struct sockaddr *address);
+/* The handshake may begin. Takes the descriptor. May free the connection. */
+void connection_enter(struct connection *connection, int fd);
 /* Ends it at once; on_gone for a request under way. */
 void connection_free(struct connection *connection);
 /* True when nothing is left of any kind. */

@@ -68,9 +68,11 @@ struct http_server *http_server_new(struct loop *const *loops, struct tls_server
 	server->handlers = *handlers;
 	server->count = count;
 	for (size_t i = 0; i < count; i++)
-		server->homes[i] = (struct home){
-			.server = server, .loop = loops[i], .tls = tls[i], .strangers_last = &server->homes[i].strangers
-		};
+		server->homes[i] = (struct home){ .server = server,
+						  .loop = loops[i],
+						  .tls = tls[i],
+						  .strangers_last = &server->homes[i].strangers,
+						  .door_last = &server->homes[i].door_first };
 	return server;
 }
 
@@ -417,6 +419,7 @@ void http_server_counters(struct http_server *server, struct http_server_counter
 
 	*out = (struct http_server_counters){
 		.connections = atomic_load(&counters->connections),
+		.waiting = atomic_load(&counters->waiting),
 		.accepted = atomic_load(&counters->accepted),
 		.refused = atomic_load(&counters->refused),
 		.evicted = atomic_load(&counters->evicted),

@@ -67,7 +67,7 @@ void http_server_stop(struct http_server *server, span_us grace, void (*done)(vo
 void http_server_free(struct http_server *server); /* after the loops have stopped */
 
 struct http_server_counters {
-	uint64_t connections, accepted, refused, evicted, accept_paused, handshakes_failed, resumed, requests,
+	uint64_t connections, waiting, accepted, refused, evicted, accept_paused, handshakes_failed, resumed, requests,
 	    bad_requests, timeouts;
 };
 void http_server_counters(struct http_server *server, struct http_server_counters *out); /* any thread */

@@ -39,12 +39,17 @@ void tls_server_shed(struct tls_server *tls, struct ssl_st *ssl);
 bool tls_peer_fingerprint(struct ssl_st *ssl, uint8_t fingerprint[SHA256_BYTES]);
 bool tls_resumed(struct ssl_st *ssl);
 
+/* What agents offer as application protocol (ALPN), so that a server knows before the handshake's
+ * costs that it is one of many. It is not negotiated: a server need not know it. */
+#define TLS_AGENT_PROTOCOL "muster-agent/1"
+
 struct tls_client_options {
 	const char *ca_pem;            /* trust these roots; or */
 	const uint8_t *ca_fingerprint; /* trust the root in the peer's chain with this SHA-256 (enrolment) */
 	const char *certificate_pem;   /* own certificate (and chain) and key, or NULL; a key alone is for _beside() */
 	const char *key_pem;
 	bool any_host_name; /* verify the chain only; the name inside is not compared */
+	bool agent;         /* says TLS_AGENT_PROTOCOL */
 	bool own_library;   /* a library context of its own (300 KB): one of several loop threads */
 };
 struct tls_client *tls_client_new(const struct tls_client_options *options, struct err *err);

@@ -98,6 +98,9 @@ static int set_trust(struct tls_client *tls, const struct tls_client_options *op
 	return tls_context_roots(tls->context, tls->library, options->ca_pem, err);
 }
 
+static const uint8_t agent_protocols[] = "\x0e" TLS_AGENT_PROTOCOL;
+_Static_assert(sizeof(TLS_AGENT_PROTOCOL) - 1 == 0x0e, "the length stands before the name");
+
 static int set_up(struct tls_client *tls, const struct tls_client_options *options, struct err *err)
 {
 	int r;
@@ -113,6 +116,8 @@ static int set_up(struct tls_client *tls, const struct tls_client_options *optio
 		return ERR_TLS;
 	SSL_CTX_set_session_cache_mode(tls->context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(tls->context, keep_session);
+	if (options->agent && SSL_CTX_set_alpn_protos(tls->context, agent_protocols, sizeof(agent_protocols) - 1) != 0)
+		return tls_library_error(err, ERR_TLS, "the application protocol");
 	r = set_trust(tls, options, err);
 	if (r == 0 && options->key_pem != NULL)
 		r = options->certificate_pem != NULL

@@ -376,7 +376,8 @@ static int make_tls(struct link *link, struct err *err)
 	struct tls_client_options options = { .ca_pem = buf_text(&link->identity.authority_pem),
 					      .certificate_pem = buf_text(&link->identity.certificate_pem),
 					      .key_pem = buf_text(&link->identity.key_pem),
-					      .any_host_name = true };
+					      .any_host_name = true,
+					      .agent = true };
 
 	link->tls = tls_client_new(&options, err);
 	buf_wipe(&link->identity.key_pem);

@@ -101,7 +101,7 @@ static void on_answer(void *argument, const struct http_answer *answer)
 static int talk(struct enrolment *enrolment, const struct manager_url *url, const uint8_t pin[SHA256_BYTES],
 		const struct buf *request, struct err *err)
 {
-	struct tls_client_options tls_options = { .ca_fingerprint = pin, .any_host_name = true };
+	struct tls_client_options tls_options = { .ca_fingerprint = pin, .any_host_name = true, .agent = true };
 	struct http_client_options options = { .host = url->host,
 					       .port = url->port,
 					       .connect_timeout = ENROL_TIMEOUT,

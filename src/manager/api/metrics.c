@@ -38,6 +38,7 @@ static const struct {
 	{ "muster_feed_dropped_total", "counter", "News that slow followers missed.", FIGURE(front.feed_dropped) },
 	{ "muster_open_files_limit", "gauge", "Descriptors the system lets the manager have.", FIGURE(front.open_files_limit) },
 	{ "muster_connections", "gauge", "Connections open.", FIGURE(http.connections) },
+	{ "muster_connections_waiting", "gauge", "Agents' connections that wait for others' handshakes.", FIGURE(http.waiting) },
 	{ "muster_connections_max", "gauge", "Connections taken at most.", FIGURE(front.connections_max) },
 	{ "muster_connections_accepted_total", "counter", "Connections accepted.", FIGURE(http.accepted) },
 	{ "muster_connections_refused_total", "counter", "Connections refused: too many.", FIGURE(http.refused) },
