@@ -14,7 +14,7 @@ late='def seconds: capture("^(?<whole>.{19})(?<part>\\.[0-9]+)?") | (.whole + "Z
 
 manager_start
 ask --request PATCH --header "Content-Type: application/json" --header "If-Match: *" \
-  --data "{\"settings\":{\"link.heartbeat_interval\":\"${interval}s\",\"link.missed_heartbeats\":2}}" "$url/api/v1/policies/base" >/dev/null
+  --data "{\"settings\":{\"link.heartbeat_interval\":\"${interval}s\",\"link.missed_heartbeats\":2}}" "$url/api/v1/policies/$(ask "$url/api/v1/policies" | jq -r ".items[] | select(.parent == null) | .id")" >/dev/null
 fleet_start all --agents "$agents" --ramp 500
 wait_for 240 "$agents agents" fleet_connected "$agents" all
 sleep $((interval * 2))
