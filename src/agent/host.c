@@ -55,17 +55,23 @@ static void add_address(struct host *host, const struct sockaddr *address)
 		host->address_count++;
 }
 
-static void read_addresses(struct host *host)
+bool host_refresh(struct host *host)
 {
+	char before[HOST_ADDRESSES_MAX][64];
+	size_t count = host->address_count;
 	struct ifaddrs *list;
 
 	if (getifaddrs(&list) != 0)
-		return;
+		return false;
+	memcpy(before, host->addresses, sizeof(before));
+	memset(host->addresses, 0, sizeof(host->addresses));
+	host->address_count = 0;
 	for (const struct ifaddrs *at = list; at != NULL; at = at->ifa_next) {
 		if (at->ifa_addr != NULL && !(at->ifa_flags & IFF_LOOPBACK))
 			add_address(host, at->ifa_addr);
 	}
 	freeifaddrs(list);
+	return count != host->address_count || memcmp(before, host->addresses, sizeof(before)) != 0;
 }
 
 /* The UUID at the beginning of a file of the kernel's. */
@@ -110,7 +116,7 @@ void host_read(struct host *host, const char *machine)
 	keep_name(host->name);
 	keep_name(host->kernel);
 	read_os(host->os, sizeof(host->os));
-	read_addresses(host);
+	(void)host_refresh(host);
 	env_system_boot(&boot);
 	memcpy(host->boot_id, boot.bytes, UUID_BYTES);
 	if (machine == NULL || machine[0] == '\0' || uuid_parse(machine, &host->machine, NULL) != 0)

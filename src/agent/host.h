@@ -2,6 +2,7 @@
 #ifndef MUSTER_AGENT_HOST_H
 #define MUSTER_AGENT_HOST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,8 @@ struct host {
 /* What cannot be read stays empty (the machine's UUID is for root alone).
  * machine: a UUID to report in place of the firmware's; NULL or "": none. */
 void host_read(struct host *host, const char *machine);
+/* The addresses as they are now; true if they changed. Quick, and allowed in confinement. */
+bool host_refresh(struct host *host);
 /* As a message; pointers[] needs HOST_ADDRESSES_MAX entries. All point into host. */
 void host_message(struct host *host, char **pointers, Muster__Wire__Host *ret_message);
 

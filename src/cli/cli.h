@@ -90,6 +90,7 @@ int list_query(struct cli *cli, const struct list_parameter *parameters, size_t 
 int find_computer(struct cli *cli, const char *given, char *id, struct err *err);
 int find_destination(struct cli *cli, const char *given, char *id, struct err *err);
 int find_hypervisor(struct cli *cli, const char *given, char *id, struct err *err);
+int find_network(struct cli *cli, const char *given, char *id, struct err *err);
 int find_user(struct cli *cli, const char *given, char *id, struct err *err);
 
 /* --- order_many.c --- */

@@ -112,6 +112,11 @@ int find_hypervisor(struct cli *cli, const char *given, char *id, struct err *er
 	return find(cli, "hypervisor", "/hypervisors", given, id, err);
 }
 
+int find_network(struct cli *cli, const char *given, char *id, struct err *err)
+{
+	return find(cli, "network", "/networks", given, id, err);
+}
+
 int find_user(struct cli *cli, const char *given, char *id, struct err *err)
 {
 	return find(cli, "user", "/users", given, id, err);

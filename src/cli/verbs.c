@@ -121,6 +121,13 @@ OPTIONS(audit_list_options,
 	{ "action", "A", "Only this action, such as token.create.", NULL },
 	SINCE, LIMIT);
 
+#define NETWORK_OPTIONS                                                                                      \
+	{ "heartbeat", "M", "How often agents there report when there is nothing new, in minutes (10, 10m, 2h), or off, on. 10 if not given.", NULL }, \
+	{ "offline", "M", "How long one may be silent before it is offline, in minutes. 60 if not given.", NULL }, \
+	{ "poll", "M", "How often they ask, in minutes, nothing being held open in between; policy: as their policy says, which is so if not given.", NULL }
+OPTIONS(network_add_options, NETWORK_OPTIONS);
+OPTIONS(network_set_options, NETWORK_OPTIONS,
+	{ "name", "NAME", "Its new name.", NULL });
 OPTIONS(policy_create_options,
 	{ "parent", "POLICY", "The policy above it; base if not given.", NULL });
 OPTIONS(policy_overrides_options,
@@ -217,6 +224,14 @@ static const struct cli_verb verbs[] = {
 
 	{ "audit", "list", "", 0, 0, audit_list_options, "List who did what, newest first", NULL, verb_audit_list },
 
+	{ "network", "list", "", 0, 0, destination_list_options, "List networks that the manager cannot reach", NULL, verb_network_list },
+	{ "network", "show", "NETWORK", 1, 1, NULL, "Show a network, and how many computers are inside", NULL, verb_network_show },
+	{ "network", "add", "NAME RANGE...", 2, MANY, network_add_options, "Add a network that the manager cannot reach",
+	  "RANGE is 192.0.2.0/24, 2001:db8::/32, 192.0.2.10-192.0.2.20 or one address; where ranges overlap the smallest holds. "
+	  "The manager does not dial agents there. They are counted by the address that their connections come from, and behind a NAT by their own.", verb_network_add },
+	{ "network", "set", "NETWORK [RANGE...]", 1, MANY, network_set_options, "Change a network; what is not given stays",
+	  "Takes effect at once for all agents inside. RANGE, if given, takes the place of all its ranges.", verb_network_set },
+	{ "network", "remove", "NETWORK", 1, 1, delete_options, "Remove a network: agents there follow their policies again", NULL, verb_network_remove },
 	{ "destination", "list", "", 0, 0, destination_list_options, "List where events and alerts are sent to, and whether they arrive", NULL, verb_destination_list },
 	{ "destination", "show", "DESTINATION", 1, 1, NULL, "Show a destination", NULL, verb_destination_show },
 	{ "destination", "create", "NAME URL", 2, 2, destination_create_options, "Send events or alerts to syslog, mail or a webhook",
@@ -259,6 +274,7 @@ static const struct cli_noun nouns[] = {
 	{ "token", "API tokens for programs, enrolment tokens for agents." },
 	{ "user", "People who may sign in. USER is an id or a name." },
 	{ "audit", "Who did what." },
+	{ "network", "Networks that the manager cannot reach. NETWORK is an id or a name." },
 	{ "destination", "Where events and alerts are sent to. DESTINATION is an id or a name." },
 	{ "hypervisor", "Who is asked which virtual machines run. HYPERVISOR is an id or a name." },
 	{ "settings", "Settings that the manager keeps in its database." },

@@ -159,4 +159,6 @@ void endpoint_status(const struct endpoint *endpoint, struct endpoint_status *ou
 	*out = endpoint->status;
 	out->events_waiting = endpoint->spool.count;
 	out->events_dropped = endpoint->spool.dropped;
+	out->pace_us = endpoint->pace_us;
+	out->pace_periodic = endpoint->pace_periodic;
 }

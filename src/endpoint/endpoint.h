@@ -137,6 +137,8 @@ struct endpoint_status {
 	int last_error;       /* err_code of the last failure, 0: none since */
 	char last_error_text[256];
 	uint64_t events_waiting, events_dropped, reports, failures;
+	span_us pace_us;    /* how often it reports in the network it is in; 0: as its configuration says */
+	bool pace_periodic; /* nothing is held open there */
 };
 void endpoint_status(const struct endpoint *endpoint, struct endpoint_status *out);
 

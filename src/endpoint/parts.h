@@ -82,6 +82,8 @@ struct endpoint {
 	time_us not_before;       /* asked by the manager */
 	span_us return_window_us; /* announced by it: when it is lost, the next call is at a moment drawn from this */
 	time_us return_by;        /* monotonic: the end of that window; past: the manager was there */
+	span_us pace_us;          /* of the network we are in, as the last reply said; 0: as the configuration says */
+	bool pace_periodic;       /* nothing is held open there */
 	bool full_wanted;
 	bool hurried;
 	bool outage_told;
@@ -147,6 +149,8 @@ void configuration_tick(struct endpoint *endpoint);
 void timing_redial(struct endpoint *endpoint);
 void timing_begin(struct endpoint *endpoint, enum endpoint_lane lane, uint32_t hold_s);
 void timing_replied(struct endpoint *endpoint, enum endpoint_lane lane, bool useful, uint32_t return_after_ms);
+/* How often to report here; before timing_replied(). */
+void timing_pace(struct endpoint *endpoint, const Muster__Wire__Pace *pace);
 /* Some new thing to tell waits, and no report under way tells it; when. */
 time_us timing_urgent_at(const struct endpoint *endpoint);
 /* How long the manager may hold the next report of the lane. */

@@ -141,6 +141,7 @@ int endpoint_reply(struct endpoint *endpoint, enum endpoint_lane which, const vo
 		 reply->n_acknowledged_quarantine > 0 || reply->n_commands > 0 || reply->configuration != NULL ||
 		 reply->send_full || lane->full;
 	endpoint->return_window_us = (span_us)reply->return_window_ms * MILLISECOND_US;
+	timing_pace(endpoint, reply->pace);
 	timing_replied(endpoint, which, useful, reply->return_after_ms);
 	configuration_reached(endpoint);
 	act(endpoint, reply);

@@ -7,11 +7,29 @@ static uint64_t below(const struct endpoint *endpoint, span_us bound)
 	return bound > 0 ? env_below(endpoint->options.env, (uint64_t)bound) : 0;
 }
 
+static span_us heartbeat_us(const struct endpoint *endpoint)
+{
+	return endpoint->pace_us > 0 ? endpoint->pace_us : endpoint->options.heartbeat_us;
+}
+
+/* 0: the manager holds our reports. */
+static span_us poll_us(const struct endpoint *endpoint)
+{
+	return endpoint->pace_periodic ? endpoint->pace_us : endpoint->options.poll_us;
+}
+
+/* Each reply says it anew: one without takes it back. */
+void timing_pace(struct endpoint *endpoint, const Muster__Wire__Pace *pace)
+{
+	endpoint->pace_us = pace != NULL ? pace->interval_s * SECOND_US : 0;
+	endpoint->pace_periodic = pace != NULL && pace->periodic;
+}
+
 uint32_t timing_hold_s(const struct endpoint *endpoint, enum endpoint_lane lane)
 {
-	span_us hold = endpoint->options.heartbeat_us;
+	span_us hold = heartbeat_us(endpoint);
 
-	if (lane != ENDPOINT_MAIN || endpoint->options.poll_us > 0)
+	if (lane != ENDPOINT_MAIN || poll_us(endpoint) > 0)
 		return 0;
 	if (hold > WIRE_HOLD_MAX_S * SECOND_US)
 		hold = WIRE_HOLD_MAX_S * SECOND_US;
@@ -124,10 +142,10 @@ void timing_begin(struct endpoint *endpoint, enum endpoint_lane which, uint32_t 
 /* Never rarer than the heartbeat. */
 static span_us poll_wait(const struct endpoint *endpoint)
 {
-	span_us wait = endpoint->options.poll_us;
+	span_us wait = poll_us(endpoint);
 
-	if (wait > endpoint->options.heartbeat_us)
-		wait = endpoint->options.heartbeat_us;
+	if (wait > heartbeat_us(endpoint))
+		wait = heartbeat_us(endpoint);
 	return wait - (span_us)below(endpoint, wait / 10);
 }
 
@@ -140,7 +158,7 @@ static span_us longer(span_us one, span_us other)
  * manager does not take it for silence; and new ways to it are tried without delay. */
 static span_us return_window(const struct endpoint *endpoint)
 {
-	span_us cap = endpoint->options.heartbeat_us / 2;
+	span_us cap = heartbeat_us(endpoint) / 2;
 
 	if (endpoint->configuring.state == CONFIGURATION_TRYING)
 		return 0;
@@ -160,7 +178,7 @@ void timing_replied(struct endpoint *endpoint, enum endpoint_lane which, bool us
 	endpoint->return_by = 0;
 	if (which == ENDPOINT_URGENT)
 		lane->next_at = now + ENDPOINT_URGENT_GAP_US;
-	else if (endpoint->options.poll_us > 0)
+	else if (poll_us(endpoint) > 0)
 		lane->next_at = now + poll_wait(endpoint);
 	else if (held || useful)
 		lane->next_at = now;
@@ -177,8 +195,8 @@ void timing_replied(struct endpoint *endpoint, enum endpoint_lane which, bool us
 
 static span_us backoff_window(const struct endpoint *endpoint, unsigned failures)
 {
-	span_us cap = endpoint->options.heartbeat_us < ENDPOINT_BACKOFF_MAX_US ? endpoint->options.heartbeat_us
-									       : ENDPOINT_BACKOFF_MAX_US;
+	span_us cap =
+	    heartbeat_us(endpoint) < ENDPOINT_BACKOFF_MAX_US ? heartbeat_us(endpoint) : ENDPOINT_BACKOFF_MAX_US;
 	span_us window = ENDPOINT_BACKOFF_FIRST_US << (failures < 16 ? failures : 16);
 
 	return window < cap ? window : cap;

@@ -27,6 +27,9 @@ void computer_facts(const struct computer *computer, struct fleet_computer *out)
 		.clock_base_us = computer->clock_steady_us,
 		.connected = computer->parked != NULL,
 		.events_waiting = computer->events_waiting,
+		.seen_from = computer->seen_from,
+		.network = computer->network,
+		.offline_us = computer->offline_us,
 	};
 	snprintf(out->cause, sizeof(out->cause), "%s", computer->cause);
 	memcpy(out->configuration, computer->configuration, SHA256_BYTES);

@@ -49,11 +49,12 @@ void fleet_free(struct fleet *fleet)
 		fleet_remove(fleet, &id);
 	}
 	map_free(fleet->computers);
+	free(fleet->inside);
 	free(fleet->heap);
 	free(fleet);
 }
 
-static time_us computer_due(const struct fleet *fleet, const struct computer *computer)
+time_us computer_due(const struct fleet *fleet, const struct computer *computer)
 {
 	time_us due = liveness_deadline(fleet, computer), commands = open_commands_due(computer);
 
@@ -61,6 +62,8 @@ static time_us computer_due(const struct fleet *fleet, const struct computer *co
 		due = commands;
 	if (configuration_wake_at(computer) < due)
 		due = configuration_wake_at(computer);
+	if (pace_wake_at(computer) < due)
+		due = pace_wake_at(computer);
 	if (computer->commands_dirty || computer->row_dirty || liveness_untold(computer)) {
 		time_us soon = fleet_now(fleet) + SECOND_US;
 
@@ -93,6 +96,7 @@ int fleet_add(struct fleet *fleet, const struct fleet_computer *record, struct e
 	memcpy(computer->trusted_key, record->trusted_key, SHA256_BYTES);
 	computer->configuration_refused = record->configuration_state == FLEET_CONFIGURATION_FAILED;
 	computer->configuration_next = computer->configuration_refused ? fleet_now(fleet) + FLEET_REFUSED_RETRY_US : 0;
+	placement_restore(fleet, computer, record);
 	liveness_restore(fleet, computer, record);
 	due_insert(fleet, computer, computer_due(fleet, computer));
 	return 0;
@@ -112,6 +116,7 @@ void fleet_remove(struct fleet *fleet, const struct uuid *id)
 		fleet->online--;
 	due_remove(fleet, computer);
 	map_remove(fleet->computers, id->bytes, UUID_BYTES);
+	placement_done(fleet, computer);
 	free(computer);
 }
 
@@ -288,7 +293,7 @@ static void tick_computer(struct fleet *fleet, struct computer *computer, time_u
 	bool done;
 
 	liveness_tick(fleet, computer, now);
-	if (configuration_wake_at(computer) <= now)
+	if (configuration_wake_at(computer) <= now || pace_wake_at(computer) <= now)
 		fleet_wake(fleet, computer, &computer->session);
 	done = exchange != NULL && liveness_tell(fleet, computer, exchange) == 0 &&
 	       open_commands_tick(fleet, computer, exchange, now) == 0;

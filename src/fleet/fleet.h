@@ -29,6 +29,7 @@
 #include "fleet/commands.h"
 #include "fleet/event_types.h"
 #include "fleet/machines.h"
+#include "fleet/networks.h"
 #include "wire/exchange.h"
 
 struct fleet;
@@ -88,6 +89,11 @@ struct fleet_computer {
 	span_us clock_base_us;             /* what a change is measured from: offset as if ours had never been set */
 	bool connected;                    /* a request is parked (not a sign of life in itself) */
 	uint64_t events_waiting;           /* in the agent's spool */
+	struct address seen_from;          /* where its connections come from; family 0: not known */
+	const struct address *addresses;   /* that it reports; of fleet_add() alone */
+	size_t address_count;
+	struct uuid network; /* that it is in; not read by fleet_add() */
+	span_us offline_us;  /* how long it may be silent there; 0: no network */
 };
 
 /* A command to be carried: envelope is packed and signed, copied by fleet_issue(). */
@@ -181,6 +187,20 @@ const char *fleet_status_name(enum fleet_status status);
 enum fleet_status fleet_status_parse(const char *name);
 /* "pending", "sent", "applied", "failed" */
 const char *fleet_configuration_state_name(enum fleet_configuration_state state);
+
+/* --- networks that the manager cannot reach --- */
+/* The table that holds from now on, NULL: none; borrowed until another takes its
+ * place. Computers heard from now on are placed by it, all others by: */
+void fleet_set_networks(struct fleet *fleet, const struct networks *networks);
+/* Places some `most` more computers by the present table; true: call again. So no
+ * call takes long. Of those whose agent has to be told and holds a request, one is
+ * woken every gap_us from *slot (monotonic) on; *slot becomes that of the next. */
+bool fleet_place_some(struct fleet *fleet, size_t most, span_us gap_us, time_us *slot);
+/* How many computers are in it; 0 for one that the table has not. */
+size_t fleet_count_in(const struct fleet *fleet, const struct uuid *network);
+/* The address that a computer's connection comes from, before fleet_heard() of what it brings. */
+void fleet_seen_from(struct fleet *fleet, const struct uuid *computer, const struct address *address);
+
 /* The present state; ERR_NOT_FOUND. */
 int fleet_show(const struct fleet *fleet, const struct uuid *computer, struct fleet_computer *ret_computer,
 	       struct err *err);

@@ -195,6 +195,8 @@ static int take_report(struct fleet *fleet, struct computer *computer, struct fl
 	bool stale = verdict == SESSION_STALE;
 	int rc;
 
+	if (!stale)
+		placement_heard(fleet, computer, report);
 	liveness_heard(fleet, computer, verdict == SESSION_FIRST);
 	rc = liveness_tell(fleet, computer, exchange);
 	computer->events_waiting = report->events_waiting;

@@ -2,7 +2,8 @@
  * what hypervisors say of a machine that is silent.
  *
  * Offline is declared when one heartbeat more than allowed has been missed:
- * (missed + 1) intervals after the last sign of life. Agents report a little
+ * (missed + 1) intervals after the last sign of life; in a network that the
+ * manager cannot reach after that network's time (placement.c). Agents report a little
  * more often than the interval (endpoint/timing.c takes its jitter off), so
  * half a second is enough for the way. Silence while this manager did not
  * listen (not running, stopped, its start's return window) does not count. Who was
@@ -28,6 +29,7 @@ static const char cause_never[] = "not heard since it was added";
 static const char cause_restart[] = "not heard since the manager started";
 static const char cause_silent[] = "heartbeats missed";
 static const char cause_allowed[] = "silent, as its settings allow";
+static const char cause_network[] = "silent for longer than its network allows";
 static const char cause_stopped[] = "virtual machine shut off";
 static const char cause_running[] = "virtual machine runs again, not heard yet";
 static const char cause_unsure[] = "no hypervisor tells of its machine any more";
@@ -84,9 +86,9 @@ time_us liveness_deadline(const struct fleet *fleet, const struct computer *comp
 {
 	time_us from = later(later(computer->heard, fleet->listening_since), computer->counted_from);
 
-	if (computer->missed == FLEET_UNLIMITED || liveness_is_error(computer) || is_excused(computer))
+	if (silence_allowed(computer) == FLEET_NEVER || liveness_is_error(computer) || is_excused(computer))
 		return FLEET_NEVER;
-	return from + ((span_us)computer->missed + 1) * computer->interval_us + WAY_US;
+	return from + silence_allowed(computer) + WAY_US;
 }
 
 /* What a machine said before it stopped may arrive after the word of the stop. */
@@ -168,6 +170,11 @@ void liveness_machine(struct fleet *fleet, struct computer *computer, enum machi
 	}
 }
 
+static const char *silent_cause(const struct computer *computer)
+{
+	return computer->offline_us > 0 ? cause_network : cause_silent;
+}
+
 void liveness_tick(struct fleet *fleet, struct computer *computer, time_us now)
 {
 	if (now < liveness_deadline(fleet, computer))
@@ -177,7 +184,7 @@ void liveness_tick(struct fleet *fleet, struct computer *computer, time_us now)
 		computer->overdue = computer->row_dirty = true;
 		computer_trace(fleet, &computer->id, "offline_error", "no", "yes");
 	} else {
-		set_status(fleet, computer, FLEET_OFFLINE, cause_silent);
+		set_status(fleet, computer, FLEET_OFFLINE, silent_cause(computer));
 	}
 }
 
@@ -301,8 +308,7 @@ static void restore_stopped(struct computer *computer, const struct fleet_comput
 void liveness_restore(struct fleet *fleet, struct computer *computer, const struct fleet_computer *record)
 {
 	time_us wall = env_wall(fleet->options.env);
-	span_us span =
-	    computer->missed == FLEET_UNLIMITED ? FLEET_NEVER : ((span_us)computer->missed + 1) * computer->interval_us;
+	span_us span = silence_allowed(computer);
 
 	computer->heard = fleet_now(fleet);
 	computer->counted_from = computer->heard;
@@ -312,7 +318,7 @@ void liveness_restore(struct fleet *fleet, struct computer *computer, const stru
 	computer->offline_told = record->status == FLEET_OFFLINE || record->offline_error;
 	if (record->status == FLEET_OFFLINE) {
 		computer->status = FLEET_OFFLINE;
-		computer->cause = cause_silent;
+		computer->cause = silent_cause(computer);
 	} else if (record->status == FLEET_VM_STOPPED) {
 		restore_stopped(computer, record);
 	} else if (record->last_heard == 0) {

@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "fleet/fleet.h"
+#include "fleet/networks.h"
 
 #define FLEET_INTERVAL_DEFAULT_US  (10 * MINUTE_US)
 #define FLEET_MISSED_DEFAULT       2
@@ -88,6 +89,17 @@ struct computer {
 	time_us configuration_next; /* monotonic */
 	size_t due_index;
 	time_us due;
+	struct computer *next, *previous; /* of all, for placing them anew */
+	struct address seen_from;         /* where its connections come from; family 0: not known */
+	struct address *addresses;        /* that it reports; own memory */
+	size_t address_count;
+	struct uuid network;   /* that it is in; zeroes: none */
+	uint32_t counted_in;   /* its place among fleet->inside, from 1; 0: none */
+	uint32_t counted_when; /* the fleet's `table` then */
+	span_us offline_us;    /* how long it may be silent there; 0: as interval and missed say */
+	struct network_pace pace, told;
+	uint64_t told_session; /* the run of the agent that was told */
+	time_us pace_next;     /* monotonic: when a parked request is woken to be told */
 	struct fleet_exchange *parked;
 	struct open_command *commands;
 	unsigned command_count;
@@ -96,6 +108,10 @@ struct computer {
 struct fleet {
 	struct fleet_options options;
 	struct map *computers;
+	struct computer *first, *unplaced; /* of all; the next to be placed anew, NULL: none */
+	const struct networks *networks;
+	uint32_t table;         /* how often `networks` took another's place */
+	uint32_t *inside;       /* computers in each of the networks; NULL: no memory to count */
 	struct computer **heap; /* by due, a binary heap */
 	size_t heap_count, heap_capacity;
 	size_t online;
@@ -148,7 +164,10 @@ enum fleet_configuration_state configuration_state(const struct computer *comput
 void computer_trace(const struct fleet *fleet, const struct uuid *id, const char *what, const char *from,
 		    const char *to);
 
-/* due.c: when a computer next needs the tick. */
+/* fleet.c: when a computer next needs the tick. */
+time_us computer_due(const struct fleet *fleet, const struct computer *computer);
+
+/* due.c: in the order of that. */
 int due_reserve(struct fleet *fleet);
 void due_insert(struct fleet *fleet, struct computer *computer, time_us due);
 void due_remove(struct fleet *fleet, struct computer *computer);
@@ -172,6 +191,20 @@ bool liveness_untold(const struct computer *computer);
 int liveness_tell(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange);
 void liveness_stored(struct computer *computer, const struct fleet_exchange *exchange, int rc);
 void liveness_restore(struct fleet *fleet, struct computer *computer, const struct fleet_computer *record);
+
+/* placement.c: which network an agent is in, and what it is told of it. */
+void placement_restore(struct fleet *fleet, struct computer *computer, const struct fleet_computer *record);
+void placement_done(struct fleet *fleet, struct computer *computer);
+/* From where and with which addresses it reports now; before liveness_heard(). */
+void placement_heard(struct fleet *fleet, struct computer *computer, const Muster__Wire__Report *report);
+/* It does not know yet how often it is to report. */
+bool pace_differs(const struct computer *computer);
+/* When a parked request is to be woken for it; FLEET_NEVER. */
+time_us pace_wake_at(const struct computer *computer);
+/* Puts it into the reply. ERR_MEMORY. */
+int pace_tell(struct computer *computer, struct fleet_exchange *exchange, Muster__Wire__Reply *reply);
+/* How long it may be silent at most; FLEET_NEVER: for ever. */
+span_us silence_allowed(const struct computer *computer);
 
 /* clock.c: event 734. */
 void clock_restore(const struct fleet *fleet, struct computer *computer, const struct fleet_computer *record);

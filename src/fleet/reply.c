@@ -83,7 +83,7 @@ static bool must_answer(struct computer *computer, const struct fleet_exchange *
 	time_us until = exchange->heard + (span_us)exchange->hold_s * SECOND_US, next;
 
 	if (exchange->failed || exchange->must_answer || exchange->send_full || exchange->rekey ||
-	    exchange->hold_s == 0)
+	    exchange->hold_s == 0 || computer->pace.periodic)
 		return true;
 	if (open_commands_waiting(computer, now, &next))
 		return true;
@@ -91,6 +91,8 @@ static bool must_answer(struct computer *computer, const struct fleet_exchange *
 		until = next;
 	if (configuration_differs(computer) && computer->configuration_next < until)
 		until = computer->configuration_next;
+	if (pace_differs(computer) && computer->pace_next < until)
+		until = computer->pace_next;
 	*ret_until = until;
 	return until <= now;
 }
@@ -226,6 +228,8 @@ static int fill_reply(struct fleet *fleet, struct computer *computer, struct fle
 		    reply_ids(exchange, exchange->item_acks, exchange->item_ack_count, &reply->acknowledged_quarantine);
 	if (rc == 0)
 		rc = reply_commands(fleet, computer, exchange, reply);
+	if (rc == 0)
+		rc = pace_tell(computer, exchange, reply);
 	if (rc == 0)
 		*ret_configuration = configuration_now(fleet, computer);
 	return rc;

@@ -132,7 +132,9 @@ static const struct rule reply_rules[] = {
 	[8] = NUMBER(0, WIRE_RETURN_AFTER_MAX_MS),
 	[9] = UUIDS(WIRE_REPLY_ACKNOWLEDGED_MAX),
 	[10] = UUIDS(WIRE_REPLY_ACKNOWLEDGED_MAX),
+	[14] = PART(0),
 };
+static const struct rule pace_rules[] = { [1] = NUMBER(1, WIRE_PACE_MAX_S) };
 static const struct rule envelope_rules[] = {
 	[1] = BYTES(1, WIRE_SIGNED_MAX_BYTES), [2] = FIXED(SHA256_BYTES),
 	[3] = FIXED(ENVELOPE_SIGNATURE_BYTES), [4] = NUMBER(0, WIRE_BATCH_MAX - 1),
@@ -188,6 +190,7 @@ static const struct {
 	ROW(command_state, command_state_rules),
 	ROW(quarantine_item, quarantine_item_rules),
 	ROW(reply, reply_rules),
+	ROW(pace, pace_rules),
 	ROW(envelope, envelope_rules),
 	ROW(signed, signed_rules),
 	ROW(configuration, configuration_rules),

@@ -469,7 +469,13 @@ void link_tell_self(struct link *link)
 {
 	struct message_component self = { .name = "link", .state = COMPONENT_WORKING };
 	const char *unknown = link_configuration_unknown(link->configuration);
+	Muster__Wire__Host message;
+	char *addresses[HOST_ADDRESSES_MAX];
+	struct err err;
 
+	host_message(&link->host, addresses, &message);
+	if (endpoint_host(link->endpoint, &message, &err))
+		LOG(LOG_ERROR, "link.host_not_taken", log_err(&err));
 	self.version = link_field("version", MUSTER_VERSION).value;
 	if (link->missing[0] != '\0')
 		message_fields_add(&self.facts, "limits", link->missing, strlen(link->missing));
@@ -480,14 +486,8 @@ void link_tell_self(struct link *link)
 
 static void report_self(struct link *link)
 {
-	Muster__Wire__Host message;
-	char *addresses[HOST_ADDRESSES_MAX];
 	struct event_field field = link_field("version", MUSTER_VERSION);
-	struct err err;
 
-	host_message(&link->host, addresses, &message);
-	if (endpoint_host(link->endpoint, &message, &err))
-		LOG(LOG_ERROR, "link.host_not_taken", log_err(&err));
 	link_tell_self(link);
 	link_event(link, EVENT_AGENT_STARTED, &field, 1);
 }

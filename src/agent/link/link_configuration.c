@@ -350,6 +350,23 @@ static void show_line(struct control_client *client, const char *name, const cha
 					      "origin", origin, "locked", locked));
 }
 
+/* What the manager says of the network we are in stands before the configuration. */
+static bool network_value(const struct link_configuration *configuration, enum setting_id id, struct buf *value)
+{
+	struct endpoint_status status;
+	char interval[TIME_TEXT_BYTES];
+
+	endpoint_status(configuration->link->endpoint, &status);
+	if (status.pace_us == 0 || (id != SETTING_LINK_HEARTBEAT_INTERVAL && !status.pace_periodic))
+		return false;
+	if (id != SETTING_LINK_HEARTBEAT_INTERVAL && id != SETTING_LINK_POLL && id != SETTING_LINK_POLL_INTERVAL)
+		return false;
+	span_format(status.pace_us, interval);
+	buf_reset(value);
+	buf_append_text(value, id == SETTING_LINK_POLL ? "periodic" : interval);
+	return true;
+}
+
 static void show_setting(const struct link_configuration *configuration, enum setting_id id,
 			 struct control_client *client)
 {
@@ -366,6 +383,8 @@ static void show_setting(const struct link_configuration *configuration, enum se
 		origin = strcmp(buf_text(&value), buf_text(&initial)) == 0 ? "default" : "agent.ini";
 		effective_done(&defaults);
 	}
+	if (network_value(configuration, id, &value))
+		origin = "network";
 	show_line(client, setting_name(id), buf_text(&value), origin, policy);
 	buf_done(&value);
 	buf_done(&initial);

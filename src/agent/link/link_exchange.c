@@ -113,6 +113,8 @@ static void send_report(struct lane *lane)
 	int rc;
 
 	buf_init(&report, WIRE_REPORT_MAX_BYTES);
+	if (lane->which == ENDPOINT_MAIN && host_refresh(&lane->link->host))
+		link_tell_self(lane->link); /* a laptop that moved: where it is now decides what holds for it */
 	rc = endpoint_report(lane->link->endpoint, lane->which, &report, &hold_s, &err);
 	if (rc) {
 		LOG(LOG_ERROR, "exchange.no_report", log_err(&err));

@@ -85,6 +85,9 @@ static json_t *status_line(struct link_local *local)
 			 status.connected, "since", when(local->since), "cause", control_name(cause, strlen(cause)),
 			 "cause_code", status.connected || !status.last_error ? "" : err_name(status.last_error),
 			 "revoked", link_exchange_denied(link->exchange), "last_exchange", when(status.last_contact));
+	json_object_set_new(line, "network_interval_s",
+			    status.pace_us > 0 ? json_integer((json_int_t)(status.pace_us / SECOND_US)) : json_null());
+	json_object_set_new(line, "network_polls", json_boolean(status.pace_periodic));
 	json_object_set_new(line, "events_waiting", json_integer((json_int_t)status.events_waiting));
 	json_object_set_new(line, "events_dropped", json_integer((json_int_t)status.events_dropped));
 	json_object_set_new(line, "uploads_waiting", json_integer((json_int_t)link_uploads_waiting(link->uploads)));

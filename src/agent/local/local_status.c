@@ -92,6 +92,7 @@ static void print_words(const json_t *status, const char *data)
 {
 	bool connected = json_is_true(json_object_get(status, "connected"));
 	const char *last = local_text(status, "last_exchange"), *limits = local_text(status, "limits");
+	json_int_t interval = json_integer_value(json_object_get(status, "network_interval_s"));
 
 	printf("Agent      running, version %s\n", local_text(status, "version"));
 	printf("Computer   %s (%s)\n", local_text(status, "name"), local_text(status, "computer"));
@@ -110,6 +111,10 @@ static void print_words(const json_t *status, const char *data)
 	print_configuration(json_object_get(status, "configuration"));
 	print_list("Components", json_object_get(status, "components"), print_component);
 	print_list("Scans", json_object_get(status, "scans"), print_scan);
+	if (interval > 0)
+		printf("Network    one that the manager cannot reach: reports every %lld min%s\n",
+		       (long long)(interval / 60),
+		       json_is_true(json_object_get(status, "network_polls")) ? ", nothing is held open" : "");
 	if (*limits)
 		printf("Limited    link runs without: %s\n", limits);
 }

@@ -30,6 +30,7 @@ static const struct row_field fields[] = {
 	{ "architecture", "architecture", row_text },
 	{ "addresses", "addresses", row_array },
 	{ "machine_uuid", "machine", row_id },
+	{ "seen_from", "seen_from", row_text_or_null },
 	{ "enrolled", "enrolled", row_time },
 	{ "open_alerts", "open_alerts", row_number },
 };
@@ -47,6 +48,8 @@ static json_t *certificate_match(struct api_call *call, struct cursor *cursor)
 /* What memory knows is newer than the row: liveness reaches the database in batches. */
 static void put_live(json_t *json, const struct front_live *live)
 {
+	char seen_from[ADDRESS_TEXT_BYTES];
+
 	json_object_set_new(json, "status", json_string(live->status));
 	json_object_set_new(json, "status_cause", json_shown(live->cause, strlen(live->cause)));
 	if (live->since != 0)
@@ -55,6 +58,9 @@ static void put_live(json_t *json, const struct front_live *live)
 		json_object_set_new(json, "last_heard", json_time(live->last_heard));
 	json_object_set_new(json, "clock_offset_s", json_integer(live->clock_offset_s));
 	json_object_set_new(json, "direction", json_string(live->direction));
+	address_format(&live->seen_from, seen_from);
+	if (seen_from[0] != '\0')
+		json_object_set_new(json, "seen_from", json_string(seen_from));
 	json_object_set_new(json, "config_state", json_string(live->configuration_state));
 	if (strcmp(live->configuration_state, "failed") != 0)
 		json_object_set_new(json, "config_error", json_string(""));
@@ -87,6 +93,8 @@ static json_t *computer_json(struct api_call *call, struct cursor *cursor)
 	cursor_uuid(cursor, "id", &id);
 	if (front_computer_live(api_call_front(call), &id, &live, NULL) == 0)
 		put_live(json, &live);
+	json_object_set_new(json, "network",
+			    live.network[0] != '\0' ? json_shown(live.network, strlen(live.network)) : json_null());
 	json_object_set_new(json, "connected", json_boolean(live.connected));
 	json_object_set_new(json, "machine", machine_json(call, cursor));
 	json_object_set_new(json, "certificate_match", certificate_match(call, cursor));

@@ -4,8 +4,10 @@
 #include "manager/api/handlers.h"
 #include "manager/api/policy_json.h"
 #include "manager/api/rows.h"
+#include "manager/front/front_network.h"
 #include "manager/queries.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* --- settings --- */
@@ -147,16 +149,64 @@ struct showing {
 	bool computer;
 	uint64_t version;
 	json_t *json;
+	bool in_network; /* a computer, and in this one: */
+	struct front_network network;
 };
+
+/* A value that the network gives in place of the policy's. */
+static void overlay(json_t *items, const char *name, const char *value, const char *inherited, const char *origin)
+{
+	json_t *item = json_pack("{ss, ss, ss, ss, sb, ss}", "name", name, "value", value, "origin", origin,
+				 "origin_kind", "network", "own", false, "inherited", inherited);
+
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		if (strcmp(json_string_value(json_object_get(json_array_get(items, i), "name")), name) == 0) {
+			json_array_set_new(items, i, item);
+			return;
+		}
+	}
+	json_array_append_new(items, item);
+}
+
+/* How long it might be silent by its policy alone. */
+static void silence_text(const struct effective *effective, char text[TIME_TEXT_BYTES])
+{
+	if (effective->missed_heartbeats == CONF_UNLIMITED)
+		snprintf(text, TIME_TEXT_BYTES, "unlimited");
+	else
+		span_format((effective->missed_heartbeats + 1) * effective->heartbeat_interval_us, text);
+}
+
+static void overlay_network(json_t *items, const struct outcome *outcome, const struct front_network *network)
+{
+	struct network_pace pace = network_pace(&network->rules);
+	char interval[TIME_TEXT_BYTES], offline[TIME_TEXT_BYTES], silence[TIME_TEXT_BYTES];
+	char origin[NETWORK_NAME_MAX_BYTES + sizeof("network ")];
+
+	snprintf(origin, sizeof(origin), "network %s", network->name);
+	span_format(pace.interval_s * SECOND_US, interval);
+	span_format(network->rules.offline_min * MINUTE_US, offline);
+	silence_text(&outcome->effective, silence);
+	overlay(items, setting_name(SETTING_LINK_HEARTBEAT_INTERVAL), interval,
+		outcome->values[SETTING_LINK_HEARTBEAT_INTERVAL], origin);
+	if (pace.periodic) {
+		overlay(items, setting_name(SETTING_LINK_POLL), "periodic", outcome->values[SETTING_LINK_POLL], origin);
+		overlay(items, setting_name(SETTING_LINK_POLL_INTERVAL), interval,
+			outcome->values[SETTING_LINK_POLL_INTERVAL], origin);
+	}
+	overlay(items, "network.offline_after", offline, silence, origin);
+}
 
 static json_t *computer_json(const struct showing *showing, const struct policy_node *node)
 {
 	const struct outcome *outcome = policy_outcome(node);
+	json_t *items = policy_settings_json(node);
 
+	if (showing->in_network && outcome != NULL)
+		overlay_network(items, outcome, &showing->network);
 	return json_pack("{so, ss, sI, so, so}", "computer", json_uuid(showing->id), "policy",
 			 policy_name(policy_parent(node)), "version", (json_int_t)showing->version, "fingerprint",
-			 outcome != NULL ? json_sha256(outcome->fingerprint) : json_null(), "items",
-			 policy_settings_json(node));
+			 outcome != NULL ? json_sha256(outcome->fingerprint) : json_null(), "items", items);
 }
 
 static int show_node(const struct policy_tree *tree, void *argument, struct err *err)
@@ -195,6 +245,7 @@ static int reply_with(struct api_call *call, int status, const struct uuid *id, 
 	struct showing showing = { .front = api_call_front(call), .id = id, .computer = computer };
 	int rc = store_read(api_call_store(call), read_version, &showing, err);
 
+	showing.in_network = computer && front_network_of(showing.front, id, &showing.network);
 	if (rc == 0)
 		rc = front_policy_look(showing.front, show_node, &showing, err);
 	if (rc != 0)

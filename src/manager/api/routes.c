@@ -146,6 +146,17 @@ const struct api_route api_routes[] = {
 	{ "POST", V1 "/hypervisors/{id}/test", ACCESS_ADMINISTER, 0, "hypervisors", "Hang up, connect anew and ask now, and say what came of it",
 	  &shape_no_query, NULL, 200, JSON, &shape_hypervisor_test, OPERATION_hypervisor_test },
 
+	{ "GET", V1 "/networks", ACCESS_READ, 0, "networks", "List networks that the manager cannot reach",
+	  &shape_page_query, NULL, 200, JSON, &shape_networks, OPERATION_network_list },
+	{ "POST", V1 "/networks", ACCESS_ADMINISTER, 0, "networks", "Add a network that the manager cannot reach: it does not dial agents there",
+	  &shape_no_query, &shape_network_request, 201, JSON, &shape_network, OPERATION_network_add },
+	{ "GET", V1 "/networks/{id}", ACCESS_READ, 0, "networks", "One network",
+	  &shape_no_query, NULL, 200, JSON, &shape_network, OPERATION_network_show },
+	{ "PATCH", V1 "/networks/{id}", ACCESS_ADMINISTER, 0, "networks", "Change a network, at once for all agents inside; what is not given stays; takes If-Match",
+	  &shape_no_query, &shape_network_change, 200, JSON, &shape_network, OPERATION_network_change },
+	{ "DELETE", V1 "/networks/{id}", ACCESS_ADMINISTER, 0, "networks", "Remove a network: agents there follow their policies again; takes If-Match",
+	  &shape_no_query, NULL, 204, NULL, NULL, OPERATION_network_remove },
+
 	{ "GET", V1 "/policy-settings", ACCESS_READ, 0, "policies", "List the settings that policies and computers may hold",
 	  &shape_no_query, NULL, 200, JSON, &shape_policy_settings, OPERATION_policy_setting_list },
 	{ "GET", V1 "/policies", ACCESS_READ, 0, "policies", "The tree of policies, each before those below it",

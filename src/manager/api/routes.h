@@ -93,6 +93,11 @@ enum route_flag {
 	X(hypervisor_delete) \
 	X(hypervisor_machines) \
 	X(hypervisor_test) \
+	X(network_list) \
+	X(network_add) \
+	X(network_show) \
+	X(network_change) \
+	X(network_remove) \
 	X(policy_setting_list) \
 	X(policy_list) \
 	X(policy_add) \

@@ -3,7 +3,7 @@
 
 #include "manager/api/accounts.h"
 #include "manager/api/page.h"
-#include "manager/front/front.h"
+#include "manager/front/front_network.h"
 
 /* clang-format off */
 #define SHAPE(symbol, name_, help_, ...)                                                                     \
@@ -45,7 +45,7 @@ static const char *const destination_formats[] = { "cef", "json", NULL };
 static const char *const actor_kinds[] = { "user", "token", "system", NULL };
 
 static const char *const override_kinds[] = { "policy", "computer", NULL };
-static const char *const origin_kinds[] = { "default", "policy", "computer", NULL };
+static const char *const origin_kinds[] = { "default", "policy", "computer", "network", NULL };
 static const char *const policy_setting_types[] = { "duration", "size", "number", "boolean", "choice", "paths", "text", NULL };
 
 /* --- query strings --- */
@@ -297,6 +297,8 @@ SHAPE(shape_computer, "Computer", "A computer with an agent.",
 	{ "addresses", SHAPE_TEXTS, REQUIRED, .help = "Its addresses." },
 	{ "machine_uuid", SHAPE_UUID, NULLABLE, .help = "UUID of the machine, as its firmware gives it; null: not known." },
 	{ "machine", SHAPE_OBJECT, NULLABLE, .of = &shape_computer_machine, .help = "The virtual machine it is, as a hypervisor tells; null: none does." },
+	{ "seen_from", SHAPE_TEXT, NULLABLE, .help = "The address that its connections come from; null: not known yet." },
+	{ "network", SHAPE_TEXT, NULLABLE, .help = "The network that it is in and that the manager cannot reach; null: none." },
 	{ "connected", SHAPE_BOOLEAN, REQUIRED, .help = "A held connection is open now: commands arrive at once." },
 	{ "enrolled", SHAPE_TIME, REQUIRED, .help = "When it was activated." });
 LIST(shape_computers, "Computers", shape_computer);
@@ -477,6 +479,29 @@ SHAPE(shape_hypervisor_test, "HypervisorTest", "What came of a test.",
 	{ "machines", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "How many." },
 	{ "failure", SHAPE_TEXT, REQUIRED, .help = "Why not, in words." });
 
+#define NETWORK_MEMBERS(required)                                                                            \
+	{ "name", SHAPE_NAME, required, .max = NETWORK_NAME_MAX_BYTES, .help = "Its name; no other network has it in any case of letters." }, \
+	{ "ranges", SHAPE_TEXTS, required, 1, NETWORK_RANGES_MAX, .help = "Ranges of addresses: `192.0.2.0/24`, `2001:db8::/32`, `192.0.2.10-192.0.2.20`, or one address. Where ranges overlap the smallest holds." }, \
+	{ "heartbeat", SHAPE_BOOLEAN, .help = "Do agents there report when there is nothing new? Off: they only poll. On if not given." }, \
+	{ "heartbeat_minutes", SHAPE_NUMBER, 0, 1, NETWORK_MINUTES_MAX, .help = "How often they do; 10 if not given." }, \
+	{ "offline_minutes", SHAPE_NUMBER, 0, 1, NETWORK_MINUTES_MAX, .help = "How long one may be silent before it is offline; 60 if not given. At least as long as they may be silent by the two others." }, \
+	{ "poll_minutes", SHAPE_NUMBER, SHAPE_NULLABLE, 1, NETWORK_MINUTES_MAX, .help = "How often they ask; nothing is held open then. null: as their policy says (`link.poll`)." }
+SHAPE(shape_network_request, "NetworkRequest", "A network that the manager cannot reach.", NETWORK_MEMBERS(REQUIRED));
+SHAPE(shape_network_change, "NetworkChange", "What is to change of a network.", NETWORK_MEMBERS(0));
+SHAPE(shape_network, "Network", "A network that the manager cannot reach.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "ranges", SHAPE_TEXTS, REQUIRED, .help = "Its ranges of addresses." },
+	{ "heartbeat", SHAPE_BOOLEAN, REQUIRED, .help = "Do agents there report when there is nothing new?" },
+	{ "heartbeat_minutes", SHAPE_NUMBER, REQUIRED, 1, NETWORK_MINUTES_MAX, .help = "How often, if they do." },
+	{ "offline_minutes", SHAPE_NUMBER, REQUIRED, 1, NETWORK_MINUTES_MAX, .help = "How long one may be silent before it is offline." },
+	{ "poll_minutes", SHAPE_NUMBER, NULLABLE, 1, NETWORK_MINUTES_MAX, .help = "How often they ask, nothing being held open; null: as their policy says." },
+	{ "computers", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Computers inside, by the address that they come from." },
+	{ "version", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Grows with each change; also the ETag." },
+	{ "created", SHAPE_TIME, REQUIRED, .help = "When." },
+	{ "created_by", SHAPE_TEXT, REQUIRED, .help = "By whom." });
+LIST(shape_networks, "Networks", shape_network);
+
 SHAPE(shape_policy_setting, "PolicySetting", "A setting that policies and computers may hold.",
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
 	{ "type", SHAPE_CHOICE, REQUIRED, .choices = policy_setting_types, .help = "What values it takes." },
@@ -493,7 +518,7 @@ LIST(shape_policy_settings, "PolicySettings", shape_policy_setting);
 SHAPE_STATIC(shape_effective_setting, "EffectiveSetting", "A setting's value and where it comes from.",
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "The setting." },
 	{ "value", SHAPE_TEXT, REQUIRED, .help = "Its value." },
-	{ "origin", SHAPE_TEXT, REQUIRED, .help = "Name of the policy that sets it, `computer`, or `default`." },
+	{ "origin", SHAPE_TEXT, REQUIRED, .help = "Name of the policy that sets it, `computer`, `default`, or `network` and the name of the network that it is in." },
 	{ "origin_kind", SHAPE_CHOICE, REQUIRED, .choices = origin_kinds, .help = "What the origin is." },
 	{ "own", SHAPE_BOOLEAN, REQUIRED, .help = "Is it set right here? Else it is inherited." },
 	{ "inherited", SHAPE_TEXT, REQUIRED, .help = "The value that it would have if it were not set here." });
@@ -502,7 +527,7 @@ SHAPE(shape_effective_settings, "EffectiveSettings", "A computer's settings.",
 	{ "policy", SHAPE_TEXT, REQUIRED, .help = "Its policy." },
 	{ "version", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Grows with each change of its own settings or policy; also the ETag." },
 	{ "fingerprint", SHAPE_TEXT, REQUIRED, .help = "SHA-256 of what its agent should have." },
-	{ "items", SHAPE_OBJECTS, REQUIRED, .of = &shape_effective_setting, .help = "Every setting." });
+	{ "items", SHAPE_OBJECTS, REQUIRED, .of = &shape_effective_setting, .help = "Every setting; in a network that the manager cannot reach also `network.offline_after`, which counts in place of lost heartbeats." });
 
 SHAPE(shape_policy, "Policy", "A policy.",
 	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
@@ -749,6 +774,10 @@ const struct shape *const shapes_documented[] = {
 	&shape_hypervisor_machines,
 	&shape_hypervisor_test,
 
+	&shape_network_request,
+	&shape_network_change,
+	&shape_network,
+	&shape_networks,
 	&shape_policy_request,
 	&shape_policy_change_request,
 	&shape_policy_apply_request,

@@ -404,12 +404,16 @@ static void hear(struct exchange *exchange)
 {
 	struct agent_request *request = exchange->request;
 	const struct fleet_rows *rows;
+	struct address from;
+	bool known = address_parse_peer(request->peer, &from, NULL) == 0;
 	struct err err = { 0 };
 	int rc =
 	    exchange_report_decode(request->body.data, request->body.size, &exchange->report, &exchange->arena, &err);
 
 	if (rc == 0) {
 		pthread_mutex_lock(&exchange->shard->lock);
+		if (known)
+			fleet_seen_from(exchange->shard->fleet, &request->computer, &from);
 		rc = fleet_heard(exchange->shard->fleet, &request->computer, exchange->report, &exchange->fleet, &err);
 		pthread_mutex_unlock(&exchange->shard->lock);
 	}

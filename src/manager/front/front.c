@@ -1,5 +1,6 @@
 /* The small services of manager/front.h; the larger ones have files of their own. */
 #include "manager/front/front_state.h"
+#include "manager/front/networks.h"
 #include "manager/front/policies.h"
 #include "manager/front/records_json.h"
 
@@ -66,6 +67,7 @@ struct front_subscription *front_subscribe(struct front *front, struct loop *loo
 int front_computer_live(struct front *front, const struct uuid *computer, struct front_live *ret_live, struct err *err)
 {
 	struct shard *shard = shards_of(front->shards, computer);
+	struct front_network network;
 	struct fleet_computer shown;
 	int rc;
 
@@ -86,6 +88,13 @@ int front_computer_live(struct front *front, const struct uuid *computer, struct
 	memcpy(ret_live->configuration, shown.configuration, SHA256_BYTES);
 	memcpy(ret_live->wanted_configuration, shown.wanted_configuration, SHA256_BYTES);
 	snprintf(ret_live->cause, sizeof(ret_live->cause), "%s", shown.cause);
+	ret_live->seen_from = shown.seen_from;
+	if (!uuid_is_zero(&shown.network) && front_networks_show(front->networks, &shown.network, &network)) {
+		snprintf(ret_live->network, sizeof(ret_live->network), "%s", network.name);
+		if (shown.status == FLEET_OFFLINE)
+			snprintf(ret_live->cause, sizeof(ret_live->cause), "silent for longer than %u min (network %s)",
+				 network.rules.offline_min, network.name);
+	}
 	return 0;
 }
 

@@ -22,6 +22,7 @@
 #include "base/hex.h"
 #include "base/pack.h"
 #include "base/units.h"
+#include "fleet/address.h"
 #include "net/loop.h"
 #include "net/server.h"
 #include "store/store.h"
@@ -128,6 +129,8 @@ struct front_live {
 	time_us last_heard; /* wall, 0: never */
 	int64_t clock_offset_s;
 	bool connected;                             /* a held poll is open now */
+	char network[101];                          /* that it is in and the manager cannot reach; "": none */
+	struct address seen_from;                   /* where its connections come from; family 0: not known */
 	const char *direction;                      /* the words of the setting link.direction */
 	const char *configuration_state;            /* "pending", "sent", "applied", "failed" */
 	uint8_t configuration[SHA256_BYTES];        /* in force at the agent; zeroes: none yet */

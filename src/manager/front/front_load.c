@@ -2,6 +2,7 @@
 #include "manager/front/front_load.h"
 
 #include <fcntl.h>
+#include <jansson.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,21 @@ static void copy_bytes(uint8_t out[SHA256_BYTES], struct bytes from)
 		memcpy(out, from.data, SHA256_BYTES);
 }
 
+static size_t read_addresses(const char *text, struct address addresses[WIRE_ADDRESSES_MAX])
+{
+	json_t *list = json_loads(text, 0, NULL);
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_array_size(list) && count < WIRE_ADDRESSES_MAX; i++) {
+		const char *address = json_string_value(json_array_get(list, i));
+
+		if (address != NULL && address_parse(address, &addresses[count], NULL) == 0)
+			count++;
+	}
+	json_decref(list);
+	return count;
+}
+
 static int add_computer(struct front *front, struct cursor *cursor, struct err *err)
 {
 	struct fleet_computer computer = {
@@ -139,6 +155,7 @@ static int add_computer(struct front *front, struct cursor *cursor, struct err *
 		.clock_offset_us = cursor_number(cursor, "clock_offset_us"),
 		.clock_base_us = cursor_number(cursor, "clock_base_us"),
 	};
+	struct address addresses[WIRE_ADDRESSES_MAX];
 
 	cursor_uuid(cursor, "id", &computer.id);
 	computer.status = fleet_status_parse(cursor_text(cursor, "status"));
@@ -149,6 +166,9 @@ static int add_computer(struct front *front, struct cursor *cursor, struct err *
 	if (strcmp(cursor_text(cursor, "config_state"), "failed") == 0)
 		computer.configuration_state = FLEET_CONFIGURATION_FAILED;
 	policies_fill(front, &computer.id, &computer);
+	(void)address_parse(cursor_text(cursor, "seen_from"), &computer.seen_from, NULL);
+	computer.address_count = read_addresses(cursor_text(cursor, "addresses"), addresses);
+	computer.addresses = addresses;
 	return fleet_add(shards_of(front->shards, &computer.id)->fleet, &computer, err);
 }
 

@@ -15,6 +15,7 @@
 #include "manager/front/front_load.h"
 #include "manager/front/hypervisors.h"
 #include "manager/front/maintenance.h"
+#include "manager/front/networks.h"
 #include "manager/front/own_clock.h"
 #include "manager/front/policies.h"
 #include "manager/front/uploads.h"
@@ -225,6 +226,8 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 		rc = alerting_open(front->store, &front->alerting, err);
 	if (rc == 0)
 		rc = policies_new(front, &front->policies, err);
+	if (rc == 0)
+		rc = front_networks_open(front, &front->networks, err);
 	if (rc == 0 && (front->feed = feed_new(err)) == NULL)
 		rc = err->code;
 	if (rc == 0 && (front->signer = signer_new(front->env, keys_broke_rules, supervisor, err)) == NULL)
@@ -361,6 +364,7 @@ static void done(struct front *front)
 		tls_server_free(front->tls[i]);
 	feed_free(front->feed);
 	shards_free(front->shards);
+	front_networks_free(front->networks);
 	signer_free(front->signer);
 	policies_free(front->policies);
 	stored_settings_free(front->stored);

@@ -31,6 +31,7 @@ struct front_numbers {
 };
 
 struct hypervisors;
+struct front_networks;
 struct policies;
 struct uploads;
 struct verifier;
@@ -66,6 +67,7 @@ struct front {
 	struct event_switches *switches;
 	struct alerting *alerting;
 	struct policies *policies;
+	struct front_networks *networks;
 	struct verifier *verifier;
 	struct hypervisors *hypervisors;
 	struct uploads *uploads;

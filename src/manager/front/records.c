@@ -458,8 +458,10 @@ static int write_computer(struct records *records, struct store_session *session
 {
 	const struct fleet_computer *row = &records->row;
 	struct cursor *cursor = cursor_open(session, &QUERY_EXCHANGE_COMPUTER);
+	char seen_from[ADDRESS_TEXT_BYTES];
 	int rc;
 
+	address_format(&row->seen_from, seen_from);
 	cursor_bind_uuid(cursor, "id", &records->computer);
 	cursor_bind_number(cursor, "last_heard", row->last_heard);
 	cursor_bind_number(cursor, "clock_offset_us", row->clock_offset_us);
@@ -471,6 +473,7 @@ static int write_computer(struct records *records, struct store_session *session
 	bind_fingerprint(cursor, "config_fingerprint", row->configuration);
 	cursor_bind_text(cursor, "config_state", fleet_configuration_state_name(row->configuration_state));
 	bind_fingerprint(cursor, "trusted_key", row->trusted_key);
+	cursor_bind_text(cursor, "seen_from", seen_from);
 	rc = cursor_run(cursor, err);
 	if (rc == 0)
 		add_news(records, FRONT_TOPIC_COMPUTER, &records->computer, 0);

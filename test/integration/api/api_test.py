@@ -479,6 +479,84 @@ def hypervisors_are_kept_asked_and_removed(w):
         w.call("DELETE", f"{path}/{each['id']}", w.admin, expect=204)
 
 
+# --- networks that the manager cannot reach ---
+
+def network_of(world):
+    shown = world.get("/computers/" + COMPUTER)
+    return shown["network"], shown["status_cause"]
+
+
+def a_network_holds_for_the_computers_inside(w):
+    assert w.get("/networks")["items"] == [] and network_of(w)[0] is None
+    assert w.get("/computers/" + COMPUTER)["seen_from"] == seeds.SEEN_FROM
+    made = w.call("POST", V1 + "/networks", w.admin,
+                  {"name": "Ærø branch", "ranges": ["198.51.100.0-198.51.100.255", "2001:DB8::/32"]}, expect=201)
+    network = made.json
+    assert network["ranges"] == ["198.51.100.0/24", "2001:db8::/32"]
+    assert (network["heartbeat"], network["heartbeat_minutes"], network["offline_minutes"],
+            network["poll_minutes"]) == (True, 10, 60, None)
+    assert network["computers"] == 1 and network["version"] == 1 and made.headers["ETag"] == '"1"'
+    assert network_of(w) == ("Ærø branch", "silent for longer than 60 min (network Ærø branch)")
+    # where ranges overlap the smallest holds, at once
+    smaller = w.call("POST", V1 + "/networks", w.admin, {"name": "desk", "ranges": [seeds.SEEN_FROM], "heartbeat": False,
+                     "poll_minutes": 120, "offline_minutes": 129600}, expect=201).json
+    assert network_of(w)[0] == "desk" and smaller["computers"] == 1
+    assert [n["computers"] for n in w.get("/networks")["items"]] == [1, 0]
+    items = {item["name"]: item for item in w.get(f"/computers/{COMPUTER}/settings")["items"]}
+    assert {n for n in items if items[n]["origin_kind"] == "network"} == {
+        "link.heartbeat_interval", "link.poll", "link.poll_interval", "network.offline_after"}
+    assert (items["link.poll"]["value"], items["link.poll"]["inherited"]) == ("periodic", "held")
+    assert items["link.poll_interval"]["value"] == "2h" and items["link.poll"]["origin"] == "network desk"
+    assert (items["network.offline_after"]["value"], items["network.offline_after"]["inherited"]) == ("90d", "30m")
+    path = f"{V1}/networks/{smaller['id']}"
+    w.call("DELETE", path, w.admin, headers={"If-Match": '"9"'}, expect=412)
+    w.call("DELETE", path, w.admin, headers={"If-Match": '"1"'}, expect=204)
+    w.call("GET", path, w.admin, expect=404)
+    assert network_of(w)[0] == "Ærø branch"
+    path = f"{V1}/networks/{network['id']}"
+    changed = w.call("PATCH", path, w.tokens["administrator"], {"ranges": ["10.0.0.0/8"], "poll_minutes": 10},
+                     headers={"If-Match": '"1"'}, expect=200)
+    assert changed.json["version"] == 2 and changed.json["computers"] == 0 and changed.json["poll_minutes"] == 10
+    assert w.call("PATCH", path, w.admin, {"poll_minutes": None}, expect=200).json["poll_minutes"] is None
+    answer = w.call("PATCH", path, w.admin, {"name": "x"}, headers={"If-Match": '"2"'}, expect=412)
+    assert "its version is 3, not 2" in answer.json["detail"]
+    assert network_of(w)[0] is None
+    w.call("DELETE", path, w.admin, expect=204)
+    actions = [(e["action"], e["object"]) for e in w.all_of("/audit", 1000)[0] if e["action"].startswith("network.")]
+    assert actions[:2] == [("network.delete", network["id"]), ("network.change", network["id"])], actions
+
+
+def what_no_network_can_be_is_said(w):
+    def refused(body, name, words, status=400):
+        answer = w.call("POST", V1 + "/networks", w.admin, {"name": "n", "ranges": ["10.0.0.0/8"], **body},
+                        expect=status)
+        text = faults(answer)[name] if name else answer.json["detail"]
+        assert words in text, answer.json
+
+    for member in ("heartbeat_minutes", "offline_minutes", "poll_minutes"):
+        for value in (0, 129601, -1):
+            refused({member: value}, member, "must be from 1 to 129600")
+        refused({member: "10"}, member, "number")
+    refused({"offline_minutes": 9}, "offline_minutes", "Give at least 10")
+    refused({"heartbeat": False}, "poll_minutes", "is needed where heartbeats are off")
+    refused({"heartbeat": "no"}, "heartbeat", "true or false")
+    refused({"ranges": []}, "ranges", "must be from 1 to 64 entries")
+    refused({"ranges": ["10.0.0.0/8", "garbage", "10.1.2.3/8"]}, "ranges[1]", "'garbage' is no IPv4 or IPv6 address")
+    refused({"ranges": ["10.0.0.0/8", "garbage", "10.1.2.3/8"]}, "ranges[2]", "did you mean 10.0.0.0/8?")
+    refused({"ranges": ["10.0.0.0/99"]}, "ranges[0]", "no number from 0 to 32")
+    refused({"ranges": ["10.0.0.0/8", "10.0.0.0-10.255.255.255"]}, None, "10.0.0.0/8 is given twice", 409)
+    refused({"name": ""}, "name", "1 to 100 bytes")
+    assert w.get("/networks")["items"] == []
+    one = w.call("POST", V1 + "/networks", w.admin, {"name": "one", "ranges": ["10.0.0.0/8"]}, expect=201).json
+    refused({}, None, "10.0.0.0/8 belongs to two networks, one and n", 409)
+    refused({"ranges": ["11.0.0.0/8"], "name": "ONE"}, None, "another network is called", 409)
+    refused({"ranges": ["10.0.0.5-11.0.0.4"]}, None, "neither is the more specific", 409)
+    assert len(w.get("/networks")["items"]) == 1
+    w.call("DELETE", f"{V1}/networks/{one['id']}", w.admin, expect=204)
+    w.call("DELETE", f"{V1}/networks/{one['id']}", w.admin, expect=404)
+    w.call("PATCH", f"{V1}/networks/{one['id']}", w.admin, {"name": "x"}, expect=404)
+
+
 def pack_row(chain, number, time, kind, name, identity, texts):
     """The bytes that a link is the SHA-256 of (src/manager/front/journal.c, base/pack.h)."""
     packed = chain + struct.pack("<QQ", number, time) + (identity or bytes(16))

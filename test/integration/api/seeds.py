@@ -24,6 +24,7 @@ def text_of(identity):
 
 COMPUTERS = [make_id(i, NOW_US - 10**9) for i in range(1, 6)]
 NAMES = ["alpha", "beta", "Web-01", "web-02", HOSTILE_NAME]
+SEEN_FROM = "198.51.100.9"  # the second computer's connections
 ITEM, ITEM_NOT_HERE = make_id(1001), make_id(1002)
 
 
@@ -32,11 +33,12 @@ def add_computers(database):
     for number, (identity, name) in enumerate(zip(COMPUTERS, NAMES)):
         database.execute(
             "INSERT INTO computer (id, name, group_name, certificate_fingerprint, certificate_not_after, enrolled,"
-            " components, patterns, addresses, last_heard, status, status_since, agent_version)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            " components, patterns, addresses, last_heard, status, status_since, agent_version, seen_from)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (identity, name, "web" if number >= 2 else "", hashlib.sha256(identity).digest(), NOW_US + 10**13,
              NOW_US - 10**9, json.dumps([component]), "27000", json.dumps(["192.0.2.7"]),
-             NOW_US - 10**8 if number else None, "offline" if number else "unknown", NOW_US - 10**8, "0.1.0"))
+             NOW_US - 10**8 if number else None, "offline" if number else "unknown", NOW_US - 10**8, "0.1.0",
+             SEEN_FROM if number == 1 else ""))
 
 
 def add_events(database):

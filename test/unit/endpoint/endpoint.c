@@ -508,6 +508,68 @@ static void no_window_is_longer_than_half_a_heartbeat(void **state)
 	endpoint_free(endpoint);
 }
 
+/* A reply that says how often to report where we are; 0: nothing. */
+static void answer_pace(struct endpoint *endpoint, uint32_t interval_s, bool periodic)
+{
+	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;
+	Muster__Wire__Pace pace = MUSTER__WIRE__PACE__INIT;
+
+	pace.interval_s = interval_s;
+	pace.periodic = periodic;
+	reply.pace = interval_s > 0 ? &pace : NULL;
+	answer(endpoint, ENDPOINT_MAIN, &reply);
+}
+
+static uint32_t held_for(struct endpoint *endpoint)
+{
+	struct arena *arena;
+	uint32_t hold_s = report(endpoint, ENDPOINT_MAIN, &arena)->hold_s;
+
+	arena_free(arena);
+	return hold_s;
+}
+
+static void a_networks_pace_holds_until_a_reply_says_nothing_of_it(void **state)
+{
+	static const uint32_t longest_s = 129600 * 60;
+	struct endpoint *endpoint = make();
+	struct endpoint_status status;
+
+	(void)state;
+	send(endpoint, ENDPOINT_MAIN);
+	answer_pace(endpoint, 600, false); /* held as ever, for as long as its heartbeat */
+	assert_in_range(held_for(endpoint), 540, 600);
+	answer_pace(endpoint, longest_s, true); /* nothing is held: it comes by itself */
+	assert_in_range(endpoint_next(endpoint, ENDPOINT_MAIN), now + longest_s * SECOND_US / 10 * 9,
+			now + longest_s * SECOND_US);
+	endpoint_status(endpoint, &status);
+	assert_int_equal(status.pace_us, longest_s * SECOND_US);
+	assert_true(status.pace_periodic);
+	now = endpoint_next(endpoint, ENDPOINT_MAIN);
+	assert_int_equal(held_for(endpoint), 0);
+	answer_pace(endpoint, 0, false);
+	now = endpoint_next(endpoint, ENDPOINT_MAIN);
+	assert_in_range(held_for(endpoint), 54, 60);
+	endpoint_free(endpoint);
+}
+
+static void news_and_an_outage_do_not_wait_for_a_networks_pace(void **state)
+{
+	struct endpoint *endpoint = make();
+
+	(void)state;
+	send(endpoint, ENDPOINT_MAIN);
+	answer_pace(endpoint, 86400, true);
+	now += MINUTE_US;
+	assert_int_equal(endpoint_event(endpoint, 0, EVENT_MALWARE_DETECTED, test_wall(NULL), NULL, 0, NULL), 0);
+	assert_int_equal(endpoint_flush(endpoint, NULL), 0);
+	assert_true(endpoint_next(endpoint, ENDPOINT_MAIN) <= now);
+	send(endpoint, ENDPOINT_MAIN);
+	endpoint_failed(endpoint, ENDPOINT_MAIN, ERR_CONNECT, "refused", 0);
+	assert_true(endpoint_next(endpoint, ENDPOINT_MAIN) <= now + 5 * MINUTE_US);
+	endpoint_free(endpoint);
+}
+
 static void rubbish_for_a_reply_is_a_failure(void **state)
 {
 	struct endpoint *endpoint = make();
@@ -540,6 +602,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_outage_is_one_event_and_waits_grow, start, stop),
 		cmocka_unit_test_setup_teardown(who_loses_the_manager_comes_back_spread_over_its_window, start, stop),
 		cmocka_unit_test_setup_teardown(no_window_is_longer_than_half_a_heartbeat, start, stop),
+		cmocka_unit_test_setup_teardown(a_networks_pace_holds_until_a_reply_says_nothing_of_it, start, stop),
+		cmocka_unit_test_setup_teardown(news_and_an_outage_do_not_wait_for_a_networks_pace, start, stop),
 		cmocka_unit_test_setup_teardown(rubbish_for_a_reply_is_a_failure, start, stop),
 	};
 
