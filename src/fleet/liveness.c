@@ -124,8 +124,8 @@ static bool may_be_silent(const struct fleet *fleet, const struct computer *comp
 {
 	span_us silence = fleet_now(fleet) - computer->heard;
 
-	return computer->missed == FLEET_UNLIMITED ||
-	       (computer->session != 0 && silence < ((span_us)computer->missed + 1) * computer->interval_us);
+	return silence_allowed(computer) == FLEET_NEVER ||
+	       (computer->session != 0 && silence < silence_allowed(computer));
 }
 
 void liveness_allowed(struct fleet *fleet, struct computer *computer)

@@ -189,8 +189,11 @@ size_t fleet_count_in(const struct fleet *fleet, const struct uuid *id)
 static void place_again(struct fleet *fleet, struct computer *computer, span_us gap_us, time_us *slot)
 {
 	time_us now = fleet_now(fleet);
+	span_us before = computer->offline_us;
 
 	place(fleet, computer);
+	if (computer->offline_us != before)
+		liveness_allowed(fleet, computer);
 	if (pace_differs(computer) && computer->parked != NULL) {
 		computer->pace_next = *slot > now ? *slot : now;
 		*slot = computer->pace_next + gap_us;

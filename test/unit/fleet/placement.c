@@ -442,6 +442,32 @@ static void a_dead_one_is_offline_at_the_new_time(void **state)
 	networks_free(after);
 }
 
+/* One that is offline may be silent so long after all: nobody knows until it speaks. */
+static void a_longer_time_takes_an_error_back(void **state)
+{
+	static const struct network_rules longer = { true, 10, 120, 60 };
+	struct networks *before = table_of(&periodic, "10.1.0.0/16"), *after = table_of(&longer, "10.1.0.0/16");
+	struct fleet *fleet = fleet_with(before, &one);
+	struct agent agent = agent_new(1, "10.1.0.7");
+	time_us heard = now;
+
+	(void)state;
+	exchange_once(fleet, &agent);
+	tick_until(fleet, heard + 40 * MINUTE_US);
+	assert_true(is_offline(fleet, &agent.id));
+	fleet_set_networks(fleet, after);
+	place_all(fleet, 100, 0);
+	assert_false(is_offline(fleet, &agent.id));
+	tick_until(fleet, heard + 120 * MINUTE_US);
+	assert_false(is_offline(fleet, &agent.id));
+	tick_until(fleet, heard + 120 * MINUTE_US + SECOND_US);
+	assert_true(is_offline(fleet, &agent.id));
+	assert_int_equal(told_offline, 2);
+	fleet_free(fleet);
+	networks_free(before);
+	networks_free(after);
+}
+
 #define MANY 100
 
 /* Each call places no more than asked, all are placed in the end, and those that hold a request are woken apart. */
@@ -521,6 +547,7 @@ int main(void)
 		cmocka_unit_test(a_network_holds_where_the_policy_would_never_say_offline),
 		cmocka_unit_test(a_shorter_time_does_not_make_the_obedient_silent),
 		cmocka_unit_test(a_dead_one_is_offline_at_the_new_time),
+		cmocka_unit_test(a_longer_time_takes_an_error_back),
 		cmocka_unit_test(an_edit_reaches_all_in_small_steps_and_wakes_them_apart),
 		cmocka_unit_test(a_restart_knows_who_was_inside),
 	};
