@@ -13,8 +13,9 @@
 #include "manager/messages.h"
 #include "manager/queries.h"
 
-#define LOOK_MS      5000
-#define SEND_WAIT_MS 5000
+#define LOOK_MS         5000
+#define MESSAGES_A_TURN 256
+#define SEND_WAIT_MS    5000
 
 /* What the manager remembers of machines speaks as a hypervisor with this id. */
 static const struct uuid memory_id;
@@ -324,12 +325,13 @@ static int take_list(struct hypervisors *hypervisors, const struct known *known,
 		     struct err *err)
 {
 	struct machine_seen *seen = calloc(known->count + 1, sizeof(*seen));
-	int rc = seen != NULL ? 0 : err_set(err, ERR_MEMORY, "no memory");
+	int rc;
 
-	for (size_t i = 0; rc == 0 && i < known->count; i++)
+	if (seen == NULL)
+		return err_set(err, ERR_MEMORY, "no memory");
+	for (size_t i = 0; i < known->count; i++)
 		seen[i] = (struct machine_seen){ known->machines[i].id, machine_state_of(known->machines[i].power) };
-	if (rc == 0)
-		rc = machines_listed(hypervisors->machines, &known->id, seen, known->count, note_change, changes, err);
+	rc = machines_listed(hypervisors->machines, &known->id, seen, known->count, note_change, changes, err);
 	free(seen);
 	return rc;
 }
@@ -396,7 +398,11 @@ static void hear_role(struct hypervisors *hypervisors)
 	struct err err = { 0 };
 	int rc;
 
-	while (hypervisors->open && (rc = channel_receive(&hypervisors->role, &message, &err)) != ERR_BUSY) {
+	/* One that never stops talking holds up nothing else. */
+	for (unsigned i = 0; i < MESSAGES_A_TURN && hypervisors->open; i++) {
+		rc = channel_receive(&hypervisors->role, &message, &err);
+		if (rc == ERR_BUSY)
+			return;
 		if (rc == 0)
 			rc = message.type == MESSAGE_LINK ? hear_link(hypervisors, &message, &err)
 							  : hear_machines(hypervisors, &message, &err);

@@ -55,11 +55,14 @@ static int make_room(struct known *known, size_t more)
 
 	if (known->fresh_count + more > HYPERVISOR_MACHINES_MAX)
 		return ERR_LIMIT;
-	if (known->fresh_count + more <= known->fresh_capacity)
+	if (known->fresh != NULL && known->fresh_count + more <= known->fresh_capacity)
 		return 0;
-	list = reallocarray(known->fresh, capacity, sizeof(*list));
+	list = calloc(capacity, sizeof(*list));
 	if (list == NULL)
 		return ERR_MEMORY;
+	if (known->fresh != NULL)
+		memcpy(list, known->fresh, known->fresh_count * sizeof(*list));
+	free(known->fresh);
 	known->fresh = list;
 	known->fresh_capacity = capacity;
 	return 0;

@@ -50,7 +50,6 @@ struct place {
 };
 
 struct role {
-	const struct env *env;
 	char directory[LAYOUT_PATH_BYTES];
 	struct channel supervisor, front;
 	bool front_open, stop;
@@ -201,7 +200,7 @@ static void *serve_place(void *argument)
 	for (;;) {
 		struct hypervisor_order order = place->order;
 
-		place->busy_since = env_monotonic(role->env);
+		place->busy_since = env_monotonic(env_system());
 		place->told_busy = place->poked = false;
 		if (place->wanted) {
 			pthread_mutex_unlock(&role->lock);
@@ -341,7 +340,7 @@ static void hear_supervisor(struct role *role)
 
 static void watch_over(struct role *role)
 {
-	time_us now = env_monotonic(role->env);
+	time_us now = env_monotonic(env_system());
 	bool hangs = false;
 
 	pthread_mutex_lock(&role->lock);
@@ -403,7 +402,6 @@ static void prepare(struct role *role)
 {
 	pthread_condattr_t monotonic;
 
-	role->env = env_system();
 	pthread_mutex_init(&role->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
