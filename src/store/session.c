@@ -5,10 +5,13 @@
  */
 #include "store/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BUSY_TIMEOUT_MS 5000
+#define PAGE_BYTES      ((size_t)4096)
+#define LOG_KEPT_BYTES  ((size_t)64 * MIB) /* as the pragma of the writer */
 
 static const char *const pragmas_of_all[] = {
 	"PRAGMA foreign_keys=ON",
@@ -18,12 +21,9 @@ static const char *const pragmas_of_all[] = {
 };
 
 static const char *const pragmas_of_writer[] = {
-	"PRAGMA journal_mode=WAL",
-	"PRAGMA synchronous=FULL",
-	"PRAGMA journal_size_limit=67108864",
+	"PRAGMA journal_mode=WAL",        "PRAGMA synchronous=FULL", "PRAGMA journal_size_limit=67108864",
 	"PRAGMA wal_autocheckpoint=4000", /* pages: a burst of writes ends before its first checkpoint */
-	/* KiB: rows of a large fleet change in an order of chance, their pages should be there. */
-	"PRAGMA cache_size=-32768",
+	"PRAGMA cache_size=-32768",       /* KiB; store_make_room() has more for a large fleet */
 };
 
 static const struct {
@@ -122,6 +122,19 @@ int session_open(struct store_session *session, const char *path, bool writer, s
 		session_close(session);
 	}
 	return rc;
+}
+
+int store_make_room(struct store_session *session, size_t cache_bytes, size_t log_bytes, struct err *err)
+{
+	const size_t kept = log_bytes > LOG_KEPT_BYTES ? log_bytes : LOG_KEPT_BYTES;
+	char sql[128];
+
+	if (!session->writes)
+		return err_set(err, ERR_WRONG_STATE, "room is made for what is written");
+	snprintf(sql, sizeof(sql),
+		 "PRAGMA cache_size=-%zu; PRAGMA wal_autocheckpoint=%zu; PRAGMA journal_size_limit=%zu",
+		 cache_bytes / KIB, log_bytes / PAGE_BYTES, kept);
+	return session_run(session, sql, err);
 }
 
 void session_forget(struct store_session *session)

@@ -102,6 +102,9 @@ int cursor_run(struct cursor *cursor, struct err *err);
  * `done`; (argument, false) when it was undone. Exactly once, unless this fails:
  * ERR_MEMORY, ERR_WRONG_STATE in a read. */
 int store_after(struct store_session *session, void (*function)(void *argument, bool committed), void *argument);
+/* In a write: the memory that pages may take, and how long the log grows before it is folded into the database.
+ * Pages that a burst changes should be there, and be folded in once. Until the store is closed. */
+int store_make_room(struct store_session *session, size_t cache_bytes, size_t log_bytes, struct err *err);
 /* Rows the last INSERT, UPDATE or DELETE of this session changed. */
 int64_t store_changes(struct store_session *session);
 

@@ -79,6 +79,7 @@ struct front {
 	pthread_t *threads;
 	unsigned loop_count;
 	struct http_server *server;
+	size_t room_for;     /* computers; maintenance.c */
 	uint64_t trimmed_at; /* connections, and calls, when memory was last given back; maintenance.c */
 	int64_t trimmed_calls;
 	struct api *api;

@@ -126,18 +126,53 @@ static void crowded(void *argument)
 	*told = (struct front_turned_away){ now.refused, now.evicted, now.accept_paused };
 }
 
+/* --- room for the rows of the fleet: what happens to all of it at once touches them in an order of chance --- */
+
+#define CACHE_BYTES          ((size_t)32 * MIB)
+#define CACHE_COMPUTER_BYTES ((size_t)1280)
+#define LOG_BYTES            ((size_t)16 * MIB)
+#define LOG_COMPUTER_BYTES   ((size_t)1024)
+
+static int write_room(struct store_session *session, void *argument, struct err *err)
+{
+	const struct front *front = argument;
+
+	return store_make_room(session, CACHE_BYTES + front->room_for * CACHE_COMPUTER_BYTES,
+			       LOG_BYTES + front->room_for * LOG_COMPUTER_BYTES, err);
+}
+
+void maintenance_room(void *argument)
+{
+	struct front *front = argument;
+	struct err err = { 0 };
+	size_t computers, online;
+
+	shards_count(front->shards, &computers, &online);
+	if (computers <= front->room_for + front->room_for / 8)
+		return;
+	front->room_for = computers;
+	if (store_write_wait(front->store, write_room, front, &err) != 0)
+		LOG(LOG_WARNING, "maintenance.room", log_err(&err));
+}
+
 static const struct {
 	span_us every;
 	void (*function)(void *front);
 } works[] = {
 	{ 250 * MILLISECOND_US, exchange_tick }, /* offline is told within a second of its moment */
-	{ 10 * SECOND_US, give_back },           { MINUTE_US, crowded },    { 250 * MILLISECOND_US, verify_tick },
-	{ MINUTE_US, verify_schedule },          { MINUTE_US, self_watch }, { HOUR_US, hourly },
+	{ 10 * SECOND_US, give_back },
+	{ MINUTE_US, crowded },
+	{ MINUTE_US, maintenance_room },
+	{ 250 * MILLISECOND_US, verify_tick },
+	{ MINUTE_US, verify_schedule },
+	{ MINUTE_US, self_watch },
+	{ HOUR_US, hourly },
 };
 
 int maintenance_begin(struct front *front, struct err *err)
 {
 	bound_heaps();
+	maintenance_room(front);
 	for (size_t i = 0; i < COUNT_OF(works); i++) {
 		int rc = workers_every(front->workers, works[i].every, works[i].function, front);
 
