@@ -77,6 +77,9 @@ VALUES (:number, :time, :actor_kind, :actor_name, :actor_id, :peer, :action, :ob
 -- name: audit_last
 SELECT * FROM audit ORDER BY number DESC LIMIT 1;
 
+-- name: audit_of_object
+SELECT number FROM audit WHERE time >= :since AND action = :action AND object = :object LIMIT 1;
+
 -- name: audit_list
 SELECT * FROM audit WHERE number < :before AND time >= :since ORDER BY number DESC LIMIT :limit;
 

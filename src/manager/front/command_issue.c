@@ -107,6 +107,13 @@ struct uuid issue_new_id(const struct issue *issue)
 	return id_once(issue->actor->once, issue->row->target == TARGET_NONE ? &issue->order.computer : &none);
 }
 
+struct uuid issue_order_id(const struct issue *issue)
+{
+	static const struct uuid none;
+
+	return issue->actor->once != NULL ? id_once(issue->actor->once, &none) : env_uuid(issue->front->env);
+}
+
 int issue_read_before(struct store_session *session, void *argument, struct err *err)
 {
 	struct issue *issue = argument;

@@ -14,10 +14,12 @@
 #include "base/log.h"
 #include "fleet/event_types.h"
 #include "manager/front/command_parts.h"
+#include "manager/queries.h"
 #include "wire/limits.h"
 
 #define CHUNK_COMPUTERS ((size_t)4 * WIRE_BATCH_MAX)
 #define NEWS_AT_ONCE    64
+#define ACTION          "command.issue_many" /* in the audit log */
 
 struct many;
 
@@ -43,8 +45,9 @@ struct many {
 	size_t count;
 	struct chunk *chunks;
 	size_t chunk_count;
-	char *arguments; /* of each, as JSON */
-	char *detail;    /* of the order, as JSON */
+	char *arguments;             /* of each, as JSON */
+	char *detail;                /* of the order, as JSON */
+	char order[UUID_TEXT_BYTES]; /* its id, in the audit log */
 	size_t issued;
 	pthread_mutex_t lock; /* of what the writer changes in chunks */
 	pthread_cond_t written;
@@ -96,9 +99,25 @@ static int note_order(const struct many *many, struct store_session *session, st
 
 	snprintf(computers, sizeof(computers), "%zu", many->count);
 	rc = front_event(many->front, session, EVENT_COMMAND_ISSUED, NULL, fields, COUNT_OF(fields), err);
-	return rc == 0
-		   ? front_audit(many->front, session, many->actor, "command.issue_many", "", many->detail, "done", err)
-		   : rc;
+	return rc == 0 ? front_audit(many->front, session, many->actor, ACTION, many->order, many->detail, "done", err)
+		       : rc;
+}
+
+/* By the same request, before it was answered. */
+static int noted_before(const struct many *many, struct store_session *session, bool *ret_noted, struct err *err)
+{
+	const struct front_once *once = many->actor->once;
+	struct cursor *cursor;
+
+	*ret_noted = false;
+	if (once == NULL || !once->again)
+		return 0;
+	cursor = cursor_open(session, &QUERY_AUDIT_OF_OBJECT);
+	cursor_bind_number(cursor, "since", once->when - DAY_US); /* the clock may have been set back */
+	cursor_bind_text(cursor, "action", ACTION);
+	cursor_bind_text(cursor, "object", many->order);
+	*ret_noted = cursor_next(cursor);
+	return cursor_end(cursor, err);
 }
 
 static int write_rows(struct store_session *session, void *argument, struct err *err)
@@ -119,8 +138,11 @@ static int write_rows(struct store_session *session, void *argument, struct err 
 static int write_first(struct store_session *session, void *argument, struct err *err)
 {
 	struct chunk *chunk = argument;
-	int rc = note_order(chunk->many, session, err);
+	bool noted;
+	int rc = noted_before(chunk->many, session, &noted, err);
 
+	if (rc == 0 && !noted)
+		rc = note_order(chunk->many, session, err);
 	return rc == 0 ? write_rows(session, chunk, err) : rc;
 }
 
@@ -306,6 +328,7 @@ static int fill(struct many *many, const struct front_command *asked, const stru
 	struct issue common = {
 		.front = many->front, .asked = asked, .actor = many->actor, .row = command_row_find(asked->kind)
 	};
+	struct uuid order;
 	int rc = issue_check(&common, err);
 
 	if (rc == 0 && common.row->target != TARGET_NONE)
@@ -324,6 +347,8 @@ static int fill(struct many *many, const struct front_command *asked, const stru
 		issue->shard = shards_of(many->front->shards, &computers[i]);
 		buf_init(&issue->envelope, WIRE_ENVELOPE_MAX_BYTES);
 	}
+	order = issue_order_id(&common);
+	uuid_format(&order, many->order);
 	return describe(many, &common, err);
 }
 

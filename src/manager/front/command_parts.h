@@ -34,6 +34,8 @@ int issue_check(const struct issue *issue, struct err *err);
 int issue_fill(struct issue *issue, struct err *err);
 /* An id for a command to order.computer; the same when the same request is made again (front_once). */
 struct uuid issue_new_id(const struct issue *issue);
+/* An id for an order for many computers as a whole, in the same way. */
+struct uuid issue_order_id(const struct issue *issue);
 /* A store_function: done_before; order.id must be set. */
 int issue_read_before(struct store_session *session, void *argument, struct err *err);
 /* The next serial number, of all computers. With `issuing` of the computer's shard held until issue_hand_over(). */

@@ -4,6 +4,7 @@
 usage: api_test.py MUSTER-MANAGER SEAL OPENAPI.JSON [TEST...]
 """
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import os
@@ -22,6 +23,7 @@ CONTENT = b"malware for a test\n" * 20000
 EXPIRED, REVOKED, STRANGER = (seeds.make_token(word) for word in ("expired", "revoked", "stranger"))
 COMPUTER = seeds.text_of(seeds.COMPUTERS[1])
 NOBODY = "01900000-0000-7000-8000-000000000000"
+COMMAND_ISSUED = 1200
 V1 = "/api/v1"
 
 
@@ -290,6 +292,17 @@ def one_order_for_many_computers(w):
         w.call("POST", f"{V1}/commands/{item['id']}/cancel", w.admin, expect=201)
     entries, _ = w.all_of("/audit?action=command.issue_many", 1000)
     assert len(entries) == audited + 1
+    # The manager may be killed when all is done and before the answer is kept: the same request is made again.
+    told = len(w.all_of("/events?type=" + str(COMMAND_ISSUED), 1000)[0])
+    nobody = {"kind": "heartbeat", "computers": [NOBODY]}
+    w.call("POST", path, w.tokens["operator"], nobody, {"Idempotency-Key": "for nobody"}, expect=201)
+    with contextlib.closing(w.manager.database()) as database, database:
+        database.execute("UPDATE idempotency SET status = 0, answer = NULL WHERE key IN ('for many', 'for nobody')")
+    again = w.call("POST", path, w.tokens["operator"], body, {"Idempotency-Key": "for many"}, expect=201)
+    assert again.json == answer and "Idempotency-Replayed" not in again.headers
+    w.call("POST", path, w.tokens["operator"], nobody, {"Idempotency-Key": "for nobody"}, expect=201)
+    assert len(w.all_of("/audit?action=command.issue_many", 1000)[0]) == audited + 2
+    assert len(w.all_of("/events?type=" + str(COMMAND_ISSUED), 1000)[0]) == told + 1
     assert json.loads(entries[0]["detail"]) == {"kind": "scan", "computers": len(many) + 1, "paths": ["/srv"], "exclude": []}
     w.call("POST", path, w.tokens["viewer"], body, expect=403)
 

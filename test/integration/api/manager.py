@@ -64,7 +64,7 @@ class Manager:
         return os.path.join(self.data, *names)
 
     def database(self):
-        """The database while the manager does not run; what it holds is given back to its owner by settle()."""
+        """The database, as a rule while the manager does not run; what it holds is given back to its owner by settle()."""
         return sqlite3.connect(self.path("front", "muster.db"))
 
     def settle(self):
