@@ -48,6 +48,8 @@ int cli_id_path(const char *collection, const char *id, const char *rest, struct
 
 /* Writes to standard output; ERR_IO when that fails (disk full, pipe closed). */
 int cli_print(const char *text, size_t size, struct err *err);
+/* Whether the person reads Japanese: LC_ALL, LC_MESSAGES, LANG, the first of them that says anything. */
+bool cli_japanese(void);
 /* A single object, by -o. Takes json over. */
 int cli_show(struct cli *cli, json_t *json, struct err *err);
 /* A sentence for the person (table output only), else json. Takes json over; it may be NULL. */

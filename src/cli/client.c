@@ -3,6 +3,7 @@
 #include "cli/client.h"
 
 #include <curl/curl.h>
+#include <inttypes.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,10 +229,17 @@ static int add_header(struct curl_slist **headers, const char *format, const cha
 	return 0;
 }
 
-static int make_headers(struct client *client, bool body, const char *last_event, struct curl_slist **headers,
-			struct err *err)
+static int make_headers(struct client *client, bool body, const char *last_event, uint64_t version,
+			struct curl_slist **headers, struct err *err)
 {
+	char tag[32];
 	int rc = 0;
+
+	snprintf(tag, sizeof(tag), "\"%" PRIu64 "\"", version);
+	if (version != 0)
+		rc = add_header(headers, "If-Match: ", tag, err);
+	if (rc != 0)
+		return rc;
 
 	if (client->token != NULL)
 		rc = add_header(headers, "Authorization: Bearer ", client->token, err);
@@ -270,6 +278,12 @@ static int make_url(struct client *client, const char *path, struct buf *url, st
 int client_request(struct client *client, const char *method, const char *path, const json_t *body, json_t **ret_json,
 		   struct err *err)
 {
+	return client_request_if(client, method, path, 0, body, ret_json, err);
+}
+
+int client_request_if(struct client *client, const char *method, const char *path, uint64_t version, const json_t *body,
+		      json_t **ret_json, struct err *err)
+{
 	struct curl_slist *headers = NULL;
 	char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
 	json_error_t where;
@@ -280,7 +294,7 @@ int client_request(struct client *client, const char *method, const char *path, 
 	buf_init(&url, 64 * 1024);
 	rc = make_url(client, path, &url, err);
 	if (rc == 0)
-		rc = make_headers(client, body != NULL, NULL, &headers, err);
+		rc = make_headers(client, body != NULL, NULL, version, &headers, err);
 	if (rc == 0) {
 		set_options(client, method, buf_text(&url), false);
 		curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);
@@ -319,7 +333,7 @@ int client_stream(struct client *client, const char *path, const char *last_even
 	buf_init(&url, 64 * 1024);
 	rc = make_url(client, path, &url, err);
 	if (rc == 0)
-		rc = make_headers(client, false, last_event, &headers, err);
+		rc = make_headers(client, false, last_event, 0, &headers, err);
 	if (rc == 0) {
 		set_options(client, "GET", buf_text(&url), true);
 		curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -30,6 +31,9 @@ void client_free(struct client *client);
  * ERR_CLOSED: did not get through, each with its cause; else as problem_error(). */
 int client_request(struct client *client, const char *method, const char *path, const json_t *body, json_t **ret_json,
 		   struct err *err);
+/* The same, done only while what it changes has this version (If-Match): else ERR_CONFLICT. 0: any version. */
+int client_request_if(struct client *client, const char *method, const char *path, uint64_t version, const json_t *body,
+		      json_t **ret_json, struct err *err);
 /* The body of a GET piece by piece as it comes. on_bytes returns 0 or an error,
  * which ends it and is returned. last_event: for Last-Event-ID, or NULL. */
 int client_stream(struct client *client, const char *path, const char *last_event,

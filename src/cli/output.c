@@ -67,6 +67,16 @@ static int print_object(const json_t *json, struct err *err)
 	return rc;
 }
 
+bool cli_japanese(void)
+{
+	static const char *const variables[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+	const char *said = NULL;
+
+	for (size_t i = 0; i < COUNT_OF(variables) && (said == NULL || said[0] == '\0'); i++)
+		said = getenv(variables[i]);
+	return said != NULL && strncmp(said, "ja", 2) == 0 && strchr("_.@", said[2]) != NULL;
+}
+
 int cli_show(struct cli *cli, json_t *json, struct err *err)
 {
 	int rc = cli->output == OUTPUT_JSON  ? print_json(json, err)

@@ -20,6 +20,7 @@ static const struct {
 	{ 405, ERR_VERSION, "; the manager may be of another version" },
 	{ 409, ERR_CONFLICT, "" },
 	{ 410, ERR_EXPIRED, "" },
+	{ 412, ERR_CONFLICT, "" },
 	{ 413, ERR_LIMIT, "" },
 	{ 422, ERR_RANGE, "" },
 	{ 429, ERR_BUSY, "; try again later" },

@@ -169,7 +169,14 @@ int verb_event_types(struct cli *cli, struct err *err)
 	};
 	json_t *json = NULL;
 	int rc = cli_request(cli, "GET", "/event-types", NULL, &json, err);
+	json_t *items = json_object_get(json, "items");
 
+	for (size_t i = 0; cli->output == OUTPUT_TABLE && cli_japanese() && i < json_array_size(items); i++) {
+		json_t *type = json_array_get(items, i);
+
+		if (json_is_string(json_object_get(type, "text_ja"))) /* an older manager's has none */
+			json_object_set(type, "text", json_object_get(type, "text_ja"));
+	}
 	return rc == 0 ? list_show(cli, json, columns, COUNT_OF(columns), "No types.", err) : rc;
 }
 

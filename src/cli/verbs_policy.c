@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 
 #define FILE_MAX_BYTES (1024 * 1024)
+#define CHANGE_TRIES   5
 
 /* --- showing --- */
 
@@ -117,6 +118,89 @@ static int ask_subject(struct cli *cli, bool computer, const char *method, const
 	if (rc == 0)
 		rc = cli_request(cli, method, buf_text(&path), body, ret_json, err);
 	buf_done(&path);
+	return rc;
+}
+
+/* --- changing what nobody else changed meanwhile --- */
+
+/* What a change starts from: the version, and what the policy or computer itself says of the settings that change. */
+struct before {
+	uint64_t version;
+	json_t *values; /* name to value, null: inherited */
+};
+
+static int read_before(struct cli *cli, const char *path, const json_t *settings, struct before *ret_before,
+		       struct err *err)
+{
+	json_t *json = NULL, *shown;
+	int rc = cli_request(cli, "GET", path, NULL, &json, err);
+
+	if (rc != 0)
+		return rc;
+	ret_before->version = (uint64_t)json_integer_value(json_object_get(json, "version"));
+	ret_before->values = json_object();
+	shown = json_object_get(json, "settings");
+	for (size_t i = 0; i < json_array_size(shown); i++) {
+		const json_t *setting = json_array_get(shown, i);
+		const char *name = json_string_value(json_object_get(setting, "name"));
+		bool own = json_is_true(json_object_get(setting, "own"));
+
+		if (name != NULL && json_object_get(settings, name) != NULL)
+			json_object_set(ret_before->values, name,
+					own ? json_object_get(setting, "value") : json_null());
+	}
+	json_decref(json);
+	return 0;
+}
+
+/* Asks once more if somebody else changed something that this does not touch; *ret_again. A change of a name, a parent
+ * or a policy is not made over another's. */
+static int look_again(struct cli *cli, const char *path, const json_t *settings, struct before *before, bool *ret_again,
+		      struct err *err)
+{
+	struct before now = { 0 };
+	struct err unread = { 0 };
+	int rc = read_before(cli, path, settings, &now, &unread);
+
+	*ret_again =
+	    rc == 0 && settings != NULL && now.version != before->version && json_equal(now.values, before->values);
+	if (rc == 0 && now.version != before->version && !*ret_again)
+		err_set(err, ERR_CONFLICT,
+			"somebody else changed it just now (version %" PRIu64 ", was %" PRIu64
+			"): nothing was changed; look at its history and try again",
+			now.version, before->version);
+	before->version = now.version;
+	json_decref(now.values);
+	return rc;
+}
+
+/* Sends the change for the version that is there; body's settings, if it has any, decide whether it may be repeated. */
+static int change_subject(struct cli *cli, bool computer, const char *method, const char *rest, const json_t *body,
+			  json_t **ret_json, struct err *err)
+{
+	const json_t *settings = json_object_get(body, "settings");
+	struct before before = { 0 };
+	struct buf path, shown;
+	bool again = true;
+	int rc = subject_path(cli, computer, "", &path, err);
+
+	buf_init(&shown, 256);
+	buf_printf(&shown, "%s%s", buf_text(&path), computer ? "/settings" : "");
+	buf_append_text(&path, rest);
+	if (rc == 0)
+		rc = read_before(cli, buf_text(&shown), settings, &before, err);
+	for (unsigned tries = 0; rc == 0 && again && tries < CHANGE_TRIES; tries++) {
+		again = false;
+		rc = client_request_if(cli->client, method, buf_text(&path), before.version, body, ret_json, err);
+		if (rc == ERR_CONFLICT && look_again(cli, buf_text(&shown), settings, &before, &again, err) == 0 &&
+		    again)
+			rc = 0;
+	}
+	if (rc == 0 && again)
+		rc = err_set(err, ERR_CONFLICT, "others change it all the time: nothing was changed; try again");
+	json_decref(before.values);
+	buf_done(&path);
+	buf_done(&shown);
 	return rc;
 }
 
@@ -344,7 +428,7 @@ static int change_settings(struct cli *cli, bool computer, bool unset, struct er
 	int rc = settings_body(cli, unset, &body, err);
 
 	if (rc == 0)
-		rc = ask_subject(cli, computer, "PATCH", "", body, &json, err);
+		rc = change_subject(cli, computer, "PATCH", "", body, &json, err);
 	json_decref(body);
 	if (rc != 0)
 		return rc;
@@ -395,7 +479,7 @@ int verb_policy_delete(struct cli *cli, struct err *err)
 	int rc = cli_confirm(cli, err, "Delete the policy %s?", cli->arguments.words[0]);
 
 	if (rc == 0)
-		rc = ask_subject(cli, false, "DELETE", "", NULL, NULL, err);
+		rc = change_subject(cli, false, "DELETE", "", NULL, NULL, err);
 	return rc == 0 ? cli_say(cli, NULL, err, "policy %s deleted", cli->arguments.words[0]) : rc;
 }
 
@@ -407,7 +491,7 @@ static int change_member(struct cli *cli, bool computer, const char *member, str
 
 	if (body == NULL)
 		return err_set(err, ERR_USAGE, "the name must be UTF-8");
-	rc = ask_subject(cli, computer, "PATCH", "", body, &json, err);
+	rc = change_subject(cli, computer, "PATCH", "", body, &json, err);
 	json_decref(body);
 	if (rc != 0)
 		return rc;
@@ -439,7 +523,7 @@ static int revert(struct cli *cli, bool computer, struct err *err)
 		return err_set(err, ERR_USAGE, "'%.40s' is not a version; the history lists them",
 			       cli->arguments.words[1]);
 	body = json_pack("{sI}", "version", (json_int_t)version);
-	rc = ask_subject(cli, computer, "POST", "/revert", body, &json, err);
+	rc = change_subject(cli, computer, "POST", "/revert", body, &json, err);
 	json_decref(body);
 	if (rc != 0)
 		return rc;

@@ -129,6 +129,59 @@ class Program(unittest.TestCase):
     def page(self, *items, following=None):
         return lambda request, query, body: request.answer(200, {"items": list(items), "next": following})
 
+    def test_types_of_events_in_the_language_of_the_person(self):
+        self.server.routes[("GET", "/event-types")] = self.page(
+            {"type_id": 5003, "type": "agent_stopped", "text": "The agent stopped.", "text_ja": "停止しました。"},
+            {"type_id": 1, "type": "of_an_older_manager", "text": "Older."})
+        for variables, expected in (({"LANG": "ja_JP.UTF-8"}, "停止しました。"), ({"LANG": "en_GB.UTF-8"}, "stopped."),
+                                    ({"LANG": "ja_JP.UTF-8", "LC_ALL": "C.UTF-8"}, "stopped."),
+                                    ({"LC_MESSAGES": "ja"}, "停止しました。"), ({"LANG": "jam"}, "stopped.")):
+            told = self.muster("event", "types", **variables)
+            self.expect(told, 0)
+            self.assertIn(expected, told.stdout)
+            self.assertIn("Older.", told.stdout)
+
+    # --- what others change meanwhile ---
+
+    def changed_meanwhile(self, theirs):
+        """A policy that somebody else changes between our look and our change; what the PATCHes asked for."""
+        state, asked = {"version": 7, "scan.cpu_limit": "50", "link.poll": "held"}, []
+
+        def show(request, query, body):
+            request.answer(200, {"id": ID % 1, "name": "Web", "version": state["version"], "settings": [
+                {"name": name, "value": state[name], "own": True} for name in ("scan.cpu_limit", "link.poll")]})
+
+        def change(request, query, body):
+            asked.append((request.headers.get("If-Match"), body))
+            if len(asked) == 1:
+                state.update(theirs)
+            if request.headers.get("If-Match") != '"%d"' % state["version"]:
+                return request.problem(412, "it was changed meanwhile")
+            state.update(body["settings"])
+            return show(request, query, body)
+
+        self.server.routes[("GET", "/policies/" + ID % 1)] = show
+        self.server.routes[("PATCH", "/policies/" + ID % 1)] = change
+        return state, asked
+
+    def test_a_change_is_sent_for_the_version_that_was_seen(self):
+        state, asked = self.changed_meanwhile({})
+        self.expect(self.muster("policy", "set", ID % 1, "scan.cpu_limit=20"), 0)
+        self.assertEqual(asked, [('"7"', {"settings": {"scan.cpu_limit": "20"}})])
+        self.assertEqual(state["scan.cpu_limit"], "20")
+
+    def test_what_somebody_else_changed_beside_it_stays(self):
+        state, asked = self.changed_meanwhile({"version": 8, "link.poll": "periodic"})
+        self.expect(self.muster("policy", "set", ID % 1, "scan.cpu_limit=20"), 0)
+        self.assertEqual([each[0] for each in asked], ['"7"', '"8"'])
+        self.assertEqual((state["scan.cpu_limit"], state["link.poll"]), ("20", "periodic"))
+
+    def test_what_somebody_else_just_set_is_not_overwritten(self):
+        state, asked = self.changed_meanwhile({"version": 8, "scan.cpu_limit": "99"})
+        self.expect(self.muster("policy", "set", ID % 1, "scan.cpu_limit=20"), 1,
+                    "somebody else changed it just now (version 8, was 7)")
+        self.assertEqual((len(asked), state["scan.cpu_limit"]), (1, "99"))
+
     # --- getting through ---
 
     def test_causes_are_told_apart(self):
