@@ -137,6 +137,8 @@ enum event_number {
 const struct event_type *event_type_find(uint32_t number);
 /* All rows, ascending by number. */
 const struct event_type *event_types(size_t *ret_count);
+/* The type's sentence in Japanese, with the same fields in it as `text`. */
+const char *event_text_japanese(const struct event_type *type);
 /* "info", "warning", "error". */
 const char *event_severity_name(enum event_severity severity);
 /* The inverse; EVENT_INFO for any other word. */

@@ -24,6 +24,7 @@ static json_t *type_json(struct front *front, const struct event_type *type)
 	json_object_set_new(json, "forward", json_boolean(now.forward));
 	json_object_set_new(json, "is_default", json_boolean(now.is_default));
 	json_object_set_new(json, "text", json_string(type->text));
+	json_object_set_new(json, "text_ja", json_string(event_text_japanese(type)));
 	json_object_set_new(json, "fields", fields);
 	return json;
 }

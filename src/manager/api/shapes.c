@@ -610,6 +610,7 @@ SHAPE(shape_event_type, "EventType", "A type of events, and what is done with th
 	{ "forward", SHAPE_BOOLEAN, REQUIRED, .help = "Are they handed on (syslog)?" },
 	{ "is_default", SHAPE_BOOLEAN, REQUIRED, .help = "Is all of that as it comes?" },
 	{ "text", SHAPE_TEXT, REQUIRED, .help = "The sentence; {field} stands for a field's value." },
+	{ "text_ja", SHAPE_TEXT, REQUIRED, .help = "The sentence in Japanese." },
 	{ "fields", SHAPE_TEXTS, REQUIRED, .help = "Names of the fields." });
 LIST(shape_event_types, "EventTypes", shape_event_type);
 

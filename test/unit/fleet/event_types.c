@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "fleet/event_types.h"
 
 static void rows_ascend_and_are_found(void **state)
@@ -43,6 +44,35 @@ static void texts_name_fields_that_are_there(void **state)
 	for (size_t i = 0; i < count; i++) {
 		for (const char *at = strchr(rows[i].text, '{'); at != NULL; at = strchr(at + 1, '{'))
 			assert_true(has_field(&rows[i], at + 1, (size_t)(strchr(at, '}') - at - 1)));
+	}
+}
+
+static size_t fields_in(const struct event_type *row, const char *text)
+{
+	size_t count = 0;
+
+	for (const char *at = strchr(text, '{'); at != NULL; at = strchr(at + 1, '{')) {
+		assert_true(has_field(row, at + 1, (size_t)(strchr(at, '}') - at - 1)));
+		count++;
+	}
+	return count;
+}
+
+/* The same fields, so that neither language leaves out what the other tells; and it is not the English one. */
+static void every_type_has_its_words_in_japanese(void **state)
+{
+	size_t count;
+	const struct event_type *rows = event_types(&count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		const char *japanese = event_text_japanese(&rows[i]);
+
+		if (strcmp(japanese, rows[i].text) == 0)
+			fail_msg("event %u has no words in Japanese", (unsigned)rows[i].number);
+		assert_true(text_is_name(japanese, 500));
+		assert_int_equal(fields_in(&rows[i], japanese), fields_in(&rows[i], rows[i].text));
+		assert_non_null(strstr(japanese, "。"));
 	}
 }
 
@@ -90,6 +120,7 @@ int main(void)
 		cmocka_unit_test(test_severities_are_read_as_they_are_written),
 		cmocka_unit_test(rows_ascend_and_are_found),
 		cmocka_unit_test(texts_name_fields_that_are_there),
+		cmocka_unit_test(every_type_has_its_words_in_japanese),
 		cmocka_unit_test(text_is_filled_and_escaped),
 		cmocka_unit_test(a_sentence_in_a_field_keeps_its_full_stop_alone),
 	};
