@@ -24,4 +24,11 @@ SELECT id FROM event ORDER BY id DESC LIMIT 1;
 SELECT count(*) AS count FROM event;
 
 -- name: event_delete_before
-DELETE FROM event WHERE time < :time;
+DELETE FROM event
+WHERE time < :time AND (rowid <= :delivered OR received < :lost) AND rowid < (SELECT max(newest.rowid) FROM event AS newest);
+
+-- name: event_count_undelivered
+SELECT type, severity, count(*) AS count FROM event
+WHERE time < :time AND received < :lost AND rowid > :position
+      AND rowid < (SELECT max(newest.rowid) FROM event AS newest)
+GROUP BY type, severity;

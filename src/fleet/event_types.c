@@ -69,6 +69,7 @@ static const struct event_type rows[] = {
 	ROW(1310, "destination_failing", MANAGER, WARNING, STATUS, true, true, "Nothing can be delivered to {destination}: {cause}.", "destination", "cause"),
 	ROW(1311, "destination_works", MANAGER, INFO, STATUS, true, true, "{destination} takes deliveries again.", "destination"),
 	ROW(1312, "destination_test", MANAGER, INFO, ROUTINE, true, false, "A test message for {destination}, asked for by {user}.", "destination", "user"),
+	ROW(1313, "events_undelivered", MANAGER, ERROR, STATUS, true, true, "{count} events were removed before {destination} got them: it took no deliveries for longer than they are kept.", "destination", "count"),
 	ROW(1320, "hypervisor_failing", MANAGER, WARNING, STATUS, true, true, "The hypervisor {hypervisor} cannot be asked: {cause}.", "hypervisor", "cause"),
 	ROW(1321, "hypervisor_works", MANAGER, INFO, STATUS, true, true, "The hypervisor {hypervisor} answers again.", "hypervisor"),
 	ROW(2000, "malware_detected", AGENT, WARNING, SECURITY, true, true, "{detection} was found in {file}; {action}: {result}.", "file", "detection", "action", "result", "sha256", "size", "user", "process", "item", "command"),

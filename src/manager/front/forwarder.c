@@ -22,6 +22,7 @@
 #define PAUSE_FIRST_US   SECOND_US
 #define TEST_PATIENCE_US (90 * SECOND_US)
 #define PASSED_ROWS      10000            /* so many that it did not want are noted without a delivery */
+#define PASSED_SPAN_US   (10 * MINUTE_US) /* or any, so late: what is not noted is not removed (retention.h) */
 #define DELIVERY_WAIT_US (60 * SECOND_US) /* the courier gives up sooner */
 
 /* Events as read, kept until they are written down for the destination. */
@@ -47,6 +48,7 @@ struct served {
 	int64_t target;   /* position once that is delivered; -1: a test */
 	size_t target_count;
 	int64_t noted;     /* position in the database */
+	time_us noted_at;  /* monotonic */
 	unsigned failures; /* in a row */
 	time_us due;       /* monotonic */
 };
@@ -257,6 +259,8 @@ static void note_down(struct forwarder *forwarder, struct served *served, const 
 		LOG(LOG_ERROR, "forwarder.note_failed", log_text("destination", served->row.name), log_err(&err));
 	else if (failure == NULL)
 		served->noted = served->row.position;
+	if (failure == NULL)
+		served->noted_at = now_of(forwarder);
 }
 
 /* --- asking the courier --- */
@@ -391,7 +395,8 @@ static int look(struct forwarder *forwarder, struct served *served, struct err *
 		rc = send_events(forwarder, served, batch->events, batch->count, batch->positions, err);
 	} else if (rc == 0) {
 		served->row.position = batch->position;
-		if (served->row.position - served->noted >= PASSED_ROWS)
+		if (served->row.position - served->noted >= PASSED_ROWS ||
+		    (served->row.position != served->noted && now_of(forwarder) - served->noted_at >= PASSED_SPAN_US))
 			note_down(forwarder, served, &QUERY_DESTINATION_PASSED, 0, NULL);
 	}
 	batch_done(batch);

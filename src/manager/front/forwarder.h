@@ -1,7 +1,8 @@
 /* Tells destinations of events and alerts: reads what was committed, has the
  * courier deliver it, and notes how far each destination is only when it has
  * it. After a crash something may be delivered twice (with the same event id),
- * nothing is left out that retention has not removed.
+ * nothing is left out. What no destination takes for too long goes, and is told
+ * (manager/front/retention.h).
  *
  * One thread of its own. A destination that fails is tried again after a pause
  * that grows to FORWARDER_PAUSE_MAX_US with full jitter, and holds up no other.

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "manager/front/exchange.h"
+#include "manager/front/retention.h"
 #include "manager/front/self_watch.h"
 #include "manager/front/uploads.h"
 #include "manager/front/verify.h"
@@ -13,16 +14,6 @@
 #define UPLOAD_IDLE_US    DAY_US /* an upload that stood still so long is forgotten */
 #define STORM_CONNECTIONS 200    /* so many new ones leave memory worth giving back */
 #define STORM_CALLS       4
-
-static int delete_old_events(struct store_session *session, void *argument, struct err *err)
-{
-	const struct front *front = argument;
-	struct cursor *cursor = cursor_open(session, &QUERY_EVENT_DELETE_BEFORE);
-
-	cursor_bind_number(cursor, "time",
-			   env_wall(front->env) - stored_setting_number(front->stored, STORED_EVENT_RETENTION));
-	return cursor_run(cursor, err);
-}
 
 static int delete_old_tokens(struct store_session *session, void *argument, struct err *err)
 {
@@ -59,7 +50,6 @@ static const struct {
 	store_function function;
 	const char *event;
 } retained[] = {
-	{ STORED_EVENT_RETENTION, delete_old_events, "maintenance.events" },
 	{ STORED_EVENT_RETENTION, delete_old_verifications, "maintenance.verifications" },
 	{ STORED_ALERT_RETENTION, delete_old_alerts, "maintenance.alerts" },
 };
@@ -74,6 +64,8 @@ static void hourly(void *argument)
 		    store_write_wait(front->store, retained[i].function, front, &err) != 0)
 			LOG(LOG_ERROR, retained[i].event, log_err(&err));
 	}
+	if (retention_run(front, &err) != 0)
+		LOG(LOG_ERROR, "maintenance.events", log_err(&err));
 	if (store_write_wait(front->store, delete_old_tokens, front, &err) != 0)
 		LOG(LOG_ERROR, "maintenance.tokens", log_err(&err));
 	while (uploads_drop_idle(front->uploads, UPLOAD_IDLE_US))

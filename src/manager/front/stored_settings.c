@@ -36,6 +36,16 @@ static const struct conf_row rows[STORED_COUNT] = {
 				     .max = 3650 * DAY_US,
 				     .initial = "90d",
 				     .help = "Events older than this are removed." },
+	[STORED_UNDELIVERED_RETENTION] = { .key = "events.retention_undelivered",
+					   .type = CONF_SPAN,
+					   .flags = CONF_MAY_BE_UNLIMITED,
+					   .min = 0,
+					   .max = 3650 * DAY_US,
+					   .initial = "30d",
+					   .help =
+					       "How much longer events are kept that an enabled destination has not "
+					       "got "
+					       "yet. What is removed after that is told as an event, with how many." },
 	[STORED_COMMAND_TIMEOUT] = { .key = "commands.timeout",
 				     .type = CONF_SPAN,
 				     .min = MINUTE_US,

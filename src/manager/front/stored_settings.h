@@ -7,16 +7,17 @@
 #include "manager/front/front.h"
 
 enum stored_setting {
-	STORED_QUARANTINE_CAPACITY, /* bytes */
-	STORED_QUARANTINE_LARGEST,  /* bytes */
-	STORED_EVENT_RETENTION,     /* span */
-	STORED_COMMAND_TIMEOUT,     /* span */
-	STORED_SAME_NAME,           /* enum same_name */
-	STORED_ROLLOUT_RATE,        /* agents a second */
-	STORED_VERIFY_INTERVAL,     /* span */
-	STORED_ALERT_RETENTION,     /* span */
-	STORED_DISK_FREE,           /* bytes */
-	STORED_DATABASE_SIZE,       /* bytes */
+	STORED_QUARANTINE_CAPACITY,   /* bytes */
+	STORED_QUARANTINE_LARGEST,    /* bytes */
+	STORED_EVENT_RETENTION,       /* span */
+	STORED_UNDELIVERED_RETENTION, /* span */
+	STORED_COMMAND_TIMEOUT,       /* span */
+	STORED_SAME_NAME,             /* enum same_name */
+	STORED_ROLLOUT_RATE,          /* agents a second */
+	STORED_VERIFY_INTERVAL,       /* span */
+	STORED_ALERT_RETENTION,       /* span */
+	STORED_DISK_FREE,             /* bytes */
+	STORED_DATABASE_SIZE,         /* bytes */
 	STORED_COUNT
 };
 

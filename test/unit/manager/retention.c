@@ -1,0 +1,184 @@
+/* How long events wait for destinations, in a real database. */
+#include "../store/fixture.h"
+
+#include "manager/front/front_state.h"
+#include "manager/front/retention.h"
+#include "manager/queries.h"
+
+#define NOW ((time_us)1790000000 * SECOND_US)
+
+static uint64_t chance;
+
+static time_us fixed_wall(void *context)
+{
+	(void)context;
+	return NOW;
+}
+
+static void test_random(void *context, void *out, size_t size)
+{
+	uint8_t *bytes = out;
+
+	(void)context;
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)((chance = chance * 6364136223846793005u + 1442695040888963407u) >> 56);
+}
+
+static const struct env env = { NULL, fixed_wall, fixed_wall, test_random };
+static struct fixture fixture;
+static struct front front;
+
+static int run_text(struct store_session *session, void *argument, struct err *err)
+{
+	return cursor_run(cursor_open_text(session, argument), err);
+}
+
+static void run(const char *sql)
+{
+	struct err err = { 0 };
+
+	if (store_write_wait(fixture.store, run_text, (void *)(uintptr_t)sql, &err) != 0)
+		fail_msg("%s: %s", sql, err.text);
+}
+
+/* Row `number`, so many days old by its own time and by its arrival. */
+static void event(unsigned number, unsigned type, unsigned days, unsigned received_days)
+{
+	char sql[512];
+
+	snprintf(sql, sizeof(sql),
+		 "INSERT INTO event (rowid, id, time, received, type, severity) "
+		 "VALUES (%u, randomblob(16), %lld, %lld, %u, 'warning')",
+		 number, (long long)(NOW - (span_us)days * DAY_US), (long long)(NOW - (span_us)received_days * DAY_US),
+		 type);
+	run(sql);
+}
+
+static void destination(const char *name, const char *content, unsigned position, bool enabled)
+{
+	static int created;
+	char sql[512];
+
+	snprintf(sql, sizeof(sql),
+		 "INSERT INTO destination (id, name, url, content, created, created_by, position, enabled) "
+		 "VALUES (randomblob(16), '%s', 'udp://log.example:514', '%s', %d, 'test', %u, %d)",
+		 name, content, ++created, position, enabled);
+	run(sql);
+}
+
+static int read_rows(struct store_session *session, void *argument, struct err *err)
+{
+	struct cursor *cursor = cursor_open_text(
+	    session, "SELECT coalesce(group_concat(number, ' '), '') AS list FROM (SELECT CASE type WHEN 1313 THEN "
+		     "'lost:' || json_extract(fields, '$.destination') || ':' || json_extract(fields, '$.count') "
+		     "ELSE rowid END AS number FROM event ORDER BY rowid)");
+
+	if (cursor_next(cursor))
+		snprintf(argument, 200, "%s", cursor_text(cursor, "list"));
+	return cursor_end(cursor, err);
+}
+
+/* Runs it; what is there then, in order. */
+static const char *left(void)
+{
+	static char list[200];
+	struct err err = { 0 };
+
+	if (retention_run(&front, &err) != 0 || store_read(fixture.store, read_rows, list, &err) != 0)
+		fail_msg("%s", err.text);
+	return list;
+}
+
+static int begin(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	fixture_begin(&fixture);
+	fixture.options.migrations = manager_migrations;
+	fixture.options.migration_count = manager_migration_count;
+	fixture_open(&fixture);
+	front = (struct front){ .env = &env, .store = fixture.store };
+	front.feed = feed_new(&err);
+	return front.feed != NULL && stored_settings_open(front.store, &front.stored, &err) == 0 &&
+		       event_switches_open(front.store, &front.switches, &err) == 0 &&
+		       alerting_open(front.store, &front.alerting, &err) == 0
+		   ? 0
+		   : -1;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	stored_settings_free(front.stored);
+	event_switches_free(front.switches);
+	alerting_free(front.alerting);
+	fixture_end(&fixture);
+	feed_free(front.feed);
+	return 0;
+}
+
+/* events.retention is 90 days, and 30 more for what was not delivered. */
+
+static void old_events_go(void **state)
+{
+	(void)state;
+	event(1, 2000, 91, 91);
+	event(2, 2000, 89, 89);
+	event(3, 2000, 500, 0); /* of an agent whose clock stood wrong */
+	event(4, 2000, 0, 0);
+	assert_string_equal(left(), "2 4");
+}
+
+static void what_a_destination_has_not_got_waits(void **state)
+{
+	(void)state;
+	for (unsigned i = 1; i <= 4; i++)
+		event(i, 2000, 100, 100);
+	event(5, 2000, 0, 0);
+	destination("there", "events", 4, true);
+	destination("behind", "events", 2, true);
+	destination("off", "events", 0, false);
+	assert_string_equal(left(), "3 4 5");
+	run("UPDATE destination SET position = 4");
+	assert_string_equal(left(), "5");
+}
+
+static void after_the_limit_it_goes_and_is_told_with_how_many(void **state)
+{
+	(void)state;
+	event(1, 2000, 130, 130);
+	event(2, 2000, 130, 130);
+	event(3, 191, 130, 130);
+	event(4, 2002, 130, 130); /* a type that is not forwarded */
+	event(5, 2000, 400, 100); /* came later than it says */
+	event(6, 2000, 0, 0);
+	destination("behind", "events", 1, true);
+	destination("mail", "alerts", 0, true);
+	destination("there", "events", 4, true);
+	assert_string_equal(left(), "5 6 lost:behind:1 lost:mail:1");
+	assert_string_equal(left(), "5 6 lost:behind:1 lost:mail:1"); /* once */
+}
+
+/* Its number would be given again, and destinations stand by numbers. */
+static void the_newest_row_stays(void **state)
+{
+	(void)state;
+	event(1, 2000, 400, 400);
+	event(2, 2000, 400, 400);
+	assert_string_equal(left(), "2");
+	event(3, 2000, 400, 400);
+	assert_string_equal(left(), "3");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(old_events_go, begin, end),
+		cmocka_unit_test_setup_teardown(what_a_destination_has_not_got_waits, begin, end),
+		cmocka_unit_test_setup_teardown(after_the_limit_it_goes_and_is_told_with_how_many, begin, end),
+		cmocka_unit_test_setup_teardown(the_newest_row_stays, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
