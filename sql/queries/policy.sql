@@ -64,6 +64,13 @@ VALUES (:subject, :is_computer, :name, :version, :time, :actor_kind, :actor_name
 -- name: policy_history_of
 SELECT * FROM policy_history WHERE subject = :subject ORDER BY number DESC;
 
+-- name: policy_deleted
+SELECT gone.subject, gone.name, gone.version, gone.time, gone.actor_name, gone.changes
+FROM policy_history AS gone
+WHERE gone.action = 'delete' AND gone.is_computer = 0
+      AND gone.number = (SELECT max(newer.number) FROM policy_history AS newer WHERE newer.subject = gone.subject)
+ORDER BY gone.number DESC;
+
 -- name: policy_counter_set
 INSERT INTO counter (name, value) VALUES ('policy_revision', :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;

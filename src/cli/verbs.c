@@ -130,6 +130,9 @@ OPTIONS(network_set_options, NETWORK_OPTIONS,
 	{ "name", "NAME", "Its new name.", NULL });
 OPTIONS(policy_create_options,
 	{ "parent", "POLICY", "The policy above it; base if not given.", NULL });
+OPTIONS(policy_restore_options,
+	{ "name", "NAME", "Its name, when another policy has the one it had.", NULL },
+	{ "parent", "POLICY", "The policy above it, when the one it had is gone.", NULL });
 OPTIONS(policy_overrides_options,
 	{ "setting", "NAME", "Only those of this setting.", NULL },
 	{ "kind", "KIND", "Only those of policies, or of computers.", "policy computer" },
@@ -177,6 +180,9 @@ static const struct cli_verb verbs[] = {
 	{ "policy", "overrides", "", 0, 0, policy_overrides_options, "List what policies and computers set themselves", NULL, verb_policy_overrides },
 	{ "policy", "history", "POLICY", 1, 1, NULL, "Show who changed a policy, newest first", NULL, verb_policy_history },
 	{ "policy", "revert", "POLICY VERSION", 2, 2, NULL, "Take a policy back to a version of before", NULL, verb_policy_revert },
+	{ "policy", "deleted", "", 0, 0, NULL, "List policies that were deleted and can be restored", NULL, verb_policy_deleted },
+	{ "policy", "restore", "POLICY", 1, 1, policy_restore_options, "Make a deleted policy be there again, as it was",
+	  "Of several deleted ones with this name it is the one that was deleted last; `muster policy deleted` lists their ids.", verb_policy_restore },
 	{ "policy", "apply", "", 0, 0, policy_apply_options, "Make policies be as a file describes, all or none",
 	  "Shows first what would change and asks. The file holds {\"policies\": [{\"name\": …, \"parent\": …, \"settings\": {NAME: VALUE, …}}, …]}; settings that it does not name are inherited, policies that it does not name stay.", verb_policy_apply },
 

@@ -122,6 +122,8 @@ VERB(verb_policy_diff);
 VERB(verb_policy_overrides);
 VERB(verb_policy_history);
 VERB(verb_policy_revert);
+VERB(verb_policy_deleted);
+VERB(verb_policy_restore);
 VERB(verb_policy_apply);
 VERB(verb_computer_effective);
 VERB(verb_computer_set);

@@ -67,9 +67,26 @@ static int show_policy(struct cli *cli, json_t *json, struct err *err)
 
 /* --- which one --- */
 
+/* The first item of this name, in any case. ERR_NOT_FOUND. */
+static int find_named(const json_t *items, const char *given, char id[UUID_TEXT_BYTES])
+{
+	struct uuid uuid;
+
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		const char *name = json_string_value(json_object_get(json_array_get(items, i), "name"));
+		const char *text = json_string_value(json_object_get(json_array_get(items, i), "id"));
+
+		if (name == NULL || text == NULL || strcasecmp(name, given) != 0 || uuid_parse(text, &uuid, NULL) != 0)
+			continue;
+		uuid_format(&uuid, id);
+		return 0;
+	}
+	return ERR_NOT_FOUND;
+}
+
 static int policy_id(struct cli *cli, const char *given, char id[UUID_TEXT_BYTES], struct err *err)
 {
-	json_t *json = NULL, *items;
+	json_t *json = NULL;
 	struct uuid uuid;
 	int rc;
 
@@ -80,17 +97,7 @@ static int policy_id(struct cli *cli, const char *given, char id[UUID_TEXT_BYTES
 	rc = cli_request(cli, "GET", "/policies", NULL, &json, err);
 	if (rc != 0)
 		return rc;
-	rc = ERR_NOT_FOUND;
-	items = json_object_get(json, "items");
-	for (size_t i = 0; rc != 0 && i < json_array_size(items); i++) {
-		const char *name = json_string_value(json_object_get(json_array_get(items, i), "name"));
-		const char *text = json_string_value(json_object_get(json_array_get(items, i), "id"));
-
-		if (name == NULL || text == NULL || strcasecmp(name, given) != 0 || uuid_parse(text, &uuid, NULL) != 0)
-			continue;
-		uuid_format(&uuid, id);
-		rc = 0;
-	}
+	rc = find_named(json_object_get(json, "items"), given, id);
 	json_decref(json);
 	return rc == 0 ? 0 : err_set(err, rc, "there is no policy '%.100s'; `muster policy tree` shows them", given);
 }
@@ -538,6 +545,65 @@ int verb_policy_revert(struct cli *cli, struct err *err)
 int verb_computer_revert(struct cli *cli, struct err *err)
 {
 	return revert(cli, true, err);
+}
+
+/* --- deleted ones --- */
+
+int verb_policy_deleted(struct cli *cli, struct err *err)
+{
+	static const struct column columns[] = {
+		{ "NAME", "name", COLUMN_TEXT },        { "PARENT", "parent", COLUMN_TEXT },
+		{ "SETS", "overrides", COLUMN_NUMBER }, { "DELETED", "deleted", COLUMN_TIME },
+		{ "BY", "deleted_by", COLUMN_TEXT },    { "ID", "id", COLUMN_ID },
+		{ NULL, "version", COLUMN_NUMBER },
+	};
+	json_t *json = NULL;
+	int rc = cli_request(cli, "GET", "/policies/deleted", NULL, &json, err);
+
+	return rc == 0 ? list_show(cli, json, columns, COUNT_OF(columns), "No deleted policies.", err) : rc;
+}
+
+/* Of several with the name the last one deleted: the manager lists it first. */
+static int deleted_id(struct cli *cli, const char *given, char id[UUID_TEXT_BYTES], struct err *err)
+{
+	json_t *json = NULL;
+	struct uuid uuid;
+	int rc;
+
+	if (uuid_parse(given, &uuid, NULL) == 0) {
+		uuid_format(&uuid, id);
+		return 0;
+	}
+	rc = cli_request(cli, "GET", "/policies/deleted", NULL, &json, err);
+	if (rc != 0)
+		return rc;
+	rc = find_named(json_object_get(json, "items"), given, id);
+	json_decref(json);
+	return rc == 0
+		   ? 0
+		   : err_set(err, rc, "no policy '%.100s' was deleted; `muster policy deleted` shows those that were",
+			     given);
+}
+
+int verb_policy_restore(struct cli *cli, struct err *err)
+{
+	static const char *const members[] = { "name", "parent" };
+	char id[UUID_TEXT_BYTES];
+	json_t *body = json_object(), *json = NULL;
+	struct buf path;
+	int rc = deleted_id(cli, cli->arguments.words[0], id, err);
+
+	for (size_t i = 0; i < COUNT_OF(members); i++) {
+		if (cli_option(cli, members[i]) != NULL)
+			json_object_set_new(body, members[i], json_string(cli_option(cli, members[i])));
+	}
+	buf_init(&path, 256);
+	buf_printf(&path, "/policies/%s/restore", id);
+	if (rc == 0)
+		rc = cli_request(cli, "POST", buf_text(&path), body, &json, err);
+	buf_done(&path);
+	json_decref(body);
+	return rc == 0 ? show_policy(cli, json, err) : rc;
 }
 
 /* --- as a file describes --- */

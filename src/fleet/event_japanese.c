@@ -20,6 +20,7 @@ static const struct {
 	{ 351, "ポリシー {policy} を {user} が削除しました。" },
 	{ 352, "ポリシー {policy} を {user} が変更しました: {change}。" },
 	{ 353, "ポリシー {policy} を {user} がバージョン {version} に戻しました。" },
+	{ 354, "削除されていたポリシー {policy} を {user} が復元しました。" },
 	{ 603, "{address} からのサインインが {count} 回拒否されたため、ユーザ {user} をロックアウトしました。" },
 	{ 650, "ユーザ {name} (役割 {role}) を {user} が作成しました。" },
 	{ 651, "ユーザ {name} を {user} が削除しました。" },

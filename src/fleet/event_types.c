@@ -29,6 +29,7 @@ static const struct event_type rows[] = {
 	ROW(351, "policy_deleted", MANAGER, INFO, STATUS, true, false, "Policy {policy} was deleted by {user}.", "policy", "user"),
 	ROW(352, "policy_changed", MANAGER, INFO, STATUS, true, false, "Policy {policy} was changed by {user}: {change}.", "policy", "user", "change"),
 	ROW(353, "policy_reverted", MANAGER, INFO, STATUS, true, false, "Policy {policy} was reverted to version {version} by {user}.", "policy", "version", "user"),
+	ROW(354, "policy_restored", MANAGER, INFO, STATUS, true, true, "Policy {policy}, which had been deleted, was restored by {user}.", "policy", "user"),
 	ROW(603, "user_locked_out", MANAGER, WARNING, SECURITY, true, true, "User {user} was locked out after {count} refused sign-ins from {address}.", "user", "count", "address"),
 	ROW(650, "user_created", MANAGER, INFO, SECURITY, true, true, "User {name} was created by {user} with the role {role}.", "name", "user", "role"),
 	ROW(651, "user_deleted", MANAGER, INFO, SECURITY, true, true, "User {name} was deleted by {user}.", "name", "user"),

@@ -1,12 +1,10 @@
 /* Changing policies and what computers override. Values are checked in policy/tree.c. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "manager/api/decode.h"
 #include "manager/api/handlers.h"
+#include "manager/api/policy_body.h"
 #include "manager/api/policy_json.h"
 
 #define CHANGES_MAX 256
@@ -27,47 +25,6 @@ static void settings_free(struct settings *settings)
 	free(settings);
 }
 
-/* Paths are given in the escaped form of base/text.h, as everywhere in the API. */
-static char *join_paths(const json_t *list)
-{
-	struct buf out, path;
-	char *text = NULL;
-	size_t size;
-	bool good = true;
-
-	buf_init(&out, DECODE_BODY_MAX_BYTES);
-	buf_init(&path, DECODE_BODY_MAX_BYTES);
-	for (size_t i = 0; good && i < json_array_size(list); i++) {
-		const char *one = json_string_value(json_array_get(list, i));
-
-		buf_reset(&path);
-		good = one != NULL && text_unescape(one, &path) == 0;
-		if (good)
-			conf_paths_add(&out, path.data, path.size);
-	}
-	if (good && out.status == 0)
-		text = out.size > 0 ? (char *)buf_take(&out, &size) : strdup("");
-	buf_done(&out);
-	buf_done(&path);
-	return text;
-}
-
-static char *value_text(const json_t *value)
-{
-	char number[32];
-
-	if (json_is_string(value))
-		return strdup(json_string_value(value));
-	if (json_is_boolean(value))
-		return strdup(json_is_true(value) ? "yes" : "no");
-	if (json_is_array(value))
-		return join_paths(value);
-	if (!json_is_integer(value))
-		return NULL;
-	snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-	return strdup(number);
-}
-
 /* *ret_settings NULL: none were given. False: it was answered. */
 static bool take_settings(struct api_call *call, const json_t *given, struct settings **ret_settings)
 {
@@ -86,7 +43,7 @@ static bool take_settings(struct api_call *call, const json_t *given, struct set
 		return api_problem(call, 503, "Busy", "No memory.") != 0;
 	json_object_foreach((json_t *)(uintptr_t)given, name, value)
 	{
-		char *text = value_text(value);
+		char *text = policy_value_text(value);
 
 		if (text == NULL && !json_is_null(value)) {
 			api_problem_add(call, name,
@@ -223,6 +180,20 @@ static int revert(struct api_call *call, bool computer, struct err *err)
 		return rc;
 	return computer ? computer_settings_reply(call, api_path_id(call), err)
 			: policy_reply(call, 200, api_path_id(call), err);
+}
+
+int policy_restore(struct api_call *call, struct err *err)
+{
+	const json_t *body = api_body(call);
+	struct front_policy_result result = { 0 };
+	struct faulty faulty = { call, 0 };
+	int rc = front_policy_restore(api_call_front(call), api_path_id(call), text_of(body, "name"),
+				      text_of(body, "parent"), api_call_actor(call), on_fault, &faulty, &result, err);
+
+	free(result.changes);
+	if (failed(call, rc, &faulty, err, &rc))
+		return rc;
+	return policy_reply(call, 201, api_path_id(call), err);
 }
 
 int policy_revert(struct api_call *call, struct err *err)

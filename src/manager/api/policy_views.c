@@ -406,3 +406,60 @@ int computer_history(struct api_call *call, struct err *err)
 {
 	return policy_history(call, err);
 }
+
+/* --- deleted ones --- */
+
+/* What its deletion says it was; NULL, and *ret_settings of how many settings. */
+static const char *parent_before(const json_t *changes, json_int_t *ret_settings)
+{
+	const char *parent = NULL;
+
+	*ret_settings = 0;
+	for (size_t i = 0; i < json_array_size(changes); i++) {
+		const json_t *change = json_array_get(changes, i);
+		const char *name = json_string_value(json_object_get(change, "name"));
+
+		if (name != NULL && strcmp(name, "parent") == 0)
+			parent = json_string_value(json_object_get(change, "old"));
+		*ret_settings += name != NULL && strchr(name, '.') != NULL;
+	}
+	return parent;
+}
+
+static int read_deleted(struct store_session *session, void *argument, struct err *err)
+{
+	static const struct row_field fields[] = {
+		{ "id", "subject", row_id },
+		{ "name", "name", row_text },
+		{ "version", "version", row_number },
+		{ "deleted", "time", row_time },
+		{ "deleted_by", "actor_name", row_text },
+	};
+	struct cursor *cursor = cursor_open(session, &QUERY_POLICY_DELETED);
+	json_t *items = argument;
+
+	while (cursor_next(cursor) && json_array_size(items) < 1000) {
+		json_t *changes = json_loads(cursor_text(cursor, "changes"), 0, NULL);
+		json_t *item = row_json(cursor, fields, COUNT_OF(fields));
+		json_int_t settings;
+		const char *parent = parent_before(changes, &settings);
+
+		json_object_set_new(item, "parent", parent != NULL ? json_string(parent) : json_null());
+		json_object_set_new(item, "overrides", json_integer(settings));
+		json_array_append_new(items, item);
+		json_decref(changes);
+	}
+	return cursor_end(cursor, err);
+}
+
+int policy_deleted_list(struct api_call *call, struct err *err)
+{
+	json_t *items = json_array();
+	int rc = store_read(api_call_store(call), read_deleted, items, err);
+
+	if (rc != 0) {
+		json_decref(items);
+		return rc;
+	}
+	return api_reply_json(call, 200, json_pack("{so, sn}", "items", items, "next"));
+}

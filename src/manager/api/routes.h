@@ -109,6 +109,8 @@ enum route_flag {
 	X(policy_remove) \
 	X(policy_history) \
 	X(policy_revert) \
+	X(policy_deleted_list) \
+	X(policy_restore) \
 	X(computer_settings) \
 	X(computer_change) \
 	X(computer_history) \

@@ -230,6 +230,9 @@ SHAPE(shape_policy_change_request, "PolicyChangeRequest", "What changes; the res
 	{ "name", SHAPE_NAME, .max = 255, .help = "Its new name." },
 	{ "parent", SHAPE_NAME, .max = 255, .help = "Id or name of the policy that it moves below." },
 	{ "settings", SHAPE_ANY, .help = SETTINGS_HELP });
+SHAPE(shape_policy_restore_request, "PolicyRestoreRequest", "What is to be other than when it was deleted.",
+	{ "name", SHAPE_NAME, .max = 255, .help = "Its name, when another policy has that by now." },
+	{ "parent", SHAPE_NAME, .max = 255, .help = "Id or name of the policy above it, when that is gone." });
 SHAPE(shape_policy_apply_request, "PolicyApplyRequest", "Policies as they shall be; policies that are not named stay.",
 	{ "policies", SHAPE_OBJECTS, REQUIRED, 1, 1000, .of = &shape_policy_request, .help = "Each with its settings; what they do not name is inherited. Those above stand before those below." },
 	{ "dry_run", SHAPE_BOOLEAN, .help = "Only say what would change." });
@@ -582,10 +585,20 @@ SHAPE_STATIC(shape_policy_history_entry, "PolicyHistoryEntry", "A change of befo
 	{ "time", SHAPE_TIME, REQUIRED, .help = "When." },
 	{ "actor", SHAPE_TEXT, REQUIRED, .help = "Who." },
 	{ "actor_kind", SHAPE_TEXT, REQUIRED, .help = "`user`, `token` or `system`." },
-	{ "action", SHAPE_TEXT, REQUIRED, .help = "`create`, `change`, `delete` or `revert`." },
+	{ "action", SHAPE_TEXT, REQUIRED, .help = "`create`, `change`, `delete`, `revert` or `restore`." },
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "The name it had then." },
 	{ "changes", SHAPE_OBJECTS, REQUIRED, .of = &shape_value_change, .help = "What changed." });
 LIST(shape_policy_history, "PolicyHistory", shape_policy_history_entry);
+
+SHAPE_STATIC(shape_policy_deleted_entry, "DeletedPolicy", "A policy that was deleted and can be restored.",
+	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "The name it had." },
+	{ "parent", SHAPE_TEXT, NULLABLE, .help = "The policy that it stood below." },
+	{ "overrides", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "How many settings it set itself." },
+	{ "version", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "That of its deletion." },
+	{ "deleted", SHAPE_TIME, REQUIRED, .help = "When." },
+	{ "deleted_by", SHAPE_TEXT, REQUIRED, .help = "By whom." });
+LIST(shape_policies_deleted, "DeletedPolicies", shape_policy_deleted_entry);
 
 SHAPE(shape_audit_entry, "AuditEntry", "Who did what.",
 	{ "number", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "1, 2, … without gaps." },
@@ -781,6 +794,7 @@ const struct shape *const shapes_documented[] = {
 	&shape_networks,
 	&shape_policy_request,
 	&shape_policy_change_request,
+	&shape_policy_restore_request,
 	&shape_policy_apply_request,
 	&shape_computer_change_request,
 	&shape_revert_request,
@@ -799,6 +813,8 @@ const struct shape *const shapes_documented[] = {
 	&shape_policy_result,
 	&shape_policy_history_entry,
 	&shape_policy_history,
+	&shape_policy_deleted_entry,
+	&shape_policies_deleted,
 	&shape_audit_entry,
 	&shape_audit,
 	&shape_system,

@@ -40,6 +40,8 @@ struct front_policy_edit {
 	size_t change_count;
 	uint64_t version; /* the subject's must be this; 0: any */
 	uint64_t reverts; /* to this version, for the traces; 0: an ordinary change */
+	/* Create: a deleted policy again, which is `subject` and whose last version was this; 0: a new one. */
+	uint64_t restores;
 };
 
 struct front_policy_result {
@@ -59,6 +61,14 @@ int front_policy_edit(struct front *front, struct front_policy_edit *edits, size
 int front_policy_revert(struct front *front, const struct uuid *subject, bool computer, uint64_t version,
 			uint64_t expected, const struct front_actor *actor, struct front_policy_result *ret_result,
 			struct err *err);
+
+/* A deleted policy again, with the id, the settings, the name and the parent it had; name and parent: others, NULL:
+ * those. fault() as above. ERR_NOT_FOUND: no such policy was ever deleted; ERR_WRONG_STATE: it is there, or its parent
+ * is not; ERR_EXISTS: another one has its name. */
+int front_policy_restore(struct front *front, const struct uuid *subject, const char *name, const char *parent,
+			 const struct front_actor *actor,
+			 void (*fault)(void *context, const char *name, const char *reason), void *context,
+			 struct front_policy_result *ret_result, struct err *err);
 
 /* The policy's name as it is written, of an id or a name in any case. ERR_NOT_FOUND. */
 int front_policy_name(struct front *front, const char *given, char name[POLICY_NAME_MAX_BYTES + 1], struct err *err);

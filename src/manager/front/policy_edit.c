@@ -112,9 +112,13 @@ static int create_policy(const struct editing *editing, struct front_policy_edit
 
 	if (edit->parent != NULL)
 		rc = find_policy(tree, edit->parent, &parent, err);
+	if (rc == ERR_NOT_FOUND && edit->restores != 0)
+		rc = err_set(err, ERR_WRONG_STATE, "there is no policy '%.100s' to put it below; give another parent",
+			     edit->parent);
 	if (rc != 0)
 		return rc;
-	edit->subject = env_uuid(editing->policies->front->env);
+	if (edit->restores == 0)
+		edit->subject = env_uuid(editing->policies->front->env);
 	return policy_create(tree, &edit->subject, edit->name, parent, ret_node, err);
 }
 
@@ -185,7 +189,7 @@ static int make_step(struct editing *editing, struct front_policy_edit *edit, st
 	if (rc == 0 && edit->kind != FRONT_POLICY_DELETE) {
 		struct front_policy_edit rest = *edit;
 
-		if (step->action == STEP_CREATE)
+		if (step->action == STEP_CREATE || step->action == STEP_RESTORE)
 			rest.name = rest.parent = NULL;
 		rc = change_node(editing, &rest, node, err);
 	}
@@ -217,7 +221,8 @@ static int take_edit(struct editing *editing, struct front_policy_edit *edit, st
 		edit->subject = step->subject = *policy_id(node);
 		rc = policy_step_read(policies->front, step, err);
 	} else if (node == NULL) {
-		step->action = STEP_CREATE;
+		step->action = edit->restores != 0 ? STEP_RESTORE : STEP_CREATE;
+		step->version = edit->restores;
 	}
 	/* One that this very change creates is not in the database yet. */
 	if (rc == ERR_NOT_FOUND && node != NULL && editing->steps.count > 1)
@@ -402,8 +407,9 @@ static int read_past(struct store_session *session, void *argument, struct err *
 		past->any = true;
 		if (past->reached)
 			break;
-		/* What was before it was created or behind it was deleted is no version to go back to. */
-		if (strcmp(cursor_text(cursor, "action"), "create") == 0)
+		/* What was before it was created, or while it was deleted, is no version to go back to. */
+		if (strcmp(cursor_text(cursor, "action"), "create") == 0 ||
+		    (strcmp(cursor_text(cursor, "action"), "restore") == 0 && version - 1 == past->version))
 			break;
 		rc = step_back(past, cursor);
 		past->reached = rc == 0 && version - 1 == past->version;
@@ -445,5 +451,81 @@ int front_policy_revert(struct front *front, const struct uuid *subject, bool co
 	if (rc == 0)
 		rc = front_policy_edit(front, &edit, 1, false, actor, NULL, NULL, ret_result, err);
 	json_decref(past.values);
+	return rc;
+}
+
+/* --- restoring --- */
+
+struct deleted {
+	const struct uuid *subject;
+	bool any, is_computer, deleted;
+	uint64_t version;
+	json_t *changes; /* of the deletion: old is what it was */
+};
+
+static int read_deleted(struct store_session *session, void *argument, struct err *err)
+{
+	struct deleted *deleted = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_POLICY_HISTORY_OF);
+
+	cursor_bind_uuid(cursor, "subject", deleted->subject);
+	if (cursor_next(cursor)) {
+		deleted->any = true;
+		deleted->is_computer = cursor_number(cursor, "is_computer") != 0;
+		deleted->deleted = strcmp(cursor_text(cursor, "action"), "delete") == 0;
+		deleted->version = (uint64_t)cursor_number(cursor, "version");
+		deleted->changes = json_loads(cursor_text(cursor, "changes"), 0, NULL);
+	}
+	return cursor_end(cursor, err);
+}
+
+static int check_deleted(const struct deleted *deleted, struct err *err)
+{
+	if (!deleted->any || deleted->is_computer)
+		return err_set(err, ERR_NOT_FOUND, "no policy with this id was ever deleted");
+	if (!deleted->deleted)
+		return err_set(err, ERR_WRONG_STATE, "the policy is there: nothing is to be restored");
+	return json_is_array(deleted->changes) ? 0 : err_set(err, ERR_FORMAT, "its history cannot be read");
+}
+
+/* As it was when it was deleted; changes has room for every setting. */
+static void fill_restored(const struct deleted *deleted, struct front_policy_edit *edit, struct policy_change *changes)
+{
+	for (size_t i = 0; i < json_array_size(deleted->changes); i++) {
+		const json_t *change = json_array_get(deleted->changes, i);
+		const char *name = json_string_value(json_object_get(change, "name"));
+		const char *old = json_string_value(json_object_get(change, "old"));
+
+		if (name == NULL || old == NULL)
+			continue;
+		if (strcmp(name, "name") == 0)
+			edit->name = edit->name != NULL ? edit->name : old;
+		else if (strcmp(name, "parent") == 0)
+			edit->parent = edit->parent != NULL ? edit->parent : old;
+		else if (edit->change_count < SETTINGS_COUNT)
+			changes[edit->change_count++] = (struct policy_change){ name, old };
+	}
+}
+
+int front_policy_restore(struct front *front, const struct uuid *subject, const char *name, const char *parent,
+			 const struct front_actor *actor,
+			 void (*fault)(void *context, const char *name, const char *reason), void *context,
+			 struct front_policy_result *ret_result, struct err *err)
+{
+	struct policy_change changes[SETTINGS_COUNT];
+	struct front_policy_edit edit = {
+		.kind = FRONT_POLICY_CREATE, .subject = *subject, .name = name, .parent = parent, .changes = changes
+	};
+	struct deleted deleted = { .subject = subject };
+	int rc = store_read(front->store, read_deleted, &deleted, err);
+
+	if (rc == 0)
+		rc = check_deleted(&deleted, err);
+	if (rc == 0) {
+		edit.restores = deleted.version;
+		fill_restored(&deleted, &edit, changes);
+		rc = front_policy_edit(front, &edit, 1, false, actor, fault, context, ret_result, err);
+	}
+	json_decref(deleted.changes);
 	return rc;
 }

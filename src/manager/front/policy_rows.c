@@ -15,6 +15,7 @@ static const struct {
 	[STEP_CHANGE] = { "change", "policy.change", EVENT_POLICY_CHANGED },
 	[STEP_DELETE] = { "delete", "policy.delete", EVENT_POLICY_DELETED },
 	[STEP_REVERT] = { "revert", "policy.revert", EVENT_POLICY_REVERTED },
+	[STEP_RESTORE] = { "restore", "policy.restore", EVENT_POLICY_RESTORED },
 };
 
 const char *policy_step_name(enum step_action action)
@@ -60,8 +61,8 @@ int policy_step_read(struct front *front, struct policy_step *step, struct err *
 static int write_policy(const struct policy_steps *steps, const struct policy_step *step, struct store_session *session,
 			struct err *err)
 {
-	struct cursor *cursor =
-	    cursor_open(session, step->action == STEP_CREATE ? &QUERY_POLICY_INSERT : &QUERY_POLICY_UPDATE);
+	bool is_new = step->action == STEP_CREATE || step->action == STEP_RESTORE;
+	struct cursor *cursor = cursor_open(session, is_new ? &QUERY_POLICY_INSERT : &QUERY_POLICY_UPDATE);
 
 	cursor_bind_uuid(cursor, "id", &step->subject);
 	cursor_bind_text(cursor, "name", step->name);

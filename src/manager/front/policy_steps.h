@@ -6,7 +6,7 @@
 
 #include "manager/front/policies.h"
 
-enum step_action { STEP_CREATE, STEP_CHANGE, STEP_DELETE, STEP_REVERT };
+enum step_action { STEP_CREATE, STEP_CHANGE, STEP_DELETE, STEP_REVERT, STEP_RESTORE };
 
 struct policy_step {
 	enum step_action action;
@@ -34,7 +34,7 @@ struct policy_steps {
 int policy_steps_write(struct store_session *session, void *steps, struct err *err);
 /* The present version of step->subject, and a computer's name. ERR_NOT_FOUND. */
 int policy_step_read(struct front *front, struct policy_step *step, struct err *err);
-/* "create", "change", "delete", "revert" */
+/* "create", "change", "delete", "revert", "restore" */
 const char *policy_step_name(enum step_action action);
 
 #endif

@@ -182,6 +182,40 @@ def as_a_file_describes():
     site.muster("policy", "delete", "Field", "--yes").expect(0)
 
 
+def deleted_and_restored():
+    """A deleted policy comes back as it was, with its id and history; not over another's name, nor below nothing."""
+    site.muster("policy", "create", "Shops").expect(0)
+    site.muster("policy", "create", "Tills", "--parent", "Shops").expect(0)
+    site.muster("policy", "set", "Tills", "scan.cpu_limit=30", "scan.exclude_paths=/a,/b").expect(0)
+    before = site.json("policy", "show", "Tills")
+    for name in ("Tills", "Shops"):
+        site.muster("policy", "delete", name, "--yes").expect(0)
+    gone = {each["name"]: each for each in site.json("policy", "deleted")}
+    assert gone["Tills"]["id"] == before["id"] and gone["Tills"]["overrides"] == 2, gone
+    assert gone["Tills"]["parent"] == "Shops" and gone["Shops"]["parent"] == "base", gone
+    site.muster("policy", "restore", "Tills").expect(1, "there is no policy 'Shops'", "another parent")
+    site.muster("policy", "create", "shops").expect(0)
+    site.muster("policy", "restore", "Shops").expect(1, "there is a policy of this name")
+    site.muster("policy", "restore", "Shops", "--name", "Old shops").expect(0)
+    site.muster("policy", "restore", "nobody").expect(1, "muster policy deleted")
+    site.muster("policy", "restore", before["id"], "--parent", "Old shops").expect(0)
+    after = site.json("policy", "show", "Tills")
+    assert after["id"] == before["id"] and after["settings"] != [], after
+    own = lambda shown: {each["name"]: each["value"] for each in shown["settings"] if each["own"]}
+    assert own(after) == own(before) and after["parent"] == "Old shops", after
+    assert after["version"] == before["version"] + 2, after
+    assert [each["action"] for each in site.json("policy", "history", "Tills")] == [
+        "restore", "delete", "change", "create"]
+    site.muster("policy", "restore", before["id"]).expect(1, "nothing is to be restored")
+    site.muster("policy", "revert", "Tills", str(before["version"] + 1)).expect(1, "it has no version")
+    site.muster("policy", "revert", "Tills", "1").expect(0)  # from before it was deleted
+    first = site.json("policy", "show", "Tills")
+    assert own(first) == {} and first["parent"] == "shops", first
+    assert len(site.wait_events(354, 2)) == 2
+    for name in ("Tills", "Old shops", "shops"):
+        site.muster("policy", "delete", name, "--yes").expect(0)
+
+
 def kept_over_kills_and_upgrades():
     tree = site.json("policy", "list")
     settings = site.json("computer", "effective", "one")
@@ -232,5 +266,5 @@ if __name__ == "__main__":
         for each in ("one", "two"):
             site.add_agent(each)
         code = main([inherited_and_overridden, those_unaffected_are_not_contacted, refused_whole, history_and_revert,
-                     as_a_file_describes, heartbeats_are_the_policys, kept_over_kills_and_upgrades])
+                     as_a_file_describes, deleted_and_restored, heartbeats_are_the_policys, kept_over_kills_and_upgrades])
     raise SystemExit(code)
