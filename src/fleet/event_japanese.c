@@ -62,6 +62,8 @@ static const struct {
 	{ 1311, "{destination} への配送が再びできるようになりました。" },
 	{ 1312, "{user} が求めた {destination} へのテストメッセージです。" },
 	{ 1313, "{destination} が保持期間を超えて配送を受け取らなかったため、イベント {count} 件が届く前に削除されました。" },
+	{ 1320, "ハイパーバイザ {hypervisor} に問い合わせできません: {cause}。" },
+	{ 1321, "ハイパーバイザ {hypervisor} が再び応答するようになりました。" },
 	{ 2000, "{file} で {detection} を検出しました。{action}: {result}。" },
 	{ 2001, "{file} は完全には検索されていません: {limit}。" },
 	{ 2002, "検索を開始しました ({origin})。" },
