@@ -316,7 +316,8 @@ static int take_path(struct path_list *list, const char *word, size_t size, stru
 	else if (path.data[0] != '/')
 		rc = err_set(err, ERR_FORMAT, "'%.100s' is not an absolute path", text);
 	else if (list->count == CONF_PATHS_MAX)
-		rc = err_set(err, ERR_LIMIT, "more than %d paths", CONF_PATHS_MAX);
+		rc = err_set(err, ERR_LIMIT, "more than %d paths; a pattern or a directory above stands for several",
+			     CONF_PATHS_MAX);
 	while (rc == 0 && path.size > 1 && path.data[path.size - 1] == '/')
 		path.size--;
 	if (rc == 0) {

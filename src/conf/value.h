@@ -19,7 +19,7 @@
 #define CONF_VALUE_BYTES   4096 /* longest text of a value */
 #define CONF_ADDRESS_BYTES 256  /* longest host name or address, with its NUL */
 #define CONF_ADDRESSES     16   /* most addresses in a list */
-#define CONF_PATHS_MAX     256  /* most paths in a list */
+#define CONF_PATHS_MAX     255  /* most paths in a list; no more than agents take (agent/messages.h) */
 #define CONF_UNLIMITED     INT64_MAX
 
 enum conf_type {

@@ -171,6 +171,8 @@ static int read_configuration(const struct link_configuration *own, const Muster
 
 /* --- excluded paths, as guard takes them --- */
 
+_Static_assert(CONF_PATHS_MAX <= MESSAGE_PATHS_MAX, "a list that the manager takes must fit guard's message");
+
 struct excludes {
 	struct message_paths paths;
 	struct buf bytes; /* what paths point into */
