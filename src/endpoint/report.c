@@ -245,6 +245,7 @@ static void add_identity(struct making *making)
 	report->computer = exchange_bytes(endpoint->options.computer.bytes, UUID_BYTES);
 	report->session = endpoint->session;
 	report->sequence = ++endpoint->sequence;
+	report->heartbeat_s = (uint32_t)(endpoint->options.heartbeat_us / SECOND_US);
 	making->clock.wall_us = env_wall(endpoint->options.env);
 	making->clock.monotonic_us = endpoint_now(endpoint);
 	making->clock.boot_id = exchange_bytes(endpoint->options.boot_id, UUID_BYTES);

@@ -15,6 +15,7 @@ void computer_facts(const struct computer *computer, struct fleet_computer *out)
 		.id = computer->id,
 		.events_stored = computer->stored,
 		.interval_us = computer->interval_us,
+		.agent_interval_us = computer->agent_interval_us,
 		.missed = computer->missed,
 		.status = (enum fleet_status)computer->status,
 		.status_since = computer->status_since,

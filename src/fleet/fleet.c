@@ -96,6 +96,7 @@ int fleet_add(struct fleet *fleet, const struct fleet_computer *record, struct e
 	memcpy(computer->trusted_key, record->trusted_key, SHA256_BYTES);
 	computer->configuration_refused = record->configuration_state == FLEET_CONFIGURATION_FAILED;
 	computer->configuration_next = computer->configuration_refused ? fleet_now(fleet) + FLEET_REFUSED_RETRY_US : 0;
+	computer->agent_interval_us = record->agent_interval_us;
 	placement_restore(fleet, computer, record);
 	liveness_restore(fleet, computer, record);
 	due_insert(fleet, computer, computer_due(fleet, computer));
@@ -194,6 +195,9 @@ int fleet_want_configuration(struct fleet *fleet, const struct uuid *id, const u
 		due_by(fleet, computer, configuration_wake_at(computer));
 	else if (configuration_differs(computer))
 		fleet_wake(fleet, computer, &computer->session);
+	if (computer->status == FLEET_OFFLINE) /* its agent's own interval counts now */
+		liveness_allowed(fleet, computer);
+	due_by(fleet, computer, liveness_deadline(fleet, computer));
 	return 0;
 }
 

@@ -72,7 +72,10 @@ struct fleet_computer {
 	struct uuid id;
 	uint64_t events_stored; /* highest event number stored */
 	span_us interval_us;    /* heartbeat interval; 0: the default of 10 min */
-	uint32_t missed;        /* heartbeats that may be lost, FLEET_UNLIMITED: never offline */
+	/* What its agent goes by, as it said last; 0: not known. While the wanted configuration is not in
+	 * force there, silence is measured by the longer of the two. */
+	span_us agent_interval_us;
+	uint32_t missed; /* heartbeats that may be lost, FLEET_UNLIMITED: never offline */
 	enum fleet_status status;
 	bool offline_error;   /* it is told as offline; a stopped machine may be so too */
 	bool inactive_error;  /* setting: a stopped machine counts as offline by the same arithmetic */

@@ -80,6 +80,16 @@ static void take_fingerprints(struct computer *computer, const Muster__Wire__Rep
 	computer->row_dirty = true;
 }
 
+static void take_interval(struct computer *computer, const Muster__Wire__Report *report)
+{
+	span_us interval = (span_us)report->heartbeat_s * SECOND_US;
+
+	if (interval == computer->agent_interval_us)
+		return;
+	computer->agent_interval_us = interval;
+	computer->row_dirty = true;
+}
+
 static void take_host(struct computer *computer, struct fleet_exchange *exchange)
 {
 	const Muster__Wire__Report *report = exchange->report;
@@ -159,6 +169,8 @@ static int take_state(struct fleet *fleet, struct computer *computer, struct fle
 	if (rc != 0)
 		return rc;
 	take_fingerprints(computer, exchange->report);
+	take_interval(computer, exchange->report);
+	due_by(fleet, computer, liveness_deadline(fleet, computer)); /* by what it goes by now */
 	take_host(computer, exchange);
 	take_components(computer, exchange);
 	take_configuration_error(computer, exchange);

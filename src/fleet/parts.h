@@ -55,7 +55,7 @@ struct computer {
 	uint64_t taken;  /* highest event number handed out to be stored */
 	uint64_t stored; /* highest known to be stored */
 	uint64_t events_waiting;
-	span_us interval_us;
+	span_us interval_us, agent_interval_us;
 	time_us heard;        /* monotonic, last sign of life */
 	time_us counted_from; /* monotonic; silence before this is forgiven: its machine was stopped */
 	time_us stopped_at;   /* monotonic, when its machine was first said to be stopped */

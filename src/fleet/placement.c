@@ -113,6 +113,14 @@ int pace_tell(struct computer *computer, struct fleet_exchange *exchange, Muster
 	return 0;
 }
 
+/* An agent goes by its old interval until it has the new configuration, and goes on with it if it refuses that. */
+static span_us interval_of(const struct computer *computer)
+{
+	bool other = computer->agent_interval_us > computer->interval_us && configuration_differs(computer);
+
+	return other ? computer->agent_interval_us : computer->interval_us;
+}
+
 /* Never less than the interval that its agent was last told: nobody is silent
  * who was not to speak yet, whatever was edited meanwhile. */
 span_us silence_allowed(const struct computer *computer)
@@ -124,7 +132,7 @@ span_us silence_allowed(const struct computer *computer)
 	if (allowed == 0 && computer->missed == FLEET_UNLIMITED)
 		return FLEET_NEVER;
 	if (allowed == 0)
-		allowed = ((span_us)computer->missed + 1) * computer->interval_us;
+		allowed = ((span_us)computer->missed + 1) * interval_of(computer);
 	return allowed > told ? allowed : told;
 }
 

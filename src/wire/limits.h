@@ -60,6 +60,7 @@
 /* Numbers. */
 #define WIRE_HOLD_MAX_S             3600
 #define WIRE_PACE_MAX_S             (90 * 24 * 3600) /* a network's 129,600 minutes */
+#define WIRE_HEARTBEAT_MAX_S        86400
 #define WIRE_COMMAND_TIMEOUT_MAX_US (30 * INT64_C(86400000000))
 #define WIRE_TIME_MAX_US            INT64_C(253402300799999999) /* end of the year 9999: sums do not overflow */
 #define WIRE_RETURN_AFTER_MAX_MS    (24u * 3600u * 1000u)

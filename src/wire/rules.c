@@ -94,6 +94,7 @@ static const struct rule report_rules[] = {
 	[15] = PARTS(WIRE_REPORT_QUARANTINE_MAX),
 	[16] = SENTENCE,
 	[17] = FIXED_OR_NONE(SHA256_BYTES),
+	[18] = NUMBER(0, WIRE_HEARTBEAT_MAX_S),
 };
 static const struct rule clock_rules[] = { [1] = TIME, [2] = TIME, [3] = FIXED_OR_NONE(UUID_BYTES) };
 static const struct rule component_rules[] = {

@@ -29,13 +29,15 @@ bool configuring_fits(const struct sim_machine *machine, unsigned version)
 	return !suffers(machine, flaw_of(version));
 }
 
-/* What the manager goes by; the agent has its interval from its own file. */
+/* The heartbeat of a policy's version: the same for the manager and, in the configuration, for the agent. */
 void configuring_heartbeat(const struct sim *sim, unsigned version, span_us *ret_interval_us, uint32_t *ret_missed)
 {
+	static const unsigned small_s[] = { 0, 60, 10, 600, 0, 60, 10 },
+			      large_s[] = { 0, 600, 1800, 600, 300, 3600, 600 };
 	static const uint32_t missed[] = { 2, 2, 0, 3, FLEET_UNLIMITED, 1 };
+	unsigned interval_s = (sim->large ? large_s : small_s)[version % COUNT_OF(small_s)];
 
-	(void)sim;
-	*ret_interval_us = 0;
+	*ret_interval_us = (span_us)interval_s * SECOND_US;
 	*ret_missed = missed[version % COUNT_OF(missed)];
 }
 
@@ -53,19 +55,25 @@ void configuring_make(const struct sim *sim, unsigned version, struct sim_config
 {
 	enum flaw flaw = flaw_of(version);
 	unsigned poll_s = version / 2 % 3 * 10;
+	span_us interval_us;
+	uint32_t missed;
 
 	if (sim->large) /* most are held */
 		poll_s = version % 7 == 3 ? 300 : 0;
+	configuring_heartbeat(sim, version, &interval_us, &missed);
 	memset(configuration, 0, sizeof(*configuration));
 	muster__wire__configuration__init(&configuration->message);
 	snprintf(configuration->values[0], sizeof(configuration->values[0]), "%u", version);
 	snprintf(configuration->values[1], sizeof(configuration->values[1]), "%s", flaw_names[flaw]);
 	snprintf(configuration->values[2], sizeof(configuration->values[2]), "%u", poll_s);
 	snprintf(configuration->values[3], sizeof(configuration->values[3]), "%d", flaw == FLAW_DARK ? DARK_WAY : 0);
+	snprintf(configuration->values[4], sizeof(configuration->values[4]), "%lld",
+		 (long long)(interval_us / SECOND_US));
 	set(configuration, 0, "a.version");
 	set(configuration, 1, "b.flaw");
 	set(configuration, 2, "c.poll_s");
 	set(configuration, 3, "d.way");
+	set(configuration, 4, "e.heartbeat_s");
 	configuration->message.settings = configuration->pointers;
 	configuration->message.n_settings = COUNT_OF(configuration->fields);
 }
@@ -93,7 +101,11 @@ static int check(void *context, const Muster__Wire__Configuration *configuration
 		buf_append_text(why, "b.flaw = table: allowed: none");
 		return ERR_RANGE;
 	}
+	if (configuration != NULL && strcmp(value(configuration, 4), "0") != 0)
+		connection->heartbeat_us = (span_us)strtoul(value(configuration, 4), NULL, 10) * SECOND_US;
 	connection->poll_us = (span_us)strtoul(value(configuration, 2), NULL, 10) * SECOND_US;
+	if (machine->sim->large && connection->poll_us == 0 && machine->index % 5 == 3)
+		connection->poll_us = connection->heartbeat_us; /* its network cuts idle connections */
 	connection->way = (uint32_t)strtoul(value(configuration, 3), NULL, 10);
 	return 0;
 }

@@ -23,11 +23,15 @@ time_us life_silent_from(const struct sim *sim, const struct sim_stored_computer
 	return from < sim->manager.forgiven ? sim->manager.forgiven : from;
 }
 
+/* An agent that has not the policy's interval yet, or refuses it, goes by another one, and says so. */
 span_us life_allowed(const struct sim_stored_computer *computer)
 {
-	if (computer->life.missed == FLEET_UNLIMITED)
+	const struct sim_life *life = &computer->life;
+	bool other = !life->in_force && life->agent_us > life->interval_us;
+
+	if (life->missed == FLEET_UNLIMITED)
 		return INT64_MAX / 4;
-	return ((span_us)computer->life.missed + 1) * computer->life.interval_us;
+	return ((span_us)life->missed + 1) * (other ? life->agent_us : life->interval_us);
 }
 
 static time_us deadline(const struct sim *sim, const struct sim_stored_computer *computer)
@@ -85,18 +89,33 @@ static bool may_be_silent(const struct sim *sim, const struct sim_stored_compute
 	time_us heard = computer->life.heard;
 
 	return computer->life.missed == FLEET_UNLIMITED ||
-	       (heard >= sim->manager.started && sim->now - heard < life_allowed(computer));
+	       (computer->life.known && sim->now - heard < life_allowed(computer));
+}
+
+/* What its agent goes by, as far as the fleet can know it: of reports that come late or twice it says which counts. */
+static void know(struct sim *sim, struct sim_stored_computer *computer)
+{
+	struct sim_life *life = &computer->life;
+	struct fleet_computer shown;
+
+	life->in_force = false;
+	if (!sim->manager.up || fleet_show(sim->manager.fleet, &computer->record.id, &shown, NULL) != 0)
+		return;
+	life->in_force = memcmp(shown.configuration, computer->record.wanted_configuration, SHA256_BYTES) == 0;
+	life->agent_us = shown.agent_interval_us;
 }
 
 void life_policy(struct sim *sim, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed)
 {
-	if (computer->life.interval_us == interval_us && computer->life.missed == missed)
-		return;
-	computer->life.interval_us = interval_us;
-	computer->life.missed = missed;
-	computer->life.policy_at = sim->now;
+	struct sim_life *life = &computer->life;
+
+	know(sim, computer);
+	if (life->interval_us != interval_us || life->missed != missed)
+		life->policy_at = sim->now;
+	life->interval_us = interval_us;
+	life->missed = missed;
 	if (sim->manager.up && may_be_silent(sim, computer))
-		computer->life.offline = false;
+		life->offline = false;
 	watch(sim, computer);
 }
 
@@ -106,11 +125,22 @@ static bool still_shared(struct sim *sim, const struct sim_stored_computer *comp
 	return computer->life.shared && (computer->holders > 1 || sim->now < computer->life.alone_from + SETTLE_US);
 }
 
-void life_heard(struct sim *sim, struct sim_stored_computer *computer)
+static bool says_another(const struct sim_stored_computer *computer, const Muster__Wire__Report *report)
+{
+	bool in_force = report->configuration.len == SHA256_BYTES &&
+			memcmp(report->configuration.data, computer->record.wanted_configuration, SHA256_BYTES) == 0;
+
+	return in_force != computer->life.in_force || report->heartbeat_s != computer->life.agent_us / SECOND_US;
+}
+
+void life_heard(struct sim *sim, struct sim_stored_computer *computer, const Muster__Wire__Report *report)
 {
 	struct sim_life *life = &computer->life;
 
+	if (says_another(computer, report))
+		know(sim, computer);
 	life->heard = sim->now;
+	life->known = true;
 	if (still_shared(sim, computer))
 		return;
 	life->shared = false;
@@ -197,6 +227,8 @@ void life_manager_started(struct sim *sim)
 		life->excused += life->owed;
 		life->owed = false;
 		life->offline = life->told && life->missed != FLEET_UNLIMITED;
+		life->known = false;
+		know(sim, computer);
 		life->overdue = false;
 		life->watch_at = NOT_WATCHED;
 		watch(sim, computer);

@@ -584,7 +584,7 @@ static span_us own_poll(const struct sim_machine *machine)
 {
 	if (!machine->sim->large)
 		return machine->index == 3 ? 20 * SECOND_US : 0;
-	return machine->index % 5 == 3 ? (span_us)machine->heartbeat_s * SECOND_US : 0;
+	return machine->index % 5 == 3 ? (span_us)machine->heartbeat_s * SECOND_US : 0; /* as in configuring.c */
 }
 
 void machine_start(struct sim_machine *machine)
@@ -743,6 +743,9 @@ static void take_new_identity(struct sim_machine *machine)
 	left_alone(sim, former);
 	computer = store_add_computer(sim, machine);
 	computer->version = former->version;
+	computer->record.interval_us = former->record.interval_us;
+	computer->record.missed = former->record.missed;
+	life_policy(sim, computer, computer->record.interval_us, computer->record.missed);
 	memcpy(computer->record.wanted_configuration, former->record.wanted_configuration, SHA256_BYTES);
 	record.id = machine->computer;
 	record.interval_us = computer->record.interval_us;

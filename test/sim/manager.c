@@ -152,8 +152,7 @@ static void want_configuration(struct sim *sim, struct sim_stored_computer *comp
 	computer->version = sim->manager.configuration_version;
 	manager_fingerprint(sim, computer->version, record->wanted_configuration);
 	configuring_heartbeat(sim, computer->version, &interval_us, &missed);
-	if (sim->large && interval_us > 0)
-		record->interval_us = interval_us;
+	record->interval_us = interval_us > 0 ? interval_us : computer->own_interval_us;
 	record->missed = missed;
 	life_policy(sim, computer, record->interval_us, record->missed);
 	if (!sim->manager.up)
@@ -367,6 +366,7 @@ void manager_request(struct sim *sim, struct sim_event *event)
 	struct sim_request *request;
 	struct err err = { 0 };
 	struct uuid certificate;
+	int rc;
 
 	if (!manager->up || sim->now < manager->stalled_until || event->generation != machine->generation) {
 		network_error(sim, event->machine, event->generation, event->lane, event->token);
@@ -384,7 +384,9 @@ void manager_request(struct sim *sim, struct sim_event *event)
 	}
 	if (sim->options.broken == BREAK_DEAF_LIVENESS && sim_below(sim, 10) != 0)
 		certificate = (struct uuid){ 0 };
-	if (fleet_heard(manager->fleet, &certificate, report, &request->exchange, &err) != 0) {
+	rc = fleet_heard(manager->fleet, &certificate, report, &request->exchange, &err);
+	manager_heard(sim, &machine->computer, report);
+	if (rc != 0) {
 		if (sim->options.broken != BREAK_DEAF_LIVENESS)
 			sim_fail(sim, "a report was refused: %s", err.text);
 		network_error(sim, event->machine, event->generation, event->lane, event->token);
@@ -395,17 +397,16 @@ void manager_request(struct sim *sim, struct sim_event *event)
 		check_reported(sim, machine, fleet_exchange_rows(request->exchange));
 		write_rows(sim, request);
 	}
-	manager_heard(sim, &machine->computer);
 	answer_woken(sim);
 }
 
-void manager_heard(struct sim *sim, const struct uuid *id)
+void manager_heard(struct sim *sim, const struct uuid *id, const Muster__Wire__Report *report)
 {
 	struct sim_stored_computer *computer = store_computer(sim, id);
 
 	if (computer->life.offline)
 		check_touch(sim, computer);
-	life_heard(sim, computer);
+	life_heard(sim, computer, report);
 }
 
 /* Connections of the machine broke: parked requests go, writes end first. */

@@ -46,6 +46,7 @@ struct sim_stored_computer *store_add_computer(struct sim *sim, const struct sim
 		abort();
 	computer->machine = machine->index;
 	computer->holders = 1;
+	computer->own_interval_us = (span_us)machine->heartbeat_s * SECOND_US;
 	computer->record.interval_us = (span_us)machine->heartbeat_s * SECOND_US;
 	computer->record.missed = (uint32_t)sim_below(sim, 3);
 	computer->record.clock_limit_us = (span_us)sim_below(sim, 3) * 5 * MINUTE_US;

@@ -195,7 +195,7 @@ void machine_reply(struct sim *sim, struct sim_event *event);
 void machine_no_reply(struct sim *sim, struct sim_event *event);
 
 /* --- configuring.c: configurations, good and bad --- */
-#define SIM_SETTINGS 4
+#define SIM_SETTINGS 5
 struct sim_configuration { /* as a message, in place */
 	Muster__Wire__Configuration message;
 	Muster__Wire__Field fields[SIM_SETTINGS], *pointers[SIM_SETTINGS];
@@ -226,11 +226,14 @@ struct sim_stored_command {
 /* What the specification's arithmetic says of a computer, from what was heard of it alone (liveness.c). */
 struct sim_life {
 	span_us interval_us;
+	span_us agent_us; /* by which its agent goes, as it said last */
+	bool in_force;    /* the configuration that it should have, as its agent said last */
 	uint32_t missed;
 	time_us heard;     /* simulated time of the last sign of life */
 	time_us policy_at; /* when the policy last changed */
 	time_us watch_at;  /* when it is looked at next; INT64_MAX: not */
 	bool offline;
+	bool known;         /* it was heard since the manager started */
 	bool overdue;       /* among those that the next tick must declare */
 	bool owed;          /* declared, and not stored yet */
 	bool told;          /* the last event stored about it is "offline" */
@@ -244,7 +247,8 @@ struct sim_stored_computer {
 	unsigned machine; /* that holds the identity, the last one that took it */
 	unsigned holders;
 	bool was_shared;
-	unsigned version; /* of the configuration it should have */
+	span_us own_interval_us; /* as its agent's own file has it */
+	unsigned version;        /* of the configuration it should have */
 	time_us online_from;
 	uint64_t serial;
 	uint64_t last_event, event_count;
@@ -318,7 +322,7 @@ void manager_cancel(struct sim *sim, struct sim_machine *machine);
 void manager_new_configuration(struct sim *sim, int site);
 void manager_fingerprint(const struct sim *sim, unsigned version, uint8_t out[SHA256_BYTES]);
 void manager_drop_machine(struct sim *sim, unsigned machine); /* its connections broke */
-void manager_heard(struct sim *sim, const struct uuid *computer);
+void manager_heard(struct sim *sim, const struct uuid *computer, const Muster__Wire__Report *report);
 
 /* --- world.c --- */
 #define SIM_SITES_MAX 64
@@ -392,7 +396,7 @@ void presence_begin(struct sim_machine *machine);
 /* --- liveness.c: who is offline by the specification's arithmetic --- */
 void life_init(struct sim *sim, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed);
 void life_policy(struct sim *sim, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed);
-void life_heard(struct sim *sim, struct sim_stored_computer *computer);
+void life_heard(struct sim *sim, struct sim_stored_computer *computer, const Muster__Wire__Report *report);
 /* The fleet declares it offline, or sees it come back. */
 void life_trace(void *sim, const struct uuid *computer, const char *what, const char *from, const char *to);
 void life_ticked(struct sim *sim);

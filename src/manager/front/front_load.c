@@ -154,6 +154,7 @@ static int add_computer(struct front *front, struct cursor *cursor, struct err *
 		.last_heard = cursor_number(cursor, "last_heard"),
 		.clock_offset_us = cursor_number(cursor, "clock_offset_us"),
 		.clock_base_us = cursor_number(cursor, "clock_base_us"),
+		.agent_interval_us = cursor_number(cursor, "agent_interval_us"),
 	};
 	struct address addresses[WIRE_ADDRESSES_MAX];
 

@@ -466,6 +466,7 @@ static int write_computer(struct records *records, struct store_session *session
 	cursor_bind_number(cursor, "last_heard", row->last_heard);
 	cursor_bind_number(cursor, "clock_offset_us", row->clock_offset_us);
 	cursor_bind_number(cursor, "clock_base_us", row->clock_base_us);
+	cursor_bind_number(cursor, "agent_interval_us", row->agent_interval_us);
 	cursor_bind_text(cursor, "status", fleet_status_name(row->status));
 	cursor_bind_text(cursor, "status_cause", row->cause);
 	cursor_bind_number(cursor, "status_since", row->status_since);

@@ -338,6 +338,80 @@ static void who_may_be_silent_is_offline_no_more(void **state)
 	fleet_free(fleet);
 }
 
+static void policy_of_a_shorter_interval(struct fleet *fleet, uint8_t wanted[SHA256_BYTES])
+{
+	memset(wanted, 7, SHA256_BYTES);
+	assert_int_equal(fleet_set_heartbeat(fleet, &id, MINUTE_US, 2, NULL), 0);
+	assert_int_equal(fleet_want_configuration(fleet, &id, wanted, HOUR_US, NULL), 0);
+}
+
+static void an_agent_that_goes_by_its_old_interval_is_not_offline(void **state)
+{
+	const struct fleet_computer record = { .id = id, .interval_us = HOUR_US, .missed = 2 };
+	uint8_t wanted[SHA256_BYTES];
+	struct fleet *fleet;
+	struct report report;
+
+	(void)state;
+	now = 0;
+	fleet = make(&record);
+	fill(&report, 7, 1, 1, 0);
+	report.wire.heartbeat_s = 3600;
+	exchange_once(fleet, &report);
+	policy_of_a_shorter_interval(fleet, wanted);
+	tick_until(fleet, 3 * HOUR_US);
+	assert_int_equal(status(fleet), FLEET_ONLINE);
+	tick_until(fleet, 3 * HOUR_US + SECOND_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	fleet_free(fleet);
+}
+
+static void with_the_configuration_the_new_interval_counts_at_once(void **state)
+{
+	const struct fleet_computer record = { .id = id, .interval_us = HOUR_US, .missed = 2 };
+	uint8_t wanted[SHA256_BYTES];
+	struct fleet *fleet;
+	struct report report;
+
+	(void)state;
+	now = 0;
+	fleet = make(&record);
+	fill(&report, 7, 1, 1, 0);
+	report.wire.heartbeat_s = 3600;
+	exchange_once(fleet, &report);
+	policy_of_a_shorter_interval(fleet, wanted);
+	fill(&report, 7, 2, 1, 0);
+	report.wire.heartbeat_s = 60;
+	report.wire.configuration = exchange_bytes(wanted, SHA256_BYTES);
+	exchange_once(fleet, &report);
+	tick_until(fleet, now + 3 * MINUTE_US + SECOND_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	fleet_free(fleet);
+}
+
+static void the_interval_of_the_agent_is_known_after_a_restart(void **state)
+{
+	const struct fleet_computer record = {
+		.id = id,
+		.interval_us = MINUTE_US,
+		.missed = 2,
+		.agent_interval_us = HOUR_US,
+		.wanted_configuration = { 7 },
+		.status = FLEET_ONLINE,
+		.last_heard = WALL_START,
+	};
+	struct fleet *fleet;
+
+	(void)state;
+	now = 0;
+	fleet = make(&record);
+	tick_until(fleet, 3 * HOUR_US);
+	assert_int_equal(status(fleet), FLEET_ONLINE);
+	tick_until(fleet, 3 * HOUR_US + SECOND_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	fleet_free(fleet);
+}
+
 static void a_restart_neither_lies_nor_alarms(void **state)
 {
 	const struct fleet_computer record = {
@@ -989,6 +1063,9 @@ int main(void)
 		cmocka_unit_test(a_stale_report_changes_no_state),
 		cmocka_unit_test(offline_after_one_heartbeat_more_than_allowed),
 		cmocka_unit_test(who_may_be_silent_is_offline_no_more),
+		cmocka_unit_test(an_agent_that_goes_by_its_old_interval_is_not_offline),
+		cmocka_unit_test(with_the_configuration_the_new_interval_counts_at_once),
+		cmocka_unit_test(the_interval_of_the_agent_is_known_after_a_restart),
 		cmocka_unit_test(a_restart_neither_lies_nor_alarms),
 		cmocka_unit_test(silence_counts_when_the_announced_window_is_over_twice),
 		cmocka_unit_test(a_late_tick_forgives_the_silence),

@@ -333,6 +333,9 @@ static void test_counts_and_lengths(void **state)
 	report = sample_report();
 	report->hold_s = WIRE_HOLD_MAX_S + 1;
 	refused(&report->base, ERR_RANGE, "report.hold_s: 3601, at most 3600");
+	report = sample_report();
+	report->heartbeat_s = WIRE_HEARTBEAT_MAX_S + 1;
+	refused(&report->base, ERR_RANGE, "report.heartbeat_s: 86401, at most 86400");
 }
 
 static void test_text_and_paths(void **state)
