@@ -3,10 +3,10 @@
 -- name: computer_insert
 INSERT INTO computer (id, name, group_name, policy, certificate_fingerprint, certificate_not_after, certificate_pem,
                       enrolled, enrolment_attempt, host_name, os, kernel, architecture, agent_version, addresses,
-                      listen_port, status, status_cause, status_since)
+                      listen_port, direction, status, status_cause, status_since)
 VALUES (:id, :name, :group_name, :policy, :certificate_fingerprint, :certificate_not_after, :certificate_pem,
         :enrolled, :enrolment_attempt, :host_name, :os, :kernel, :architecture, :agent_version, :addresses,
-        :listen_port, :status, :status_cause, :status_since);
+        :listen_port, :direction, :status, :status_cause, :status_since);
 
 -- name: computer_by_id
 SELECT * FROM computer WHERE id = :id;
@@ -32,8 +32,13 @@ WHERE id = :id;
 -- name: computer_host
 UPDATE computer
 SET host_name = :host_name, os = :os, kernel = :kernel, architecture = :architecture,
-    agent_version = :agent_version, addresses = :addresses, listen_port = :listen_port, machine = :machine
+    agent_version = :agent_version, addresses = :addresses, listen_port = :listen_port, machine = :machine,
+    direction = :direction
 WHERE id = :id;
+
+-- name: computer_link
+UPDATE computer SET dial_address = :dial_address
+WHERE id = :id AND deleted IS NULL;
 
 -- name: computer_components
 UPDATE computer SET components = :components, patterns = :patterns WHERE id = :id;

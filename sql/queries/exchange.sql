@@ -12,6 +12,9 @@ SET last_heard = :last_heard, clock_offset_us = :clock_offset_us,
     agent_interval_us = :agent_interval_us
 WHERE id = :id;
 
+-- name: exchange_link_error
+UPDATE computer SET link_error = :link_error WHERE id = :id;
+
 -- name: exchange_configuration_error
 UPDATE computer SET config_error = :config_error WHERE id = :id;
 

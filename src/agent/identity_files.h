@@ -34,6 +34,7 @@ struct agent_identity {
 	struct buf certificate_pem;
 	struct buf authority_pem;
 	uint8_t manager_key[ENVELOPE_KEY_BYTES];
+	uint16_t listen_port; /* as enrolment told it, for agent.ini; not kept here */
 };
 
 void agent_identity_init(struct agent_identity *identity);

@@ -23,6 +23,15 @@ static const struct conf_row rows[] = {
 	  "every poll_interval, for networks that cut idle connections." UNTIL_POLICY },
 	{ "link", "poll_interval", NULL, CONF_SPAN, 0, AT(poll_interval), SECOND_US, 24 * HOUR_US, NULL, "1m",
 	  "How often to ask when poll is periodic." UNTIL_POLICY },
+	{ "link", "direction", NULL, CONF_CHOICE, 0, AT(direction), 0, 0, LINK_DIRECTION_CHOICES, "bidirectional",
+	  "Who opens connections. bidirectional: the agent reports, and the manager also dials it to act at once. "
+	  "manager-initiated: only the manager dials; tried before it is kept. agent-initiated: only the agent dials "
+	  "and has no open port." UNTIL_POLICY },
+	{ "link", "listen_port", NULL, CONF_NUMBER, 0, AT(listen_port), 0, 65535, NULL, "0",
+	  "The port on which the agent listens for its manager, written by muster-agent activate; one for all agents "
+	  "of a manager. 0: it does not listen." },
+	{ "link", "listen_address", NULL, CONF_TEXT, 0, AT(listen_address), 0, 45, NULL, "",
+	  "The one address to listen on, numeric. Empty: every address of this computer." },
 	{ "link", "spool_size", NULL, CONF_SIZE, 0, AT(spool_bytes), 1 << 16, (int64_t)1 << 32, NULL, "64MB",
 	  "Most disk space for events that the manager has not stored yet. Past it the least important go first, "
 	  "and the loss is itself an event." },

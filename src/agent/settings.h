@@ -7,6 +7,7 @@
 #define MUSTER_AGENT_SETTINGS_H
 
 #include "conf/conf.h"
+#include "wire/directions.h"
 
 #define SETTINGS_FILE "agent.ini"
 
@@ -18,6 +19,9 @@ struct settings {
 	span_us heartbeat_interval;
 	int poll; /* enum settings_poll */
 	span_us poll_interval;
+	int direction;        /* enum link_direction */
+	int64_t listen_port;  /* 0: none is known, and the agent does not listen */
+	char *listen_address; /* numeric; "": every address of this computer */
 	int64_t spool_bytes;
 	int64_t upload_rate_bytes; /* a second; CONF_UNLIMITED */
 

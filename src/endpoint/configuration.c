@@ -87,6 +87,7 @@ static int save(struct endpoint *endpoint, const struct known_configuration *kep
 	struct configuration_file file = { .has_kept = kept->content != NULL,
 					   .has_refused = configuring->has_refused,
 					   .failures = configuring->failures,
+					   .listens_only = configuring->listens_only,
 					   .attempts = configuring->attempts };
 	struct buf packed, out;
 	int rc = 0;
@@ -166,7 +167,8 @@ static void forget_refusal(struct endpoint *endpoint)
 
 static bool same_connection(const struct endpoint_connection *a, const struct endpoint_connection *b)
 {
-	return a->heartbeat_us == b->heartbeat_us && a->poll_us == b->poll_us && a->way == b->way;
+	return a->heartbeat_us == b->heartbeat_us && a->poll_us == b->poll_us && a->way == b->way &&
+	       a->direction == b->direction;
 }
 
 static void use_connection(struct endpoint *endpoint, const struct endpoint_connection *connection)
@@ -174,6 +176,7 @@ static void use_connection(struct endpoint *endpoint, const struct endpoint_conn
 	endpoint->configuring.used = *connection;
 	endpoint->options.heartbeat_us = connection->heartbeat_us;
 	endpoint->options.poll_us = connection->poll_us;
+	direction_use(endpoint, connection->direction);
 }
 
 static void change_connection(struct endpoint *endpoint, const struct endpoint_connection *connection)
@@ -184,6 +187,16 @@ static void change_connection(struct endpoint *endpoint, const struct endpoint_c
 	timing_redial(endpoint);
 	if (shell(endpoint)->redial != NULL)
 		shell(endpoint)->redial(endpoint->options.actor.context, connection);
+}
+
+/* agent.ini's: in force only without a configuration. */
+void configuration_own_direction(struct endpoint *endpoint, enum link_direction direction)
+{
+	struct configuring *configuring = part(endpoint);
+
+	configuring->own.direction = direction;
+	if (configuring->kept.content == NULL && configuring->candidate.content == NULL)
+		use_connection(endpoint, &configuring->own);
 }
 
 static const struct endpoint_connection *good_connection(const struct endpoint *endpoint)
@@ -326,6 +339,16 @@ void configuration_reached(struct endpoint *endpoint)
 		keep(endpoint);
 }
 
+void configuration_listens_only(struct endpoint *endpoint, bool listens_only)
+{
+	struct configuring *configuring = part(endpoint);
+
+	if (configuring->listens_only == listens_only)
+		return;
+	configuring->listens_only = listens_only;
+	save(endpoint, &configuring->kept, NULL); /* what cannot be written is proven anew after the next start */
+}
+
 void endpoint_applied(struct endpoint *endpoint, uint64_t order, int code, const char *why)
 {
 	struct configuring *configuring = part(endpoint);
@@ -453,6 +476,7 @@ static void take_file(struct endpoint *endpoint, const struct configuration_file
 	configuring->failures = file->failures;
 	configuring->again_at = again_at(endpoint);
 	configuring->attempts = file->attempts;
+	configuring->listens_only = file->listens_only;
 	memcpy(configuring->refused, file->refused, SHA256_BYTES);
 	memcpy(configuring->attempted, file->attempted, SHA256_BYTES);
 	memcpy(configuring->reason, file->reason, sizeof(configuring->reason));
@@ -515,7 +539,8 @@ int configuration_open(struct endpoint *endpoint, struct err *err)
 
 	part(endpoint)->own = (struct endpoint_connection){ .heartbeat_us = endpoint->options.heartbeat_us,
 							    .poll_us = endpoint->options.poll_us,
-							    .way = endpoint->options.way };
+							    .way = endpoint->options.way,
+							    .direction = endpoint->options.direction };
 	buf_init(&bytes, CONFIGURATION_FILE_MAX_BYTES + 1);
 	rc = storage->read(storage->context, CONFIGURATION_FILE, &bytes, err);
 	if (rc == 0) {

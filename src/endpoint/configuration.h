@@ -20,10 +20,10 @@
  * reported as in force; a refusal is reported with its reason, and survives
  * restarts. Events 4020 and 4021, each once.
  *
- * Who adds another way to reach the manager (a direction): let check() fill
- * `way` and `patience_us`, open and close what it needs in redial(), and give
- * every exchange, whoever dialled, to endpoint_report() and endpoint_reply().
- * A reply to any report made after redial() is the proof that ends a trial.
+ * A reply to any report made after redial() is the proof that ends a trial; of
+ * a direction in which the agent does not dial, a dial of the manager's is that
+ * has brought it, or finds it told, that it must dial (endpoint/dialled.c). Who adds another way to reach the manager:
+ * let check() fill `way` and `patience_us`, open and close what it needs in redial().
  */
 #ifndef MUSTER_ENDPOINT_CONFIGURATION_H
 #define MUSTER_ENDPOINT_CONFIGURATION_H
@@ -34,6 +34,7 @@
 #include "base/buf.h"
 #include "base/hex.h"
 #include "base/units.h"
+#include "wire/directions.h"
 #include "wire/exchange.h"
 
 #define ENDPOINT_PATIENCE_US (3 * MINUTE_US) /* of a trial, unless the connection says otherwise */
@@ -52,7 +53,9 @@ struct endpoint_connection {
 	span_us heartbeat_us; /* 0: 10 min */
 	span_us poll_us;      /* 0: held polls; else answered at once, every so often */
 	uint32_t way;         /* the shell's own: which side dials. Compared, not looked into */
-	span_us patience_us;  /* how long a trial may take, where the next dial is not ours to make; 0: the default */
+	enum link_direction
+	    direction;       /* manager-initiated: on trial until the manager's first dial, meanwhile dialling */
+	span_us patience_us; /* how long a trial may take, where the next dial is not ours to make; 0: the default */
 };
 
 /* A part of struct endpoint_actor. configuration NULL: none, the agent's own file alone. */

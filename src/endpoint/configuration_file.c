@@ -7,7 +7,8 @@
 #include "base/text.h"
 
 #define MAGIC          0x4643534du /* "MSCF" */
-#define VERSION        1
+#define VERSION        2
+#define VERSION_BEFORE 1 /* without listens_only */
 #define CHECKSUM_BYTES 4
 
 void configuration_file_encode(const struct configuration_file *file, const struct uuid *computer, struct buf *out)
@@ -31,6 +32,7 @@ void configuration_file_encode(const struct configuration_file *file, const stru
 	pack_u8(out, file->attempts);
 	if (file->attempts > 0)
 		buf_append(out, file->attempted, SHA256_BYTES);
+	pack_u8(out, file->listens_only ? 1 : 0);
 	if (out->status == 0)
 		pack_u32(out, crc32c(0, out->data + start, out->size - start));
 }
@@ -44,7 +46,7 @@ static bool unpack_flag(struct unpack *in)
 	return value == 1;
 }
 
-static void unpack_content(struct unpack *in, struct configuration_file *file)
+static void unpack_content(struct unpack *in, uint8_t version, struct configuration_file *file)
 {
 	file->has_kept = unpack_flag(in);
 	if (file->has_kept) {
@@ -62,6 +64,8 @@ static void unpack_content(struct unpack *in, struct configuration_file *file)
 	file->attempts = unpack_u8(in);
 	if (file->attempts > 0)
 		unpack_fixed(in, file->attempted, SHA256_BYTES);
+	if (version != VERSION_BEFORE)
+		file->listens_only = unpack_flag(in);
 }
 
 static bool whole(const uint8_t *bytes, size_t size)
@@ -78,6 +82,7 @@ int configuration_file_decode(const void *bytes, size_t size, const struct uuid 
 	struct configuration_file file = { 0 };
 	struct unpack in;
 	struct uuid owner;
+	uint8_t version;
 
 	if (size == 0)
 		return ERR_NOT_FOUND;
@@ -88,12 +93,13 @@ int configuration_file_decode(const void *bytes, size_t size, const struct uuid 
 	unpack_init(&in, bytes, size - CHECKSUM_BYTES);
 	if (unpack_u32(&in) != MAGIC)
 		return ERR_FORMAT;
-	if (unpack_u8(&in) != VERSION)
+	version = unpack_u8(&in);
+	if (version != VERSION && version != VERSION_BEFORE)
 		return ERR_VERSION;
 	unpack_fixed(&in, owner.bytes, UUID_BYTES);
 	if (in.status == 0 && !uuid_equal(&owner, computer))
 		return ERR_NOT_FOUND;
-	unpack_content(&in, &file);
+	unpack_content(&in, version, &file);
 	if (unpack_end(&in) != 0)
 		return unpack_end(&in);
 	*ret_file = file;

@@ -37,6 +37,8 @@ static int copy_options(struct endpoint *endpoint, const struct endpoint_options
 {
 	endpoint->options = *options;
 	endpoint->storage = options->storage;
+	endpoint->direction = options->direction;
+	endpoint->proven = true;
 	if (options->heartbeat_us <= 0)
 		endpoint->options.heartbeat_us = ENDPOINT_HEARTBEAT_DEFAULT_US;
 	if (options->spool_events == 0)
@@ -100,6 +102,7 @@ int endpoint_new(const struct endpoint_options *options, struct endpoint **ret_e
 		endpoint_free(endpoint);
 		return rc;
 	}
+	direction_start(endpoint);
 	start_talking(endpoint);
 	configuration_start(endpoint);
 	commands_resume(endpoint);

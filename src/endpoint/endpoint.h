@@ -20,6 +20,7 @@
 #include "endpoint/storage.h"
 #include "fleet/commands.h"
 #include "fleet/event_types.h"
+#include "wire/directions.h"
 #include "wire/envelope.h"
 
 struct endpoint;
@@ -73,6 +74,7 @@ struct endpoint_options {
 	uint32_t spool_events; /* 0: 20000 */
 	uint64_t spool_bytes;  /* 0: 32 MiB */
 	uint8_t boot_id[UUID_BYTES];
+	enum link_direction direction; /* as it was proven before, or needs no proof */
 };
 
 /* Reads both logs and the last good configuration; damage is cut away and becomes event 6010,
@@ -109,8 +111,9 @@ bool endpoint_commands(const struct endpoint *endpoint, size_t *position, struct
 		       enum command_kind *ret_kind, enum command_state *ret_state);
 
 /* --- talking --- */
-/* Two lanes: the main one may be held by the manager; urgent is a second connection, never held. */
-enum endpoint_lane { ENDPOINT_MAIN, ENDPOINT_URGENT, ENDPOINT_LANES };
+/* Two lanes that the agent dials: the main one may be held by the manager; urgent is a second
+ * connection, never held. The third carries what the manager dials: endpoint_dialled(). */
+enum endpoint_lane { ENDPOINT_MAIN, ENDPOINT_URGENT, ENDPOINT_LANES, ENDPOINT_DIALLED = ENDPOINT_LANES };
 
 /* When to send on a lane (monotonic); INT64_MAX: not before something happens
  * (a report is under way, or nothing is urgent). */
@@ -131,6 +134,25 @@ void endpoint_failed(struct endpoint *endpoint, enum endpoint_lane lane, int cau
 int endpoint_tick(struct endpoint *endpoint, struct err *err);
 time_us endpoint_due(const struct endpoint *endpoint);
 
+/* --- directions --- */
+/* Another direction, from now on, of the agent's own file: a configuration in force goes before it. One in which the
+ * agent does not dial counts only once the manager has dialled and has stored that it must; until then the agent goes
+ * on dialling by itself, so that no agent is lost: endpoint_proven() tells, and the shell goes back when it takes too
+ * long.
+ */
+void endpoint_set_direction(struct endpoint *endpoint, enum link_direction direction);
+enum link_direction endpoint_direction(const struct endpoint *endpoint);
+/* The direction set has worked since it was set, or was given as proven at the start. */
+bool endpoint_proven(const struct endpoint *endpoint);
+/* The manager dialled and posted these bytes (a Reply: the first of a connection answers no
+ * report). Appends the packed Report to answer with. ERR_WRONG_STATE: it answers another report
+ * than the last one given (the connection should end); else as endpoint_reply(). */
+int endpoint_dialled(struct endpoint *endpoint, const void *bytes, size_t size, struct buf *out, struct err *err);
+/* That connection ended: what it told and was not answered is told again. */
+void endpoint_hung_up(struct endpoint *endpoint);
+/* Somebody who may not spoke to the listener: event 4030, one an hour for each code. */
+void endpoint_refused(struct endpoint *endpoint, int code, const char *text);
+
 struct endpoint_status {
 	bool connected;       /* the last exchange worked */
 	time_us last_contact; /* wall clock, 0: never in this run */
@@ -139,6 +161,7 @@ struct endpoint_status {
 	uint64_t events_waiting, events_dropped, reports, failures;
 	span_us pace_us;    /* how often it reports in the network it is in; 0: as its configuration says */
 	bool pace_periodic; /* nothing is held open there */
+	uint64_t dialled; /* reports given to a manager that dialled */
 };
 void endpoint_status(const struct endpoint *endpoint, struct endpoint_status *out);
 

@@ -38,8 +38,9 @@ struct lane {
 	uint32_t hold_s;
 	bool told_something; /* the report under way waits for acknowledgements */
 	time_us sent_at;
-	time_us next_at;  /* monotonic */
-	uint64_t last_id; /* highest spool id carried */
+	time_us next_at;   /* monotonic */
+	uint64_t last_id;  /* highest spool id carried */
+	uint64_t sequence; /* of the report under way */
 	unsigned failures;
 };
 
@@ -64,8 +65,9 @@ struct configuring {
 	uint64_t order; /* the last one given to the shell */
 	bool lost;      /* the kept one could not be put in force again */
 	bool has_refused;
-	uint8_t failures; /* of the refused one, in force */
-	uint8_t attempts; /* to put `attempted` in force, not ended yet */
+	uint8_t failures;  /* of the refused one, in force */
+	uint8_t attempts;  /* to put `attempted` in force, not ended yet */
+	bool listens_only; /* in the file: see configuration_listens_only() */
 	uint8_t refused[SHA256_BYTES], attempted[SHA256_BYTES];
 	time_us again_at; /* monotonic: the refused one is not tried before */
 	char reason[ENDPOINT_REASON_MAX_BYTES + 1];
@@ -78,7 +80,9 @@ struct endpoint {
 	struct spool spool;
 	struct journal journal;
 	uint64_t session, sequence;
-	struct lane lanes[ENDPOINT_LANES];
+	struct lane lanes[REVISION_LANES];
+	enum link_direction direction;
+	bool proven;              /* the direction has worked */
 	time_us not_before;       /* asked by the manager */
 	span_us return_window_us; /* announced by it: when it is lost, the next call is at a moment drawn from this */
 	time_us return_by;        /* monotonic: the end of that window; past: the manager was there */
@@ -113,6 +117,19 @@ struct text_field {
 };
 void endpoint_note(struct endpoint *endpoint, uint32_t type, const struct text_field *fields, size_t count);
 
+/* dialled.c */
+/* Does it open connections by itself now? */
+bool endpoint_dials(const struct endpoint *endpoint);
+/* Another direction, not proven yet; the same one stays as it is. */
+void direction_use(struct endpoint *endpoint, enum link_direction direction);
+/* With which it starts, once the files are read: is it proven? */
+void direction_start(struct endpoint *endpoint);
+
+/* reply.c: takes a decoded reply on a lane; true: it told or acknowledged something. */
+bool reply_take(struct endpoint *endpoint, enum endpoint_lane lane, const Muster__Wire__Reply *reply);
+void reply_act(struct endpoint *endpoint, const Muster__Wire__Reply *reply);
+void reply_in_contact(struct endpoint *endpoint);
+
 /* state.c */
 void state_done(struct endpoint *endpoint);
 void state_make_full(struct endpoint *endpoint);
@@ -139,6 +156,11 @@ void configuration_arrived(struct endpoint *endpoint, const void *packed, size_t
 void configuration_reached(struct endpoint *endpoint);
 /* Reports are to be answered at once: the answer is what is waited for. */
 bool configuration_on_trial(const struct endpoint *endpoint);
+/* Keeps on disk that the manager has stored that it must dial this agent, or that it may not have: no other direction
+ * is used, and told, while the file still says so. An agent that starts with a direction in which it only listens
+ * relies on that. */
+void configuration_listens_only(struct endpoint *endpoint, bool listens_only);
+void configuration_own_direction(struct endpoint *endpoint, enum link_direction direction);
 /* NULL: none. */
 const uint8_t *configuration_in_force(const struct endpoint *endpoint);
 time_us configuration_due(const struct endpoint *endpoint);

@@ -10,16 +10,21 @@
 #define REFUSAL_QUIET_US HOUR_US
 
 /* Event 4030, but not one for each of a stream of the same. */
-static void note_refusal(struct endpoint *endpoint, const struct err *why)
+void endpoint_refused(struct endpoint *endpoint, int code, const char *text)
 {
-	const struct text_field fields[] = { { "cause", why->text }, { "code", err_name(why->code) } };
+	const struct text_field fields[] = { { "cause", text }, { "code", err_name(code) } };
 	time_us now = endpoint_now(endpoint);
 
-	if (endpoint->refusal_code == why->code && now - endpoint->refusal_at < REFUSAL_QUIET_US)
+	if (endpoint->refusal_code == code && now - endpoint->refusal_at < REFUSAL_QUIET_US)
 		return;
-	endpoint->refusal_code = why->code;
+	endpoint->refusal_code = code;
 	endpoint->refusal_at = now;
 	endpoint_note(endpoint, EVENT_COMMUNICATION_UNVERIFIED, fields, COUNT_OF(fields));
+}
+
+static void note_refusal(struct endpoint *endpoint, const struct err *why)
+{
+	endpoint_refused(endpoint, why->code, why->text);
 }
 
 static void configuration_accept(struct endpoint *endpoint, const Muster__Wire__Signed *content)
@@ -90,7 +95,7 @@ static void acknowledge(struct endpoint *endpoint, enum endpoint_lane lane, cons
 	}
 }
 
-static void act(struct endpoint *endpoint, const Muster__Wire__Reply *reply)
+void reply_act(struct endpoint *endpoint, const Muster__Wire__Reply *reply)
 {
 	const struct endpoint_actor *actor = &endpoint->options.actor;
 
@@ -109,7 +114,7 @@ static void act(struct endpoint *endpoint, const Muster__Wire__Reply *reply)
 		actor->rekey(actor->context);
 }
 
-static void in_contact(struct endpoint *endpoint)
+void reply_in_contact(struct endpoint *endpoint)
 {
 	endpoint->status.connected = true;
 	endpoint->status.last_contact = env_wall(endpoint->options.env);
@@ -118,33 +123,42 @@ static void in_contact(struct endpoint *endpoint)
 	endpoint->outage_told = false;
 }
 
-int endpoint_reply(struct endpoint *endpoint, enum endpoint_lane which, const void *bytes, size_t size, struct err *err)
+bool reply_take(struct endpoint *endpoint, enum endpoint_lane which, const Muster__Wire__Reply *reply)
 {
 	struct lane *lane = &endpoint->lanes[which];
 	uint64_t first_waiting = endpoint->spool.count;
+
+	lane->under_way = false;
+	reply_in_contact(endpoint);
+	endpoint->return_window_us = (span_us)reply->return_window_ms * MILLISECOND_US;
+	timing_pace(endpoint, reply->pace);
+	acknowledge(endpoint, which, reply);
+	state_lane_ended(endpoint, which, true);
+	return endpoint->spool.count < first_waiting || reply->n_acknowledged_commands > 0 ||
+	       reply->n_acknowledged_quarantine > 0 || reply->n_commands > 0 || reply->configuration != NULL ||
+	       reply->send_full || lane->full;
+}
+
+int endpoint_reply(struct endpoint *endpoint, enum endpoint_lane which, const void *bytes, size_t size, struct err *err)
+{
 	Muster__Wire__Reply *reply;
 	struct arena *arena;
 	struct err why = { 0 };
 	bool useful;
 
-	if (!lane->under_way)
+	if (!endpoint->lanes[which].under_way)
 		return err_set(err, ERR_WRONG_STATE, "no report is under way");
 	if (exchange_reply_decode(bytes, size, &reply, &arena, &why) != 0) {
 		endpoint_failed(endpoint, which, why.code, why.text, 0);
 		return err_set(err, why.code, "%s", why.text);
 	}
-	lane->under_way = false;
-	in_contact(endpoint);
-	acknowledge(endpoint, which, reply);
-	state_lane_ended(endpoint, which, true);
-	useful = endpoint->spool.count < first_waiting || reply->n_acknowledged_commands > 0 ||
-		 reply->n_acknowledged_quarantine > 0 || reply->n_commands > 0 || reply->configuration != NULL ||
-		 reply->send_full || lane->full;
-	endpoint->return_window_us = (span_us)reply->return_window_ms * MILLISECOND_US;
-	timing_pace(endpoint, reply->pace);
+	useful = reply_take(endpoint, which, reply);
 	timing_replied(endpoint, which, useful, reply->return_after_ms);
-	configuration_reached(endpoint);
-	act(endpoint, reply);
+	if (link_direction_agent_dials(endpoint->direction)) {
+		endpoint->proven = true;
+		configuration_reached(endpoint);
+	}
+	reply_act(endpoint, reply);
 	arena_free(arena);
 	return 0;
 }

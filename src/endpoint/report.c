@@ -246,6 +246,7 @@ static void add_identity(struct making *making)
 	report->session = endpoint->session;
 	report->sequence = ++endpoint->sequence;
 	report->heartbeat_s = (uint32_t)(endpoint->options.heartbeat_us / SECOND_US);
+	endpoint->lanes[making->lane].sequence = report->sequence;
 	making->clock.wall_us = env_wall(endpoint->options.env);
 	making->clock.monotonic_us = endpoint_now(endpoint);
 	making->clock.boot_id = exchange_bytes(endpoint->options.boot_id, UUID_BYTES);

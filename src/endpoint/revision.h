@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define REVISION_LANES 2
+#define REVISION_LANES 3
 
 struct revision {
 	uint32_t now, told;
@@ -23,7 +23,11 @@ static inline void revision_change(struct revision *revision)
 
 static inline bool revision_under_way(const struct revision *revision)
 {
-	return revision->carried[0] == revision->now || revision->carried[1] == revision->now;
+	for (unsigned lane = 0; lane < REVISION_LANES; lane++) {
+		if (revision->carried[lane] == revision->now)
+			return true;
+	}
+	return false;
 }
 
 /* Is there something to tell that no report under way tells? */

@@ -62,7 +62,7 @@ static bool events_wait(const struct endpoint *endpoint)
 {
 	uint64_t last = spool_last_id(&endpoint->spool);
 
-	for (unsigned lane = 0; lane < ENDPOINT_LANES; lane++) {
+	for (unsigned lane = 0; lane < REVISION_LANES; lane++) {
 		if (endpoint->lanes[lane].under_way && endpoint->lanes[lane].last_id >= last)
 			return false;
 	}
@@ -92,7 +92,7 @@ time_us endpoint_next(const struct endpoint *endpoint, enum endpoint_lane which)
 	const struct lane *main = &endpoint->lanes[ENDPOINT_MAIN], *lane = &endpoint->lanes[which];
 	time_us urgent;
 
-	if (lane->under_way)
+	if (lane->under_way || !endpoint_dials(endpoint))
 		return ENDPOINT_NEVER;
 	urgent = timing_urgent_at(endpoint);
 	if (which == ENDPOINT_MAIN) {

@@ -31,7 +31,12 @@ void computer_facts(const struct computer *computer, struct fleet_computer *out)
 		.seen_from = computer->seen_from,
 		.network = computer->network,
 		.offline_us = computer->offline_us,
+		.direction = (enum link_direction)computer->direction,
+		.direction_wanted = (enum link_direction)computer->direction_wanted,
+		.listen_port = computer->listen_port,
 	};
+	if (computer->link_error != NULL)
+		snprintf(out->link_error, sizeof(out->link_error), "%s", computer->link_error);
 	snprintf(out->cause, sizeof(out->cause), "%s", computer->cause);
 	memcpy(out->configuration, computer->configuration, SHA256_BYTES);
 	memcpy(out->wanted_configuration, computer->wanted_configuration, SHA256_BYTES);
@@ -74,7 +79,7 @@ const char *fleet_configuration_state_name(enum fleet_configuration_state state)
 
 size_t fleet_count(const struct fleet *fleet)
 {
-	return fleet->heap_count;
+	return fleet->heaps[DUE_TICK].count;
 }
 
 size_t fleet_online(const struct fleet *fleet)

@@ -93,6 +93,7 @@ static const struct event_type rows[] = {
 	ROW(4004, "command_received", AGENT, INFO, ROUTINE, true, false, "The command {kind} was received.", "command", "kind"),
 	ROW(4011, "manager_unreachable", AGENT, WARNING, STATUS, true, true, "The manager cannot be contacted: {cause}.", "cause", "code"),
 	ROW(4012, "heartbeat_failed", AGENT, WARNING, STATUS, true, true, "The heartbeat failed: {cause}.", "cause", "code"),
+	ROW(4013, "listener_failed", AGENT, WARNING, STATUS, true, true, "The agent cannot listen on port {port}: {cause}.", "cause", "port", "code"),
 	ROW(4020, "configuration_applied", AGENT, INFO, ROUTINE, true, false, "The configuration was applied.", "fingerprint"),
 	ROW(4021, "configuration_refused", AGENT, ERROR, STATUS, true, true, "The configuration was refused and the last good one kept: {cause}.", "cause", "fingerprint"),
 	ROW(4030, "communication_unverified", AGENT, ERROR, SECURITY, true, true, "A communication from the manager did not verify: {cause}.", "cause", "code"),

@@ -43,14 +43,15 @@ void fleet_free(struct fleet *fleet)
 {
 	if (fleet == NULL)
 		return;
-	while (fleet->heap_count > 0) {
-		struct uuid id = fleet->heap[0]->id;
+	while (fleet->heaps[DUE_TICK].count > 0) {
+		struct uuid id = fleet->heaps[DUE_TICK].items[0]->id;
 
 		fleet_remove(fleet, &id);
 	}
 	map_free(fleet->computers);
 	free(fleet->inside);
-	free(fleet->heap);
+	for (size_t i = 0; i < DUE_KINDS; i++)
+		free(fleet->heaps[i].items);
 	free(fleet);
 }
 
@@ -64,7 +65,7 @@ time_us computer_due(const struct fleet *fleet, const struct computer *computer)
 		due = configuration_wake_at(computer);
 	if (pace_wake_at(computer) < due)
 		due = pace_wake_at(computer);
-	if (computer->commands_dirty || computer->row_dirty || liveness_untold(computer)) {
+	if (computer->commands_dirty || computer->row_dirty || liveness_untold(computer) || dialling_untold(computer)) {
 		time_us soon = fleet_now(fleet) + SECOND_US;
 
 		due = soon < due ? soon : due;
@@ -100,6 +101,8 @@ int fleet_add(struct fleet *fleet, const struct fleet_computer *record, struct e
 	placement_restore(fleet, computer, record);
 	liveness_restore(fleet, computer, record);
 	due_insert(fleet, computer, computer_due(fleet, computer));
+	due_dial_insert(fleet, computer);
+	dialling_restore(fleet, computer, record);
 	return 0;
 }
 
@@ -116,8 +119,10 @@ void fleet_remove(struct fleet *fleet, const struct uuid *id)
 	if (computer->status == FLEET_ONLINE)
 		fleet->online--;
 	due_remove(fleet, computer);
+	due_dial_remove(fleet, computer);
 	map_remove(fleet->computers, id->bytes, UUID_BYTES);
 	placement_done(fleet, computer);
+	free(computer->link_error);
 	free(computer);
 }
 
@@ -198,6 +203,7 @@ int fleet_want_configuration(struct fleet *fleet, const struct uuid *id, const u
 	if (computer->status == FLEET_OFFLINE) /* its agent's own interval counts now */
 		liveness_allowed(fleet, computer);
 	due_by(fleet, computer, liveness_deadline(fleet, computer));
+	dialling_update(fleet, computer);
 	return 0;
 }
 
@@ -253,6 +259,8 @@ int fleet_issue(struct fleet *fleet, const struct fleet_command *given, struct e
 	due_by(fleet, computer, command->deadline);
 	if (open_command_sendable(command, fleet_now(fleet)))
 		fleet_wake(fleet, computer, &computer->session);
+	computer->dial_follow = 0;
+	dialling_update(fleet, computer);
 	return 0;
 }
 
@@ -300,7 +308,7 @@ static void tick_computer(struct fleet *fleet, struct computer *computer, time_u
 	if (configuration_wake_at(computer) <= now || pace_wake_at(computer) <= now)
 		fleet_wake(fleet, computer, &computer->session);
 	done = exchange != NULL && liveness_tell(fleet, computer, exchange) == 0 &&
-	       open_commands_tick(fleet, computer, exchange, now) == 0;
+	       dialling_tell(fleet, computer, exchange) == 0 && open_commands_tick(fleet, computer, exchange, now) == 0;
 	if (exchange != NULL && computer->row_dirty)
 		exchange_computer_row(exchange, computer);
 	due_insert(fleet, computer, done ? computer_due(fleet, computer) : now + FLEET_RETRY_US);

@@ -30,6 +30,7 @@
 #include "fleet/event_types.h"
 #include "fleet/machines.h"
 #include "fleet/networks.h"
+#include "wire/directions.h"
 #include "wire/exchange.h"
 
 struct fleet;
@@ -46,8 +47,9 @@ enum fleet_configuration_state {
 	FLEET_CONFIGURATION_FAILED,
 	FLEET_CONFIGURATION_STATES
 };
-#define FLEET_CAUSE_BYTES 48
-#define FLEET_UNLIMITED   UINT32_MAX
+#define FLEET_CAUSE_BYTES      48
+#define FLEET_LINK_ERROR_BYTES 200
+#define FLEET_UNLIMITED        UINT32_MAX
 
 struct fleet_options {
 	const struct env *env;
@@ -56,6 +58,8 @@ struct fleet_options {
 	void (*wake)(void *context, void *parked);
 	/* Each change of a command's or a computer's state, for tracing; may be NULL. */
 	void (*trace)(void *context, const struct uuid *computer, const char *what, const char *from, const char *to);
+	/* A computer is to be dialled sooner than fleet_dial_due() last said; as wake(). NULL: nobody dials. */
+	void (*dial)(void *context);
 	void *context;
 	/* Agents that lose the manager come back this far apart on the average: the window announced to
 	 * them in every reply is this times their number. 0: none is announced. */
@@ -97,6 +101,10 @@ struct fleet_computer {
 	size_t address_count;
 	struct uuid network; /* that it is in; not read by fleet_add() */
 	span_us offline_us;  /* how long it may be silent there; 0: no network */
+	enum link_direction direction;           /* in force, as the agent reports it */
+	enum link_direction direction_wanted;    /* LINK_DIRECTIONS: as the agent has it */
+	uint16_t listen_port;                    /* 0: it does not listen */
+	char link_error[FLEET_LINK_ERROR_BYTES]; /* why it cannot be dialled, "": it can, or need not */
 };
 
 /* A command to be carried: envelope is packed and signed, copied by fleet_issue(). */
@@ -150,6 +158,7 @@ struct fleet_rows {
 	Muster__Wire__Component *const *components;
 	size_t component_count;
 	const char *configuration_error; /* NULL: unchanged */
+	const char *link_error; /* with event 742 or 743 alone; NULL: unchanged. computer_row's does not count */
 };
 bool fleet_rows_empty(const struct fleet_rows *rows);
 
@@ -229,10 +238,16 @@ bool fleet_answer(struct fleet *fleet, struct fleet_exchange *exchange, bool may
 bool fleet_configuration_due(const struct fleet *fleet, const struct fleet_exchange *exchange);
 /* The reply, owned by the exchange; valid until the next call of the fleet, so
  * pack it under the same lock. The shell adds the signed configuration if
- * *ret_configuration, and upload_quarantine. ERR_NOT_FOUND: removed meanwhile;
+ * *ret_configuration, and upload_quarantine. A dialled talk goes on while
+ * fleet_more() says so: fleet_heard() with the next report. ERR_NOT_FOUND: removed meanwhile;
  * ERR_IO: the commit failed (answer 503; the agent keeps everything). */
 int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wire__Reply **ret_reply,
 		bool *ret_configuration, struct err *err);
+/* After fleet_reply(): the reply brings something, or confirms something that was told.
+ * Else a talk that the manager dialled may end without it. */
+bool fleet_more(const struct fleet_exchange *exchange);
+/* Says in the reply which report it answers, as a dialled talk needs. */
+void fleet_reply_answers(const struct fleet_exchange *exchange, Muster__Wire__Reply *reply);
 /* Un-parks if parked. Accepts NULL. fleet may not be NULL. */
 void fleet_exchange_free(struct fleet *fleet, struct fleet_exchange *exchange);
 /* Asks for a sign of life now: a parked request is answered, so that the agent reports at once.
@@ -240,6 +255,21 @@ void fleet_exchange_free(struct fleet *fleet, struct fleet_exchange *exchange);
 int fleet_ask(struct fleet *fleet, const struct uuid *computer, bool *ret_asked, struct err *err);
 /* Any other authenticated sign of life (upload, answered dial). */
 void fleet_alive(struct fleet *fleet, const struct uuid *computer);
+
+/* --- dialling: the manager's own calls (specification 10-links "Directions") --- */
+/* Who wants another direction than the agent reports; LINK_DIRECTIONS: nobody. The manager dials
+ * on schedule while either says manager-initiated, so that no switch loses an agent. */
+int fleet_set_direction(struct fleet *fleet, const struct uuid *computer, enum link_direction wanted, struct err *err);
+/* Dials it as soon as may be, whatever its back-off (a person asks). ERR_NOT_FOUND;
+ * ERR_WRONG_STATE: it is agent-initiated, or listens nowhere. */
+int fleet_dial_now(struct fleet *fleet, const struct uuid *computer, struct err *err);
+/* The next computer to dial now; it counts as being dialled until fleet_dialled(). False: none,
+ * *ret_next says when to ask again (monotonic; INT64_MAX: when dial() was called). */
+bool fleet_dial_due(struct fleet *fleet, struct uuid *ret_computer, uint16_t *ret_port, time_us *ret_next);
+/* The talk ended; rc 0, or what failed (err_code) and its sentence: backs off with full jitter, and
+ * tells event 742 with the second failure in a row, 743 when it works again. ERR_BUSY, ERR_MEMORY
+ * and ERR_CANCELLED are the manager's own trouble: tried again soon, and not told. */
+void fleet_dialled(struct fleet *fleet, const struct uuid *computer, int rc, const char *text);
 
 /* --- commands --- */
 /* Takes a command that is stored: new (pending), or open ones at start. Wakes the

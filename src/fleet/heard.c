@@ -64,8 +64,9 @@ static int take_events(struct computer *computer, struct fleet_exchange *exchang
 
 /* --- state: only from reports that are in order --- */
 
-static void take_fingerprints(struct computer *computer, const Muster__Wire__Report *report)
+static void take_fingerprints(struct computer *computer, struct fleet_exchange *exchange)
 {
+	const Muster__Wire__Report *report = exchange->report;
 	uint8_t configuration[SHA256_BYTES] = { 0 }, key[SHA256_BYTES] = { 0 };
 
 	if (report->configuration.len == SHA256_BYTES)
@@ -78,6 +79,7 @@ static void take_fingerprints(struct computer *computer, const Muster__Wire__Rep
 	memcpy(computer->configuration, configuration, SHA256_BYTES);
 	memcpy(computer->trusted_key, key, SHA256_BYTES);
 	computer->row_dirty = true;
+	exchange->confirms = true;
 }
 
 static void take_interval(struct computer *computer, const Muster__Wire__Report *report)
@@ -90,13 +92,14 @@ static void take_interval(struct computer *computer, const Muster__Wire__Report 
 	computer->row_dirty = true;
 }
 
-static void take_host(struct computer *computer, struct fleet_exchange *exchange)
+static void take_host(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
 {
 	const Muster__Wire__Report *report = exchange->report;
 
 	exchange->host_hash = computer->host_hash;
 	if (report->host == NULL)
 		return;
+	dialling_host(fleet, computer, report->host);
 	exchange->host_hash = hash_message(&report->host->base, HASH_START);
 	if (exchange->host_hash != computer->host_hash || exchange->host_hash == 0)
 		exchange->rows.host = report->host;
@@ -168,10 +171,10 @@ static int take_state(struct fleet *fleet, struct computer *computer, struct fle
 
 	if (rc != 0)
 		return rc;
-	take_fingerprints(computer, exchange->report);
+	take_fingerprints(computer, exchange);
 	take_interval(computer, exchange->report);
 	due_by(fleet, computer, liveness_deadline(fleet, computer)); /* by what it goes by now */
-	take_host(computer, exchange);
+	take_host(fleet, computer, exchange);
 	take_components(computer, exchange);
 	take_configuration_error(computer, exchange);
 	take_refusal(fleet, computer, exchange->report);
@@ -211,6 +214,9 @@ static int take_report(struct fleet *fleet, struct computer *computer, struct fl
 		placement_heard(fleet, computer, report);
 	liveness_heard(fleet, computer, verdict == SESSION_FIRST);
 	rc = liveness_tell(fleet, computer, exchange);
+	if (rc == 0)
+		rc = dialling_tell(fleet, computer, exchange);
+	exchange->confirms = report->full || report->n_components > 0 || report->host != NULL || report->n_commands > 0;
 	computer->events_waiting = report->events_waiting;
 	exchange->send_full =
 	    stale || verdict == SESSION_GAP || computer->need_full || (verdict == SESSION_FIRST && !report->full);
@@ -247,6 +253,7 @@ int fleet_heard(struct fleet *fleet, const struct uuid *certificate, const Muste
 		return err_set(err, ERR_MEMORY, "out of memory");
 	exchange->report = report;
 	exchange->session = report->session;
+	exchange->sequence = report->sequence;
 	exchange->hold_s = report->hold_s;
 	exchange->heard = fleet_now(fleet);
 	exchange->writing = true;
@@ -312,12 +319,14 @@ void fleet_stored(struct fleet *fleet, struct fleet_exchange *exchange, int rc)
 	open_commands_stored(fleet, computer, exchange, rc);
 	liveness_stored(computer, exchange, rc);
 	clock_stored(fleet, computer, exchange, rc);
+	dialling_stored(computer, exchange, rc);
 	if (rc == 0)
 		stored_well(computer, exchange);
 	else
 		stored_badly(fleet, computer, exchange);
 	due_by(fleet, computer, open_commands_due(computer));
-	if (liveness_untold(computer) || computer->row_dirty)
+	dialling_update(fleet, computer);
+	if (liveness_untold(computer) || dialling_untold(computer) || computer->row_dirty)
 		due_by(fleet, computer, fleet_now(fleet) + (rc == 0 ? SECOND_US : FLEET_RETRY_US));
 }
 

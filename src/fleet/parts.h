@@ -44,6 +44,17 @@ struct open_command {
 	Muster__Wire__Progress *progress; /* own memory, path behind it; NULL: none */
 };
 
+/* Two heaps: who needs the tick, and who is to be dialled. */
+enum due_kind { DUE_TICK, DUE_DIAL, DUE_KINDS };
+struct due {
+	time_us at;
+	size_t index;
+};
+struct due_heap {
+	struct computer **items;
+	size_t count, capacity;
+};
+
 struct computer {
 	struct uuid id;
 	uint64_t session, sequence; /* 0: not heard since we started */
@@ -87,8 +98,6 @@ struct computer {
 	const char *cause;          /* constant text */
 	uint8_t configuration[SHA256_BYTES], wanted_configuration[SHA256_BYTES], trusted_key[SHA256_BYTES];
 	time_us configuration_next; /* monotonic */
-	size_t due_index;
-	time_us due;
 	struct computer *next, *previous; /* of all, for placing them anew */
 	struct address seen_from;         /* where its connections come from; family 0: not known */
 	struct address *addresses;        /* that it reports; own memory */
@@ -100,6 +109,18 @@ struct computer {
 	struct network_pace pace, told;
 	uint64_t told_session; /* the run of the agent that was told */
 	time_us pace_next;     /* monotonic: when a parked request is woken to be told */
+	struct due due[DUE_KINDS];
+	/* Dialling, by dialling.c alone. */
+	uint8_t direction, direction_wanted; /* enum link_direction */
+	uint16_t listen_port;
+	uint8_t dial_failures; /* in a row */
+	uint8_t dial_follow;   /* how often it was dialled again because a command ran */
+	bool dialling, dial_asked, dial_scheduled, dial_again;
+	bool link_told;    /* the last event stored about it was 742 */
+	bool link_writing; /* such an event is being stored */
+	time_us dial_at;   /* by schedule */
+	time_us dial_not_before;
+	char *link_error; /* NULL: none */
 	struct fleet_exchange *parked;
 	struct open_command *commands;
 	unsigned command_count;
@@ -112,8 +133,7 @@ struct fleet {
 	const struct networks *networks;
 	uint32_t table;         /* how often `networks` took another's place */
 	uint32_t *inside;       /* computers in each of the networks; NULL: no memory to count */
-	struct computer **heap; /* by due, a binary heap */
-	size_t heap_count, heap_capacity;
+	struct due_heap heaps[DUE_KINDS];
 	size_t online;
 	time_us started;
 	time_us listening_since; /* silence before this is forgiven */
@@ -129,16 +149,18 @@ struct fleet_exchange {
 	struct fleet_event_row *manager_events;
 	struct fleet_command_row *commands;
 	size_t command_capacity;
-	uint64_t session;
+	uint64_t session, sequence;
 	uint64_t host_hash, components_hash, error_hash;
 	time_us heard;
 	uint32_t hold_s;
 	bool writing, failed, must_answer, send_full, rekey;
+	bool confirms;                     /* the report told what its reply confirms */
 	bool tells_status;                 /* carries event 730 to 733, 735: */
 	bool tells_offline, tells_stopped; /* what was told once it is stored */
 	bool tells_clock;                  /* carries event 734 */
 	span_us clock_before_us;
-	struct uuid *command_acks; /* those of ends known already */
+	bool tells_link, tells_problem; /* carries event 742 or 743 */
+	struct uuid *command_acks;      /* those of ends known already */
 	size_t command_ack_count;
 	struct uuid *item_acks;
 	size_t item_ack_count;
@@ -167,10 +189,14 @@ void computer_trace(const struct fleet *fleet, const struct uuid *id, const char
 /* fleet.c: when a computer next needs the tick. */
 time_us computer_due(const struct fleet *fleet, const struct computer *computer);
 
-/* due.c: in the order of that. */
-int due_reserve(struct fleet *fleet);
+/* due.c: when a computer next needs the tick, and when it is to be dialled. */
+int due_reserve(struct fleet *fleet); /* room for one more in each */
 void due_insert(struct fleet *fleet, struct computer *computer, time_us due);
 void due_remove(struct fleet *fleet, struct computer *computer);
+void due_dial_insert(struct fleet *fleet, struct computer *computer);
+void due_dial_remove(struct fleet *fleet, struct computer *computer);
+void due_dial_set(struct fleet *fleet, struct computer *computer, time_us due);
+struct computer *due_dial_first(const struct fleet *fleet); /* NULL: none */
 /* Not later than `due` from now on. */
 void due_by(struct fleet *fleet, struct computer *computer, time_us due);
 /* The first one due at `now`, taken out; NULL: none. */
@@ -210,6 +236,18 @@ span_us silence_allowed(const struct computer *computer);
 void clock_restore(const struct fleet *fleet, struct computer *computer, const struct fleet_computer *record);
 int clock_heard(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange);
 void clock_stored(const struct fleet *fleet, struct computer *computer, const struct fleet_exchange *exchange, int rc);
+
+/* dialling.c */
+/* After anything that may change when it is to be dialled. */
+void dialling_update(struct fleet *fleet, struct computer *computer);
+void dialling_restore(struct fleet *fleet, struct computer *computer, const struct fleet_computer *record);
+void dialling_host(struct fleet *fleet, struct computer *computer, const Muster__Wire__Host *host);
+/* A parked request was woken: it will carry what waits. */
+void dialling_woken(const struct fleet *fleet, struct computer *computer);
+/* Events 742 and 743, each until it is stored. */
+bool dialling_untold(const struct computer *computer);
+int dialling_tell(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange);
+void dialling_stored(struct computer *computer, const struct fleet_exchange *exchange, int rc);
 
 /* sessions.c */
 enum session_verdict { SESSION_NEXT, SESSION_FIRST, SESSION_GAP, SESSION_STALE, SESSION_CLONE_FOUND, SESSION_CLONE };

@@ -22,6 +22,8 @@ void exchange_unpark(struct fleet *fleet, struct fleet_exchange *exchange)
 		exchange->next->previous = exchange->previous;
 	exchange->next = exchange->previous = NULL;
 	exchange->is_parked = false;
+	if (computer != NULL)
+		dialling_update(fleet, computer);
 }
 
 static void park(struct computer *computer, struct fleet_exchange *exchange, void *parked)
@@ -46,6 +48,7 @@ void fleet_wake(struct fleet *fleet, struct computer *computer, const uint64_t *
 		exchange = computer->parked;
 	if (exchange == NULL)
 		return;
+	dialling_woken(fleet, computer);
 	exchange_unpark(fleet, exchange);
 	fleet->options.wake(fleet->options.context, exchange->parked);
 }
@@ -108,6 +111,7 @@ bool fleet_answer(struct fleet *fleet, struct fleet_exchange *exchange, bool may
 	displace(fleet, computer, exchange->session);
 	exchange_drop_memory(exchange);
 	park(computer, exchange, parked);
+	dialling_update(fleet, computer);
 	return false;
 }
 
@@ -235,6 +239,24 @@ static int fill_reply(struct fleet *fleet, struct computer *computer, struct fle
 	return rc;
 }
 
+static bool reply_brings(const Muster__Wire__Reply *reply)
+{
+	return reply->n_commands > 0 || reply->send_full || reply->rekey || reply->n_acknowledged_commands > 0 ||
+	       reply->n_acknowledged_quarantine > 0;
+}
+
+void fleet_reply_answers(const struct fleet_exchange *exchange, Muster__Wire__Reply *reply)
+{
+	reply->answers_session = exchange->session;
+	reply->answers_sequence = exchange->sequence;
+	reply->return_after_ms = 0; /* whoever is dialled need not come back */
+}
+
+bool fleet_more(const struct fleet_exchange *exchange)
+{
+	return exchange->confirms || exchange->must_answer;
+}
+
 int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wire__Reply **ret_reply,
 		bool *ret_configuration, struct err *err)
 {
@@ -258,6 +280,8 @@ int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wi
 		rc = fill_reply(fleet, computer, exchange, ret_configuration);
 	if (rc != 0)
 		return err_set(err, rc, "the reply could not be made");
+	exchange->confirms |= reply_brings(exchange->reply) || *ret_configuration;
+	dialling_update(fleet, computer);
 	*ret_reply = exchange->reply;
 	return 0;
 }

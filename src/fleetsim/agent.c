@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/listener.h"
 #include "agent/problem.h"
 #include "fleetsim/memory.h"
 #include "policy/effective.h"
@@ -43,6 +44,8 @@ void agent_describe(const struct agent *agent, struct agent_host *facts, Muster_
 	host.agent_version = version;
 	host.n_addresses = facts->address[0] != '\0';
 	host.addresses = facts->addresses;
+	host.direction = agent->crowd->plan->options->direction;
+	host.listen_port = agent->listener != NULL ? agent->crowd->plan->identities->listen_port : 0;
 	*ret_host = host;
 }
 
@@ -87,8 +90,10 @@ void agent_count(struct agent *agent)
 		figures_add(figures, FIGURE_EVENTS_WAITING, (int64_t)(status.events_waiting - agent->waiting));
 	if (status.events_dropped != agent->dropped)
 		figures_add(figures, FIGURE_EVENTS_DROPPED, (int64_t)(status.events_dropped - agent->dropped));
+	figures_add(figures, FIGURE_EXCHANGES, (int64_t)(status.dialled - agent->talks));
 	agent->waiting = status.events_waiting;
 	agent->dropped = status.events_dropped;
+	agent->talks = status.dialled;
 }
 
 /* --- configurations: heartbeat and poll are gone by unless they were given by hand, the rest counts as applied --- */
@@ -322,7 +327,8 @@ static int make_endpoint(struct agent *agent, struct err *err)
 					    .digest = digest,
 					    .heartbeat_us = plan->options->heartbeat,
 					    .poll_us = plan->options->poll,
-					    .spool_events = SPOOL_EVENTS };
+					    .spool_events = SPOOL_EVENTS,
+					    .direction = plan->options->direction };
 
 	memcpy(key.public_key, identity->manager_key, sizeof(key.public_key));
 	signing_key_fingerprint(key.public_key, key.fingerprint);
@@ -350,13 +356,67 @@ static int describe(struct agent *agent, struct err *err)
 	return rc;
 }
 
+/* --- listening --- */
+
+static void on_spoken(void *argument)
+{
+	struct agent *agent = argument;
+
+	agent_count(agent);
+	agent_wake(agent);
+}
+
+static int make_tls_server(struct agent *agent, const char *certificate_pem, struct err *err)
+{
+	struct crowd *crowd = agent->crowd;
+	uint8_t ticket_key[TLS_TICKET_KEY_BYTES] = { 0 };
+
+	if (crowd->tls_server == NULL) {
+		crowd->plan->env->random(crowd->plan->env->context, ticket_key, sizeof(ticket_key));
+		crowd->tls_server =
+		    tls_server_new(certificate_pem, crowd->plan->key_pem, crowd->plan->ca_pem, ticket_key, err);
+		if (crowd->tls_server != NULL)
+			tls_server_require(crowd->tls_server, LISTENER_MANAGER_URI);
+	}
+	if (crowd->tls_server != NULL)
+		agent->tls_server = tls_server_beside(crowd->tls_server, certificate_pem, err);
+	return agent->tls_server != NULL ? 0 : err->code;
+}
+
+static int start_listening(struct agent *agent, const char *certificate_pem, struct err *err)
+{
+	const struct fleet_plan *plan = agent->crowd->plan;
+	struct listener_options options = { .env = plan->env,
+					    .loop = agent->crowd->loop,
+					    .endpoint = agent->endpoint,
+					    .port = (uint16_t)plan->identities->listen_port,
+					    .spoken = on_spoken,
+					    .argument = agent };
+	char address[16];
+	int rc;
+
+	if (!link_direction_agent_listens(plan->options->direction))
+		return 0;
+	if (options.port == 0)
+		return err_set(err, ERR_USAGE, "the agents' port is not known: give --listen-port");
+	rc = make_tls_server(agent, certificate_pem, err);
+	if (rc != 0)
+		return rc;
+	source_address(agent, address);
+	options.address = address;
+	options.tls = agent->tls_server;
+	agent->listener = listener_new(&options, err);
+	return agent->listener != NULL ? 0 : err->code;
+}
+
 void agent_enrolled(struct agent *agent)
 {
 	const struct identity *identity = &agent->crowd->plan->identities->slots[agent->number];
 	struct err err = { 0 };
 
 	agent->tls = tls_client_beside(agent->crowd->tls, identity->certificate_pem, &err);
-	if (agent->tls == NULL || make_endpoint(agent, &err) != 0 || describe(agent, &err) != 0) {
+	if (agent->tls == NULL || make_endpoint(agent, &err) != 0 ||
+	    start_listening(agent, identity->certificate_pem, &err) != 0 || describe(agent, &err) != 0) {
 		agent_failed(agent, err.code, err.text);
 		return;
 	}
@@ -404,6 +464,8 @@ void agent_free(struct agent *agent)
 		http_client_free(agent->lanes[i].client);
 		buf_done(&agent->lanes[i].reply);
 	}
+	listener_free(agent->listener);
+	tls_server_free(agent->tls_server);
 	endpoint_free(agent->endpoint);
 	tls_client_free(agent->tls);
 	loop_timer_free(agent->timer);

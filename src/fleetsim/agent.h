@@ -49,6 +49,9 @@ struct agent {
 	struct uuid attempt;
 	struct enrolment *enrolment;
 	struct tls_client *tls;
+	struct tls_server *tls_server;
+	struct listener *listener;
+	uint64_t talks; /* as the figures know them */
 	struct endpoint *endpoint;
 	struct loop_timer *timer;
 	struct agent_lane lanes[ENDPOINT_LANES];

@@ -227,6 +227,7 @@ static void crowd_free(struct crowd *crowd)
 	free(crowd->agents);
 	crowd->agents = NULL;
 	tls_client_free(crowd->tls);
+	tls_server_free(crowd->tls_server);
 	loop_timer_free(crowd->ramp_timer);
 	loop_timer_free(crowd->event_timer);
 	loop_timer_free(crowd->end_timer);

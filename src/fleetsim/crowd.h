@@ -37,7 +37,8 @@ struct crowd {
 	unsigned index; /* agents index, index + threads, index + 2 * threads ... are here */
 	struct loop *loop;
 	pthread_t thread;
-	struct tls_client *tls; /* of whom all agents' are siblings */
+	struct tls_client *tls;        /* of whom all agents' are siblings */
+	struct tls_server *tls_server; /* the same for those that listen; NULL until the first does */
 	struct agent **agents;
 	size_t count, started, enrolling;
 	time_us began; /* monotonic */

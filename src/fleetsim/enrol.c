@@ -56,6 +56,8 @@ static int take_reply(struct agent *agent, const void *bytes, size_t size, struc
 
 	if (rc != 0)
 		return rc;
+	if (agent->crowd->plan->options->listen_port == 0)
+		agent->crowd->plan->identities->listen_port = reply->listen_port;
 	identity->computer = exchange_uuid(&reply->computer);
 	identity->certificate_pem = strndup((const char *)reply->certificate.data, reply->certificate.len);
 	if (identity->certificate_pem == NULL)

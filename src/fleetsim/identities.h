@@ -8,6 +8,7 @@
 #ifndef MUSTER_FLEETSIM_IDENTITIES_H
 #define MUSTER_FLEETSIM_IDENTITIES_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,6 +27,7 @@ struct identities {
 	struct buf key_pem; /* secret */
 	struct identity *slots;
 	size_t count;
+	atomic_uint listen_port; /* of all agents, as enrolment says; 0: not told yet. Not kept */
 };
 
 /* file NULL, or one that is not there yet: a new key and empty slots. There are

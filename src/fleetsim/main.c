@@ -65,8 +65,10 @@ static void fatal(const struct err *err)
 static int raise_open_files(struct simulation *simulation, struct err *err)
 {
 	const struct options *options = &simulation->options;
-	/* An agent with something urgent to say has a second connection. */
-	uint64_t each = options->events > 0 ? 2 : 1;
+	/* An agent with something urgent to say has a second connection; one that listens, its port. */
+	uint64_t dials = options->events > 0 ? 2 : 1;
+	uint64_t each = (link_direction_agent_dials(options->direction) ? dials : 1) +
+			(link_direction_agent_listens(options->direction) ? 1 : 0);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -78,7 +80,7 @@ static int raise_open_files(struct simulation *simulation, struct err *err)
 	simulation->agents_allowed =
 	    limit.rlim_cur > FILES_BESIDE_AGENTS ? (limit.rlim_cur - FILES_BESIDE_AGENTS) / each : 0;
 	fprintf(stderr, "%llu open files allow %llu agents%s\n", (unsigned long long)simulation->open_files,
-		(unsigned long long)simulation->agents_allowed, each == 2 ? " that tell events" : "");
+		(unsigned long long)simulation->agents_allowed, options->events > 0 ? " that tell events" : "");
 	if (options->agents > simulation->agents_allowed)
 		return err_set(err, ERR_LIMIT,
 			       "%u agents need more open files than this process may have (%llu): raise the limit "
@@ -113,6 +115,7 @@ static int prepare_plan(struct simulation *simulation, struct err *err)
 	plan->token = simulation->token;
 	plan->request = (struct bytes){ simulation->request.data, simulation->request.size };
 	plan->boot_id = run;
+	simulation->identities.listen_port = simulation->options.listen_port;
 	plan->loopback = is_loopback(simulation->options.server.host);
 	plan->identities = &simulation->identities;
 	plan->fatal = fatal;

@@ -129,16 +129,17 @@ static int take_threads(struct options *options, const char *text, struct err *e
 	return take_number(text, 1, OPTIONS_THREADS_MAX, &options->threads, err);
 }
 
-/* The others come with bidirectional links. */
 static int take_direction(struct options *options, const char *text, struct err *err)
 {
-	(void)options;
-	if (strcmp(text, "agent-initiated") == 0)
+	if (link_direction_parse(text, &options->direction))
 		return 0;
-	return err_set(err, ERR_USAGE,
-		       "'%.40s' is not there yet: the only direction now is 'agent-initiated', in which the agent "
-		       "opens the connection",
+	return err_set(err, ERR_USAGE, "'%.40s' is no direction: bidirectional, manager-initiated or agent-initiated",
 		       text);
+}
+
+static int take_listen_port(struct options *options, const char *text, struct err *err)
+{
+	return take_number(text, 1, UINT16_MAX, &options->listen_port, err);
 }
 
 static int take_output(struct options *options, const char *text, struct err *err)
@@ -172,7 +173,10 @@ static const struct row rows[] = {
 	  "keep the agents' certificates in FILE and use them again in the next run, so that the manager's computers "
 	  "stay the same" },
 	{ "--direction", "D", false, take_direction,
-	  "agent-initiated: the agent opens the connection (the only one now)" },
+	  "agent-initiated (default): agents dial; manager-initiated: each listens on an address of its own and is "
+	  "dialled; bidirectional: both" },
+	{ "--listen-port", "P", false, take_listen_port,
+	  "where agents listen; needed with --identities of an earlier run (default: as enrolment says)" },
 	{ "--threads", "N", false, take_threads, "threads that carry the agents (default: one a processor)" },
 	{ "-o", "FORMAT", false, take_output, "text (default) or json: the summary on standard output" },
 };
@@ -219,6 +223,12 @@ static int check(const struct options *options, const bool *given, struct err *e
 	}
 	if (options->fan_out && !options->api_token)
 		return err_set(err, ERR_USAGE, "--fan-out orders through the API: --token must be an API token");
+	if (link_direction_agent_listens(options->direction) && strncmp(options->server.host, "127.", 4) != 0 &&
+	    strcmp(options->server.host, "localhost") != 0)
+		return err_set(err, ERR_USAGE,
+			       "--direction %s: agents have addresses of their own to listen on only with a manager on "
+			       "the loopback interface",
+			       link_direction_name(options->direction));
 	return 0;
 }
 
@@ -231,7 +241,9 @@ static unsigned processors(void)
 
 int options_parse(int argc, char **argv, struct options *ret_options, struct err *err)
 {
-	struct options options = { .heartbeat = 60 * SECOND_US, .ramp = 200, .threads = processors() };
+	struct options options = {
+		.heartbeat = 60 * SECOND_US, .ramp = 200, .threads = processors(), .direction = LINK_AGENT_INITIATED
+	};
 	bool given[COUNT_OF(rows)] = { false };
 	int at = 1, rc = 0;
 
@@ -262,7 +274,7 @@ static const char after[] = "\n"
 			    "not: one P-256 key pair serves all agents; events and commands are kept in memory;\n"
 			    "nothing is scanned; what --fan-out orders is verified and answered when all agents\n"
 			    "have received it. Against a manager on the loopback interface each agent has\n"
-			    "an address of its own in 127.16.0.0/12.\n"
+			    "an address of its own in 127.16.0.0/12, on which it also listens.\n"
 			    "\n"
 			    "Figures are shown on standard error while it runs. Exit status: 0 all agents were\n"
 			    "connected and every event was acknowledged, 1 not so, 2 wrong usage.\n";

@@ -8,6 +8,7 @@
 
 #include "agent/manager_url.h"
 #include "base/units.h"
+#include "wire/directions.h"
 
 #define OPTIONS_AGENTS_MAX  1000000
 #define OPTIONS_THREADS_MAX 64
@@ -25,6 +26,8 @@ struct options {
 	span_us duration;     /* 0: until a signal */
 	unsigned ramp;        /* agents a second */
 	unsigned events;      /* a second, all agents together; 0: none */
+	enum link_direction direction;
+	unsigned listen_port; /* 0: as enrolment says */
 	bool scans;
 	bool fan_out;
 	const char *identities; /* file; NULL: agents are enrolled anew and forgotten */

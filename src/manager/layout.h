@@ -14,6 +14,8 @@
 #define LAYOUT_DATABASE         "front/muster.db"
 #define LAYOUT_TLS_KEY          "front/tls.key"
 #define LAYOUT_TLS_CERTIFICATE  "front/tls.pem"
+#define LAYOUT_DIAL_KEY         "front/dial.key" /* with which agents are dialled */
+#define LAYOUT_DIAL_CERTIFICATE "front/dial.pem"
 #define LAYOUT_QUARANTINE       "front/quarantine"
 #define LAYOUT_QUARANTINE_INPUT "front/quarantine/incoming"
 

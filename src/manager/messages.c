@@ -28,6 +28,7 @@ static const struct channel_permit from_supervisor[] = {
 static const struct channel_permit asked_of_keys[] = {
 	{ .type = MESSAGE_SIGN, .name = "sign", .max_bytes = MESSAGE_SIGN_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_CERTIFY, .name = "certify", .max_bytes = MESSAGE_REQUEST_MAX_BYTES + FRAME_BYTES },
+	{ .type = MESSAGE_CERTIFY_MANAGER, .name = "certify the manager", .max_bytes = MESSAGE_REQUEST_MAX_BYTES },
 };
 static const struct channel_permit answered_by_keys[] = {
 	{ .type = MESSAGE_SIGNED, .name = "signed", .max_bytes = SHA256_BYTES + MESSAGE_SIGNATURE_BYTES },

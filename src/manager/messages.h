@@ -4,7 +4,7 @@
  *   supervisor -> front           ATTACH (keys), ATTACH_COURIER, ATTACH_HYPERVISOR; STOP
  *   each -> supervisor            READY; BROKEN: the role it is connected with (front: keys) broke the rules, end it
  *   front -> supervisor           BROKEN_COURIER, BROKEN_HYPERVISOR
- *   front -> keys                 SIGN, CERTIFY
+ *   front -> keys                 SIGN, CERTIFY, CERTIFY_MANAGER
  *   keys -> front                 SIGNED, CERTIFIED, REFUSED
  *   front -> courier              DELIVER (courier/delivery.h)
  *   courier -> front              DELIVERED, REFUSED
@@ -37,6 +37,7 @@ enum message_type {
 	MESSAGE_SIGNED = 12,
 	MESSAGE_CERTIFIED = 13,
 	MESSAGE_REFUSED = 14,
+	MESSAGE_CERTIFY_MANAGER = 15, /* as CERTIFY, for the manager itself: its payload is the request */
 	MESSAGE_DELIVER = 20,
 	MESSAGE_DELIVERED = 21,
 	MESSAGE_WATCH = 30,

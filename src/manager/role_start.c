@@ -22,7 +22,7 @@ struct role_row {
 	size_t user_offset; /* of its user's name in struct settings */
 	unsigned needs;
 	const char *write_path;        /* below the data directory, NULL: none */
-	const char *const *read_paths; /* NULL: the data directory if there is a write_path, else none */
+	const char *const *read_paths; /* besides the data directory, if there is a write_path; NULL: none */
 	const char *own_path;          /* below the data directory, read besides read_paths; NULL: none */
 	uint64_t memory_max_bytes;
 };
@@ -41,10 +41,13 @@ static const char *const courier_reads[] = { "/etc",
 static const char *const hypervisor_reads[] = { "/etc", "/run/systemd/resolve", "/usr/share", "/usr/lib",
 						"/lib", "/usr/lib64",           NULL };
 
+/* Resolving the names of agents as the system is configured to. */
+static const char *const front_reads[] = { "/etc", "/run/systemd/resolve", "/usr/lib", "/lib", "/usr/lib64", NULL };
+
 static const struct role_row role_rows[] = {
 	{ ROLE_NAME_KEYS, offsetof(struct settings, keys_user), 0, NULL, NULL, NULL, 256 * MIB },
 	{ ROLE_NAME_FRONT, offsetof(struct settings, front_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS,
-	  LAYOUT_FRONT, NULL, NULL, 0 },
+	  LAYOUT_FRONT, front_reads, NULL, 0 },
 	{ ROLE_NAME_COURIER, offsetof(struct settings, courier_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS, NULL,
 	  courier_reads, NULL, 0 },
 	{ ROLE_NAME_HYPERVISOR, offsetof(struct settings, hypervisor_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS,
@@ -101,7 +104,7 @@ static const char *const *reads_of(const struct role_row *row, const char *data_
 		return NULL;
 	for (size_t i = 0; row->read_paths != NULL && row->read_paths[i] != NULL && count < READ_PATHS_MAX; i++)
 		list[count++] = row->read_paths[i];
-	if (row->read_paths == NULL)
+	if (row->write_path != NULL)
 		list[count++] = data_directory;
 	if (row->own_path != NULL) {
 		snprintf(own, LAYOUT_PATH_BYTES, "%s/%s", data_directory, row->own_path);

@@ -47,6 +47,11 @@ static const struct conf_row rows[] = {
 	  .help = "About how many agents a second come back when all have lost the manager: with 250, of 15,000 agents "
 		  "each "
 		  "draws its moment from one minute. More is sooner, and keeps the manager busier meanwhile." },
+	{ ROW("dial", "concurrency", CONF_NUMBER, dial_concurrency), .min = 1, .max = 4096, .initial = "64",
+	  .help = "How many agents the manager dials at a time (directions bidirectional and manager-initiated)." },
+	{ ROW("dial", "timeout", CONF_SPAN, dial_timeout), .min = SECOND_US, .max = 2 * MINUTE_US, .initial = "15s",
+	  .help = "How long it waits for a name, a connection and the TLS handshake before it tries the agent's next "
+		  "address." },
 	{ ROW("store", "readers", CONF_NUMBER, readers), .min = 1, .max = 16, .initial = "4",
 	  .help = "Database connections for reading." },
 	{ ROW("store", "group_span", CONF_SPAN, group_span), .min = 0, .max = SECOND_US, .initial = "2ms",

@@ -19,6 +19,8 @@ struct settings {
 	span_us hold;        /* longest a poll is held */
 	int64_t return_rate; /* agents a second that come back after they lost the manager */
 	span_us stop_grace;
+	int64_t dial_concurrency;
+	span_us dial_timeout;
 	int64_t readers;
 	span_us group_span;
 	int64_t group_count;

@@ -53,6 +53,8 @@ struct http_client {
 	struct tls_client *tls;
 	span_us connect_timeout;
 	size_t reply_max;
+	int (*on_peer)(void *argument, const uint8_t fingerprint[SHA256_BYTES], struct err *err);
+	void *peer_argument;
 	struct dial *dial;
 	struct bufferevent *stream;
 	bool established;
@@ -411,6 +413,18 @@ static void on_lost(struct http_client *client, short what)
 	fail(client);
 }
 
+static int check_peer(struct http_client *client)
+{
+	uint8_t fingerprint[SHA256_BYTES];
+
+	if (client->on_peer == NULL)
+		return 0;
+	if (!tls_peer_fingerprint(bufferevent_openssl_get_ssl(client->stream), fingerprint))
+		return err_set(&client->err, ERR_UNTRUSTED, "%s port %u showed no valid certificate", client->host,
+			       client->port);
+	return client->on_peer(client->peer_argument, fingerprint, &client->err);
+}
+
 static void on_event(struct bufferevent *stream, short what, void *argument)
 {
 	struct http_client *client = argument;
@@ -421,7 +435,10 @@ static void on_event(struct bufferevent *stream, short what, void *argument)
 		return;
 	}
 	client->established = true;
-	write_request(client);
+	if (check_peer(client) != 0)
+		fail(client);
+	else
+		write_request(client);
 }
 
 static void on_dialed(void *argument, int fd, const struct err *err)
@@ -494,6 +511,8 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
 		.tls = options->tls,
 		.connect_timeout = options->connect_timeout > 0 ? options->connect_timeout : CONNECT_TIMEOUT_US,
 		.reply_max = options->reply_max_bytes,
+		.on_peer = options->on_peer,
+		.peer_argument = options->peer_argument,
 		.exchange.fd = -1,
 	};
 	client->host = strdup(options->host);

@@ -470,9 +470,21 @@ static void half_close(struct connection *connection)
 	step(connection);
 }
 
+static void tell_refused(struct connection *connection, unsigned long tls_error)
+{
+	const struct http_handlers *handlers = handlers_of(connection);
+	struct err cause = { 0 };
+
+	if (handlers->on_refused == NULL || tls_error == 0)
+		return;
+	tls_failure(bufferevent_openssl_get_ssl(connection->stream), tls_error, &cause);
+	handlers->on_refused(handlers->context, connection->peer, &cause);
+}
+
 static void on_event(struct bufferevent *stream, short what, void *argument)
 {
 	struct connection *connection = argument;
+	unsigned long tls_error;
 
 	if (what & BEV_EVENT_CONNECTED) {
 		established(connection);
@@ -489,7 +501,9 @@ static void on_event(struct bufferevent *stream, short what, void *argument)
 		return;
 	}
 	count(&counters_of(connection)->handshakes_failed);
-	if ((what & BEV_EVENT_ERROR) && bufferevent_get_openssl_error(stream) != 0)
+	tls_error = bufferevent_get_openssl_error(stream);
+	tell_refused(connection, tls_error);
+	if ((what & BEV_EVENT_ERROR) && tls_error != 0)
 		linger(connection, false); /* the alert is to arrive */
 	else
 		connection_free(connection);
@@ -612,6 +626,13 @@ void connection_open(struct home *home, int fd, const struct sockaddr *address)
 	connection->home = home;
 	join_strangers(connection);
 	format_peer(connection->peer, address);
+	if (handlers_of(connection)->on_accept != NULL &&
+	    !handlers_of(connection)->on_accept(handlers_of(connection)->context, connection->peer)) {
+		count(&counters_of(connection)->refused);
+		close(fd);
+		connection_free(connection);
+		return;
+	}
 	set_options(fd);
 	connection->at_door = true;
 	connection->phase = PHASE_HANDSHAKE;

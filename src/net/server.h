@@ -51,6 +51,10 @@ struct http_handlers {
 	void (*on_complete)(struct http_request *request);
 	void (*on_gone)(struct http_request *request);
 	void *context;
+	/* May this address ("127.0.0.1:50000") connect now? NULL: all may. */
+	bool (*on_accept)(void *context, const char *peer);
+	/* A TLS handshake failed: cause as tls_failure() says it. May be NULL. */
+	void (*on_refused)(void *context, const char *peer, const struct err *cause);
 };
 
 /* loops[] are run by the caller's threads and outlive the server. tls is one

@@ -182,6 +182,7 @@ static const struct {
 	{ SSL_R_UNEXPECTED_EOF_WHILE_READING, ERR_CLOSED, "the peer ended the connection without a word" },
 	{ SSL_R_HTTP_REQUEST, ERR_TLS, "plain HTTP came to a TLS port" },
 	{ SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, ERR_TLS, "the peer shares no TLS suite with us" },
+	{ SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, ERR_UNTRUSTED, "the peer showed no certificate" },
 	{ SSL_R_NO_SHARED_CIPHER, ERR_TLS, "the peer shares no TLS suite with us" },
 };
 
@@ -197,6 +198,9 @@ static int verify_failure(long verdict, struct err *err)
 		return err_set(err, ERR_UNTRUSTED,
 			       "the peer's chain holds no root certificate with the given "
 			       "fingerprint");
+	case X509_V_ERR_CERT_REJECTED:
+		return err_set(err, ERR_UNTRUSTED,
+			       "the peer's certificate is not the manager's: it is a computer's or another service's");
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
 		return err_set(err, ERR_UNTRUSTED, "the peer's certificate is for another name: %s", words);

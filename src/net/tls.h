@@ -27,6 +27,12 @@ struct ssl_st;
 #define TLS_TICKET_KEY_BYTES 80
 struct tls_server *tls_server_new(const char *chain_pem, const char *key_pem, const char *client_ca_pem,
 				  const uint8_t ticket_key[TLS_TICKET_KEY_BYTES], struct err *err);
+/* From now on whoever shows no certificate is refused, and whoever shows one without this URI
+ * among its names (SAN). uri outlives tls. */
+void tls_server_require(struct tls_server *tls, const char *uri);
+/* One more server with base's key, trust and tickets, and a certificate of its own: for many
+ * identities in one process. On the thread of base, which outlives it. */
+struct tls_server *tls_server_beside(struct tls_server *base, const char *certificate_pem, struct err *err);
 void tls_server_free(struct tls_server *tls);
 struct ssl_st *tls_server_connection(struct tls_server *tls); /* SSL_free(); NULL: no memory */
 /* After the handshake, when nobody will ask for the peer's certificate again: lets go of it and of
@@ -51,6 +57,7 @@ struct tls_client_options {
 	bool any_host_name; /* verify the chain only; the name inside is not compared */
 	bool agent;         /* says TLS_AGENT_PROTOCOL */
 	bool own_library;   /* a library context of its own (300 KB): one of several loop threads */
+	bool dials_clients; /* the peer is a client by its certificate: who dials agents */
 };
 struct tls_client *tls_client_new(const struct tls_client_options *options, struct err *err);
 /* One more client with base's trust and key, and a certificate (NULL: none) and sessions of its

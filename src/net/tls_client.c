@@ -118,6 +118,9 @@ static int set_up(struct tls_client *tls, const struct tls_client_options *optio
 	SSL_CTX_sess_set_new_cb(tls->context, keep_session);
 	if (options->agent && SSL_CTX_set_alpn_protos(tls->context, agent_protocols, sizeof(agent_protocols) - 1) != 0)
 		return tls_library_error(err, ERR_TLS, "the application protocol");
+	/* An agent's certificate must never serve as a server's: whoever dials agents says so. */
+	if (options->dials_clients && SSL_CTX_set_purpose(tls->context, X509_PURPOSE_SSL_CLIENT) != 1)
+		return tls_library_error(err, ERR_TLS, "purpose of the peer's certificate");
 	r = set_trust(tls, options, err);
 	if (r == 0 && options->key_pem != NULL)
 		r = options->certificate_pem != NULL

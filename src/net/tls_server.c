@@ -1,6 +1,7 @@
 /* The server's side of TLS: certificate, client certificates, tickets. */
 #include <openssl/err.h>
 #include <openssl/sha.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +12,12 @@
 #define VERSIONS_MAX  2 /* of TLS, those of the profile */
 
 struct tls_server {
-	OSSL_LIB_CTX *library;
+	OSSL_LIB_CTX *library; /* NULL: of the one it stands beside */
 	SSL_CTX *context;
 	SSL_CTX *bare[VERSIONS_MAX]; /* without certificates; made when first needed */
 	SSL_SESSION *blank;
+	struct tls_server *base; /* whose context it is; NULL: its own */
+	X509 *certificate;       /* instead of the context's; NULL: none of its own */
 };
 
 static int add_ca_name(void *argument, X509 *certificate)
@@ -96,6 +99,75 @@ fail:
 	return NULL;
 }
 
+static bool has_uri(X509 *certificate, const char *uri)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	bool found = false;
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+		if (name->type == GEN_URI &&
+		    (size_t)ASN1_STRING_length(name->d.uniformResourceIdentifier) == strlen(uri) &&
+		    memcmp(ASN1_STRING_get0_data(name->d.uniformResourceIdentifier), uri, strlen(uri)) == 0)
+			found = true;
+	}
+	GENERAL_NAMES_free(names);
+	return found;
+}
+
+/* Runs after OpenSSL has verified the chain; what it refused stays refused. */
+static int verify_name(int good, X509_STORE_CTX *store)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	const char *uri = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	if (good != 1 || X509_STORE_CTX_get_error_depth(store) != 0)
+		return good;
+	if (has_uri(X509_STORE_CTX_get_current_cert(store), uri))
+		return 1;
+	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+	return 0;
+}
+
+void tls_server_require(struct tls_server *tls, const char *uri)
+{
+	SSL_CTX_set_app_data(tls->context, (void *)(uintptr_t)uri);
+	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, verify_name);
+}
+
+static int keep_first(void *argument, X509 *certificate)
+{
+	struct tls_server *tls = argument;
+
+	if (tls->certificate == NULL && X509_up_ref(certificate) == 1)
+		tls->certificate = certificate;
+	return tls->certificate != NULL;
+}
+
+struct tls_server *tls_server_beside(struct tls_server *base, const char *certificate_pem, struct err *err)
+{
+	struct tls_server *tls = calloc(1, sizeof(*tls));
+	const EVP_PKEY *key;
+	int r;
+
+	if (tls == NULL || SSL_CTX_up_ref(base->context) != 1) {
+		free(tls);
+		err_set(err, ERR_MEMORY, "no memory for TLS");
+		return NULL;
+	}
+	tls->context = base->context;
+	tls->base = base;
+	r = tls_each_certificate(base->library, certificate_pem, "the own certificate", keep_first, tls, err);
+	key = SSL_CTX_get0_privatekey(tls->context);
+	if (r == 0 && (key == NULL || X509_check_private_key(tls->certificate, key) != 1))
+		r = tls_library_error(err, ERR_UNTRUSTED, "the private key does not belong to the certificate");
+	if (r == 0)
+		return tls;
+	tls_server_free(tls);
+	return NULL;
+}
+
 void tls_server_free(struct tls_server *tls)
 {
 	if (tls == NULL)
@@ -103,6 +175,7 @@ void tls_server_free(struct tls_server *tls)
 	SSL_SESSION_free(tls->blank);
 	for (size_t i = 0; i < VERSIONS_MAX; i++)
 		SSL_CTX_free(tls->bare[i]);
+	X509_free(tls->certificate);
 	SSL_CTX_free(tls->context);
 	OSSL_LIB_CTX_free(tls->library);
 	free(tls);
@@ -112,8 +185,13 @@ struct ssl_st *tls_server_connection(struct tls_server *tls)
 {
 	SSL *ssl = SSL_new(tls->context);
 
-	if (ssl != NULL)
-		SSL_set_accept_state(ssl);
+	if (ssl == NULL)
+		return NULL;
+	if (tls->certificate != NULL && SSL_use_certificate(ssl, tls->certificate) != 1) {
+		SSL_free(ssl);
+		return NULL;
+	}
+	SSL_set_accept_state(ssl);
 	return ssl;
 }
 
@@ -152,6 +230,8 @@ void tls_server_shed(struct tls_server *tls, struct ssl_st *ssl)
 	long verdict = SSL_get_verify_result(ssl);
 	SSL_CTX *bare;
 
+	if (tls->base != NULL)
+		tls = tls->base;
 	if (!shedding_is_tried() || !SSL_is_init_finished(ssl) || SSL_get0_session(ssl) == NULL ||
 	    wants_small_records(ssl))
 		return;

@@ -16,9 +16,9 @@
 #define MUSTER_POLICY_EFFECTIVE_H
 
 #include "policy/settings.h"
+#include "wire/directions.h"
 #include "wire/exchange.h"
 
-enum link_direction { LINK_BIDIRECTIONAL, LINK_MANAGER_INITIATED, LINK_AGENT_INITIATED };
 enum link_poll { LINK_POLL_HELD, LINK_POLL_PERIODIC };
 
 /* A member for each row of policy_settings. */

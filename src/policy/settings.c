@@ -19,7 +19,7 @@ const struct setting policy_settings[SETTINGS_COUNT] = {
 		"コンピュータの時計がどれだけ変わると「コンピュータの時計の変更」アラートを出すか。unlimited は出しません。" },
 	[SETTING_LINK_DIRECTION] = {
 		{ .key = "link.direction", .type = CONF_CHOICE, AT(direction),
-		  .choices = "bidirectional manager-initiated agent-initiated", .initial = "bidirectional" },
+		  .choices = LINK_DIRECTION_CHOICES, .initial = "bidirectional" },
 		"", NULL, SETTING_BY_MANAGER | SETTING_BY_LINK, false,
 		"Who opens connections. bidirectional: the agent reports, and the manager also dials it. "
 		"manager-initiated: only the manager dials; the agent listens and takes no other caller. agent-initiated: "

@@ -325,12 +325,9 @@ static int issue(const struct authority *authority, EVP_PKEY *key, const struct 
 	return status;
 }
 
-int authority_certify_agent(const struct authority *authority, const void *request, size_t size,
-			    const struct uuid *computer, time_us now, struct buf *out,
-			    uint8_t fingerprint[SHA256_BYTES], struct err *err)
+static int certify_client(const struct authority *authority, const void *request, size_t size, const char *common_name,
+			  const char *uri, time_us now, struct buf *out, uint8_t *fingerprint, struct err *err)
 {
-	char urn[sizeof("urn:uuid:") + UUID_TEXT_BYTES];
-	char common_name[UUID_TEXT_BYTES];
 	struct profile profile = { common_name, agent_extensions, NULL, now };
 	GENERAL_NAMES *names;
 	int status;
@@ -338,17 +335,33 @@ int authority_certify_agent(const struct authority *authority, const void *reque
 
 	if (key == NULL)
 		return status;
-	uuid_format(computer, common_name);
-	snprintf(urn, sizeof(urn), "urn:uuid:%s", common_name);
 	names = GENERAL_NAMES_new();
 	profile.names = names;
-	if (names != NULL && add_name(names, GEN_URI, urn, strlen(urn)))
+	if (names != NULL && add_name(names, GEN_URI, uri, strlen(uri)))
 		status = issue(authority, key, &profile, out, fingerprint, err);
 	else
 		status = openssl_fail(err, ERR_MEMORY, "cannot make a certificate");
 	GENERAL_NAMES_free(names);
 	EVP_PKEY_free(key);
 	return status;
+}
+
+int authority_certify_agent(const struct authority *authority, const void *request, size_t size,
+			    const struct uuid *computer, time_us now, struct buf *out,
+			    uint8_t fingerprint[SHA256_BYTES], struct err *err)
+{
+	char urn[sizeof("urn:uuid:") + UUID_TEXT_BYTES];
+	char common_name[UUID_TEXT_BYTES];
+
+	uuid_format(computer, common_name);
+	snprintf(urn, sizeof(urn), "urn:uuid:%s", common_name);
+	return certify_client(authority, request, size, common_name, urn, now, out, fingerprint, err);
+}
+
+int authority_certify_manager(const struct authority *authority, const void *request, size_t size, time_us now,
+			      struct buf *out, struct err *err)
+{
+	return certify_client(authority, request, size, "muster-manager", AUTHORITY_MANAGER_URI, now, out, NULL, err);
 }
 
 static int server_names(const char *const *names, size_t count, GENERAL_NAMES **ret_names, struct err *err)

@@ -53,4 +53,10 @@ int authority_certify_server(const struct authority *authority, const void *requ
 			     const char *const *names, size_t name_count, time_us now, struct buf *out,
 			     struct err *err);
 
+/* The certificate with which the manager dials agents: clientAuth and the name below, which no
+ * computer's certificate has. Errors as above. */
+#define AUTHORITY_MANAGER_URI "urn:muster:manager"
+int authority_certify_manager(const struct authority *authority, const void *request, size_t size, time_us now,
+			      struct buf *out, struct err *err);
+
 #endif

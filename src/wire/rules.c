@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "wire/directions.h"
 #include "wire/envelope.h"
 #include "wire/limits.h"
 
@@ -110,6 +111,7 @@ static const struct rule host_rules[] = {
 	[6] = { RULE_TEXT, 1, WIRE_ADDRESS_MAX_BYTES, WIRE_ADDRESSES_MAX },
 	[7] = NUMBER(0, UINT16_MAX),
 	[8] = FIXED_OR_NONE(UUID_BYTES),
+	[9] = NUMBER(0, LINK_DIRECTIONS - 1),
 };
 static const struct rule event_rules[] = {
 	[1] = NUMBER(1, INT64_MAX), [2] = TIME, [3] = NUMBER(1, UINT16_MAX), [4] = PARTS(WIRE_FIELDS_MAX)
@@ -169,6 +171,7 @@ static const struct rule enrol_reply_rules[] = {
 	[4] = BYTES(1, WIRE_CERTIFICATE_MAX_BYTES),
 	[5] = FIXED(ENVELOPE_KEY_BYTES),
 	[6] = LABEL,
+	[7] = NUMBER(0, UINT16_MAX),
 };
 
 #define ROW(message, rules)                                                                                            \

@@ -18,6 +18,7 @@
 #include "agent/link/link_history.h"
 #include "agent/link/link_items.h"
 #include "agent/link/link_jobs.h"
+#include "agent/link/link_listen.h"
 #include "agent/link/link_local.h"
 #include "agent/link/link_upload.h"
 #include "agent/link/link_watch.h"
@@ -119,8 +120,8 @@ static void stop_early(struct link *link)
 static time_us earliest(struct link *link)
 {
 	time_us due = endpoint_due(link->endpoint);
-	time_us others[] = { link_exchange_due(link->exchange), link_jobs_due(link->jobs),
-			     link_local_due(link->local) };
+	time_us others[] = { link_exchange_due(link->exchange), link_jobs_due(link->jobs), link_local_due(link->local),
+			     link_listen_due(link->listen) };
 
 	for (size_t i = 0; i < COUNT_OF(others); i++) {
 		if (others[i] < due)
@@ -138,6 +139,7 @@ static void step(void *argument)
 	if (endpoint_tick(link->endpoint, &err))
 		LOG(LOG_ERROR, "endpoint.tick_failed", log_err(&err));
 	link_jobs_step(link->jobs);
+	link_listen_step(link->listen);
 	link_exchange_step(link->exchange);
 	link_local_step(link->local);
 	stop_early(link);
@@ -379,8 +381,8 @@ static int make_tls(struct link *link, struct err *err)
 					      .any_host_name = true,
 					      .agent = true };
 
+	/* The key stays for the listener; it is wiped with the identity. */
 	link->tls = tls_client_new(&options, err);
-	buf_wipe(&link->identity.key_pem);
 	return link->tls ? 0 : err->code;
 }
 
@@ -389,7 +391,7 @@ static void digest(const void *data, size_t size, uint8_t out[SHA256_BYTES])
 	fingerprint_of(data, size, out);
 }
 
-static int make_endpoint(struct link *link, struct err *err)
+static int make_endpoint(struct link *link, const struct opened *opened, struct err *err)
 {
 	struct endpoint_connection own = link_configuration_own(link->configuration);
 	struct envelope_key key;
@@ -414,6 +416,7 @@ static int make_endpoint(struct link *link, struct err *err)
 					    .digest = digest,
 					    .heartbeat_us = own.heartbeat_us,
 					    .poll_us = own.poll_us,
+					    .direction = link_listen_proven(link, opened->store),
 					    .spool_bytes = (uint64_t)link->settings.spool_bytes };
 
 	memcpy(key.public_key, link->identity.manager_key, sizeof(key.public_key));
@@ -455,11 +458,12 @@ static int make_parts(struct link *link, const struct opened *opened, struct err
 	MAKE(items, link_items_new(link, opened->store, err));
 	MAKE(uploads, link_uploads_new(link, err));
 	MAKE(configuration, link_configuration_new(link, err));
-	rc = make_endpoint(link, err);
+	rc = make_endpoint(link, opened, err);
 	if (rc)
 		return rc;
 	MAKE(components, link_components_new(link->endpoint, err));
 	MAKE(exchange, link_exchange_new(link, err));
+	MAKE(listen, link_listen_new(link, opened->store, err));
 	MAKE(local, link_local_new(link, GUARD_CONTROL_FD, opened->owner, err));
 	MAKE(watch, link_watch_new(link, opened->store, opened->shown, err));
 	return 0;
@@ -467,16 +471,21 @@ static int make_parts(struct link *link, const struct opened *opened, struct err
 
 void link_tell_self(struct link *link)
 {
-	struct message_component self = { .name = "link", .state = COMPONENT_WORKING };
+	const char *problem = link_listen_problem(link->listen);
 	const char *unknown = link_configuration_unknown(link->configuration);
+	struct message_component self = { .name = "link",
+					  .state = problem[0] != '\0' ? COMPONENT_DEGRADED : COMPONENT_WORKING };
 	Muster__Wire__Host message;
 	char *addresses[HOST_ADDRESSES_MAX];
 	struct err err;
 
 	host_message(&link->host, addresses, &message);
+	message.listen_port = link_listen_port(link->listen);
+	message.direction = endpoint_direction(link->endpoint);
 	if (endpoint_host(link->endpoint, &message, &err))
 		LOG(LOG_ERROR, "link.host_not_taken", log_err(&err));
 	self.version = link_field("version", MUSTER_VERSION).value;
+	self.detail = link_field("detail", problem).value;
 	if (link->missing[0] != '\0')
 		message_fields_add(&self.facts, "limits", link->missing, strlen(link->missing));
 	if (unknown[0] != '\0')
@@ -490,6 +499,7 @@ static void report_self(struct link *link)
 
 	link_tell_self(link);
 	link_event(link, EVENT_AGENT_STARTED, &field, 1);
+	link_listen_begin(link->listen);
 }
 
 static void on_settled(struct link *link)
@@ -513,6 +523,7 @@ static void free_parts(struct link *link)
 {
 	link_watch_free(link->watch);
 	link_local_free(link->local);
+	link_listen_free(link->listen);
 	link_exchange_free(link->exchange);
 	link_uploads_free(link->uploads);
 	link_items_free(link->items);

@@ -15,6 +15,7 @@
  *   link_configuration  settings in force: the manager's, agent.ini's
  *   link_watch      the computer's clock and disk
  *   link_local      the control socket's requests
+ *   link_listen     which side dials; the listener
  */
 #ifndef MUSTER_AGENT_LINK_LINK_H
 #define MUSTER_AGENT_LINK_LINK_H
@@ -39,6 +40,7 @@ struct link_local;
 struct link_components;
 struct link_configuration;
 struct link_watch;
+struct link_listen;
 
 struct link {
 	const struct env *env;
@@ -62,6 +64,7 @@ struct link {
 	struct link_local *local;
 	struct link_configuration *configuration;
 	struct link_watch *watch;
+	struct link_listen *listen;
 	char missing[512]; /* parts of the confinement that could not be had */
 	bool stopping;
 	int exit_status;
@@ -73,7 +76,7 @@ void link_wake(struct link *link);
 void link_event(struct link *link, uint32_t type, const struct event_field *fields, size_t count);
 /* A field of text. */
 struct event_field link_field(const char *name, const char *text);
-/* Link's own component to the endpoint, as it is now. */
+/* Tells the endpoint what link is and how it is reached, as it is now. */
 void link_tell_self(struct link *link);
 /* Ends the agent in good order: event 5003, then STOP to guard. */
 void link_stop(struct link *link, const char *cause);

@@ -221,19 +221,11 @@ static int check_limits(const struct link *link, const struct effective *values,
 	return rc;
 }
 
-/* The table knows more ways than this agent's version goes. */
-static int check_direction(const struct effective *values, struct buf *why)
-{
-	if (values->direction != LINK_MANAGER_INITIATED)
-		return 0;
-	buf_append_text(why, "link.direction = manager-initiated: this agent does not listen for its manager");
-	return ERR_VERSION;
-}
-
 static void connection_of(const struct effective *values, struct endpoint_connection *connection)
 {
 	connection->heartbeat_us = values->heartbeat_interval_us;
 	connection->poll_us = values->poll == LINK_POLL_PERIODIC ? values->poll_interval_us : 0;
+	connection->direction = (enum link_direction)values->direction;
 }
 
 int link_configuration_check(void *context, const Muster__Wire__Configuration *configuration,
@@ -246,8 +238,6 @@ int link_configuration_check(void *context, const Muster__Wire__Configuration *c
 	if (rc != 0)
 		return rc;
 	rc = check_limits(link, &reading.values, why);
-	if (rc == 0)
-		rc = check_direction(&reading.values, why);
 	if (rc == 0)
 		connection_of(&reading.values, connection);
 	effective_done(&reading.values);

@@ -11,6 +11,7 @@
 #include "agent/link/link_history.h"
 #include "agent/link/link_items.h"
 #include "agent/link/link_jobs.h"
+#include "agent/link/link_listen.h"
 #include "agent/link/link_upload.h"
 #include "base/log.h"
 
@@ -94,6 +95,7 @@ static json_t *status_line(struct link_local *local)
 	json_object_set_new(line, "configuration", configuration_line(link));
 	json_object_set_new(line, "components", link_components_status(link->components));
 	json_object_set_new(line, "scans", link_jobs_status(link->jobs));
+	json_object_set_new(line, "link", link_listen_status(link->listen));
 	json_object_set_new(line, "limits", json_string(link->missing));
 	return line;
 }

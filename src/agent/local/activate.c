@@ -166,6 +166,7 @@ static int take_reply(const struct enrolment *enrolment, const uint8_t pin[SHA25
 		return err_add(err, rc, "the manager's answer");
 	identity->computer = exchange_uuid(&reply->computer);
 	snprintf(identity->name, sizeof(identity->name), "%s", reply->name);
+	identity->listen_port = (uint16_t)reply->listen_port;
 	buf_append(&identity->certificate_pem, reply->certificate.data, reply->certificate.len);
 	buf_append(&identity->authority_pem, reply->authority.data, reply->authority.len);
 	if (reply->server_authentication.len != ENVELOPE_KEY_BYTES)
@@ -245,7 +246,8 @@ static int load_or_default(const char *data, struct settings *settings, struct e
 }
 
 /* agent.ini keeps what was set in it; manager and users are put in. */
-static int store_settings(const struct activation *activation, struct settings *settings, struct err *err)
+static int store_settings(const struct activation *activation, struct settings *settings, uint16_t listen_port,
+			  struct err *err)
 {
 	char path[4200];
 	char *url = strdup(activation->url);
@@ -254,6 +256,8 @@ static int store_settings(const struct activation *activation, struct settings *
 		return err_set(err, ERR_MEMORY, "out of memory");
 	free(settings->manager_url);
 	settings->manager_url = url;
+	if (listen_port != 0)
+		settings->listen_port = listen_port;
 	snprintf(path, sizeof(path), "%s/%s", activation->data, SETTINGS_FILE);
 	return conf_write(&settings_table, settings, path, 0644, err);
 }
@@ -311,7 +315,7 @@ static int activate_in(const struct activation *activation, const struct manager
 		goto out;
 	snprintf(identity->manager, sizeof(identity->manager), "%s", activation->url);
 	buf_append(&identity->key_pem, attempt.key_pem.data, attempt.key_pem.size);
-	rc = store_settings(activation, settings, err);
+	rc = store_settings(activation, settings, identity->listen_port, err);
 	if (rc == 0)
 		rc = identity_files_store(directory, identity, users.link_uid, users.link_gid, err);
 out:

@@ -13,6 +13,9 @@ static const struct row_field fields[] = {
 	{ "status_cause", "status_cause", row_text },
 	{ "status_since", "status_since", row_time },
 	{ "direction", "direction", row_text },
+	{ "direction_in_force", "direction", row_text },
+	{ "dial_address", "dial_address", row_text },
+	{ "listen_port", "listen_port", row_number },
 	{ "policy", "policy", row_text },
 	{ "group", "group_name", row_text },
 	{ "last_heard", "last_heard", row_time },
@@ -61,6 +64,7 @@ static void put_live(json_t *json, const struct front_live *live)
 	address_format(&live->seen_from, seen_from);
 	if (seen_from[0] != '\0')
 		json_object_set_new(json, "seen_from", json_string(seen_from));
+	json_object_set_new(json, "direction_in_force", json_string(live->direction_in_force));
 	json_object_set_new(json, "config_state", json_string(live->configuration_state));
 	if (strcmp(live->configuration_state, "failed") != 0)
 		json_object_set_new(json, "config_error", json_string(""));
@@ -97,6 +101,7 @@ static json_t *computer_json(struct api_call *call, struct cursor *cursor)
 			    live.network[0] != '\0' ? json_shown(live.network, strlen(live.network)) : json_null());
 	json_object_set_new(json, "connected", json_boolean(live.connected));
 	json_object_set_new(json, "machine", machine_json(call, cursor));
+	json_object_set_new(json, "link_error", json_shown(live.link_error, strlen(live.link_error)));
 	json_object_set_new(json, "certificate_match", certificate_match(call, cursor));
 	return json;
 }
@@ -132,6 +137,16 @@ int computer_show(struct api_call *call, struct err *err)
 	int rc = row_get(call, &QUERY_API_COMPUTER_BY_ID, api_path_id(call), "computer", computer_json, &json, err);
 
 	return rc != 0 ? rc : api_reply_json(call, 200, json);
+}
+
+int computer_dial_address(struct api_call *call, struct err *err)
+{
+	const json_t *address = json_object_get(api_body(call), "dial_address");
+	int rc =
+	    front_computer_link(api_call_front(call), api_path_id(call),
+				json_is_string(address) ? json_string_value(address) : "", api_call_actor(call), err);
+
+	return rc != 0 ? rc : computer_show(call, err);
 }
 
 int computer_delete(struct api_call *call, struct err *err)

@@ -34,6 +34,8 @@ const struct api_route api_routes[] = {
 	  &shape_verification_results_query, NULL, 200, JSON, &shape_verification_results, OPERATION_verification_results },
 	{ "GET", V1 "/computers/{id}", ACCESS_READ, 0, "computers", "Show a computer",
 	  &shape_no_query, NULL, 200, JSON, &shape_computer, OPERATION_computer_show },
+	{ "PUT", V1 "/computers/{id}/dial-address", ACCESS_ADMINISTER, 0, "computers", "Say where the manager dials a computer",
+	  &shape_no_query, &shape_dial_address_request, 200, JSON, &shape_computer, OPERATION_computer_dial_address },
 	{ "DELETE", V1 "/computers/{id}", ACCESS_ADMINISTER, 0, "computers", "Delete a computer and revoke its certificate",
 	  &shape_no_query, NULL, 204, NULL, NULL, OPERATION_computer_delete },
 	{ "POST", V1 "/computers/{id}/commands", ACCESS_OPERATE, ROUTE_IDEMPOTENT, "commands", "Tell a computer to do something",

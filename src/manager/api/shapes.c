@@ -133,6 +133,9 @@ SHAPE(shape_sign_in, "SignIn", "A user's name and password.",
 	{ "user", SHAPE_TEXT, REQUIRED, 1, ACCOUNT_NAME_MAX_BYTES, .help = "Name of the user." },
 	{ "password", SHAPE_SECRET, REQUIRED, 1, 256, .help = "The password." });
 
+SHAPE(shape_dial_address_request, "DialAddressRequest", "Where the manager dials a computer.",
+	{ "dial_address", SHAPE_NAME, REQUIRED | SHAPE_NULLABLE, .max = 253, .help = "Host name or address to dial; null: as the agent reports." });
+
 SHAPE(shape_command_request, "CommandRequest", "What a computer is to do.",
 	{ "kind", SHAPE_CHOICE, REQUIRED, .choices = shape_command_kinds, .help = "What to do." },
 	{ "paths", SHAPE_PATHS, .max = 1000, .help = "scan: absolute paths; none: the configured ones. Bytes that are not printable are written \\xNN, as in every answer." },
@@ -280,6 +283,10 @@ SHAPE(shape_computer, "Computer", "A computer with an agent.",
 	{ "status_cause", SHAPE_TEXT, REQUIRED, .help = "Why, in words." },
 	{ "status_since", SHAPE_TIME, NULLABLE, .help = "Since when." },
 	{ "direction", SHAPE_TEXT, REQUIRED, .help = "Who dials: `bidirectional`, `manager-initiated`, `agent-initiated`." },
+	{ "direction_in_force", SHAPE_TEXT, REQUIRED, .help = "The one its agent reports: another one than wanted until it was tried." },
+	{ "dial_address", SHAPE_TEXT, REQUIRED, .help = "Where the manager dials it; empty: as it reports." },
+	{ "listen_port", SHAPE_NUMBER, REQUIRED, 0, 65535, .help = "The port on which it listens for the manager; 0: it does not." },
+	{ "link_error", SHAPE_TEXT, REQUIRED, .help = "Why the manager cannot dial it, empty: it can, or need not." },
 	{ "policy", SHAPE_TEXT, REQUIRED, .help = "Its policy." },
 	{ "group", SHAPE_TEXT, REQUIRED, .help = "Its group, empty for none." },
 	{ "last_heard", SHAPE_TIME, NULLABLE, .help = "Last authenticated sign of life." },
@@ -796,6 +803,7 @@ const struct shape *const shapes_documented[] = {
 	&shape_policy_change_request,
 	&shape_policy_restore_request,
 	&shape_policy_apply_request,
+	&shape_dial_address_request,
 	&shape_computer_change_request,
 	&shape_revert_request,
 	&shape_policy_setting,

@@ -59,7 +59,14 @@ static int certify(struct enrolment *work, struct err *err)
 static int admit(struct enrolment *work, struct err *err)
 {
 	struct shard *shard = shards_of(work->front->shards, &work->computer);
-	struct fleet_computer computer = { .id = work->computer, .missed = 2 };
+	const Muster__Wire__Host *host = work->request->host;
+	struct fleet_computer computer = {
+		.id = work->computer,
+		.missed = 2,
+		.direction_wanted = LINK_DIRECTIONS,
+		.direction = host != NULL ? (enum link_direction)host->direction : LINK_BIDIRECTIONAL,
+		.listen_port = (uint16_t)(host != NULL ? host->listen_port : 0),
+	};
 	int rc = 0;
 
 	if (!work->again) {
@@ -108,6 +115,7 @@ static int pack_reply(const struct enrolment *work, struct buf *out, struct err 
 	reply.server_authentication =
 	    exchange_bytes(identity->server_authentication, sizeof(identity->server_authentication));
 	reply.name = (char *)(uintptr_t)work->name;
+	reply.listen_port = identity->agent_port;
 	return exchange_enrol_reply_encode(&reply, out, err);
 }
 

@@ -245,6 +245,7 @@ static int insert_computer(struct enrolment *enrolment, struct store_session *se
 	cursor_bind_text(cursor, "agent_version", host->agent_version);
 	cursor_bind_text(cursor, "addresses", addresses);
 	cursor_bind_number(cursor, "listen_port", host->listen_port);
+	cursor_bind_text(cursor, "direction", link_direction_name((enum link_direction)host->direction));
 	cursor_bind_text(cursor, "status", "unknown");
 	cursor_bind_text(cursor, "status_cause", "enrolled, not heard yet");
 	cursor_bind_number(cursor, "status_since", now);

@@ -35,7 +35,7 @@ struct exchange {
 	int written;
 	struct uuid *wanted; /* quarantined files to ask for */
 	size_t wanted_count;
-	uint64_t largest_file;                      /* that this computer sends */
+	uint64_t largest_file;                      /* to ask for */
 	struct signed_configuration *configuration; /* made ready for the reply */
 	bool signing;                               /* a worker makes it */
 };
@@ -85,38 +85,65 @@ static void refuse(struct exchange *exchange, const struct err *err)
 
 /* --- the reply --- */
 
-static void add_wanted(const struct exchange *exchange, Muster__Wire__Reply *reply, ProtobufCBinaryData *room)
+/* What a reply carries that is not the fleet's; whoever dialled, it is the same. */
+struct extras {
+	const struct signed_configuration *configuration; /* signed for the computer, or NULL */
+	const struct uuid *wanted;                        /* quarantined files to ask for */
+	size_t wanted_count;
+};
+
+/* Packs the fleet's reply with the extras in it for as long as that takes: both have owners of their own. */
+static int pack_with(Muster__Wire__Reply *reply, const struct extras *extras, bool configuration, struct buf *out,
+		     bool *ret_sent, struct err *err)
 {
-	for (size_t i = 0; i < exchange->wanted_count; i++)
-		room[i] = exchange_bytes(exchange->wanted[i].bytes, UUID_BYTES);
-	reply->n_upload_quarantine = exchange->wanted_count;
-	reply->upload_quarantine = room;
+	ProtobufCBinaryData wanted[RECORDS_WANTED_MAX];
+	int rc;
+
+	for (size_t i = 0; i < extras->wanted_count; i++)
+		wanted[i] = exchange_bytes(extras->wanted[i].bytes, UUID_BYTES);
+	reply->n_upload_quarantine = extras->wanted_count;
+	reply->upload_quarantine = extras->wanted_count > 0 ? wanted : NULL;
+	if (configuration && extras->configuration != NULL)
+		reply->configuration = extras->configuration->envelope;
+	rc = exchange_reply_encode(reply, out, err);
+	*ret_sent = rc == 0 && reply->configuration != NULL;
+	reply->n_upload_quarantine = 0;
+	reply->upload_quarantine = NULL;
+	reply->configuration = NULL;
+	return rc;
 }
 
 /* Under the shard's lock: the reply lives until the fleet's next call. */
 static int pack_reply(struct exchange *exchange, struct buf *out, bool *ret_sent, struct err *err)
 {
-	ProtobufCBinaryData wanted[RECORDS_WANTED_MAX];
+	const struct extras extras = { exchange->configuration, exchange->wanted, exchange->wanted_count };
 	Muster__Wire__Reply *reply;
 	bool configuration;
 	int rc = fleet_reply(exchange->shard->fleet, exchange->fleet, &reply, &configuration, err);
 
 	if (rc != 0)
 		return rc;
-	if (exchange->wanted_count > 0)
-		add_wanted(exchange, reply, wanted);
-	if (configuration && exchange->configuration != NULL)
-		reply->configuration = exchange->configuration->envelope;
 	if (exchange->front->stopping)
 		reply->return_after_ms = STOP_RETURN_MS;
-	rc = exchange_reply_encode(reply, out, err);
-	if (exchange->wanted_count > 0) {
-		reply->n_upload_quarantine = 0;
-		reply->upload_quarantine = NULL;
-	}
-	*ret_sent = rc == 0 && reply->configuration != NULL;
-	reply->configuration = NULL;
-	return rc;
+	return pack_with(reply, &extras, configuration, out, ret_sent, err);
+}
+
+int exchange_pack_dialled(struct shard *shard, struct fleet_exchange *fleet,
+			  const struct signed_configuration *configuration, const struct records *records,
+			  bool *ret_more, bool *ret_sent, struct buf *out, struct err *err)
+{
+	struct extras extras = { .configuration = configuration };
+	Muster__Wire__Reply *reply;
+	bool due;
+	int rc = fleet_reply(shard->fleet, fleet, &reply, &due, err);
+
+	if (rc != 0)
+		return rc;
+	if (records != NULL)
+		extras.wanted = records_wanted(records, &extras.wanted_count);
+	fleet_reply_answers(fleet, reply);
+	*ret_more = fleet_more(fleet) || extras.wanted_count > 0;
+	return pack_with(reply, &extras, due, out, ret_sent, err);
 }
 
 static void reply_now(struct exchange *exchange)
@@ -284,8 +311,9 @@ static void answer(struct exchange *exchange)
 
 /* --- storing --- */
 
-static uint64_t largest_file(struct front *front, uint64_t of_computer)
+uint64_t exchange_largest_file(struct front *front, const struct uuid *computer)
 {
+	uint64_t of_computer = (uint64_t)policies_largest_file(front, computer);
 	int64_t capacity = stored_setting_number(front->stored, STORED_QUARANTINE_CAPACITY);
 	int64_t largest = stored_setting_number(front->stored, STORED_QUARANTINE_LARGEST);
 	int64_t left = capacity - (int64_t)front->numbers.quarantine_bytes;
@@ -299,11 +327,10 @@ static int write_rows(struct store_session *session, void *argument, struct err 
 {
 	struct exchange *exchange = argument;
 
-	return records_write(exchange->records, exchange->front, session,
-			     largest_file(exchange->front, exchange->largest_file), err);
+	return records_write(exchange->records, exchange->front, session, exchange->largest_file, err);
 }
 
-static void publish(struct front *front, const struct records *records)
+void exchange_publish(struct front *front, const struct records *records)
 {
 	const struct uuid *computer, *machine = records_machine(records, &computer);
 	uint64_t stored, repeated;
@@ -361,7 +388,7 @@ static void written(void *argument, int rc, const struct err *err)
 
 	exchange->written = rc;
 	if (rc == 0)
-		publish(exchange->front, exchange->records);
+		exchange_publish(exchange->front, exchange->records);
 	else
 		LOG(LOG_ERROR, "exchange.not_stored", log_uuid("computer", &exchange->request->computer), log_err(err));
 	if (loop_post(exchange->request->loop, stored, exchange) != 0)
@@ -375,7 +402,7 @@ static void store_rows(struct exchange *exchange, const struct fleet_rows *rows)
 	int rc = records_make(rows, exchange->report->full, exchange->front->env, &exchange->records, &err);
 
 	if (rows->quarantine_count > 0)
-		exchange->largest_file = (uint64_t)policies_largest_file(exchange->front, &exchange->request->computer);
+		exchange->largest_file = exchange_largest_file(exchange->front, &exchange->request->computer);
 	if (rc == 0) {
 		exchange->writing = true;
 		rc = store_write(exchange->front->store, write_rows, written, exchange);
@@ -511,7 +538,7 @@ static void written_ticked(void *argument, int rc, const struct err *err)
 	struct ticked *one = argument;
 
 	if (rc == 0)
-		publish(one->front, one->records);
+		exchange_publish(one->front, one->records);
 	else
 		LOG(LOG_ERROR, "tick.not_stored", log_err(err));
 	tick_done(one, rc);
@@ -552,7 +579,7 @@ int exchange_store_now(struct front *front, struct shard *shard, struct fleet_ex
 	if (rc == 0)
 		rc = store_write_wait(front->store, write_now, &now, err);
 	if (rc == 0)
-		publish(front, now.records);
+		exchange_publish(front, now.records);
 	pthread_mutex_lock(&shard->lock);
 	fleet_stored(shard->fleet, fleet, rc);
 	fleet_exchange_free(shard->fleet, fleet);

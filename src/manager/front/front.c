@@ -87,6 +87,8 @@ int front_computer_live(struct front *front, const struct uuid *computer, struct
 	};
 	memcpy(ret_live->configuration, shown.configuration, SHA256_BYTES);
 	memcpy(ret_live->wanted_configuration, shown.wanted_configuration, SHA256_BYTES);
+	ret_live->direction_in_force = link_direction_name(shown.direction);
+	snprintf(ret_live->link_error, sizeof(ret_live->link_error), "%s", shown.link_error);
 	snprintf(ret_live->cause, sizeof(ret_live->cause), "%s", shown.cause);
 	ret_live->seen_from = shown.seen_from;
 	if (!uuid_is_zero(&shown.network) && front_networks_show(front->networks, &shown.network, &network)) {
@@ -95,6 +97,9 @@ int front_computer_live(struct front *front, const struct uuid *computer, struct
 			snprintf(ret_live->cause, sizeof(ret_live->cause), "silent for longer than %u min (network %s)",
 				 network.rules.offline_min, network.name);
 	}
+	/* Of one that only listens this is the cause. */
+	if (shown.status != FLEET_ONLINE && shown.link_error[0] != '\0' && shown.direction == LINK_MANAGER_INITIATED)
+		snprintf(ret_live->cause, sizeof(ret_live->cause), "%.159s", shown.link_error);
 	return 0;
 }
 

@@ -135,6 +135,8 @@ struct front_live {
 	const char *configuration_state;            /* "pending", "sent", "applied", "failed" */
 	uint8_t configuration[SHA256_BYTES];        /* in force at the agent; zeroes: none yet */
 	uint8_t wanted_configuration[SHA256_BYTES]; /* that it should have */
+	const char *direction_in_force;             /* as the agent reports it */
+	char link_error[200];                       /* why the manager cannot dial it, "": it can, or need not */
 };
 /* ERR_NOT_FOUND for no such computer. Any thread; never blocks for long. */
 int front_computer_live(struct front *front, const struct uuid *computer, struct front_live *ret_live, struct err *err);
@@ -158,6 +160,9 @@ void front_http_counters(struct front *front, struct http_server_counters *ret_c
 int front_verify(struct front *front, const struct uuid *computers, size_t count, const struct front_actor *actor,
 		 struct uuid *ret_id, struct err *err);
 
+/* Where the manager dials it: a host name or an address, "": as its agent reports. ERR_NOT_FOUND, ERR_RANGE. */
+int front_computer_link(struct front *front, const struct uuid *computer, const char *address,
+			const struct front_actor *actor, struct err *err);
 /* Revokes its certificate and forgets the computer; its rows stay for the
  * history, marked deleted; its open commands end as cancelled. */
 int front_computer_delete(struct front *front, const struct uuid *computer, const struct front_actor *actor,

@@ -162,6 +162,9 @@ static int add_computer(struct front *front, struct cursor *cursor, struct err *
 	computer.status = fleet_status_parse(cursor_text(cursor, "status"));
 	computer.offline_error = cursor_number(cursor, "offline_error") != 0;
 	snprintf(computer.cause, sizeof(computer.cause), "%s", cursor_text(cursor, "status_cause"));
+	link_direction_parse(cursor_text(cursor, "direction"), &computer.direction);
+	computer.listen_port = (uint16_t)cursor_number(cursor, "listen_port");
+	snprintf(computer.link_error, sizeof(computer.link_error), "%s", cursor_text(cursor, "link_error"));
 	copy_bytes(computer.configuration, cursor_bytes(cursor, "config_fingerprint"));
 	copy_bytes(computer.trusted_key, cursor_bytes(cursor, "trusted_key"));
 	if (strcmp(cursor_text(cursor, "config_state"), "failed") == 0)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "manager/front/agent_http.h"
 #include "manager/front/command_issue.h"
+#include "manager/front/dialler.h"
 #include "manager/front/exchange.h"
 #include "manager/front/front_load.h"
 #include "manager/front/hypervisors.h"
@@ -198,6 +199,7 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 	struct fleet_options fleet = {
 		.env = front->env,
 		.wake = exchange_wake,
+		.dial = dialler_poke,
 		.context = front,
 		.return_spacing_us = SHARD_COUNT * SECOND_US / front->settings.return_rate,
 	};
@@ -257,6 +259,8 @@ static int load_state(struct front *front, struct channel *supervisor, struct er
 		rc = err->code;
 	if (rc == 0)
 		rc = maintenance_begin(front, err);
+	if (rc == 0)
+		rc = dialler_start(front, &front->dialler, err);
 	return rc;
 }
 
@@ -324,6 +328,7 @@ static void stop(struct front *front, unsigned threads)
 		pthread_cond_wait(&stopped.changed, &stopped.lock);
 	pthread_mutex_unlock(&stopped.lock);
 	signer_stop(front->signer);
+	dialler_stop(front->dialler);
 	workers_stop(front->workers);
 	for (unsigned i = 0; i < threads; i++)
 		loop_stop(front->loops[i]);
@@ -354,6 +359,7 @@ static void done(struct front *front)
 	workers_free(front->workers);
 	forwarder_free(front->forwarder);
 	hypervisors_free(front->hypervisors);
+	dialler_free(front->dialler);
 	if (front->server != NULL)
 		http_server_free(front->server);
 	api_free(front->api);

@@ -40,6 +40,7 @@ struct verifier;
 struct front_turned_away {
 	uint64_t refused, evicted, accept_paused;
 };
+struct dialler;
 
 struct front {
 	const struct env *env;
@@ -83,6 +84,7 @@ struct front {
 	uint64_t trimmed_at; /* connections, and calls, when memory was last given back; maintenance.c */
 	int64_t trimmed_calls;
 	struct api *api;
+	struct dialler *dialler;
 
 	_Atomic bool stopping;
 	_Atomic uint64_t command_serial; /* the last one given */

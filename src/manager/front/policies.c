@@ -352,6 +352,7 @@ void policies_fill(struct front *front, const struct uuid *computer, struct flee
 		record->missed = missed_of(&outcome->effective);
 		record->clock_limit_us = clock_limit_of(&outcome->effective);
 		record->inactive_error = outcome->effective.offline_error_inactive_vm;
+		record->direction_wanted = (enum link_direction)outcome->effective.direction;
 		memcpy(record->wanted_configuration, outcome->fingerprint, SHA256_BYTES);
 	}
 	pthread_mutex_unlock(&front->policies->lock);
@@ -503,6 +504,7 @@ void policies_changed(void *context, const struct uuid *computer, const struct o
 	(void)fleet_set_heartbeat(shard->fleet, computer, effective->heartbeat_interval_us, missed_of(effective), NULL);
 	(void)fleet_set_clock_limit(shard->fleet, computer, clock_limit_of(effective), NULL);
 	(void)fleet_set_inactive_error(shard->fleet, computer, effective->offline_error_inactive_vm, NULL);
+	(void)fleet_set_direction(shard->fleet, computer, (enum link_direction)effective->direction, NULL);
 	if (before == NULL || memcmp(before->fingerprint, after->fingerprint, SHA256_BYTES) != 0)
 		(void)fleet_want_configuration(shard->fleet, computer, after->fingerprint,
 					       is_connected(shard, computer) ? next_slot(policies) : 0, NULL);

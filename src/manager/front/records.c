@@ -40,7 +40,7 @@ struct record_item {
 
 struct record_host {
 	char *name, *os, *kernel, *architecture, *agent_version, *addresses;
-	uint32_t listen_port;
+	uint32_t listen_port, direction;
 	struct uuid machine; /* zeroes: none */
 };
 
@@ -62,6 +62,7 @@ struct records {
 	size_t component_count;
 	bool components_full;
 	char *configuration_error; /* NULL: unchanged */
+	char *link_error;          /* the same */
 
 	struct uuid wanted[RECORDS_WANTED_MAX];
 	size_t wanted_count;
@@ -205,6 +206,7 @@ static int make_host(struct records *records, const Muster__Wire__Host *host)
 		made->machine = exchange_uuid(&host->machine);
 	if (machine_is_none(&made->machine))
 		made->machine = (struct uuid){ 0 };
+	made->direction = host->direction;
 	return made->name != NULL && made->os != NULL && made->kernel != NULL && made->architecture != NULL &&
 		       made->agent_version != NULL && made->addresses != NULL
 		   ? 0
@@ -226,6 +228,10 @@ static int make_computer(struct records *records, const struct fleet_rows *rows)
 	if (rc == 0 && rows->configuration_error != NULL) {
 		records->configuration_error = strdup(rows->configuration_error);
 		rc = records->configuration_error != NULL ? 0 : ERR_MEMORY;
+	}
+	if (rc == 0 && rows->link_error != NULL) {
+		records->link_error = strdup(rows->link_error);
+		rc = records->link_error != NULL ? 0 : ERR_MEMORY;
 	}
 	return rc;
 }
@@ -291,6 +297,7 @@ void records_free(struct records *records)
 	free(records->host.agent_version);
 	free(records->host.addresses);
 	free(records->configuration_error);
+	free(records->link_error);
 	free(records->news);
 	free(records);
 }
@@ -498,6 +505,7 @@ static int write_host(struct records *records, struct store_session *session, st
 		cursor_bind_null(cursor, "machine");
 	else
 		cursor_bind_uuid(cursor, "machine", &host->machine);
+	cursor_bind_text(cursor, "direction", link_direction_name((enum link_direction)host->direction));
 	return cursor_run(cursor, err);
 }
 
@@ -595,6 +603,15 @@ static int tell_states(const struct records *records, struct front *front, struc
 	return rc;
 }
 
+static int write_link_error(struct records *records, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_EXCHANGE_LINK_ERROR);
+
+	cursor_bind_uuid(cursor, "id", &records->computer);
+	cursor_bind_text(cursor, "link_error", records->link_error);
+	return cursor_run(cursor, err);
+}
+
 int records_write(struct records *records, struct front *front, struct store_session *session, uint64_t largest,
 		  struct err *err)
 {
@@ -617,6 +634,8 @@ int records_write(struct records *records, struct front *front, struct store_ses
 		rc = write_components(records, session, err);
 	if (rc == 0 && records->configuration_error != NULL)
 		rc = write_configuration_error(records, session, err);
+	if (rc == 0 && records->link_error != NULL)
+		rc = write_link_error(records, session, err);
 	return rc == 0 ? tell_states(records, front, session, err) : rc;
 }
 

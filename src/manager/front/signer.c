@@ -264,21 +264,40 @@ int signer_envelope(struct signer *signer, const void *payload, size_t size, str
 	return signer_envelopes(signer, &one, 1, &out, err);
 }
 
-int signer_certify(struct signer *signer, const struct uuid *computer, const void *request, size_t size, char *pem,
-		   struct err *err)
+static int ask_certificate(struct signer *signer, uint16_t type, const struct buf *question, char *pem, struct err *err)
 {
-	const struct message_certify certify = { .computer = *computer, .request = { request, size } };
 	struct channel_message message;
-	struct buf question;
-	int rc;
+	int rc = ask(signer, type, question, MESSAGE_CERTIFIED, &message, err);
 
-	buf_init(&question, CHANNEL_PAYLOAD_MAX_BYTES);
-	message_pack_certify(&question, &certify);
-	rc = ask(signer, MESSAGE_CERTIFY, &question, MESSAGE_CERTIFIED, &message, err);
-	buf_done(&question);
 	if (rc != 0)
 		return rc;
 	rc = message_unpack_certified(message.payload, message.size, pem);
 	pthread_mutex_unlock(&signer->turn);
 	return rc == 0 ? 0 : err_set(err, rc, "the keys role sent a certificate that does not decode");
+}
+
+int signer_certify(struct signer *signer, const struct uuid *computer, const void *request, size_t size, char *pem,
+		   struct err *err)
+{
+	const struct message_certify certify = { .computer = *computer, .request = { request, size } };
+	struct buf question;
+	int rc;
+
+	buf_init(&question, CHANNEL_PAYLOAD_MAX_BYTES);
+	message_pack_certify(&question, &certify);
+	rc = ask_certificate(signer, MESSAGE_CERTIFY, &question, pem, err);
+	buf_done(&question);
+	return rc;
+}
+
+int signer_certify_manager(struct signer *signer, const void *request, size_t size, char *pem, struct err *err)
+{
+	struct buf question;
+	int rc;
+
+	buf_init(&question, CHANNEL_PAYLOAD_MAX_BYTES);
+	buf_append(&question, request, size);
+	rc = ask_certificate(signer, MESSAGE_CERTIFY_MANAGER, &question, pem, err);
+	buf_done(&question);
+	return rc;
 }

@@ -33,4 +33,7 @@ int signer_envelopes(struct signer *signer, const struct bytes *payloads, size_t
 int signer_certify(struct signer *signer, const struct uuid *computer, const void *request, size_t size, char *pem,
 		   struct err *err);
 
+/* The manager's own certificate for dialling agents. */
+int signer_certify_manager(struct signer *signer, const void *request, size_t size, char *pem, struct err *err);
+
 #endif

@@ -150,6 +150,8 @@ static void ask(struct front *front, struct item *item)
 	item->asked = env_monotonic(front->env);
 	if (fleet_ask(shard->fleet, &item->computer, &item->over_poll, NULL) != 0)
 		item->over_poll = false;
+	if (!item->over_poll) /* of one that listens: it is dialled */
+		(void)fleet_dial_now(shard->fleet, &item->computer, NULL);
 	pthread_mutex_unlock(&shard->lock);
 }
 

@@ -103,12 +103,29 @@ static int certify(struct keys *keys, const struct channel_message *message, str
 	return rc;
 }
 
+/* What front dials agents with. Whoever holds front can have orders signed as well: it gains nothing. */
+static int certify_manager(struct keys *keys, const struct channel_message *message, struct buf *answer,
+			   struct err *err)
+{
+	struct buf pem;
+	int rc;
+
+	buf_init(&pem, MESSAGE_CERTIFICATE_MAX_BYTES - 1);
+	rc =
+	    authority_certify_manager(keys->authority, message->payload, message->size, env_wall(keys->env), &pem, err);
+	if (rc == 0)
+		message_pack_certified(answer, buf_text(&pem));
+	buf_done(&pem);
+	return rc;
+}
+
 static const struct {
 	uint16_t asked, answered;
 	int (*handle)(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err);
 } requests[] = {
 	{ MESSAGE_SIGN, MESSAGE_SIGNED, sign },
 	{ MESSAGE_CERTIFY, MESSAGE_CERTIFIED, certify },
+	{ MESSAGE_CERTIFY_MANAGER, MESSAGE_CERTIFIED, certify_manager },
 };
 
 static int answer_request(struct keys *keys, const struct channel_message *message, struct err *err)

@@ -566,6 +566,7 @@ static void file_codec(void **state)
 	struct configuration_file file = { .has_kept = true,
 					   .has_refused = true,
 					   .failures = 2,
+					   .listens_only = true,
 					   .attempts = 1,
 					   .kept = { 1 },
 					   .refused = { 2 },
@@ -584,6 +585,7 @@ static void file_codec(void **state)
 	assert_int_equal(read.failures, 2);
 	assert_int_equal(read.attempts, 1);
 	assert_int_equal(read.attempted[0], 3);
+	assert_true(read.listens_only);
 	for (size_t size = 0; size < out.size; size++)
 		assert_int_not_equal(configuration_file_decode(out.data, size, &computer, &read), 0);
 	for (size_t bit = 0; bit < out.size * 8; bit++) {

@@ -81,7 +81,7 @@ static void test_refusals(void **state)
 		{ { "--duration" }, "--duration needs a value" },
 		{ { "--scans=yes" }, "--scans takes no value" },
 		{ { "--fan-out" }, "API token" },
-		{ { "--direction", "bidirectional" }, "agent-initiated" },
+		{ { "--direction", "sideways" }, "agent-initiated" },
 		{ { "-o", "xml" }, "text or json" },
 		{ { "--nonsense" }, "--nonsense" },
 	};

@@ -1,0 +1,279 @@
+/* The agent's listener (agent/listener.h). Input: whoever can reach the port. */
+#include "agent/listener.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/server.h"
+#include "wire/limits.h"
+
+#define EACH_US      (SECOND_US / 2)  /* a source earns one connection in this */
+#define EACH_ALL_US  (SECOND_US / 20) /* all sources together */
+#define TALK_IDLE_US (10 * SECOND_US) /* after a report without a word: the talk is over */
+
+static const struct http_limits limits = {
+	.header_bytes = 2 * KIB,
+	.header_count = 24,
+	.connections = 8,
+	.handshake = 10 * SECOND_US,
+	.header = 5 * SECOND_US,
+	.body_idle = 10 * SECOND_US,
+	.idle = 15 * SECOND_US,
+	.write_idle = 15 * SECOND_US,
+};
+
+struct listener {
+	struct listener_options options;
+	struct http_server *server;
+	struct loop_timer *idle;
+	struct gate gate;
+	time_us refused_at; /* monotonic, last told */
+	struct listener_counters counters;
+};
+
+/* --- rate --- */
+
+static struct gate_source *find_source(struct gate *gate, const char *address, size_t length)
+{
+	struct gate_source *longest = &gate->sources[0];
+
+	for (size_t i = 0; i < GATE_SOURCES; i++) {
+		struct gate_source *source = &gate->sources[i];
+
+		if (strlen(source->address) == length && memcmp(source->address, address, length) == 0)
+			return source;
+		if (source->full_at < longest->full_at)
+			longest = source;
+	}
+	/* The one that has been quiet for longest makes room. */
+	memcpy(longest->address, address, length);
+	longest->address[length] = '\0';
+	longest->full_at = 0;
+	return longest;
+}
+
+static bool take_one(time_us *full_at, span_us each, unsigned burst, time_us now)
+{
+	if (*full_at < now)
+		*full_at = now;
+	if (*full_at - now > each * (span_us)(burst - 1))
+		return false;
+	*full_at += each;
+	return true;
+}
+
+bool gate_pass(struct gate *gate, const char *peer, time_us now)
+{
+	const char *colon = strrchr(peer, ':');
+	size_t length = colon != NULL ? (size_t)(colon - peer) : strlen(peer);
+
+	if (length >= sizeof(gate->sources[0].address))
+		length = sizeof(gate->sources[0].address) - 1;
+	return take_one(&find_source(gate, peer, length)->full_at, EACH_US, GATE_BURST, now) &&
+	       take_one(&gate->all_full_at, EACH_ALL_US, GATE_ALL, now);
+}
+
+/* --- the request --- */
+
+/* What of the posted body has come. */
+struct post {
+	struct listener *listener;
+	struct buf body;
+};
+
+static void post_free(struct http_request *request)
+{
+	struct post *post = http_data(request);
+
+	if (post == NULL)
+		return;
+	http_set_data(request, NULL);
+	buf_done(&post->body);
+	free(post);
+}
+
+static void spoken(struct listener *listener)
+{
+	if (listener->options.spoken != NULL)
+		listener->options.spoken(listener->options.argument);
+}
+
+static void hung_up(void *argument)
+{
+	struct listener *listener = argument;
+
+	endpoint_hung_up(listener->options.endpoint);
+	spoken(listener);
+}
+
+static uint64_t on_request(void *context, struct http_request *request)
+{
+	uint8_t fingerprint[SHA256_BYTES];
+	struct post *post;
+
+	if (!http_client_certificate(request, fingerprint)) { /* it ended since the handshake */
+		http_problem(request, 401, "Certificate needed", "The manager's certificate is not valid any more.");
+		return 0;
+	}
+	if (strcmp(http_path(request), LISTENER_PATH) != 0) {
+		http_problem(request, 404, "Not found", "An agent answers " LISTENER_PATH " alone.");
+		return 0;
+	}
+	if (strcmp(http_method(request), "POST") != 0) {
+		http_problem(request, 405, "Method not allowed", "An agent answers POST " LISTENER_PATH " alone.");
+		return 0;
+	}
+	post = calloc(1, sizeof(*post));
+	if (post == NULL) {
+		http_problem(request, 503, "Out of memory", "Dial again later.");
+		return 0;
+	}
+	post->listener = context;
+	buf_init(&post->body, WIRE_REPLY_MAX_BYTES);
+	http_set_data(request, post);
+	return WIRE_REPLY_MAX_BYTES;
+}
+
+static void on_body(struct http_request *request, const uint8_t *bytes, size_t size)
+{
+	struct post *post = http_data(request);
+
+	if (post != NULL)
+		buf_append(&post->body, bytes, size);
+}
+
+static void refuse(struct http_request *request, const struct err *why)
+{
+	int status = why->code == ERR_WRONG_STATE ? 409 : why->code == ERR_MEMORY || why->code == ERR_IO ? 503 : 400;
+
+	http_problem(request, status, "The message was not taken", why->text);
+}
+
+static void on_complete(struct http_request *request)
+{
+	struct post *post = http_data(request);
+	struct listener *listener;
+	struct err why = { 0 };
+	struct buf report;
+	int rc;
+
+	if (post == NULL)
+		return;
+	listener = post->listener;
+	buf_init(&report, WIRE_REPORT_MAX_BYTES);
+	rc = post->body.status != 0
+		 ? err_set(&why, post->body.status, "out of memory")
+		 : endpoint_dialled(listener->options.endpoint, post->body.data, post->body.size, &report, &why);
+	post_free(request);
+	if (rc == 0)
+		http_reply(request, 200, "application/x-protobuf", NULL, report.data, report.size);
+	else
+		refuse(request, &why);
+	buf_done(&report);
+	if (rc == 0) {
+		listener->counters.talks++;
+		loop_timer_set(listener->idle, TALK_IDLE_US);
+	}
+	spoken(listener);
+}
+
+/* The manager went before it had its answer. */
+static void on_gone(struct http_request *request)
+{
+	post_free(request);
+}
+
+static bool on_accept(void *context, const char *peer)
+{
+	struct listener *listener = context;
+
+	listener->counters.accepted++;
+	if (gate_pass(&listener->gate, peer, env_monotonic(listener->options.env)))
+		return true;
+	listener->counters.refused++;
+	return false;
+}
+
+static void on_refused(void *context, const char *peer, const struct err *cause)
+{
+	struct listener *listener = context;
+	time_us now = env_monotonic(listener->options.env);
+
+	listener->counters.refused++;
+	/* What does not even speak TLS is noise; who shows a wrong certificate is not. */
+	if (cause->code != ERR_UNTRUSTED && cause->code != ERR_CLOCK)
+		return;
+	if (listener->options.refused == NULL || (listener->refused_at != 0 && now - listener->refused_at < SECOND_US))
+		return;
+	listener->refused_at = now;
+	listener->options.refused(listener->options.argument, peer, cause);
+}
+
+/* --- life --- */
+
+static int open_ports(struct listener *listener, struct err *err)
+{
+	const char *given = listener->options.address;
+	char text[80];
+	struct err six;
+	int rc;
+
+	if (given[0] != '\0') {
+		bool bracket = strchr(given, ':') != NULL;
+
+		snprintf(text, sizeof(text), "%s%.60s%s:%u", bracket ? "[" : "", given, bracket ? "]" : "",
+			 (unsigned)listener->options.port);
+		return http_server_listen(listener->server, text, NULL, err);
+	}
+	snprintf(text, sizeof(text), "0.0.0.0:%u", (unsigned)listener->options.port);
+	rc = http_server_listen(listener->server, text, NULL, err);
+	snprintf(text, sizeof(text), "[::]:%u", (unsigned)listener->options.port);
+	/* A computer without IPv6 listens by IPv4 alone. */
+	if (rc == 0 && http_server_listen(listener->server, text, NULL, &six) == ERR_BUSY)
+		rc = err_set(err, ERR_BUSY, "%s", six.text);
+	return rc;
+}
+
+struct listener *listener_new(const struct listener_options *options, struct err *err)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+	const struct http_handlers handlers = { .on_request = on_request,
+						.on_body = on_body,
+						.on_complete = on_complete,
+						.on_gone = on_gone,
+						.context = listener,
+						.on_accept = on_accept,
+						.on_refused = on_refused };
+
+	if (listener != NULL) {
+		listener->options = *options;
+		listener->idle = loop_timer_new(options->loop, hung_up, listener);
+	}
+	if (listener == NULL || listener->idle == NULL) {
+		listener_free(listener);
+		err_set(err, ERR_MEMORY, "no memory to listen");
+		return NULL;
+	}
+	listener->server = http_server_new(&options->loop, &options->tls, 1, &limits, &handlers, err);
+	if (listener->server == NULL || open_ports(listener, err) != 0) {
+		listener_free(listener);
+		return NULL;
+	}
+	return listener;
+}
+
+void listener_free(struct listener *listener)
+{
+	if (listener == NULL)
+		return;
+	http_server_free(listener->server);
+	loop_timer_free(listener->idle);
+	free(listener);
+}
+
+void listener_counters(const struct listener *listener, struct listener_counters *out)
+{
+	*out = listener->counters;
+}

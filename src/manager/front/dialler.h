@@ -1,0 +1,31 @@
+/* The manager dials agents: whom and when is src/fleet's to say (fleet_dial_due()).
+ *
+ * A thread and loop of its own, so that dials and served connections do not
+ * wait for each other. At most [dial] concurrency talks at a time; each resolves
+ * a name by the system's resolver on a thread of its own, connects, proves the
+ * manager by its dialling certificate, checks that the agent's certificate is
+ * the computer's, and then exchanges posts and reports until neither has more
+ * to say (doc/protocol.md "Dialled exchange"). What agents answer is untrusted.
+ */
+#ifndef MUSTER_MANAGER_FRONT_DIALLER_H
+#define MUSTER_MANAGER_FRONT_DIALLER_H
+
+#include "manager/front/front_state.h"
+
+struct dialler;
+
+/* Begins when the keys role has certified the dialling key, or at once if that was done before. */
+int dialler_start(struct front *front, struct dialler **ret_dialler, struct err *err);
+/* fleet_options' dial: any thread, under a shard's lock. context: the front. */
+void dialler_poke(void *context);
+/* Ends talks, waits for what is being stored, joins the thread. Before workers and store stop. Accepts NULL. */
+void dialler_stop(struct dialler *dialler);
+void dialler_free(struct dialler *dialler);
+
+struct dialler_counters {
+	uint64_t dialled, failed, rounds, under_way;
+};
+/* Any thread; accepts NULL. */
+void dialler_counters(const struct dialler *dialler, struct dialler_counters *out);
+
+#endif

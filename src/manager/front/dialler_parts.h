@@ -1,0 +1,47 @@
+/* Inside the dialler: the loop that begins talks, and one talk. */
+#ifndef MUSTER_MANAGER_FRONT_DIALLER_PARTS_H
+#define MUSTER_MANAGER_FRONT_DIALLER_PARTS_H
+
+#include "manager/front/dialler.h"
+
+struct talk;
+
+struct dialler {
+	struct front *front;
+	struct loop *loop;
+	pthread_t thread;
+	struct loop_timer *timer;    /* the next dial */
+	struct loop_timer *identity; /* the certificate is looked at again */
+	struct tls_client *tls;      /* NULL until there is a certificate */
+	struct tls_client *made;     /* by a worker, on its way to the loop */
+	struct talk *talks;
+	unsigned active, most;
+	size_t first_shard; /* where the next round begins: no shard waits for ever */
+	_Atomic bool poked, stopping;
+	_Atomic uint64_t dialled, failed, rounds, under_way;
+};
+
+/* dial_talk.c */
+/* Dials one computer that fleet_dial_due() named; dial_talk_ended() follows, inside this call if it could not begin. */
+void dial_talk_begin(struct dialler *dialler, struct shard *shard, const struct uuid *computer, uint16_t port);
+/* Ends it now unless something of it is under way elsewhere: then when that comes back. */
+void dial_talk_abort(struct talk *talk);
+struct talk *dial_talk_next(const struct talk *talk);
+
+/* dialler.c, loop thread */
+void dial_talk_ended(struct dialler *dialler);
+
+/* dial_identity.c, worker thread: the certificate and key of front/dial.*, made anew when missing or nearly over. */
+int dial_identity(struct front *front, struct tls_client **ret_tls, struct err *err);
+
+/* dial_target.c, worker thread: where a computer may be reached, best first. */
+#define DIAL_TARGETS_MAX 4
+struct dial_targets {
+	char hosts[DIAL_TARGETS_MAX][256];
+	size_t count;
+	uint16_t port;
+};
+int dial_targets_read(struct front *front, const struct uuid *computer, struct dial_targets *ret_targets,
+		      struct err *err);
+
+#endif

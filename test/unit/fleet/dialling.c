@@ -1,0 +1,316 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fleet/fleet.h"
+
+#define WALL_START ((time_us)1790000000 * SECOND_US)
+#define PORT       21112
+
+static time_us now;
+static uint64_t chance;
+static unsigned pokes;
+static size_t stored_problems, stored_resolved;
+static char stored_error[FLEET_LINK_ERROR_BYTES];
+
+static time_us test_wall(void *context)
+{
+	(void)context;
+	return WALL_START + now;
+}
+
+static time_us test_monotonic(void *context)
+{
+	(void)context;
+	return now;
+}
+
+static void test_random(void *context, void *out, size_t size)
+{
+	uint8_t *bytes = out;
+
+	(void)context;
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)((chance = chance * 6364136223846793005u + 1442695040888963407u) >> 56);
+}
+
+static const struct env env = { NULL, test_wall, test_monotonic, test_random };
+static const struct uuid id = { { 1, 2, 3 } };
+
+static void note_wake(void *context, void *parked)
+{
+	(void)context;
+	(void)parked;
+}
+
+static void note_dial(void *context)
+{
+	(void)context;
+	pokes++;
+}
+
+static struct fleet *make(enum link_direction direction, uint16_t port)
+{
+	const struct fleet_options options = { .env = &env, .wake = note_wake, .dial = note_dial };
+	const struct fleet_computer record = {
+		.id = id,
+		.interval_us = MINUTE_US,
+		.missed = 2,
+		.direction = direction,
+		.direction_wanted = LINK_DIRECTIONS,
+		.listen_port = port,
+		.status = FLEET_ONLINE,
+		.last_heard = WALL_START + HOUR_US,
+	};
+	struct fleet *fleet;
+
+	now = HOUR_US;
+	pokes = 0;
+	stored_problems = stored_resolved = 0;
+	assert_int_equal(fleet_new(&options, &fleet, NULL), 0);
+	assert_int_equal(fleet_add(fleet, &record, NULL), 0);
+	return fleet;
+}
+
+static void issue(struct fleet *fleet, uint8_t number)
+{
+	static const uint8_t envelope[] = { 0x0a, 0x01, 'x' };
+	const struct fleet_command command = {
+		.id = { { 9, number } },
+		.computer = id,
+		.kind = COMMAND_SCAN,
+		.issued = test_wall(NULL),
+		.timeout_us = HOUR_US,
+		.envelope = envelope,
+		.envelope_size = sizeof(envelope),
+	};
+
+	assert_int_equal(fleet_issue(fleet, &command, NULL), 0);
+}
+
+/* How long until it is to be dialled; INT64_MAX: it is not. The dial is begun. */
+static span_us wait_for_dial(struct fleet *fleet)
+{
+	time_us began = now, next;
+	struct uuid computer;
+	uint16_t port;
+
+	while (!fleet_dial_due(fleet, &computer, &port, &next)) {
+		if (next == INT64_MAX)
+			return INT64_MAX;
+		assert_true(next > now);
+		now = next;
+	}
+	assert_true(uuid_equal(&computer, &id));
+	return now - began;
+}
+
+/* One round of a talk: the report of this sequence, and whether its reply is worth sending. */
+static bool talk(struct fleet *fleet, uint64_t sequence, bool full)
+{
+	Muster__Wire__Report report = MUSTER__WIRE__REPORT__INIT;
+	struct fleet_exchange *exchange;
+	Muster__Wire__Reply *reply;
+	bool configuration, more;
+	time_us until;
+
+	report.protocol = 1;
+	report.computer = exchange_bytes(id.bytes, UUID_BYTES);
+	report.session = 5;
+	report.sequence = sequence;
+	report.full = full;
+	assert_int_equal(fleet_heard(fleet, &id, &report, &exchange, NULL), 0);
+	if (!fleet_rows_empty(fleet_exchange_rows(exchange)))
+		fleet_stored(fleet, exchange, 0);
+	assert_true(fleet_answer(fleet, exchange, false, NULL, &until));
+	assert_int_equal(fleet_reply(fleet, exchange, &reply, &configuration, NULL), 0);
+	more = fleet_more(exchange);
+	fleet_reply_answers(exchange, reply);
+	assert_int_equal(reply->answers_session, 5);
+	assert_int_equal(reply->answers_sequence, sequence);
+	fleet_exchange_free(fleet, exchange);
+	return more;
+}
+
+static void store(void *argument, struct fleet_exchange *exchange)
+{
+	const struct fleet_rows *rows = fleet_exchange_rows(exchange);
+
+	for (size_t i = 0; i < rows->manager_event_count; i++) {
+		stored_problems += rows->manager_events[i].type == EVENT_COMMUNICATION_PROBLEM;
+		stored_resolved += rows->manager_events[i].type == EVENT_COMMUNICATION_RESOLVED;
+	}
+	if (rows->link_error != NULL)
+		snprintf(stored_error, sizeof(stored_error), "%s", rows->link_error);
+	fleet_stored(argument, exchange, 0);
+	fleet_exchange_free(argument, exchange);
+}
+
+static void tick(struct fleet *fleet)
+{
+	now += SECOND_US;
+	fleet_tick(fleet, store, fleet);
+}
+
+static void manager_initiated_is_dialled_on_schedule(void **state)
+{
+	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
+
+	(void)state;
+	assert_true(wait_for_dial(fleet) <= MINUTE_US); /* spread after a start */
+	for (uint64_t i = 1; i < 50; i++) {
+		span_us wait;
+
+		talk(fleet, i, i == 1);
+		fleet_dialled(fleet, &id, 0, "");
+		wait = wait_for_dial(fleet);
+		assert_in_range(wait, MINUTE_US - MINUTE_US / 10, MINUTE_US);
+	}
+	fleet_free(fleet);
+}
+
+static void a_quiet_heartbeat_is_one_round(void **state)
+{
+	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
+
+	(void)state;
+	wait_for_dial(fleet);
+	assert_true(talk(fleet, 1, true)); /* the first is full: it is confirmed */
+	assert_false(talk(fleet, 2, false));
+	assert_true(talk(fleet, 9, false)); /* a gap: the whole state is asked for */
+	fleet_free(fleet);
+}
+
+static void work_is_dialled_at_once_and_followed(void **state)
+{
+	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
+	span_us waited = 0;
+
+	(void)state;
+	wait_for_dial(fleet);
+	talk(fleet, 1, true);
+	fleet_dialled(fleet, &id, 0, "");
+	pokes = 0;
+	issue(fleet, 1);
+	assert_int_equal(pokes, 1);
+	assert_int_equal(wait_for_dial(fleet), 0);
+	for (uint64_t i = 2; i < 8; i++) { /* sent, and nothing heard of it yet: soon again, ever later */
+		span_us wait;
+
+		talk(fleet, i, false);
+		fleet_dialled(fleet, &id, 0, "");
+		wait = wait_for_dial(fleet);
+		assert_true(wait >= waited / 2 && wait <= 32 * SECOND_US);
+		waited = wait;
+	}
+	fleet_free(fleet);
+}
+
+static void bidirectional_only_for_work_without_a_poll(void **state)
+{
+	struct fleet *fleet = make(LINK_BIDIRECTIONAL, PORT);
+
+	(void)state;
+	assert_int_equal(wait_for_dial(fleet), INT64_MAX);
+	issue(fleet, 1);
+	assert_in_range(wait_for_dial(fleet), 0, 2 * SECOND_US);
+	fleet_free(fleet);
+	fleet = make(LINK_BIDIRECTIONAL, 0); /* it listens nowhere */
+	issue(fleet, 1);
+	assert_int_equal(wait_for_dial(fleet), INT64_MAX);
+	assert_int_equal(fleet_dial_now(fleet, &id, NULL), ERR_WRONG_STATE);
+	fleet_free(fleet);
+}
+
+static void agent_initiated_is_never_dialled(void **state)
+{
+	struct fleet *fleet = make(LINK_AGENT_INITIATED, PORT);
+
+	(void)state;
+	issue(fleet, 1);
+	assert_int_equal(wait_for_dial(fleet), INT64_MAX);
+	assert_int_equal(fleet_dial_now(fleet, &id, NULL), ERR_WRONG_STATE);
+	/* But when the manager wants it otherwise it must be reached to learn of it. */
+	assert_int_equal(fleet_set_direction(fleet, &id, LINK_MANAGER_INITIATED, NULL), 0);
+	assert_int_equal(wait_for_dial(fleet), 0);
+	fleet_free(fleet);
+}
+
+static void leaving_manager_initiated_goes_on_until_the_agent_says_so(void **state)
+{
+	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
+
+	(void)state;
+	assert_int_equal(fleet_set_direction(fleet, &id, LINK_AGENT_INITIATED, NULL), 0);
+	assert_true(wait_for_dial(fleet) <= MINUTE_US);
+	fleet_free(fleet);
+}
+
+static void failures_back_off_and_are_told_once(void **state)
+{
+	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
+	struct fleet_computer shown;
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		assert_in_range(wait_for_dial(fleet), 0, MINUTE_US + SECOND_US);
+		fleet_dialled(fleet, &id, ERR_RESOLVE, "resolve no-such-host: not known");
+		tick(fleet);
+		assert_int_equal(stored_problems, i == 0 ? 0 : 1);
+	}
+	fleet_show(fleet, &id, &shown, NULL);
+	assert_string_equal(shown.link_error, "resolve no-such-host: not known");
+	assert_string_equal(stored_error, shown.link_error);
+	wait_for_dial(fleet);
+	fleet_dialled(fleet, &id, 0, "");
+	tick(fleet);
+	assert_int_equal(stored_resolved, 1);
+	assert_string_equal(stored_error, "");
+	/* The manager's own trouble is no word about the computer. */
+	for (int i = 0; i < 5; i++) {
+		wait_for_dial(fleet);
+		fleet_dialled(fleet, &id, ERR_BUSY, "busy");
+		tick(fleet);
+	}
+	assert_int_equal(stored_problems, 1);
+	fleet_free(fleet);
+}
+
+static void it_is_dialled_once_at_a_time(void **state)
+{
+	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
+	struct uuid computer;
+	uint16_t port;
+	time_us next;
+
+	(void)state;
+	wait_for_dial(fleet);
+	issue(fleet, 1);
+	assert_int_equal(fleet_dial_now(fleet, &id, NULL), 0);
+	assert_false(fleet_dial_due(fleet, &computer, &port, &next));
+	assert_int_equal(next, INT64_MAX);
+	fleet_remove(fleet, &id); /* and may be gone when the talk ends */
+	fleet_dialled(fleet, &id, 0, "");
+	fleet_free(fleet);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(manager_initiated_is_dialled_on_schedule),
+		cmocka_unit_test(a_quiet_heartbeat_is_one_round),
+		cmocka_unit_test(work_is_dialled_at_once_and_followed),
+		cmocka_unit_test(bidirectional_only_for_work_without_a_poll),
+		cmocka_unit_test(agent_initiated_is_never_dialled),
+		cmocka_unit_test(leaving_manager_initiated_goes_on_until_the_agent_says_so),
+		cmocka_unit_test(failures_back_off_and_are_told_once),
+		cmocka_unit_test(it_is_dialled_once_at_a_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
