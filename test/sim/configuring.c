@@ -107,6 +107,11 @@ static int check(void *context, const Muster__Wire__Configuration *configuration
 	if (machine->sim->large && connection->poll_us == 0 && machine->index % 5 == 3)
 		connection->poll_us = connection->heartbeat_us; /* its network cuts idle connections */
 	connection->way = (uint32_t)strtoul(value(configuration, 3), NULL, 10);
+	/* Each another way round, and changing; whoever cannot be reached must find that out by dialling. */
+	connection->direction = LINK_BIDIRECTIONAL;
+	if (configuration != NULL && connection->way != DARK_WAY)
+		connection->direction = (enum link_direction)(
+		    (strtoul(value(configuration, 0), NULL, 10) + machine->index) % LINK_DIRECTIONS);
 	return 0;
 }
 

@@ -327,6 +327,16 @@ void machine_detect(struct sim_machine *machine)
 
 /* --- state --- */
 
+static void give_host(struct sim_machine *machine)
+{
+	Muster__Wire__Host host = MUSTER__WIRE__HOST__INIT;
+
+	machine->direction = endpoint_direction(machine->endpoint);
+	host.direction = machine->direction;
+	host.listen_port = machine->direction == LINK_AGENT_INITIATED ? 0 : 21112;
+	endpoint_host(machine->endpoint, &host, NULL);
+}
+
 static void give_component(struct sim_machine *machine)
 {
 	Muster__Wire__Component component = MUSTER__WIRE__COMPONENT__INIT;
@@ -467,6 +477,11 @@ void machine_poll(struct sim_machine *machine)
 	if (!machine->up)
 		return;
 	pump(machine);
+	if (endpoint_direction(machine->endpoint) != machine->direction) {
+		sim_log(sim, "m%u: is now %s", machine->index,
+			link_direction_name(endpoint_direction(machine->endpoint)));
+		give_host(machine);
+	}
 	if (endpoint_due(machine->endpoint) <= machine_monotonic(machine))
 		endpoint_tick(machine->endpoint, NULL);
 	while (!sim->failed && !machine->disk.dead && talk(machine))
@@ -626,6 +641,7 @@ void machine_start(struct sim_machine *machine)
 		return;
 	}
 	if (!machine->disk.dead) {
+		give_host(machine);
 		give_component(machine);
 		for (unsigned i = 0; i < machine->item_count; i++)
 			give_item(machine, i);
@@ -751,6 +767,8 @@ static void take_new_identity(struct sim_machine *machine)
 	record.interval_us = computer->record.interval_us;
 	record.missed = computer->record.missed;
 	record.clock_limit_us = computer->record.clock_limit_us;
+	record.direction = machine->direction; /* as it enrols, it says so */
+	record.listen_port = 21112;
 	memcpy(record.wanted_configuration, computer->record.wanted_configuration, SHA256_BYTES);
 	if (sim->manager.up)
 		fleet_add(sim->manager.fleet, &record, NULL);

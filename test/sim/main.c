@@ -193,12 +193,13 @@ static int parse(int argc, char **argv, struct run *run)
 
 static void print_counts(const struct sim_counts *counts)
 {
-	printf("%llu steps, %llu exchanges, %llu faults, %llu crashes, %llu commands, %llu events stored, %lld days "
+	printf("%llu steps, %llu exchanges, %llu talks dialled, %llu faults, %llu crashes, %llu commands, %llu events "
+	       "stored, %lld days "
 	       "simulated, %.0f s of processor time\n",
 	       (unsigned long long)counts->steps, (unsigned long long)counts->exchanges,
-	       (unsigned long long)counts->faults, (unsigned long long)counts->crashes,
-	       (unsigned long long)counts->commands, (unsigned long long)counts->events,
-	       (long long)(counts->simulated / DAY_US), sim_cpu_seconds());
+	       (unsigned long long)counts->talks, (unsigned long long)counts->faults,
+	       (unsigned long long)counts->crashes, (unsigned long long)counts->commands,
+	       (unsigned long long)counts->events, (long long)(counts->simulated / DAY_US), sim_cpu_seconds());
 	printf("%llu times offline by the arithmetic, %llu told, %llu over before they could be told; %llu alerts "
 	       "raised in all\n",
 	       (unsigned long long)counts->declared, (unsigned long long)counts->stored,

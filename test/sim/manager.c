@@ -14,6 +14,7 @@ struct sim_request {
 	uint64_t machine_generation, token;
 	unsigned lane;
 	bool of_tick, gone, writing, parked;
+	uint64_t talk; /* of a connection that the manager dialled; 0: none */
 	struct arena *arena;
 	struct fleet_exchange *exchange;
 };
@@ -203,13 +204,12 @@ static uint8_t *sign_configuration(struct sim *sim, struct sim_stored_computer *
 
 /* --- answering --- */
 
-static void send_reply(struct sim *sim, struct sim_request *request, Muster__Wire__Reply *reply, bool configuration,
-		       const struct uuid *id)
+void manager_pack_reply(struct sim *sim, Muster__Wire__Reply *reply, bool configuration, const struct uuid *id,
+			struct buf *out)
 {
 	struct sim_stored_computer *computer = store_computer(sim, id);
 	Muster__Wire__Envelope *envelope = NULL;
 	struct err err = { 0 };
-	struct buf packed;
 
 	if (configuration && computer != NULL) {
 		size_t size = 0;
@@ -219,15 +219,23 @@ static void send_reply(struct sim *sim, struct sim_request *request, Muster__Wir
 		reply->configuration = envelope;
 		free(bytes);
 	}
-	buf_init(&packed, WIRE_REPLY_MAX_BYTES);
-	if (exchange_reply_encode(reply, &packed, &err) != 0)
+	if (exchange_reply_encode(reply, out, &err) != 0)
 		sim_fail(sim, "a reply could not be made: %s", err.text);
-	else
-		network_reply(sim, request->machine, request->machine_generation, request->lane, request->token,
-			      packed.data, packed.size);
-	buf_done(&packed);
+	reply->configuration = NULL;
 	if (envelope != NULL)
 		muster__wire__envelope__free_unpacked(envelope, NULL);
+}
+
+static void send_reply(struct sim *sim, struct sim_request *request, Muster__Wire__Reply *reply, bool configuration,
+		       const struct uuid *id)
+{
+	struct buf packed;
+
+	buf_init(&packed, WIRE_REPLY_MAX_BYTES);
+	manager_pack_reply(sim, reply, configuration, id, &packed);
+	network_reply(sim, request->machine, request->machine_generation, request->lane, request->token, packed.data,
+		      packed.size);
+	buf_done(&packed);
 }
 
 static void reply_now(struct sim *sim, struct sim_request *request)
@@ -300,7 +308,30 @@ static void answer_woken(struct sim *sim)
 	}
 }
 
+static void give_to_talk(struct sim *sim, struct sim_request *request)
+{
+	struct fleet_exchange *exchange = request->exchange;
+	struct arena *arena = request->arena;
+	uint64_t talk = request->talk;
+
+	request->exchange = NULL;
+	request->arena = NULL;
+	request_free(sim, request);
+	talk_stored(sim, talk, exchange, arena);
+}
+
 /* --- the writer: in order, each after its commit --- */
+
+static void note_failed(struct sim *sim, const struct fleet_rows *rows, int rc)
+{
+	sim_log(sim, "store: a write fails: %s", err_name(rc));
+	for (size_t i = 0; i < rows->command_count; i++) {
+		struct sim_stored_command *command = store_command(sim, &rows->commands[i].id);
+
+		if (command != NULL && command_ended(rows->commands[i].state))
+			command->write_failed = sim->now;
+	}
+}
 
 static void committed(struct sim *sim, struct sim_event *event)
 {
@@ -315,18 +346,20 @@ static void committed(struct sim *sim, struct sim_event *event)
 	if (rc == 0)
 		rc = store_apply(sim, fleet_exchange_rows(request->exchange));
 	if (rc != 0)
-		sim_log(sim, "store: a write fails: %s", err_name(rc));
+		note_failed(sim, fleet_exchange_rows(request->exchange), rc);
 	if (sim_rare(sim, sim->weather.write_last) || sim->manager.dies_at_commit) {
 		manager_kill(sim); /* committed, and nobody hears of it */
 		return;
 	}
-	if (sim->options.broken == BREAK_ACKNOWLEDGE_EARLY) {
+	if (sim->options.broken == BREAK_ACKNOWLEDGE_EARLY && request->talk == 0) {
 		request_free(sim, request);
 		return;
 	}
 	fleet_stored(sim->manager.fleet, request->exchange, rc);
 	request->writing = false;
-	if (request->of_tick)
+	if (request->talk != 0)
+		give_to_talk(sim, request);
+	else if (request->of_tick)
 		request_free(sim, request);
 	else
 		answer(sim, request);
@@ -336,16 +369,17 @@ static void committed(struct sim *sim, struct sim_event *event)
 static void write_rows(struct sim *sim, struct sim_request *request)
 {
 	struct sim_manager *manager = &sim->manager;
-	time_us at = sim->now + (span_us)(1 + sim_below(sim, 50)) * MILLISECOND_US;
+	time_us at = sim->now + (span_us)(1 + sim_below(sim, SIM_WRITE_MOST_US / MILLISECOND_US)) * MILLISECOND_US;
 
 	if (sim_rare(sim, sim->weather.write_stalls))
-		at += (span_us)sim_below(sim, 60) * SECOND_US; /* a disk that stalls: writes queue up behind */
+		at += (span_us)sim_below(sim, SIM_STALL_MOST_US / SECOND_US + 1) *
+		      SECOND_US; /* a disk that stalls: writes queue up behind */
 	if (at <= manager->last_commit)
 		at = manager->last_commit + 1;
 	manager->last_commit = at;
 	request_after(sim, request, at - sim->now, committed);
 	request->writing = true;
-	if (sim->options.broken != BREAK_ACKNOWLEDGE_EARLY)
+	if (sim->options.broken != BREAK_ACKNOWLEDGE_EARLY || request->talk != 0)
 		return;
 	fleet_stored(manager->fleet, request->exchange, 0);
 	if (!request->of_tick) {
@@ -407,6 +441,16 @@ void manager_heard(struct sim *sim, const struct uuid *id, const Muster__Wire__R
 	if (computer->life.offline)
 		check_touch(sim, computer);
 	life_heard(sim, computer, report);
+}
+
+void manager_store_talk(struct sim *sim, struct fleet_exchange *exchange, struct arena *arena, uint64_t talk)
+{
+	struct sim_request *request = request_new(sim, NULL); /* no machine waits for it on a lane */
+
+	request->exchange = exchange;
+	request->arena = arena;
+	request->talk = talk;
+	write_rows(sim, request);
 }
 
 /* Connections of the machine broke: parked requests go, writes end first. */
@@ -607,7 +651,7 @@ static void restart(struct sim *sim, struct sim_event *event)
 void manager_start(struct sim *sim)
 {
 	struct sim_manager *manager = &sim->manager;
-	struct fleet_options options = { .wake = wake, .trace = life_trace, .context = sim };
+	struct fleet_options options = { .wake = wake, .dial = talk_dial, .trace = life_trace, .context = sim };
 	struct sim_event *event;
 
 	sim_log(sim, "manager starts");
@@ -628,6 +672,7 @@ void manager_start(struct sim *sim)
 	options.clock_zero_us = manager->clock_zero;
 	manager->same_boot = true;
 	manager->last_commit = sim->now;
+	talk_begin_all(sim);
 	if (fleet_new(&options, &manager->fleet, NULL) != 0)
 		abort();
 	for (size_t i = 0; i < sim->store.computer_count; i++) {
@@ -647,6 +692,7 @@ static void end(struct sim *sim)
 
 	manager->generation++;
 	manager->up = false;
+	talk_end_all(sim);
 	while (manager->requests != NULL) {
 		struct sim_request *request = manager->requests;
 

@@ -184,6 +184,12 @@ static void apply_manager_event(struct sim *sim, struct sim_stored_computer *com
 	sim_log(sim, "store: computer %zu: event %u", (size_t)(computer - sim->store.computers), row->type);
 	computer->offline_events += row->type == EVENT_COMPUTER_OFFLINE;
 	computer->online_events += row->type == EVENT_COMPUTER_ONLINE || row->type == EVENT_COMPUTER_NOT_WATCHED;
+	computer->problem_events += row->type == EVENT_COMMUNICATION_PROBLEM;
+	computer->resolved_events += row->type == EVENT_COMMUNICATION_RESOLVED;
+	if (computer->resolved_events > computer->problem_events)
+		sim_fail(sim, "a problem of dialling is resolved that was not told");
+	if (computer->problem_events > computer->resolved_events + 1)
+		sim_fail(sim, "a problem of dialling is told again");
 	if (row->type == EVENT_COMPUTER_OFFLINE || row->type == EVENT_COMPUTER_ONLINE ||
 	    row->type == EVENT_COMPUTER_NOT_WATCHED)
 		life_stored(sim, computer, row->type);
@@ -198,6 +204,9 @@ static void apply_record(struct sim_stored_computer *computer, const struct flee
 
 	computer->record = *row;
 	computer->record.events_stored = before.events_stored;
+	computer->record.direction = before.direction;
+	computer->record.listen_port = before.listen_port;
+	memcpy(computer->record.link_error, before.link_error, sizeof(before.link_error));
 	computer->record.interval_us = before.interval_us;
 	computer->record.missed = before.missed;
 	computer->record.clock_limit_us = before.clock_limit_us;
@@ -237,6 +246,12 @@ int store_apply(struct sim *sim, const struct fleet_rows *rows)
 		apply_error(computer, rows->configuration_error);
 	if (rows->computer_row != NULL)
 		apply_record(computer, rows->computer_row);
+	if (rows->link_error != NULL)
+		snprintf(computer->record.link_error, sizeof(computer->record.link_error), "%s", rows->link_error);
+	if (rows->host != NULL) {
+		computer->record.direction = (enum link_direction)rows->host->direction;
+		computer->record.listen_port = (uint16_t)rows->host->listen_port;
+	}
 	for (size_t i = 0; i < rows->component_count; i++)
 		computer->component_state = (unsigned)strtoul(rows->components[i]->version, NULL, 10);
 	check_touch(sim, computer);

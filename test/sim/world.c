@@ -299,6 +299,7 @@ static void add_counts(struct sim_counts *sum, const struct sim_counts *counts)
 	sum->exchanges += counts->exchanges;
 	sum->crashes += counts->crashes;
 	sum->faults += counts->faults;
+	sum->talks += counts->talks;
 	sum->commands += counts->commands;
 	sum->events += counts->events;
 	sum->alerts += counts->alerts;

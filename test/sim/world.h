@@ -23,14 +23,17 @@
 #include "endpoint/endpoint.h"
 #include "fleet/fleet.h"
 
-#define SIM_SMALL_MAX  6 /* machines of the small form, clones among them */
-#define SIM_JOBS_MAX   512
-#define SIM_ITEMS_MAX  32
-#define SIM_FILES      3
-#define SIM_PAYLOADS   1000000                           /* of one machine, at most */
-#define SIM_COMPONENTS 2                                 /* that a configuration is for, beside the link */
-#define SIM_START_WALL ((time_us)1790035200 * SECOND_US) /* a Tuesday, midnight UTC */
-#define TICK_LATE_US   (15 * SECOND_US) /* a tick later than this: the manager did not listen meanwhile */
+#define SIM_SMALL_MAX     6 /* machines of the small form, clones among them */
+#define SIM_JOBS_MAX      512
+#define SIM_ITEMS_MAX     32
+#define SIM_FILES         3
+#define SIM_PAYLOADS      1000000                           /* of one machine, at most */
+#define SIM_COMPONENTS    2                                 /* that a configuration is for, beside the link */
+#define SIM_START_WALL    ((time_us)1790035200 * SECOND_US) /* a Tuesday, midnight UTC */
+#define SIM_TICK_US       SECOND_US
+#define SIM_WRITE_MOST_US (50 * MILLISECOND_US) /* that a commit takes, */
+#define SIM_STALL_MOST_US (59 * SECOND_US)      /* and what a disk that stalls adds */
+#define TICK_LATE_US      (15 * SECOND_US)      /* a tick later than this: the manager did not listen meanwhile */
 
 /* Rules broken on purpose, to see that the checks notice. */
 enum sim_break {
@@ -175,6 +178,8 @@ struct sim_machine {
 	unsigned configured[SIM_COMPONENTS]; /* the version in force in each; 0: none */
 	bool dark;                           /* it goes a way on which the manager is not reached */
 	struct sim_request *requests;        /* at the manager */
+	uint64_t talk;                       /* the connection that the manager dialled last; 0: closed */
+	enum link_direction direction;       /* as it told the manager */
 };
 void machine_init(struct sim *sim, unsigned index);
 void machine_done(struct sim_machine *machine);
@@ -215,7 +220,8 @@ struct sim_stored_command {
 	struct uuid target;
 	enum command_state state;
 	time_us issued, expires;
-	time_us issued_mono; /* simulated time */
+	time_us issued_mono;  /* simulated time */
+	time_us write_failed; /* the last one of its end; 0: none */
 	unsigned machine;
 	size_t open_at; /* its place among the open ones */
 	span_us timeout_us;
@@ -256,7 +262,7 @@ struct sim_stored_computer {
 	unsigned component_state;
 	struct uuid items[SIM_ITEMS_MAX];
 	unsigned item_states[SIM_ITEMS_MAX], item_count;
-	unsigned offline_events, online_events;
+	unsigned offline_events, online_events, problem_events, resolved_events;
 	char *configuration_error; /* NULL: none */
 	uint64_t told_drops;
 	bool touched; /* something of it changed in this step */
@@ -291,6 +297,7 @@ void store_done(struct sim *sim);
 
 /* --- manager.c --- */
 struct sim_request;
+struct sim_talk;
 struct sim_manager {
 	bool up;
 	uint64_t generation;
@@ -305,6 +312,8 @@ struct sim_manager {
 	struct sim_request *requests;
 	struct sim_request *spare; /* memory of earlier ones */
 	struct sim_request *woken;
+	struct sim_talk *talks;
+	time_us dials_at; /* simulated time of the event that dials next */
 	bool dies_at_commit;
 	unsigned configuration_version;
 	/* what the checks compare with */
@@ -323,13 +332,25 @@ void manager_new_configuration(struct sim *sim, int site);
 void manager_fingerprint(const struct sim *sim, unsigned version, uint8_t out[SHA256_BYTES]);
 void manager_drop_machine(struct sim *sim, unsigned machine); /* its connections broke */
 void manager_heard(struct sim *sim, const struct uuid *computer, const Muster__Wire__Report *report);
+/* Stores an exchange's rows, then talk_stored(). */
+void manager_store_talk(struct sim *sim, struct fleet_exchange *exchange, struct arena *arena, uint64_t talk);
+/* Signs and adds the configuration if wanted, and packs. */
+void manager_pack_reply(struct sim *sim, Muster__Wire__Reply *reply, bool configuration, const struct uuid *id,
+			struct buf *out);
+
+/* --- talk.c: the manager dials --- */
+void talk_dial(void *sim); /* fleet_options.dial */
+/* The rows are stored (or there were none); takes exchange and arena. */
+void talk_stored(struct sim *sim, uint64_t talk, struct fleet_exchange *exchange, struct arena *arena);
+void talk_begin_all(struct sim *sim); /* the manager starts */
+void talk_end_all(struct sim *sim);   /* the manager ends */
 
 /* --- world.c --- */
 #define SIM_SITES_MAX 64
 struct sim_counts {
 	uint64_t steps, exchanges, crashes, commands, events, alerts;
 	uint64_t declared, stored, excused; /* offline, by the arithmetic; told; come back or crashed before it was */
-	uint64_t faults;
+	uint64_t faults, talks;
 	span_us simulated;
 };
 struct sim {

@@ -1,0 +1,310 @@
+/* The manager dials: one connection after the other, each a talk of posts and
+ * reports. A post or a report may be lost, come late, or come twice; the
+ * connection may break at any moment, and either side learns of it or not. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+#define ANSWER_WAIT_US (20 * SECOND_US)
+#define ROUNDS_MAX     200
+#define NOBODY         UINT32_MAX
+
+struct sim_talk {
+	struct sim_talk *next;
+	uint64_t id;
+	struct uuid computer;
+	unsigned machine;
+	uint64_t generation; /* of the machine when it was reached */
+	unsigned rounds;
+	uint64_t posted; /* the post under way; an answer to another one is late */
+};
+
+static struct sim_talk *talk_find(struct sim *sim, uint64_t id)
+{
+	struct sim_talk *talk = sim->manager.talks;
+
+	while (talk != NULL && talk->id != id)
+		talk = talk->next;
+	return talk;
+}
+
+static void talk_free(struct sim *sim, struct sim_talk *talk)
+{
+	struct sim_talk **at = &sim->manager.talks;
+
+	while (*at != talk)
+		at = &(*at)->next;
+	*at = talk->next;
+	free(talk);
+}
+
+static void hang_up(struct sim *sim, struct sim_event *event)
+{
+	struct sim_machine *machine = &sim->machines[event->machine];
+
+	if (!machine->up || event->generation != machine->generation || machine->talk != event->token)
+		return;
+	machine->talk = 0;
+	endpoint_hung_up(machine->endpoint);
+	machine_poll(machine);
+}
+
+static struct sim_event *talk_event(struct sim *sim, const struct sim_talk *talk, span_us delay,
+				    void (*run)(struct sim *sim, struct sim_event *event))
+{
+	struct sim_event *event = sim_after(sim, delay, run);
+
+	event->machine = talk->machine;
+	event->generation = talk->generation;
+	event->token = talk->id;
+	event->number = talk->posted;
+	return event;
+}
+
+/* The agent learns that the connection ended, soon or by its own time-out. */
+static void end(struct sim *sim, struct sim_talk *talk, int rc, const char *text)
+{
+	talk_event(sim, talk, sim_chance(sim, 100) ? MINUTE_US : network_delay(sim), hang_up);
+	sim_log(sim, "m%u: dialled: %s", talk->machine, rc == 0 ? "done" : text);
+	fleet_dialled(sim->manager.fleet, &talk->computer, rc, text);
+	talk_free(sim, talk);
+}
+
+/* A manager that stands still sees what came once it goes on. */
+static bool stands_still(struct sim *sim, struct sim_event *event)
+{
+	struct sim_event *later;
+
+	if (!sim->manager.up || sim->now >= sim->manager.stalled_until)
+		return false;
+	later = sim_after(sim, sim->manager.stalled_until - sim->now, event->run);
+	later->machine = event->machine;
+	later->generation = event->generation;
+	later->token = event->token;
+	later->number = event->number;
+	later->bytes = event->bytes;
+	later->size = event->size;
+	event->bytes = NULL;
+	return true;
+}
+
+static void gave_up(struct sim *sim, struct sim_event *event)
+{
+	struct sim_talk *talk = stands_still(sim, event) ? NULL : talk_find(sim, event->token);
+
+	if (talk != NULL && talk->posted == event->number)
+		end(sim, talk, ERR_TIMEOUT, "no answer");
+}
+
+static void refused(struct sim *sim, struct sim_event *event)
+{
+	struct sim_talk *talk = stands_still(sim, event) ? NULL : talk_find(sim, event->token);
+
+	if (talk != NULL && talk->posted == event->number)
+		end(sim, talk, ERR_CONNECT, "connection refused");
+}
+
+static void report_came(struct sim *sim, struct sim_event *event);
+
+static void answer(struct sim *sim, const struct sim_event *event, const struct sim_talk *talk, const struct buf *out)
+{
+	struct sim_event *back;
+
+	if (network_lost(sim, event->machine))
+		return;
+	back = talk_event(sim, talk, network_delay(sim), report_came);
+	back->number = event->number;
+	back->size = out->size;
+	back->bytes = malloc(out->size + 1);
+	if (back->bytes == NULL)
+		abort();
+	memcpy(back->bytes, out->data, out->size);
+}
+
+/* At the machine. A talk that the manager has given up may still arrive. */
+static void post_came(struct sim *sim, struct sim_event *event)
+{
+	struct sim_machine *machine = &sim->machines[event->machine];
+	struct sim_talk late = { .id = event->token, .machine = event->machine, .posted = event->number };
+	struct err err = { 0 };
+	struct buf out;
+	bool listens = machine->up && machine->direction != LINK_AGENT_INITIATED && !machine->disk.dead;
+
+	late.generation = event->generation;
+	if (!listens || event->generation != machine->generation) {
+		talk_event(sim, &late, network_delay(sim), refused);
+		return;
+	}
+	buf_init(&out, WIRE_REPORT_MAX_BYTES);
+	machine->talk = event->token;
+	if (endpoint_dialled(machine->endpoint, event->bytes, event->size, &out, &err) == 0) {
+		if (!machine->disk.dead)
+			answer(sim, event, &late, &out);
+	} else if (err.code != ERR_WRONG_STATE) {
+		sim_fail(sim, "a dialled report could not be made: %s", err.text);
+	} else {
+		talk_event(sim, &late, network_delay(sim), refused);
+	}
+	buf_done(&out);
+	machine_poll(machine);
+}
+
+static void post(struct sim *sim, struct sim_talk *talk, const struct buf *bytes)
+{
+	unsigned copies = sim_chance(sim, 20) ? 2 : 1;
+
+	talk->posted = ++sim->token;
+	talk_event(sim, talk, ANSWER_WAIT_US, gave_up);
+	if (network_lost(sim, talk->machine))
+		return;
+	for (unsigned i = 0; i < copies; i++) {
+		struct sim_event *event = talk_event(sim, talk, network_delay(sim), post_came);
+
+		event->size = bytes->size;
+		event->bytes = malloc(bytes->size + 1);
+		if (event->bytes == NULL)
+			abort();
+		if (bytes->size > 0)
+			memcpy(event->bytes, bytes->data, bytes->size);
+	}
+}
+
+void talk_stored(struct sim *sim, uint64_t id, struct fleet_exchange *exchange, struct arena *arena)
+{
+	struct sim_talk *talk = talk_find(sim, id);
+	struct fleet *fleet = sim->manager.fleet;
+	Muster__Wire__Reply *reply;
+	bool configuration = false;
+	time_us until;
+	struct buf out;
+
+	buf_init(&out, WIRE_REPLY_MAX_BYTES);
+	if (talk != NULL) {
+		fleet_answer(fleet, exchange, false, NULL, &until);
+		if (fleet_reply(fleet, exchange, &reply, &configuration, NULL) != 0) {
+			end(sim, talk, ERR_IO, "not stored");
+		} else if (!fleet_more(exchange) || ++talk->rounds > ROUNDS_MAX) {
+			end(sim, talk, 0, "");
+		} else {
+			check_reply(sim, &talk->computer, reply);
+			fleet_reply_answers(exchange, reply);
+			manager_pack_reply(sim, reply, configuration, &talk->computer, &out);
+			post(sim, talk, &out);
+		}
+	}
+	fleet_exchange_free(fleet, exchange);
+	arena_free(arena);
+	buf_done(&out);
+}
+
+static void report_came(struct sim *sim, struct sim_event *event)
+{
+	struct sim_talk *talk = stands_still(sim, event) ? NULL : talk_find(sim, event->token);
+	struct fleet_exchange *exchange;
+	Muster__Wire__Report *report;
+	struct arena *arena = NULL;
+	struct err err = { 0 };
+
+	if (talk == NULL || talk->posted != event->number)
+		return;
+	talk->posted = 0; /* whatever comes for it again is late */
+	sim->counts.exchanges++;
+	if (exchange_report_decode(event->bytes, event->size, &report, &arena, &err) != 0 ||
+	    fleet_heard(sim->manager.fleet, &talk->computer, report, &exchange, &err) != 0) {
+		sim_fail(sim, "a dialled report was refused: %s", err.text);
+		arena_free(arena);
+		return;
+	}
+	manager_heard(sim, &talk->computer, report);
+	if (fleet_rows_empty(fleet_exchange_rows(exchange)))
+		talk_stored(sim, talk->id, exchange, arena);
+	else
+		manager_store_talk(sim, exchange, arena, talk->id);
+}
+
+/* --- dialling --- */
+
+static void begin(struct sim *sim, const struct uuid *computer)
+{
+	static const uint8_t opening[] = { 0x08, WIRE_PROTOCOL }; /* a Reply of nothing but its protocol */
+	struct sim_talk *talk = calloc(1, sizeof(*talk));
+	struct buf bytes;
+
+	if (talk == NULL)
+		abort();
+	talk->id = ++sim->token;
+	talk->computer = *computer;
+	talk->machine = NOBODY;
+	for (size_t i = 0; i < sim->machine_count; i++) {
+		const struct sim_machine *machine = &sim->machines[i];
+
+		/* Of two that hold one identity either may answer. */
+		if (uuid_equal(&machine->computer, computer) && (talk->machine == NOBODY || sim_below(sim, 2) == 0))
+			talk->machine = (unsigned)i;
+	}
+	talk->next = sim->manager.talks;
+	sim->manager.talks = talk;
+	sim->counts.talks++;
+	if (talk->machine == NOBODY) { /* nobody has this identity any more */
+		talk->machine = 0;
+		end(sim, talk, ERR_CONNECT, "connection refused");
+		return;
+	}
+	talk->generation = sim->machines[talk->machine].generation;
+	buf_init(&bytes, sizeof(opening));
+	buf_append(&bytes, opening, sizeof(opening));
+	post(sim, talk, &bytes);
+	buf_done(&bytes);
+}
+
+static void dial_all(struct sim *sim, struct sim_event *event);
+
+static void dial_at(struct sim *sim, time_us at)
+{
+	if (at < sim->now)
+		at = sim->now;
+	if (at >= sim->manager.dials_at)
+		return;
+	sim->manager.dials_at = at;
+	sim_after(sim, at - sim->now, dial_all)->generation = sim->manager.generation;
+}
+
+static void dial_all(struct sim *sim, struct sim_event *event)
+{
+	struct uuid computer;
+	uint16_t port;
+	time_us next;
+
+	if (!sim->manager.up || event->generation != sim->manager.generation || event->at != sim->manager.dials_at)
+		return;
+	sim->manager.dials_at = INT64_MAX;
+	if (sim->now < sim->manager.stalled_until) {
+		dial_at(sim, sim->manager.stalled_until);
+		return;
+	}
+	while (fleet_dial_due(sim->manager.fleet, &computer, &port, &next))
+		begin(sim, &computer);
+	if (next != INT64_MAX)
+		dial_at(sim, next + sim->manager.booted + (time_us)sim_below(sim, 500) * MILLISECOND_US);
+}
+
+void talk_dial(void *context)
+{
+	struct sim *sim = context;
+
+	dial_at(sim, sim->now + 1);
+}
+
+void talk_begin_all(struct sim *sim)
+{
+	sim->manager.dials_at = INT64_MAX;
+}
+
+void talk_end_all(struct sim *sim)
+{
+	while (sim->manager.talks != NULL) {
+		talk_event(sim, sim->manager.talks, network_delay(sim), hang_up);
+		talk_free(sim, sim->manager.talks);
+	}
+}
