@@ -226,9 +226,14 @@ static void check_machine_state(struct sim *sim, const struct sim_machine *machi
 	}
 }
 
-/* Whoever only listens and is not dialled says nothing by which to know it. */
-static bool clone_only_listens(const struct sim *sim, const struct sim_machine *machine)
+/* Of two that hold an identity, one only listens: the manager may never dial it, and then it says nothing by which to
+ * know of both. */
+static bool clone_only_listens(const struct sim_machine *machine)
 {
+	const struct sim *sim = machine->sim;
+
+	if (!shares_identity(machine))
+		return false;
 	for (size_t i = 0; i < sim->machine_count; i++) {
 		if (sim->machines[i].direction == LINK_MANAGER_INITIATED &&
 		    uuid_equal(&sim->machines[i].computer, &machine->computer))
@@ -241,8 +246,8 @@ static void check_machine(struct sim *sim, struct sim_machine *machine)
 {
 	if (!machine->up)
 		sim_fail(sim, "machine %u is not up at the end", machine->index);
-	else if (shares_identity(machine) && clone_only_listens(sim, machine))
-		return; /* nobody can know of both */
+	else if (clone_only_listens(machine))
+		return;
 	else if (shares_identity(machine))
 		sim_fail(sim, "machine %u shares its identity to the end", machine->index);
 	else
@@ -257,7 +262,7 @@ static bool is_busy(const struct sim_machine *machine)
 	struct endpoint_configuration_state state;
 	struct endpoint_status status;
 
-	if (!machine->up)
+	if (!machine->up || clone_only_listens(machine))
 		return false;
 	endpoint_configuration_state(machine->endpoint, &state);
 	endpoint_status(machine->endpoint, &status);
