@@ -28,7 +28,8 @@ while :; do
   cursor=$(jq -r '.next // ""' <<<"$page")
   [ -n "$cursor" ] || break
 done
-slowest=$(sort -n "$BENCH_WORK/late" | tail -1) fastest=$(sort -n "$BENCH_WORK/late" | head -1)
+sort -n -o "$BENCH_WORK/late" "$BENCH_WORK/late"
+slowest=$(tail -1 "$BENCH_WORK/late") fastest=$(head -1 "$BENCH_WORK/late")
 note "$(wc -l <"$BENCH_WORK/late") offline, $fastest to $slowest s after the last sign of life; $((3 * interval)) by the arithmetic"
 result offline-detection "$(calculate "$slowest - 3 * $interval")" s none 0 "$(
   jq -n --argjson agents "$(wc -l <"$BENCH_WORK/late")" --argjson soonest_s "$(calculate "$fastest - 3 * $interval")" '{agents: $agents, soonest_s: $soonest_s}')"
