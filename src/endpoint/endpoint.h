@@ -161,7 +161,7 @@ struct endpoint_status {
 	uint64_t events_waiting, events_dropped, reports, failures;
 	span_us pace_us;    /* how often it reports in the network it is in; 0: as its configuration says */
 	bool pace_periodic; /* nothing is held open there */
-	uint64_t dialled; /* reports given to a manager that dialled */
+	uint64_t dialled;   /* reports given to a manager that dialled */
 };
 void endpoint_status(const struct endpoint *endpoint, struct endpoint_status *out);
 

@@ -163,7 +163,8 @@ int fleet_dial_now(struct fleet *fleet, const struct uuid *id, struct err *err)
 		return err_set(err, ERR_NOT_FOUND, "no such computer");
 	if (!may_dial(computer))
 		return err_set(err, ERR_WRONG_STATE, "%s",
-			       computer->direction == LINK_AGENT_INITIATED
+			       !uuid_is_zero(&computer->network) ? "it is in a network that the manager cannot reach"
+			       : computer->direction == LINK_AGENT_INITIATED
 				   ? "the agent has no open port (it is agent-initiated)"
 				   : "the agent has not told a port on which it listens");
 	computer->dial_asked = true;
@@ -244,18 +245,20 @@ void fleet_dialled(struct fleet *fleet, const struct uuid *id, int rc, const cha
 
 /* --- telling it --- */
 
-/* That a computer which is off cannot be dialled either is no news. */
+/* That a computer which is off cannot be dialled either is no news; least so of a machine that is shut off. */
 static bool is_problem(const struct computer *computer)
 {
-	return computer->dial_failures >= TELL_FAILURES && computer->link_error != NULL &&
-	       (on_schedule(computer) || computer->status == FLEET_ONLINE);
+	return computer->status != FLEET_VM_STOPPED && computer->dial_failures >= TELL_FAILURES &&
+	       computer->link_error != NULL && (on_schedule(computer) || computer->status == FLEET_ONLINE);
 }
 
 bool dialling_untold(const struct computer *computer)
 {
 	if (computer->link_writing)
 		return false;
-	return computer->link_told ? computer->dial_failures == 0 : is_problem(computer);
+	if (computer->link_told)
+		return computer->dial_failures == 0 || computer->status == FLEET_VM_STOPPED;
+	return is_problem(computer);
 }
 
 int dialling_tell(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)

@@ -99,8 +99,8 @@ struct fleet_computer {
 	struct address seen_from;          /* where its connections come from; family 0: not known */
 	const struct address *addresses;   /* that it reports; of fleet_add() alone */
 	size_t address_count;
-	struct uuid network; /* that it is in; not read by fleet_add() */
-	span_us offline_us;  /* how long it may be silent there; 0: no network */
+	struct uuid network;                     /* that it is in; not read by fleet_add() */
+	span_us offline_us;                      /* how long it may be silent there; 0: no network */
 	enum link_direction direction;           /* in force, as the agent reports it */
 	enum link_direction direction_wanted;    /* LINK_DIRECTIONS: as the agent has it */
 	uint16_t listen_port;                    /* 0: it does not listen */

@@ -97,7 +97,7 @@ struct computer {
 	bool configuration_refused; /* the wanted one, by the agent's last word */
 	const char *cause;          /* constant text */
 	uint8_t configuration[SHA256_BYTES], wanted_configuration[SHA256_BYTES], trusted_key[SHA256_BYTES];
-	time_us configuration_next; /* monotonic */
+	time_us configuration_next;       /* monotonic */
 	struct computer *next, *previous; /* of all, for placing them anew */
 	struct address seen_from;         /* where its connections come from; family 0: not known */
 	struct address *addresses;        /* that it reports; own memory */
@@ -131,8 +131,8 @@ struct fleet {
 	struct map *computers;
 	struct computer *first, *unplaced; /* of all; the next to be placed anew, NULL: none */
 	const struct networks *networks;
-	uint32_t table;         /* how often `networks` took another's place */
-	uint32_t *inside;       /* computers in each of the networks; NULL: no memory to count */
+	uint32_t table;   /* how often `networks` took another's place */
+	uint32_t *inside; /* computers in each of the networks; NULL: no memory to count */
 	struct due_heap heaps[DUE_KINDS];
 	size_t online;
 	time_us started;

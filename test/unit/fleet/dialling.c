@@ -281,6 +281,66 @@ static void failures_back_off_and_are_told_once(void **state)
 	fleet_free(fleet);
 }
 
+static void a_machine_that_is_shut_off_is_no_problem(void **state)
+{
+	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		if (i == 2)
+			assert_int_equal(fleet_set_machine(fleet, &id, MACHINE_STOPPED, NULL), 0);
+		wait_for_dial(fleet); /* it goes on: a hypervisor's word may be wrong */
+		fleet_dialled(fleet, &id, ERR_CONNECT, "no route to host");
+		tick(fleet);
+		tick(fleet);
+		assert_int_equal(stored_problems, i >= 1 ? 1 : 0);
+		assert_int_equal(stored_resolved, i >= 2 ? 1 : 0);
+	}
+	assert_int_equal(fleet_set_machine(fleet, &id, MACHINE_RUNNING, NULL), 0);
+	wait_for_dial(fleet);
+	fleet_dialled(fleet, &id, ERR_CONNECT, "no route to host");
+	tick(fleet);
+	tick(fleet);
+	assert_int_equal(stored_problems, 2);
+	fleet_free(fleet);
+}
+
+static void place_all(struct fleet *fleet, const struct networks *networks)
+{
+	time_us slot = 0;
+
+	fleet_set_networks(fleet, networks);
+	while (fleet_place_some(fleet, 10, 0, &slot))
+		;
+}
+
+static void in_a_network_that_cannot_be_reached_nobody_is_dialled(void **state)
+{
+	struct address_range range;
+	const struct network network = {
+		.id = { { 42 } }, .name = "branch", .rules = { true, 10, 30, 0 }, .ranges = &range, .range_count = 1
+	};
+	struct fleet *fleet = make(LINK_BIDIRECTIONAL, PORT);
+	struct networks *networks;
+	struct address from;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(address_range_parse("10.1.0.0/16", &range, NULL), 0);
+	assert_int_equal(networks_new(&network, 1, &networks, NULL), 0);
+	assert_int_equal(address_parse("10.1.2.3", &from, NULL), 0);
+	fleet_seen_from(fleet, &id, &from);
+	place_all(fleet, networks);
+	issue(fleet, 1);
+	assert_int_equal(wait_for_dial(fleet), INT64_MAX);
+	assert_int_equal(fleet_dial_now(fleet, &id, &err), ERR_WRONG_STATE);
+	assert_non_null(strstr(err.text, "cannot reach"));
+	place_all(fleet, NULL); /* it can be reached after all */
+	assert_in_range(wait_for_dial(fleet), 0, MINUTE_US);
+	fleet_free(fleet);
+	networks_free(networks);
+}
+
 static void it_is_dialled_once_at_a_time(void **state)
 {
 	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
@@ -309,6 +369,8 @@ int main(void)
 		cmocka_unit_test(agent_initiated_is_never_dialled),
 		cmocka_unit_test(leaving_manager_initiated_goes_on_until_the_agent_says_so),
 		cmocka_unit_test(failures_back_off_and_are_told_once),
+		cmocka_unit_test(a_machine_that_is_shut_off_is_no_problem),
+		cmocka_unit_test(in_a_network_that_cannot_be_reached_nobody_is_dialled),
 		cmocka_unit_test(it_is_dialled_once_at_a_time),
 	};
 
