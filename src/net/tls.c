@@ -12,15 +12,7 @@
 #include <string.h>
 
 #include "net/tls_context.h"
-
-static const struct {
-	const char *name;
-	int version_min, version_max;
-	const char *suites_12; /* TLS 1.2; those of 1.3 are OpenSSL's own three */
-	int security_level;
-} profile_modern = {
-	"modern", TLS1_2_VERSION, TLS1_3_VERSION, "ECDHE+AESGCM:ECDHE+CHACHA20", 2,
-};
+#include "net/tls_profiles.h"
 
 int tls_library_error(struct err *err, int code, const char *what)
 {
@@ -34,14 +26,14 @@ SSL_CTX *tls_context_new(OSSL_LIB_CTX *library, const SSL_METHOD *method, struct
 {
 	SSL_CTX *context = SSL_CTX_new_ex(library, NULL, method);
 
-	if (context == NULL || SSL_CTX_set_min_proto_version(context, profile_modern.version_min) != 1 ||
-	    SSL_CTX_set_max_proto_version(context, profile_modern.version_max) != 1 ||
-	    SSL_CTX_set_cipher_list(context, profile_modern.suites_12) != 1) {
-		tls_library_error(err, ERR_TLS, "the TLS library cannot serve the profile modern");
+	if (context == NULL) {
+		tls_library_error(err, ERR_TLS, "no TLS context");
+		return NULL;
+	}
+	if (tls_profiles_apply(TLS_PROFILE_MODERN, context, err) != 0) {
 		SSL_CTX_free(context);
 		return NULL;
 	}
-	SSL_CTX_set_security_level(context, profile_modern.security_level);
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);

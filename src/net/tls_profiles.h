@@ -1,0 +1,66 @@
+/* TLS profiles: which versions and suites a listener accepts (specification
+ * 80-ports-tls.md "TLS profiles"). One table; a profile is a row, named for the
+ * generations of agents that can connect with it. Several may be on at once:
+ * what is accepted is what any of them accepts.
+ *
+ * Suites have the names of the specification and of IANA, without "TLS_" and
+ * "WITH_"; OpenSSL's own beside them. Blocks for some milliseconds where it
+ * says so; no state of its own, any thread.
+ */
+#ifndef MUSTER_NET_TLS_PROFILES_H
+#define MUSTER_NET_TLS_PROFILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define TLS_PROFILE_SUITES_MAX 8
+#define TLS_PROFILES_MAX       8
+
+struct tls_suite {
+	const char *name;         /* ECDHE_RSA_AES256_GCM_SHA384 */
+	const char *openssl_name; /* ECDHE-RSA-AES256-GCM-SHA384 */
+	bool rsa;                 /* the server needs an RSA certificate */
+};
+
+struct tls_profile {
+	const char *name;
+	const char *agents;                             /* whom it is for, in words */
+	int version_least, version_most;                /* as OpenSSL numbers them: TLS1_2_VERSION; never TLS 1.1 */
+	bool legacy;                                    /* off by default, wants [tls] legacy; warned about while on */
+	bool fips;                                      /* served by OpenSSL's FIPS provider, or not at all */
+	int security_level;                             /* of OpenSSL, the highest that lets its suites through */
+	const char *suites[TLS_PROFILE_SUITES_MAX + 1]; /* of TLS 1.2 and before, names, best first; NULL ends them */
+};
+
+/* A set of profiles: bit i is row i. */
+typedef uint32_t tls_profile_set;
+
+size_t tls_profile_count(void);
+const struct tls_profile *tls_profile_at(size_t index);
+const struct tls_suite *tls_suite_find(const char *name); /* NULL: none */
+/* Reads names separated by blanks or commas. ERR_RANGE names the one that is unknown; ERR_RANGE for none at all. */
+int tls_profiles_parse(const char *text, tls_profile_set *ret_set, struct err *err);
+/* "TLS 1.2", "TLS 1.0" */
+const char *tls_version_name(int version);
+
+/* Whether the OpenSSL here can do a suite with a version the profile has. Blocks. */
+bool tls_suite_served(const struct tls_suite *suite);
+/* Whether a listener can serve the profile whole. ERR_VERSION with the reason in words: a suite or
+ * a version that this OpenSSL was built without, no FIPS provider. Blocks. */
+int tls_profile_served(const struct tls_profile *profile, struct err *err);
+/* A set's rows one after another, as above; and ERR_DENIED for a legacy row without `legacy`, saying what the
+ * risk is; ERR_RANGE for one with fips beside one without. */
+int tls_profiles_check(tls_profile_set set, bool legacy, struct err *err);
+/* Whether any suite of the set needs an RSA certificate. */
+bool tls_profiles_want_rsa(tls_profile_set set);
+
+struct ssl_ctx_st;
+/* Versions, suites and security level of a server's or client's context. ERR_VERSION, ERR_TLS. */
+int tls_profiles_apply(tls_profile_set set, struct ssl_ctx_st *context, struct err *err);
+
+#define TLS_PROFILE_MODERN 1u /* the first row alone */
+
+#endif
