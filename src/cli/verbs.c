@@ -247,6 +247,8 @@ static const struct cli_verb verbs[] = {
 	{ "destination", "delete", "DESTINATION", 1, 1, delete_options, "Remove a destination", NULL, verb_destination_delete },
 	{ "destination", "test", "DESTINATION", 1, 1, NULL, "Deliver a test message now and say what came of it", NULL, verb_destination_test },
 
+	{ "tls", "profiles", "", 0, 0, NULL, "List TLS profiles, and which of them the manager's machine can serve",
+	  "A profile is a set of versions and suites that certain generations of agents need. One that cannot be served says what its OpenSSL lacks.", verb_tls_profiles },
 	{ "hypervisor", "list", "", 0, 0, hypervisor_list_options, "List hypervisors, and whether they answer", NULL, verb_hypervisor_list },
 	{ "hypervisor", "show", "HYPERVISOR", 1, 1, NULL, "Show a hypervisor", NULL, verb_hypervisor_show },
 	{ "hypervisor", "add", "NAME URI", 2, 2, NULL, "Have a hypervisor asked which virtual machines run",
@@ -282,6 +284,7 @@ static const struct cli_noun nouns[] = {
 	{ "audit", "Who did what." },
 	{ "network", "Networks that the manager cannot reach. NETWORK is an id or a name." },
 	{ "destination", "Where events and alerts are sent to. DESTINATION is an id or a name." },
+	{ "tls", "How connections are encrypted." },
 	{ "hypervisor", "Who is asked which virtual machines run. HYPERVISOR is an id or a name." },
 	{ "settings", "Settings that the manager keeps in its database." },
 	{ "system", "The manager itself." },

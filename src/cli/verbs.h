@@ -112,6 +112,7 @@ VERB(verb_policy_tree);
 VERB(verb_policy_list);
 VERB(verb_policy_show);
 VERB(verb_policy_settings);
+VERB(verb_tls_profiles);
 VERB(verb_policy_create);
 VERB(verb_policy_delete);
 VERB(verb_policy_rename);

@@ -159,6 +159,9 @@ const struct api_route api_routes[] = {
 	{ "DELETE", V1 "/networks/{id}", ACCESS_ADMINISTER, 0, "networks", "Remove a network: agents there follow their policies again; takes If-Match",
 	  &shape_no_query, NULL, 204, NULL, NULL, OPERATION_network_remove },
 
+	{ "GET", V1 "/tls-profiles", ACCESS_READ, 0, "system", "The TLS profiles, and which of them this machine can serve",
+	  &shape_no_query, NULL, 200, JSON, &shape_tls_profiles, OPERATION_tls_profile_list },
+
 	{ "GET", V1 "/policy-settings", ACCESS_READ, 0, "policies", "List the settings that policies and computers may hold",
 	  &shape_no_query, NULL, 200, JSON, &shape_policy_settings, OPERATION_policy_setting_list },
 	{ "GET", V1 "/policies", ACCESS_READ, 0, "policies", "The tree of policies, each before those below it",

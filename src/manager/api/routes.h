@@ -99,6 +99,7 @@ enum route_flag {
 	X(network_show) \
 	X(network_change) \
 	X(network_remove) \
+	X(tls_profile_list) \
 	X(policy_setting_list) \
 	X(policy_list) \
 	X(policy_add) \

@@ -512,6 +512,18 @@ SHAPE(shape_network, "Network", "A network that the manager cannot reach.",
 	{ "created_by", SHAPE_TEXT, REQUIRED, .help = "By whom." });
 LIST(shape_networks, "Networks", shape_network);
 
+SHAPE(shape_tls_profile, "TlsProfile", "Which versions and suites of TLS go together, and for whom.",
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
+	{ "agents", SHAPE_TEXT, REQUIRED, .help = "Whom it is for." },
+	{ "versions", SHAPE_TEXTS, REQUIRED, .help = "Of TLS." },
+	{ "suites", SHAPE_TEXTS, REQUIRED, .help = "Of TLS 1.2 and before, best first; TLS 1.3 has its own." },
+	{ "legacy", SHAPE_BOOLEAN, REQUIRED, .help = "Does it let go of what keeps connections secret?" },
+	{ "fips", SHAPE_BOOLEAN, REQUIRED, .help = "Is it served by OpenSSL's FIPS provider alone?" },
+	{ "in_force", SHAPE_BOOLEAN, REQUIRED, .help = "Does this manager's listener accept it?" },
+	{ "served", SHAPE_BOOLEAN, REQUIRED, .help = "Could it: does its OpenSSL have all of it?" },
+	{ "cause", SHAPE_TEXT, REQUIRED, .help = "Why not; empty if it could." });
+LIST(shape_tls_profiles, "TlsProfiles", shape_tls_profile);
+
 SHAPE(shape_policy_setting, "PolicySetting", "A setting that policies and computers may hold.",
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
 	{ "type", SHAPE_CHOICE, REQUIRED, .choices = policy_setting_types, .help = "What values it takes." },
@@ -799,6 +811,8 @@ const struct shape *const shapes_documented[] = {
 	&shape_network_change,
 	&shape_network,
 	&shape_networks,
+	&shape_tls_profile,
+	&shape_tls_profiles,
 	&shape_policy_request,
 	&shape_policy_change_request,
 	&shape_policy_restore_request,
