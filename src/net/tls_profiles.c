@@ -1,4 +1,4 @@
-/* The table of TLS profiles, and OpenSSL's word on each. Names come from settings. */
+/* The table of TLS profiles, and OpenSSL's word on each. Names to be read come from people. */
 #include "net/tls_profiles.h"
 
 #include <openssl/err.h>
@@ -12,20 +12,20 @@
 #define LIST_MAX_BYTES 2048
 
 static const struct tls_suite suites[] = {
-	{ "ECDHE_ECDSA_AES256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384", false },
-	{ "ECDHE_ECDSA_AES128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256", false },
-	{ "ECDHE_ECDSA_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305", false },
-	{ "ECDHE_RSA_AES256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384", true },
-	{ "ECDHE_RSA_AES128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256", true },
-	{ "ECDHE_RSA_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305", true },
-	{ "ECDHE_RSA_AES256_CBC_SHA384", "ECDHE-RSA-AES256-SHA384", true },
-	{ "ECDHE_RSA_AES128_CBC_SHA256", "ECDHE-RSA-AES128-SHA256", true },
-	{ "RSA_AES256_CBC_SHA256", "AES256-SHA256", true },
-	{ "RSA_AES128_CBC_SHA256", "AES128-SHA256", true },
-	{ "RSA_AES128_GCM_SHA256", "AES128-GCM-SHA256", true },
-	{ "RSA_AES256_CBC_SHA", "AES256-SHA", true },
-	{ "RSA_AES128_CBC_SHA", "AES128-SHA", true },
-	{ "RSA_3DES_EDE_CBC_SHA", "DES-CBC3-SHA", true },
+	{ "ECDHE_ECDSA_AES256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384" },
+	{ "ECDHE_ECDSA_AES128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256" },
+	{ "ECDHE_ECDSA_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305" },
+	{ "ECDHE_RSA_AES256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384" },
+	{ "ECDHE_RSA_AES128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256" },
+	{ "ECDHE_RSA_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305" },
+	{ "ECDHE_RSA_AES256_CBC_SHA384", "ECDHE-RSA-AES256-SHA384" },
+	{ "ECDHE_RSA_AES128_CBC_SHA256", "ECDHE-RSA-AES128-SHA256" },
+	{ "RSA_AES256_CBC_SHA256", "AES256-SHA256" },
+	{ "RSA_AES128_CBC_SHA256", "AES128-SHA256" },
+	{ "RSA_AES128_GCM_SHA256", "AES128-GCM-SHA256" },
+	{ "RSA_AES256_CBC_SHA", "AES256-SHA" },
+	{ "RSA_AES128_CBC_SHA", "AES128-SHA" },
+	{ "RSA_3DES_EDE_CBC_SHA", "DES-CBC3-SHA" },
 };
 
 static const struct tls_profile profiles[] = {
@@ -156,22 +156,11 @@ int tls_profiles_parse(const char *text, tls_profile_set *ret_set, struct err *e
 
 struct sum {
 	int version_least, version_most, security_level;
-	bool rsa, fips, plain;
 };
 
 static bool in(tls_profile_set set, size_t index)
 {
 	return (set >> index & 1) != 0;
-}
-
-static bool profile_wants_rsa(const struct tls_profile *profile)
-{
-	/* modern has both kinds, and is served with either. */
-	for (const char *const *name = profile->suites; *name != NULL; name++) {
-		if (!tls_suite_find(*name)->rsa)
-			return false;
-	}
-	return true;
 }
 
 static struct sum sum_of(tls_profile_set set)
@@ -189,16 +178,8 @@ static struct sum sum_of(tls_profile_set set)
 			sum.version_most = profile->version_most;
 		if (profile->security_level < sum.security_level)
 			sum.security_level = profile->security_level;
-		sum.rsa |= profile_wants_rsa(profile);
-		sum.fips |= profile->fips;
-		sum.plain |= !profile->fips;
 	}
 	return sum;
-}
-
-bool tls_profiles_want_rsa(tls_profile_set set)
-{
-	return sum_of(set).rsa;
 }
 
 static bool set_has(tls_profile_set set, const char *suite)
@@ -299,31 +280,4 @@ int tls_profile_served(const struct tls_profile *profile, struct err *err)
 			return err_set(err, ERR_VERSION, "this OpenSSL was built without %s", *name);
 	}
 	return 0;
-}
-
-static int check_one(const struct tls_profile *profile, bool legacy, struct err *err)
-{
-	int rc;
-
-	if (profile->legacy && !legacy)
-		return err_set(err, ERR_DENIED,
-			       "TLS profile %s lets go of what keeps connections secret (TLS 1.0, keys without forward "
-			       "secrecy); who wants it nevertheless says [tls] accept_broken_encryption = yes",
-			       profile->name);
-	rc = tls_profile_served(profile, err);
-	return rc == 0 ? 0 : err_add(err, rc, "TLS profile %s cannot be served", profile->name);
-}
-
-int tls_profiles_check(tls_profile_set set, bool legacy, struct err *err)
-{
-	struct sum sum = sum_of(set);
-	int rc = 0;
-
-	if (sum.fips && sum.plain)
-		return err_set(err, ERR_RANGE, "a FIPS profile is served alone: others beside it would not be FIPS");
-	for (size_t i = 0; rc == 0 && i < COUNT_OF(profiles); i++) {
-		if (in(set, i))
-			rc = check_one(&profiles[i], legacy, err);
-	}
-	return rc;
 }

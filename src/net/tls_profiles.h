@@ -22,16 +22,15 @@
 struct tls_suite {
 	const char *name;         /* ECDHE_RSA_AES256_GCM_SHA384 */
 	const char *openssl_name; /* ECDHE-RSA-AES256-GCM-SHA384 */
-	bool rsa;                 /* the server needs an RSA certificate */
 };
 
 struct tls_profile {
 	const char *name;
-	const char *agents;                             /* whom it is for, in words */
-	int version_least, version_most;                /* as OpenSSL numbers them: TLS1_2_VERSION; never TLS 1.1 */
-	bool legacy;                                    /* off by default, wants [tls] legacy; warned about while on */
-	bool fips;                                      /* served by OpenSSL's FIPS provider, or not at all */
-	int security_level;                             /* of OpenSSL, the highest that lets its suites through */
+	const char *agents;              /* whom it is for, in words */
+	int version_least, version_most; /* as OpenSSL numbers them: TLS1_2_VERSION; never TLS 1.1 */
+	bool legacy;                     /* lets go of what keeps connections secret: TLS 1.0, no forward secrecy */
+	bool fips;                       /* served by OpenSSL's FIPS provider, or not at all */
+	int security_level;              /* of OpenSSL, the highest that lets its suites through */
 	const char *suites[TLS_PROFILE_SUITES_MAX + 1]; /* of TLS 1.2 and before, names, best first; NULL ends them */
 };
 
@@ -51,11 +50,6 @@ bool tls_suite_served(const struct tls_suite *suite);
 /* Whether a listener can serve the profile whole. ERR_VERSION with the reason in words: a suite or
  * a version that this OpenSSL was built without, no FIPS provider. Blocks. */
 int tls_profile_served(const struct tls_profile *profile, struct err *err);
-/* A set's rows one after another, as above; and ERR_DENIED for a legacy row without `legacy`, saying what the
- * risk is; ERR_RANGE for one with fips beside one without. */
-int tls_profiles_check(tls_profile_set set, bool legacy, struct err *err);
-/* Whether any suite of the set needs an RSA certificate. */
-bool tls_profiles_want_rsa(tls_profile_set set);
 
 struct ssl_ctx_st;
 /* Versions, suites and security level of a server's or client's context. ERR_VERSION, ERR_TLS. */

@@ -626,6 +626,9 @@ def the_system_tells_of_itself(w):
     assert w.call("GET", "/readyz", expect=200).json == {"status": "ok"}
     with open(w.manager.path("ca.pem"), "rb") as file:
         assert w.call("GET", "/ca.pem", expect=200).body == file.read()
+    profiles = {row["name"]: row for row in w.get("/tls-profiles")["items"]}
+    assert len(profiles) == 7 and [n for n, row in profiles.items() if row["in_force"]] == ["modern"]
+    assert all(row["served"] == (row["cause"] == "") for row in profiles.values())
     w.call("GET", "/metrics", w.tokens["viewer"], expect=200)
     lines = w.call("GET", "/metrics", expect=200).body.decode().splitlines()
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
