@@ -233,7 +233,7 @@ bool tls_suite_served(const struct tls_suite *suite)
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
 	bool served = false;
 
-	if (context != NULL) {
+	if (context != NULL && suite != NULL) {
 		SSL_CTX_set_security_level(context, 0);
 		served = SSL_CTX_set_cipher_list(context, suite->openssl_name) == 1;
 	}

@@ -45,7 +45,7 @@ int tls_profiles_parse(const char *text, tls_profile_set *ret_set, struct err *e
 /* "TLS 1.2", "TLS 1.0" */
 const char *tls_version_name(int version);
 
-/* Whether the OpenSSL here can do a suite with a version the profile has. Blocks. */
+/* Whether the OpenSSL here can do a suite; none (NULL) it cannot. Blocks. */
 bool tls_suite_served(const struct tls_suite *suite);
 /* Whether a listener can serve the profile whole. ERR_VERSION with the reason in words: a suite or
  * a version that this OpenSSL was built without, no FIPS provider. Blocks. */
