@@ -6,7 +6,7 @@ UPDATE computer SET acknowledged_event = :last WHERE id = :id AND acknowledged_e
 -- name: exchange_computer
 UPDATE computer
 SET last_heard = :last_heard, clock_offset_us = :clock_offset_us,
-    clock_base_us = :clock_base_us, status = :status, status_cause = :status_cause,
+    clock_base_us = :clock_base_us, clock_boot = :clock_boot, status = :status, status_cause = :status_cause,
     status_since = :status_since, offline_error = :offline_error, config_fingerprint = :config_fingerprint,
     config_state = :config_state, trusted_key = :trusted_key, seen_from = :seen_from,
     agent_interval_us = :agent_interval_us

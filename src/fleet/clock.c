@@ -33,6 +33,11 @@ static span_us own_change(const struct fleet *fleet)
 	return env_wall(fleet->options.env) - fleet_now(fleet) - fleet->clock_zero;
 }
 
+static bool of_this_boot(const struct fleet *fleet, const struct fleet_computer *record)
+{
+	return !uuid_is_zero(&record->clock_boot) && uuid_equal(&record->clock_boot, &fleet->options.boot);
+}
+
 void clock_restore(const struct fleet *fleet, struct computer *computer, const struct fleet_computer *record)
 {
 	bool heard = record->last_heard != 0;
@@ -42,8 +47,17 @@ void clock_restore(const struct fleet *fleet, struct computer *computer, const s
 	/* One that was never heard is measured from our clock as it is. */
 	computer->clock_steady_us = heard ? record->clock_base_us : record->clock_base_us + own_change(fleet);
 	computer->clock_base_us = computer->clock_steady_us - own_change(fleet);
-	computer->clock_unknown = heard && !fleet->options.same_boot;
+	computer->clock_unknown = heard && !of_this_boot(fleet, record);
 	computer->clock_told = fleet_now(fleet) - TOLD_SPAN_US - 1;
+}
+
+/* An unknown base stays so until the computer is heard, however often we start before. */
+void clock_facts(const struct fleet *fleet, const struct computer *computer, struct fleet_computer *out)
+{
+	bool heard = computer->last_heard != 0;
+
+	out->clock_base_us = heard ? computer->clock_steady_us : computer->clock_base_us;
+	out->clock_boot = heard && !computer->clock_unknown ? fleet->options.boot : (struct uuid){ 0 };
 }
 
 static void settle(const struct fleet *fleet, struct computer *computer)
@@ -83,7 +97,6 @@ static span_us change_of(const struct fleet *fleet, struct computer *computer)
 
 	if (computer->clock_unknown) {
 		settle(fleet, computer);
-		computer->row_dirty = true;
 		return 0;
 	}
 	if (wall && other)
@@ -151,7 +164,7 @@ int clock_heard(struct fleet *fleet, struct computer *computer, struct fleet_exc
 	if (report->clock == NULL ||
 	    __builtin_sub_overflow(report->clock->wall_us, env_wall(fleet->options.env), &offset))
 		return 0;
-	if (magnitude(offset - computer->clock_offset_us) > ROW_CHANGE_US)
+	if (magnitude(offset - computer->clock_offset_us) > ROW_CHANGE_US || computer->clock_unknown)
 		computer->row_dirty = true;
 	computer->clock_offset_us = offset;
 	if (computer->clock_limit_us != 0)

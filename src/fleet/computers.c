@@ -9,7 +9,7 @@ struct computer *computer_find(const struct fleet *fleet, const struct uuid *id)
 	return map_get(fleet->computers, id->bytes, UUID_BYTES);
 }
 
-void computer_facts(const struct computer *computer, struct fleet_computer *out)
+void computer_facts(const struct fleet *fleet, const struct computer *computer, struct fleet_computer *out)
 {
 	*out = (struct fleet_computer){
 		.id = computer->id,
@@ -25,7 +25,6 @@ void computer_facts(const struct computer *computer, struct fleet_computer *out)
 		.heard = computer->heard,
 		.clock_offset_us = computer->clock_offset_us,
 		.clock_limit_us = computer->clock_limit_us,
-		.clock_base_us = computer->clock_steady_us,
 		.connected = computer->parked != NULL,
 		.events_waiting = computer->events_waiting,
 		.seen_from = computer->seen_from,
@@ -35,6 +34,7 @@ void computer_facts(const struct computer *computer, struct fleet_computer *out)
 		.direction_wanted = (enum link_direction)computer->direction_wanted,
 		.listen_port = computer->listen_port,
 	};
+	clock_facts(fleet, computer, out);
 	if (computer->link_error != NULL)
 		snprintf(out->link_error, sizeof(out->link_error), "%s", computer->link_error);
 	snprintf(out->cause, sizeof(out->cause), "%s", computer->cause);
@@ -57,7 +57,7 @@ int fleet_show(const struct fleet *fleet, const struct uuid *id, struct fleet_co
 
 	if (computer == NULL)
 		return err_set(err, ERR_NOT_FOUND, "no such computer");
-	computer_facts(computer, ret_computer);
+	computer_facts(fleet, computer, ret_computer);
 	return 0;
 }
 

@@ -21,7 +21,8 @@ int fleet_new(const struct fleet_options *options, struct fleet **ret_fleet, str
 		return err_set(err, ERR_MEMORY, "out of memory");
 	}
 	fleet->started = fleet->last_tick = fleet_now(fleet);
-	fleet->clock_zero = options->same_boot ? options->clock_zero_us : env_wall(options->env) - fleet->started;
+	fleet->clock_zero =
+	    uuid_is_zero(&options->boot) ? env_wall(options->env) - fleet->started : options->clock_zero_us;
 	fleet->listening_since = fleet->started;
 	*ret_fleet = fleet;
 	return 0;
@@ -310,7 +311,7 @@ static void tick_computer(struct fleet *fleet, struct computer *computer, time_u
 	done = exchange != NULL && liveness_tell(fleet, computer, exchange) == 0 &&
 	       dialling_tell(fleet, computer, exchange) == 0 && open_commands_tick(fleet, computer, exchange, now) == 0;
 	if (exchange != NULL && computer->row_dirty)
-		exchange_computer_row(exchange, computer);
+		exchange_computer_row(fleet, exchange, computer);
 	due_insert(fleet, computer, done ? computer_due(fleet, computer) : now + FLEET_RETRY_US);
 	if (exchange == NULL)
 		return;

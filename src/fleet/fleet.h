@@ -64,10 +64,10 @@ struct fleet_options {
 	/* Agents that lose the manager come back this far apart on the average: the window announced to
 	 * them in every reply is this times their number. 0: none is announced. */
 	span_us return_spacing_us;
-	/* By which our own clock's steps are told from the agents' across starts (clock.c): whether this is the
-	 * boot on which the restored computers were measured, and our wall clock less our monotonic one as it
-	 * was at the first start on it. Not the same boot: the difference now. */
-	bool same_boot;
+	/* By which our own clock's steps are told from the agents' across starts (clock.c): which boot of our
+	 * machine this is, and our wall clock less our monotonic one as it was at the first start on it.
+	 * Zeroes: the boot is not known, and the difference is the one now. */
+	struct uuid boot;
 	span_us clock_zero_us;
 };
 
@@ -93,11 +93,12 @@ struct fleet_computer {
 	uint8_t trusted_key[SHA256_BYTES]; /* first key the agent trusts */
 	span_us clock_offset_us;           /* agent's wall clock minus ours */
 	span_us clock_limit_us;            /* a change by more is event 734; 0: unlimited */
-	span_us clock_base_us;             /* what a change is measured from: offset as if ours had never been set */
-	bool connected;                    /* a request is parked (not a sign of life in itself) */
-	uint64_t events_waiting;           /* in the agent's spool */
-	struct address seen_from;          /* where its connections come from; family 0: not known */
-	const struct address *addresses;   /* that it reports; of fleet_add() alone */
+	span_us clock_base_us;  /* what a change is measured from: offset as if ours had never been set on clock_boot */
+	struct uuid clock_boot; /* our boot on which that was; zeroes: it is not known, or it was never heard */
+	bool connected;         /* a request is parked (not a sign of life in itself) */
+	uint64_t events_waiting;         /* in the agent's spool */
+	struct address seen_from;        /* where its connections come from; family 0: not known */
+	const struct address *addresses; /* that it reports; of fleet_add() alone */
 	size_t address_count;
 	struct uuid network;                     /* that it is in; not read by fleet_add() */
 	span_us offline_us;                      /* how long it may be silent there; 0: no network */

@@ -232,7 +232,7 @@ static int take_report(struct fleet *fleet, struct computer *computer, struct fl
 		rc = take_state(fleet, computer, exchange);
 	if (computer->row_dirty || computer->last_heard - computer->row_heard >= FLEET_ROW_SPAN_US ||
 	    computer->last_heard < computer->row_heard)
-		exchange_computer_row(exchange, computer);
+		exchange_computer_row(fleet, exchange, computer);
 	return rc;
 }
 

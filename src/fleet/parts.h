@@ -181,7 +181,7 @@ span_us fleet_return_window(const struct fleet *fleet);
 
 /* computers.c */
 struct computer *computer_find(const struct fleet *fleet, const struct uuid *id);
-void computer_facts(const struct computer *computer, struct fleet_computer *out);
+void computer_facts(const struct fleet *fleet, const struct computer *computer, struct fleet_computer *out);
 enum fleet_configuration_state configuration_state(const struct computer *computer);
 void computer_trace(const struct fleet *fleet, const struct uuid *id, const char *what, const char *from,
 		    const char *to);
@@ -235,6 +235,8 @@ span_us silence_allowed(const struct computer *computer);
 /* clock.c: event 734. */
 void clock_restore(const struct fleet *fleet, struct computer *computer, const struct fleet_computer *record);
 int clock_heard(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange);
+/* What is to be stored of its clock: clock_base_us and clock_boot. */
+void clock_facts(const struct fleet *fleet, const struct computer *computer, struct fleet_computer *out);
 void clock_stored(const struct fleet *fleet, struct computer *computer, const struct fleet_exchange *exchange, int rc);
 
 /* dialling.c */
@@ -281,7 +283,7 @@ int exchange_manager_event(const struct fleet *fleet, struct fleet_exchange *exc
 			   const struct made_field *fields, size_t count);
 struct fleet_command_row *exchange_command(const struct fleet *fleet, struct fleet_exchange *exchange,
 					   const struct uuid *id, enum command_state state);
-void exchange_computer_row(struct fleet_exchange *exchange, struct computer *computer);
+void exchange_computer_row(const struct fleet *fleet, struct fleet_exchange *exchange, struct computer *computer);
 
 /* reply.c */
 bool configuration_differs(const struct computer *computer);

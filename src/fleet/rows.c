@@ -125,7 +125,7 @@ struct fleet_command_row *exchange_command(const struct fleet *fleet, struct fle
 /* The row's status and the event that tells it are stored together, or a crash
  * between them would lose or repeat the event: while such an event is being
  * stored by another exchange, the row waits. So it does without memory. */
-void exchange_computer_row(struct fleet_exchange *exchange, struct computer *computer)
+void exchange_computer_row(const struct fleet *fleet, struct fleet_exchange *exchange, struct computer *computer)
 {
 	bool waits = computer->status_writing && !exchange->tells_status;
 	struct fleet_computer *row = waits ? NULL : exchange_memory(exchange, sizeof(*row));
@@ -134,7 +134,7 @@ void exchange_computer_row(struct fleet_exchange *exchange, struct computer *com
 		computer->row_dirty = true;
 		return;
 	}
-	computer_facts(computer, row);
+	computer_facts(fleet, computer, row);
 	row->offline_error = exchange->tells_status ? exchange->tells_offline : computer->offline_told;
 	computer->row_dirty = false;
 	computer->row_heard = computer->last_heard;

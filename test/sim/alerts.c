@@ -117,7 +117,8 @@ void check_reported(struct sim *sim, struct sim_machine *machine, const struct f
 {
 	if (machine->has_clone || !tells(rows, EVENT_COMPUTER_CLOCK_CHANGE))
 		return;
-	if (machine->clock_changed + WAY_SPAN_US < machine->clock_told) /* a report may have been under way */
+	/* A report may have been under way as the last one was told. */
+	if (machine->clock_changed == 0 || machine->clock_changed + WAY_SPAN_US < machine->clock_told)
 		sim_fail(sim, "machine %u: its clock is told as changed, and was not", machine->index);
 	machine->clock_telling = sim->now;
 }

@@ -131,8 +131,11 @@ static span_us some_jump(struct sim *sim)
 
 static void do_clock(struct sim *sim, struct sim_machine *machine)
 {
+	span_us before = machine->clock_offset;
+
 	machine->clock_offset = sim_below(sim, 2) == 0 ? 0 : some_jump(sim);
-	machine->clock_changed = sim->now;
+	if (machine->clock_offset != before)
+		machine->clock_changed = sim->now;
 	machine_poll(machine);
 }
 

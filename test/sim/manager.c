@@ -666,11 +666,11 @@ void manager_start(struct sim *sim)
 	manager->forgiven = manager->listening_since;
 	manager->last_tick = sim->now;
 	manager->dies_at_commit = false;
-	options.same_boot = manager->same_boot;
-	if (!manager->same_boot)
+	memcpy(options.boot.bytes, &manager->boot, sizeof(manager->boot));
+	if (manager->zero_boot != manager->boot)
 		manager->clock_zero = manager_wall(sim) - manager_monotonic(sim);
+	manager->zero_boot = manager->boot;
 	options.clock_zero_us = manager->clock_zero;
-	manager->same_boot = true;
 	manager->last_commit = sim->now;
 	talk_begin_all(sim);
 	if (fleet_new(&options, &manager->fleet, NULL) != 0)
@@ -727,7 +727,7 @@ void manager_kill(struct sim *sim)
 	end(sim);
 	if (sim_below(sim, 4) == 0) { /* and its machine */
 		sim->manager.booted = sim->now;
-		sim->manager.same_boot = false;
+		sim->manager.boot++;
 	}
 	sim_after(sim, (span_us)(1 + sim_below(sim, sim_below(sim, 5) == 0 ? 3600 : 30)) * SECOND_US, restart);
 }

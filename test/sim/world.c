@@ -223,6 +223,7 @@ static void build(struct sim *sim)
 		sim->machines[i].small_spool = sim_below(sim, sim->large ? 50 : 8) == 0;
 		store_add_computer(sim, &sim->machines[i]);
 	}
+	sim->manager.boot = 1;
 	manager_start(sim);
 	manager_new_configuration(sim, -1);
 	for (unsigned i = 0; i < count; i++)

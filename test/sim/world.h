@@ -147,7 +147,7 @@ struct sim_machine {
 	uint64_t generation;
 	struct env env;
 	span_us clock_offset;
-	time_us clock_changed; /* when it last was */
+	time_us clock_changed; /* when it last was; 0: never */
 	time_us clock_told;    /* when the last event 734 that is stored was made */
 	time_us clock_telling; /* when one was last made */
 	time_us booted;
@@ -305,7 +305,8 @@ struct sim_manager {
 	struct env env;
 	span_us clock_offset;
 	time_us booted, started;
-	bool same_boot;     /* it was started since its machine booted */
+	uint32_t boot;      /* which one of its machine this is, from 1 */
+	uint32_t zero_boot; /* on which clock_zero was taken */
 	span_us clock_zero; /* its wall clock less its monotonic one, at its first start on this boot */
 	time_us stalled_until;
 	time_us last_commit;

@@ -159,6 +159,7 @@ static int add_computer(struct front *front, struct cursor *cursor, struct err *
 	struct address addresses[WIRE_ADDRESSES_MAX];
 
 	cursor_uuid(cursor, "id", &computer.id);
+	cursor_uuid(cursor, "clock_boot", &computer.clock_boot);
 	computer.status = fleet_status_parse(cursor_text(cursor, "status"));
 	computer.offline_error = cursor_number(cursor, "offline_error") != 0;
 	snprintf(computer.cause, sizeof(computer.cause), "%s", cursor_text(cursor, "status_cause"));

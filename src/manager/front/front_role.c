@@ -201,6 +201,7 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 		.wake = exchange_wake,
 		.dial = dialler_poke,
 		.context = front,
+		.boot = front->boot,
 		.return_spacing_us = SHARD_COUNT * SECOND_US / front->settings.return_rate,
 	};
 	int rc = workers_new((unsigned)front->settings.workers, WORK_QUEUE, front->env, &front->workers, err);
@@ -215,7 +216,7 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 	if (rc == 0)
 		rc = uploads_new(front->env, &front->uploads, err);
 	if (rc == 0)
-		rc = own_clock_open(front, &fleet.same_boot, &fleet.clock_zero_us, err);
+		rc = own_clock_open(front, &fleet.clock_zero_us, err);
 	if (rc == 0)
 		rc = shards_new(&fleet, &front->shards, err);
 	if (rc == 0)

@@ -57,7 +57,7 @@ static int write_row(struct store_session *session, void *argument, struct err *
 	return cursor_run(cursor, err);
 }
 
-int own_clock_open(struct front *front, bool *ret_same_boot, span_us *ret_zero, struct err *err)
+int own_clock_open(struct front *front, span_us *ret_zero, struct err *err)
 {
 	span_us now = env_wall(front->env) - env_monotonic(front->env);
 	struct own_clock clock = { .same_boot = false };
@@ -72,7 +72,6 @@ int own_clock_open(struct front *front, bool *ret_same_boot, span_us *ret_zero, 
 	} else if (rc == 0 && llabs(now - clock.zero) > SECOND_US) {
 		LOG(LOG_INFO, "front.own_clock_was_set", log_number("seconds", (now - clock.zero) / SECOND_US));
 	}
-	*ret_same_boot = clock.same_boot;
 	*ret_zero = clock.zero;
 	return rc == 0 ? 0 : err_add(err, rc, "own clock");
 }

@@ -4,12 +4,10 @@
 #ifndef MUSTER_MANAGER_FRONT_OWN_CLOCK_H
 #define MUSTER_MANAGER_FRONT_OWN_CLOCK_H
 
-#include <stdbool.h>
-
 #include "manager/front/front.h"
 
 /* The wall clock less the monotonic one (CLOCK_BOOTTIME) as it was at the first start on this boot: read from the
- * database, or written there now when the boot is another one. *ret_same_boot false: the latter. Blocks. */
-int own_clock_open(struct front *front, bool *ret_same_boot, span_us *ret_zero, struct err *err);
+ * database, or written there now when the boot is another one or not known. Blocks. */
+int own_clock_open(struct front *front, span_us *ret_zero, struct err *err);
 
 #endif

@@ -473,6 +473,7 @@ static int write_computer(struct records *records, struct store_session *session
 	cursor_bind_number(cursor, "last_heard", row->last_heard);
 	cursor_bind_number(cursor, "clock_offset_us", row->clock_offset_us);
 	cursor_bind_number(cursor, "clock_base_us", row->clock_base_us);
+	cursor_bind_uuid(cursor, "clock_boot", uuid_is_zero(&row->clock_boot) ? NULL : &row->clock_boot);
 	cursor_bind_number(cursor, "agent_interval_us", row->agent_interval_us);
 	cursor_bind_text(cursor, "status", fleet_status_name(row->status));
 	cursor_bind_text(cursor, "status_cause", row->cause);

@@ -697,7 +697,9 @@ struct clocked {
 	Muster__Wire__Field seconds, *field_list[1];
 };
 
+static struct uuid boot;  /* of our machine */
 static span_us wall_jump; /* of our own wall clock */
+static span_us boot_zero; /* our wall clock less our monotonic one, at the first start on this boot */
 
 static time_us jumping_wall(void *context)
 {
@@ -709,13 +711,18 @@ static const struct env jumping = { NULL, jumping_wall, test_monotonic, test_ran
 
 static struct fleet *make_clocked(span_us limit, span_us base)
 {
-	const struct fleet_options options = { .env = &jumping, .wake = note_wake };
+	const struct uuid first_boot = { { 1 } };
+	const struct fleet_options options = {
+		.env = &jumping, .wake = note_wake, .boot = first_boot, .clock_zero_us = WALL_START
+	};
 	const struct fleet_computer record = {
 		.id = id, .interval_us = MINUTE_US, .missed = 2, .clock_limit_us = limit, .clock_base_us = base
 	};
 	struct fleet *fleet;
 
 	now = wall_jump = 0;
+	boot = first_boot;
+	boot_zero = WALL_START;
 	assert_int_equal(fleet_new(&options, &fleet, NULL), 0);
 	assert_int_equal(fleet_add(fleet, &record, NULL), 0);
 	return fleet;
@@ -724,14 +731,18 @@ static struct fleet *make_clocked(span_us limit, span_us base)
 /* The manager's next start: the computer as the old one would store it. */
 static struct fleet *start_again(struct fleet *fleet, bool same_boot)
 {
-	const struct fleet_options options = {
-		.env = &jumping, .wake = note_wake, .same_boot = same_boot, .clock_zero_us = same_boot ? WALL_START : 0
-	};
+	struct fleet_options options = { .env = &jumping, .wake = note_wake };
 	struct fleet_computer record;
 
 	assert_int_equal(fleet_show(fleet, &id, &record, NULL), 0);
 	fleet_free(fleet);
-	now = same_boot ? now : 0;
+	if (!same_boot) {
+		now = 0;
+		boot.bytes[0]++;
+		boot_zero = WALL_START + wall_jump;
+	}
+	options.boot = boot;
+	options.clock_zero_us = boot_zero;
 	assert_int_equal(fleet_new(&options, &fleet, NULL), 0);
 	assert_int_equal(fleet_add(fleet, &record, NULL), 0);
 	return fleet;
@@ -895,6 +906,55 @@ static void after_another_boot_clocks_are_measured_from_where_they_are(void **st
 	fleet = start_again(fleet, false);
 	assert_int_equal(hear_clock(fleet, 1, 3 * HOUR_US, "7200", 0), 1); /* its own word counts */
 	assert_int_equal(hear_clock(fleet, 2, 3 * HOUR_US, NULL, 0), 0);
+	fleet_free(fleet);
+}
+
+static void a_base_of_another_boot_is_unknown_however_often_we_started_since(void **state)
+{
+	struct fleet *fleet = make_clocked(MINUTE_US, 0);
+
+	(void)state;
+	assert_int_equal(hear_clock(fleet, 1, 0, NULL, 0), 0);
+	wall_jump = -30 * DAY_US;
+	fleet = start_again(fleet, false);
+	fleet = start_again(fleet, true); /* the computer was not heard in between */
+	wall_jump = -29 * DAY_US;
+	fleet = start_again(fleet, true);
+	assert_int_equal(hear_clock(fleet, 1, 0, NULL, 0), 0);
+	wall_jump = 0;
+	fleet = start_again(fleet, true);
+	assert_int_equal(hear_clock(fleet, 1, 0, NULL, 0), 0);
+	fleet = start_again(fleet, true);
+	assert_int_equal(hear_clock(fleet, 1, HOUR_US, NULL, 0), 1); /* it was heard on this boot */
+	fleet_free(fleet);
+}
+
+static void without_the_boot_known_every_start_is_on_another(void **state)
+{
+	struct fleet *fleet = make_clocked(MINUTE_US, 0);
+
+	(void)state;
+	boot = (struct uuid){ 0 };
+	fleet = start_again(fleet, true);
+	assert_int_equal(hear_clock(fleet, 1, 0, NULL, 0), 0);
+	wall_jump = DAY_US;
+	fleet = start_again(fleet, true);
+	assert_int_equal(hear_clock(fleet, 1, 0, NULL, 0), 0);
+	assert_int_equal(hear_clock(fleet, 2, HOUR_US, NULL, 0), 1);
+	fleet_free(fleet);
+}
+
+static void one_never_heard_is_measured_from_our_clock_at_each_start(void **state)
+{
+	struct fleet *fleet = make_clocked(MINUTE_US, 0);
+
+	(void)state;
+	wall_jump = HOUR_US;
+	fleet = start_again(fleet, true);
+	wall_jump = 0;
+	fleet = start_again(fleet, true);
+	assert_int_equal(hear_clock(fleet, 1, 0, NULL, 0), 0);
+	assert_int_equal(hear_clock(fleet, 2, HOUR_US, NULL, 0), 1);
 	fleet_free(fleet);
 }
 
@@ -1086,6 +1146,9 @@ int main(void)
 		cmocka_unit_test(a_clock_is_compared_across_a_restart),
 		cmocka_unit_test(our_own_clock_set_while_we_were_down_is_no_change_of_theirs),
 		cmocka_unit_test(after_another_boot_clocks_are_measured_from_where_they_are),
+		cmocka_unit_test(a_base_of_another_boot_is_unknown_however_often_we_started_since),
+		cmocka_unit_test(without_the_boot_known_every_start_is_on_another),
+		cmocka_unit_test(one_never_heard_is_measured_from_our_clock_at_each_start),
 		cmocka_unit_test(a_limit_is_checked_and_none_is_silent),
 		cmocka_unit_test(asked_it_reports_at_once),
 	};
