@@ -1,8 +1,8 @@
 -- Tokens, users and the audit log.
 
 -- name: enrolment_token_insert
-INSERT INTO enrolment_token (id, secret_sha256, name, policy, group_name, uses_left, created, created_by, expires)
-VALUES (:id, :secret_sha256, :name, :policy, :group_name, :uses_left, :created, :created_by, :expires);
+INSERT INTO enrolment_token (id, secret_sha256, name, policy, group_name, appliance, uses_left, created, created_by, expires)
+VALUES (:id, :secret_sha256, :name, :policy, :group_name, :appliance, :uses_left, :created, :created_by, :expires);
 
 -- name: enrolment_token_by_secret
 SELECT * FROM enrolment_token WHERE secret_sha256 = :secret_sha256;

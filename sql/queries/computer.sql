@@ -1,10 +1,10 @@
 -- Computers. Each statement begins with its name; parameters are bound by name.
 
 -- name: computer_insert
-INSERT INTO computer (id, name, group_name, policy, certificate_fingerprint, certificate_not_after, certificate_pem,
+INSERT INTO computer (id, name, group_name, policy, appliance, certificate_fingerprint, certificate_not_after, certificate_pem,
                       enrolled, enrolment_attempt, host_name, os, kernel, architecture, agent_version, addresses,
                       listen_port, direction, status, status_cause, status_since)
-VALUES (:id, :name, :group_name, :policy, :certificate_fingerprint, :certificate_not_after, :certificate_pem,
+VALUES (:id, :name, :group_name, :policy, :appliance, :certificate_fingerprint, :certificate_not_after, :certificate_pem,
         :enrolled, :enrolment_attempt, :host_name, :os, :kernel, :architecture, :agent_version, :addresses,
         :listen_port, :direction, :status, :status_cause, :status_since);
 

@@ -27,13 +27,13 @@ ON CONFLICT (policy, name) DO UPDATE SET value = excluded.value;
 DELETE FROM policy_setting WHERE policy = :id AND name = :name;
 
 -- name: policy_computers
-SELECT id, name, policy, settings_version FROM computer WHERE deleted IS NULL ORDER BY policy, id;
+SELECT id, name, policy, appliance, settings_version FROM computer WHERE deleted IS NULL ORDER BY policy, id;
 
 -- name: policy_computer_by_id
 SELECT name, settings_version FROM computer WHERE id = :id AND deleted IS NULL;
 
 -- name: policy_computer_update
-UPDATE computer SET policy = :policy, settings_version = :version WHERE id = :id AND deleted IS NULL;
+UPDATE computer SET policy = :policy, appliance = :appliance, settings_version = :version WHERE id = :id AND deleted IS NULL;
 
 -- name: policy_renamed
 UPDATE computer SET policy = :name WHERE policy = :before;

@@ -105,6 +105,7 @@ OPTIONS(token_create_options, ENROLMENT,
 	{ "role", "R", "What it may do (API tokens).", ROLES },
 	{ "policy", "P", "Policy of computers that enrol with it.", NULL },
 	{ "group", "G", "Group of computers that enrol with it.", NULL },
+	{ "appliance", NULL, "Computers that enrol with it are appliances, which are only bidirectional.", NULL },
 	{ "uses", "N", "How many computers may enrol with it; any number if not given.", NULL },
 	{ "expires", "D", "When it ends: a duration such as 24h, or a moment.", NULL });
 OPTIONS(token_list_options, ENROLMENT, LIMIT);
@@ -162,6 +163,8 @@ static const struct cli_verb verbs[] = {
 	{ "computer", "set", "COMPUTER NAME=VALUE...", 2, MANY, NULL, "Override settings for one computer, all or none",
 	  "`muster policy settings` lists the names and what each allows.", verb_computer_set },
 	{ "computer", "unset", "COMPUTER NAME...", 2, MANY, NULL, "Have a computer inherit settings again", NULL, verb_computer_unset },
+	{ "computer", "appliance", "COMPUTER yes|no", 2, 2, NULL, "Say whether a computer is an appliance",
+	  "The direction (link.direction) of an appliance is bidirectional, whatever its policy says.", verb_computer_appliance },
 	{ "computer", "history", "COMPUTER", 1, 1, NULL, "Show who changed a computer's settings or policy, newest first", NULL, verb_computer_history },
 	{ "computer", "revert", "COMPUTER VERSION", 2, 2, NULL, "Take a computer's settings and policy back to a version of before", NULL, verb_computer_revert },
 

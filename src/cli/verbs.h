@@ -130,6 +130,7 @@ VERB(verb_computer_effective);
 VERB(verb_computer_set);
 VERB(verb_computer_unset);
 VERB(verb_computer_assign);
+VERB(verb_computer_appliance);
 VERB(verb_computer_history);
 VERB(verb_computer_revert);
 VERB(verb_settings_list);

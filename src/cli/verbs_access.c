@@ -172,6 +172,8 @@ static int token_body(struct cli *cli, json_t *body, struct err *err)
 			return err_set(err, ERR_USAGE, "--%s is for enrolment tokens: give --enrolment too",
 				       of_enrolment[i]);
 	}
+	if (!enrolment && cli_flag(cli, "appliance"))
+		return err_set(err, ERR_USAGE, "--appliance is for enrolment tokens: give --enrolment too");
 	if (enrolment && cli_option(cli, "role") != NULL)
 		return err_set(err, ERR_USAGE, "--role is for API tokens; agents have none");
 	if (!enrolment && cli_option(cli, "role") == NULL)
@@ -183,6 +185,8 @@ static int token_body(struct cli *cli, json_t *body, struct err *err)
 	set_text(cli, body, "policy");
 	set_text(cli, body, "group");
 	set_text(cli, body, "expires");
+	if (cli_flag(cli, "appliance"))
+		json_object_set_new(body, "appliance", json_true());
 	if (uses != NULL && number_parse(uses, 1, 1000000, &number, NULL) != 0)
 		return err_set(err, ERR_USAGE, "--uses '%.40s' is not a whole number from 1 to 1000000", uses);
 	if (uses != NULL)
@@ -214,11 +218,17 @@ int verb_token_list(struct cli *cli, struct err *err)
 		{ NULL, "created_by", COLUMN_TEXT },
 	};
 	static const struct column enrolment_columns[] = {
-		{ "NAME", "name", COLUMN_TEXT },           { "POLICY", "policy", COLUMN_TEXT },
-		{ "GROUP", "group", COLUMN_TEXT },         { "USES LEFT", "uses_left", COLUMN_NUMBER },
-		{ "EXPIRES", "expires", COLUMN_TIME },     { "REVOKED", "revoked", COLUMN_TIME },
-		{ "LAST USED", "last_used", COLUMN_TIME }, { "ID", "id", COLUMN_ID },
-		{ NULL, "created", COLUMN_TIME },          { NULL, "created_by", COLUMN_TEXT },
+		{ "NAME", "name", COLUMN_TEXT },
+		{ "POLICY", "policy", COLUMN_TEXT },
+		{ "GROUP", "group", COLUMN_TEXT },
+		{ NULL, "appliance", COLUMN_TEXT },
+		{ "USES LEFT", "uses_left", COLUMN_NUMBER },
+		{ "EXPIRES", "expires", COLUMN_TIME },
+		{ "REVOKED", "revoked", COLUMN_TIME },
+		{ "LAST USED", "last_used", COLUMN_TIME },
+		{ "ID", "id", COLUMN_ID },
+		{ NULL, "created", COLUMN_TIME },
+		{ NULL, "created_by", COLUMN_TEXT },
 	};
 	static const struct list list = { "/tokens", NULL, 0, columns, COUNT_OF(columns), "No tokens." };
 	static const struct list enrolment_list = {

@@ -21,6 +21,7 @@ static const struct column computer_columns[] = {
 	{ NULL, "certificate_match", COLUMN_TEXT },
 	{ NULL, "patterns", COLUMN_TEXT },
 	{ NULL, "open_alerts", COLUMN_NUMBER },
+	{ NULL, "appliance", COLUMN_TEXT },
 };
 
 int verb_computer_list(struct cli *cli, struct err *err)

@@ -520,6 +520,21 @@ int verb_computer_assign(struct cli *cli, struct err *err)
 	return change_member(cli, true, "policy", err);
 }
 
+int verb_computer_appliance(struct cli *cli, struct err *err)
+{
+	const char *given = cli->arguments.words[1];
+	bool appliance = strcmp(given, "yes") == 0;
+	json_t *body, *json = NULL;
+	int rc;
+
+	if (!appliance && strcmp(given, "no") != 0)
+		return err_set(err, ERR_USAGE, "'%.40s' is neither yes nor no", given);
+	body = json_pack("{sb}", "appliance", appliance);
+	rc = change_subject(cli, true, "PATCH", "", body, &json, err);
+	json_decref(body);
+	return rc == 0 ? show_effective(cli, json, err) : rc;
+}
+
 static int revert(struct cli *cli, bool computer, struct err *err)
 {
 	json_t *body, *json = NULL;

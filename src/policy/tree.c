@@ -166,9 +166,14 @@ const char *policy_own(const struct policy_node *node, enum setting_id id)
 	return node->own != NULL ? node->own[id] : NULL;
 }
 
+bool policy_is_appliance(const struct policy_node *node)
+{
+	return node->appliance;
+}
+
 const char *policy_value(const struct policy_node *node, enum setting_id id, const struct policy_node **ret_origin)
 {
-	const char *value = NULL;
+	const char *value = node_fixed(node, id);
 
 	for (; node != NULL && value == NULL; node = value == NULL ? node->parent : node)
 		value = policy_own(node, id);
@@ -451,6 +456,37 @@ int policy_computer_add(struct policy_tree *tree, const struct uuid *id, struct 
 	return 0;
 }
 
+/* Its own direction that an appliance cannot have; NULL: none. */
+static const char *unfit_direction(char *const *own)
+{
+	const char *direction = own != NULL ? own[SETTING_LINK_DIRECTION] : NULL;
+
+	return direction == NULL || strcmp(direction, link_direction_name(LINK_BIDIRECTIONAL)) == 0 ? NULL : direction;
+}
+
+int policy_set_appliance(struct policy_tree *tree, struct policy_node *computer, bool appliance, struct err *err)
+{
+	const char *unfit = unfit_direction(computer->own);
+	int rc;
+
+	if (!computer->is_computer)
+		return err_set(err, ERR_WRONG_STATE, "only a computer can be an appliance");
+	if (computer->appliance == appliance)
+		return 0;
+	if (appliance && unfit != NULL)
+		return err_set(err, ERR_WRONG_STATE,
+			       "appliances are only bidirectional, and this computer has link.direction = %s of its "
+			       "own; have it inherit link.direction first",
+			       unfit);
+	rc = make_room(tree, err);
+	if (rc != 0)
+		return rc;
+	touch(tree, computer);
+	note(tree, (struct undo){ .kind = UNDO_APPLIANCE, .node = computer });
+	computer->appliance = appliance;
+	return 0;
+}
+
 void policy_computer_remove(struct policy_tree *tree, struct policy_node *computer)
 {
 	node_unlink(computer);
@@ -563,6 +599,11 @@ int policy_set(struct policy_tree *tree, struct policy_node *node, const struct 
 		err_set(err, rc, "out of memory");
 	else if (faults.count > 0)
 		rc = ERR_RANGE;
+	else if (node->appliance && unfit_direction(own) != NULL)
+		rc = err_set(err, ERR_WRONG_STATE,
+			     "the computer is an appliance, and appliances are only bidirectional: link.direction = %s "
+			     "cannot be set on it",
+			     unfit_direction(own));
 	if (rc != 0) {
 		own_free(own);
 		return rc;

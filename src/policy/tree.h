@@ -53,7 +53,10 @@ struct policy_node *policy_next(const struct policy_tree *tree, const struct pol
 struct policy_node *policy_computer_next(const struct policy_node *policy, const struct policy_node *computer);
 /* Its own value of a setting; NULL: inherited. */
 const char *policy_own(const struct policy_node *node, enum setting_id id);
-/* The value that holds for it, and whose it is; *ret_origin NULL: the default. ret_origin may be NULL. */
+/* A computer whose link.direction is bidirectional whatever it is set to (specification 10-links "Directions"). */
+bool policy_is_appliance(const struct policy_node *node);
+/* The value that holds for it, and whose it is; *ret_origin NULL: the default. ret_origin may be NULL. What an
+ * appliance is bound to is its own, also where policy_own() has nothing. */
 const char *policy_value(const struct policy_node *node, enum setting_id id, const struct policy_node **ret_origin);
 /* As of the last commit; NULL before the first. Lives until the next commit. */
 const struct outcome *policy_outcome(const struct policy_node *node);
@@ -74,12 +77,15 @@ struct policy_change {
 	const char *value; /* NULL: inherit again */
 };
 /* All or nothing. What is wrong is told one by one (fault may be NULL), each by the
- * setting's name as given; then ERR_RANGE, and err holds the first. */
+ * setting's name as given; then ERR_RANGE, and err holds the first. ERR_WRONG_STATE: the
+ * node is an appliance, and a direction that it cannot have is given. */
 int policy_set(struct policy_tree *tree, struct policy_node *node, const struct policy_change *changes, size_t count,
 	       void (*fault)(void *context, const char *name, const char *reason), void *context, struct err *err);
 
 int policy_computer_add(struct policy_tree *tree, const struct uuid *id, struct policy_node *policy,
 			struct policy_node **ret_computer, struct err *err);
+/* ERR_WRONG_STATE: not a computer, or it overrides link.direction with one that appliances cannot have. */
+int policy_set_appliance(struct policy_tree *tree, struct policy_node *computer, bool appliance, struct err *err);
 /* At once, and only while nothing else is under way. */
 void policy_computer_remove(struct policy_tree *tree, struct policy_node *computer);
 

@@ -14,7 +14,8 @@ struct policy_node {
 	struct outcome *staged;              /* after policy_settle(), if computed */
 	struct outcome *before;              /* of a touched computer: what it had */
 	bool is_computer;
-	bool touched; /* in tree->touched */
+	bool appliance; /* a computer only */
+	bool touched;   /* in tree->touched */
 };
 
 struct policy {
@@ -26,7 +27,7 @@ struct policy {
 	bool gone; /* deleted, not yet committed */
 };
 
-enum undo_kind { UNDO_CREATE, UNDO_DELETE, UNDO_RENAME, UNDO_MOVE, UNDO_SET };
+enum undo_kind { UNDO_CREATE, UNDO_DELETE, UNDO_RENAME, UNDO_MOVE, UNDO_SET, UNDO_APPLIANCE };
 
 struct undo {
 	enum undo_kind kind;
@@ -50,6 +51,18 @@ struct policy_tree {
 static inline struct policy *as_policy(const struct policy_node *node)
 {
 	return (struct policy *)(uintptr_t)node;
+}
+
+/* The value that no policy and no override can change; NULL: they decide. */
+static inline const char *node_fixed(const struct policy_node *node, enum setting_id id)
+{
+	return node->appliance && id == SETTING_LINK_DIRECTION ? link_direction_name(LINK_BIDIRECTIONAL) : NULL;
+}
+
+/* Else it has that of its policy. */
+static inline bool node_keeps_outcome(const struct policy_node *node)
+{
+	return !node->is_computer || node->own != NULL || node->appliance;
 }
 
 /* tree.c */

@@ -10,7 +10,7 @@ struct outcome *node_outcome(const struct policy_node *node)
 {
 	if (node->before != NULL || node->outcome != NULL)
 		return node->before != NULL ? node->before : node->outcome;
-	/* A computer without values of its own has those of its policy; a new one has none yet. */
+	/* A computer without any of its own has those of its policy; a new one has none yet. */
 	return node->is_computer && !node->touched && node->parent != NULL ? node->parent->outcome : NULL;
 }
 
@@ -24,7 +24,7 @@ static struct outcome *coming(const struct policy_node *node)
 {
 	if (node->staged != NULL)
 		return node->staged;
-	if (node->is_computer && node->own == NULL && node->parent != NULL)
+	if (!node_keeps_outcome(node) && node->parent != NULL)
 		return coming(node->parent);
 	return node->outcome;
 }
@@ -42,8 +42,10 @@ static int stage(struct policy_tree *tree, struct policy_node *node, struct err 
 	const char *values[SETTINGS_COUNT];
 
 	for (unsigned id = 0; id < SETTINGS_COUNT; id++) {
-		const char *own = policy_own(node, id);
+		const char *own = node_fixed(node, id);
 
+		if (own == NULL)
+			own = policy_own(node, id);
 		values[id] = own != NULL ? own : above != NULL ? above->values[id] : setting_default(id);
 	}
 	outcomes_unref(tree->outcomes, node->staged);
@@ -62,7 +64,7 @@ static int settle_policy(struct policy_tree *tree, struct policy_node *policy, s
 	if (!differs(policy))
 		return rc;
 	while (rc == 0 && (computer = policy_computer_next(policy, computer)) != NULL) {
-		if (computer->own != NULL && !computer->touched)
+		if (node_keeps_outcome(computer) && !computer->touched)
 			rc = stage(tree, computer, err);
 	}
 	return rc;
@@ -78,7 +80,7 @@ int policy_settle(struct policy_tree *tree, struct err *err)
 	for (size_t i = 0; rc == 0 && i < tree->touched_count; i++) {
 		struct policy_node *node = tree->touched[i];
 
-		if (node->is_computer && node->own != NULL)
+		if (node->is_computer && node_keeps_outcome(node))
 			rc = stage(tree, node, err);
 	}
 	return rc;
@@ -100,12 +102,9 @@ static void tell(const struct telling *telling, const struct policy_node *comput
 		telling->changed(telling->context, &computer->id, before, after);
 }
 
-/* Values of its own: an outcome of its own; else that of its policy. */
 static void take(struct policy_tree *tree, struct policy_node *node)
 {
-	bool keeps = !node->is_computer || node->own != NULL;
-
-	if (node->staged != NULL || !keeps) {
+	if (node->staged != NULL || !node_keeps_outcome(node)) {
 		outcomes_unref(tree->outcomes, node->outcome);
 		node->outcome = node->staged;
 		node->staged = NULL;
@@ -237,6 +236,9 @@ static void undo_one(struct policy_tree *tree, struct undo *undo)
 	case UNDO_SET:
 		own_free(node->own);
 		node->own = undo->own;
+		break;
+	case UNDO_APPLIANCE:
+		node->appliance = !node->appliance;
 		break;
 	}
 }

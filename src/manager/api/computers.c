@@ -18,6 +18,7 @@ static const struct row_field fields[] = {
 	{ "listen_port", "listen_port", row_number },
 	{ "policy", "policy", row_text },
 	{ "group", "group_name", row_text },
+	{ "appliance", "appliance", row_boolean },
 	{ "last_heard", "last_heard", row_time },
 	{ "clock_offset_s", "clock_offset_us", row_seconds },
 	{ "agent_version", "agent_version", row_text },

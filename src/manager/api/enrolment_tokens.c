@@ -18,6 +18,7 @@ static const struct row_field fields[] = {
 	{ "name", "name", row_text },
 	{ "policy", "policy", row_text },
 	{ "group", "group_name", row_text },
+	{ "appliance", "appliance", row_boolean },
 	{ "uses_left", "uses_left", row_number },
 	{ "created", "created", row_time },
 	{ "created_by", "created_by", row_text },
@@ -75,6 +76,7 @@ static int make(struct store_session *session, struct change *change, struct err
 	cursor_bind_text(cursor, "name", text_of(body, "name"));
 	cursor_bind_text(cursor, "policy", making->policy);
 	cursor_bind_text(cursor, "group_name", text_of(body, "group"));
+	cursor_bind_number(cursor, "appliance", json_is_true(json_object_get(body, "appliance")));
 	if (json_is_integer(uses))
 		cursor_bind_number(cursor, "uses_left", json_integer_value(uses));
 	else

@@ -154,12 +154,22 @@ int policy_remove(struct api_call *call, struct err *err)
 	return done ? api_reply_empty(call) : rc;
 }
 
+static enum front_appliance appliance_of(const json_t *body)
+{
+	const json_t *given = json_object_get(body, "appliance");
+
+	if (!json_is_boolean(given))
+		return FRONT_APPLIANCE_KEEP;
+	return json_is_true(given) ? FRONT_APPLIANCE_YES : FRONT_APPLIANCE_NO;
+}
+
 int computer_change(struct api_call *call, struct err *err)
 {
 	const json_t *body = api_body(call);
 	struct front_policy_edit edit = { .kind = FRONT_POLICY_CHANGE,
 					  .subject = *api_path_id(call),
 					  .computer = true,
+					  .appliance = appliance_of(body),
 					  .parent = text_of(body, "policy") };
 	bool done;
 	int rc = edit_one(call, &edit, json_object_get(body, "settings"), &done, err);

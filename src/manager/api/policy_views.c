@@ -12,13 +12,23 @@
 
 /* --- settings --- */
 
-static const char *origin_name(const struct policy_node *origin)
+/* An appliance is bound to its direction, whatever is set. */
+static bool is_bound(const struct policy_node *origin, enum setting_id id)
 {
+	return origin != NULL && id == SETTING_LINK_DIRECTION && policy_is_appliance(origin);
+}
+
+static const char *origin_name(const struct policy_node *origin, enum setting_id id)
+{
+	if (is_bound(origin, id))
+		return "appliance";
 	return origin == NULL ? "default" : policy_is_computer(origin) ? "computer" : policy_name(origin);
 }
 
-static const char *origin_kind(const struct policy_node *origin)
+static const char *origin_kind(const struct policy_node *origin, enum setting_id id)
 {
+	if (is_bound(origin, id))
+		return "appliance";
 	return origin == NULL ? "default" : policy_is_computer(origin) ? "computer" : "policy";
 }
 
@@ -31,10 +41,10 @@ json_t *policy_settings_json(const struct policy_node *node)
 		const char *value = policy_value(node, id, &origin);
 		const char *inherited = above != NULL ? policy_value(above, id, NULL) : setting_default(id);
 
-		json_array_append_new(list,
-				      json_pack("{ss, ss, ss, ss, sb, ss}", "name", setting_name(id), "value", value,
-						"origin", origin_name(origin), "origin_kind", origin_kind(origin),
-						"own", origin == node, "inherited", inherited));
+		json_array_append_new(list, json_pack("{ss, ss, ss, ss, sb, ss}", "name", setting_name(id), "value",
+						      value, "origin", origin_name(origin, id), "origin_kind",
+						      origin_kind(origin, id), "own", policy_own(node, id) != NULL,
+						      "inherited", inherited));
 	}
 	return list;
 }
@@ -348,8 +358,8 @@ static int compare(const struct policy_tree *tree, void *argument, struct err *e
 		if (strcmp(a_value, b_value) != 0)
 			json_array_append_new(comparing->items,
 					      json_pack("{ss, ss, ss, ss, ss}", "name", setting_name(id), "a", a_value,
-							"a_origin", origin_name(a_origin), "b", b_value, "b_origin",
-							origin_name(b_origin)));
+							"a_origin", origin_name(a_origin, id), "b", b_value, "b_origin",
+							origin_name(b_origin, id)));
 	}
 	return rc;
 }

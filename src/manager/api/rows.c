@@ -54,6 +54,11 @@ json_t *row_number(struct cursor *cursor, const char *column)
 	return cursor_is_null(cursor, column) ? json_null() : json_integer(cursor_number(cursor, column));
 }
 
+json_t *row_boolean(struct cursor *cursor, const char *column)
+{
+	return json_boolean(cursor_number(cursor, column) != 0);
+}
+
 json_t *row_seconds(struct cursor *cursor, const char *column)
 {
 	return json_integer(cursor_number(cursor, column) / SECOND_US);

@@ -10,7 +10,8 @@
 /* --- one column, one value; NULL: no memory --- */
 typedef json_t *(*row_make)(struct cursor *cursor, const char *column);
 
-json_t *row_number(struct cursor *cursor, const char *column);       /* null for NULL */
+json_t *row_number(struct cursor *cursor, const char *column); /* null for NULL */
+json_t *row_boolean(struct cursor *cursor, const char *column);
 json_t *row_seconds(struct cursor *cursor, const char *column);      /* of a span, towards zero */
 json_t *row_time(struct cursor *cursor, const char *column);         /* null for NULL */
 json_t *row_id(struct cursor *cursor, const char *column);           /* null for NULL */

@@ -45,7 +45,7 @@ static const char *const destination_formats[] = { "cef", "json", NULL };
 static const char *const actor_kinds[] = { "user", "token", "system", NULL };
 
 static const char *const override_kinds[] = { "policy", "computer", NULL };
-static const char *const origin_kinds[] = { "default", "policy", "computer", "network", NULL };
+static const char *const origin_kinds[] = { "default", "policy", "computer", "network", "appliance", NULL };
 static const char *const policy_setting_types[] = { "duration", "size", "number", "boolean", "choice", "paths", "text", NULL };
 
 /* --- query strings --- */
@@ -165,6 +165,7 @@ SHAPE(shape_enrolment_token_request, "EnrolmentTokenRequest", "A new enrolment t
 	{ "name", SHAPE_NAME, .max = ACCOUNT_NAME_MAX_BYTES, .help = "What it is for." },
 	{ "policy", SHAPE_NAME, .max = 255, .help = "Policy of computers that enrol with it." },
 	{ "group", SHAPE_NAME, .max = 255, .help = "Group of computers that enrol with it." },
+	{ "appliance", SHAPE_BOOLEAN, .help = "Are those that enrol with it appliances, which are only bidirectional? false if not given." },
 	{ "uses", SHAPE_NUMBER, SHAPE_NULLABLE, 1, 1000000, .help = "How many computers may enrol; null or absent: any number." },
 	{ "expires", SHAPE_WHEN, .help = "When it ends; 24 hours from now if not given." });
 
@@ -241,6 +242,7 @@ SHAPE(shape_policy_apply_request, "PolicyApplyRequest", "Policies as they shall 
 	{ "dry_run", SHAPE_BOOLEAN, .help = "Only say what would change." });
 SHAPE(shape_computer_change_request, "ComputerChangeRequest", "What changes of a computer; the rest stays.",
 	{ "policy", SHAPE_NAME, .max = 255, .help = "Id or name of the policy to assign." },
+	{ "appliance", SHAPE_BOOLEAN, .help = "Is it an appliance? Appliances are only bidirectional; 409 while it overrides `link.direction` with another." },
 	{ "settings", SHAPE_ANY, .help = SETTINGS_HELP });
 SHAPE(shape_revert_request, "RevertRequest", "How far back.",
 	{ "version", SHAPE_NUMBER, REQUIRED, 1, INT64_MAX, .help = "The version to go back to, as its history lists them." });
@@ -289,6 +291,7 @@ SHAPE(shape_computer, "Computer", "A computer with an agent.",
 	{ "link_error", SHAPE_TEXT, REQUIRED, .help = "Why the manager cannot dial it, empty: it can, or need not." },
 	{ "policy", SHAPE_TEXT, REQUIRED, .help = "Its policy." },
 	{ "group", SHAPE_TEXT, REQUIRED, .help = "Its group, empty for none." },
+	{ "appliance", SHAPE_BOOLEAN, REQUIRED, .help = "Is it an appliance, whose direction is always `bidirectional`?" },
 	{ "last_heard", SHAPE_TIME, NULLABLE, .help = "Last authenticated sign of life." },
 	{ "clock_offset_s", SHAPE_NUMBER, REQUIRED, .help = "Its clock minus the manager's, in seconds." },
 	{ "agent_version", SHAPE_TEXT, REQUIRED, .help = "Version of the agent." },
@@ -403,6 +406,7 @@ LIST(shape_tokens, "Tokens", shape_token);
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "What it is for." },                                           \
 	{ "policy", SHAPE_TEXT, REQUIRED, .help = "Policy of computers that enrol with it, empty: the default." }, \
 	{ "group", SHAPE_TEXT, REQUIRED, .help = "Group of computers that enrol with it." },                   \
+	{ "appliance", SHAPE_BOOLEAN, REQUIRED, .help = "Are those that enrol with it appliances?" },          \
 	{ "uses_left", SHAPE_NUMBER, NULLABLE, NOTHING_OR_MORE, .help = "How many more may enrol; null: any number." }, \
 	{ "created", SHAPE_TIME, REQUIRED, .help = "When it was made." },                                      \
 	{ "created_by", SHAPE_TEXT, REQUIRED, .help = "By whom." },                                            \
@@ -540,7 +544,7 @@ LIST(shape_policy_settings, "PolicySettings", shape_policy_setting);
 SHAPE_STATIC(shape_effective_setting, "EffectiveSetting", "A setting's value and where it comes from.",
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "The setting." },
 	{ "value", SHAPE_TEXT, REQUIRED, .help = "Its value." },
-	{ "origin", SHAPE_TEXT, REQUIRED, .help = "Name of the policy that sets it, `computer`, `default`, or `network` and the name of the network that it is in." },
+	{ "origin", SHAPE_TEXT, REQUIRED, .help = "Name of the policy that sets it, `computer`, `default`, `appliance` (what an appliance is bound to), or `network` and the name of the network that it is in." },
 	{ "origin_kind", SHAPE_CHOICE, REQUIRED, .choices = origin_kinds, .help = "What the origin is." },
 	{ "own", SHAPE_BOOLEAN, REQUIRED, .help = "Is it set right here? Else it is inherited." },
 	{ "inherited", SHAPE_TEXT, REQUIRED, .help = "The value that it would have if it were not set here." });

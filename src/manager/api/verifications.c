@@ -17,11 +17,6 @@ static json_t *row_seconds_or_null(struct cursor *cursor, const char *column)
 	return cursor_is_null(cursor, column) ? json_null() : row_seconds(cursor, column);
 }
 
-static json_t *row_boolean(struct cursor *cursor, const char *column)
-{
-	return json_boolean(cursor_number(cursor, column) != 0);
-}
-
 static const struct row_field fields[] = {
 	{ "id", "id", row_id },
 	{ "started", "started", row_time },

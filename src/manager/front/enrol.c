@@ -93,7 +93,7 @@ static int enrol_once(struct enrolment *work, struct err *err)
 	if (rc == 0)
 		rc = certify(work, err);
 	if (rc == 0 && !work->again) {
-		rc = policies_join(work->front, &work->computer, work->policy, err);
+		rc = policies_join(work->front, &work->computer, work->policy, work->appliance, err);
 		joined = rc == 0;
 	}
 	if (rc == 0)

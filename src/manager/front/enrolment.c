@@ -63,6 +63,7 @@ static int read_token(struct enrolment *enrolment, struct store_session *session
 		if (rc == 0)
 			rc = settle("group", cursor_text(cursor, "group_name"), request->group, "", enrolment->group,
 				    err);
+		enrolment->appliance = cursor_number(cursor, "appliance") != 0;
 	} else {
 		rc = ERR_DENIED;
 	}
@@ -232,6 +233,7 @@ static int insert_computer(struct enrolment *enrolment, struct store_session *se
 	cursor_bind_text(cursor, "name", enrolment->name);
 	cursor_bind_text(cursor, "group_name", enrolment->group);
 	cursor_bind_text(cursor, "policy", enrolment->policy);
+	cursor_bind_number(cursor, "appliance", enrolment->appliance);
 	cursor_bind_bytes(cursor, "certificate_fingerprint", enrolment->facts.fingerprint, SHA256_BYTES);
 	cursor_bind_number(cursor, "certificate_not_after", enrolment->facts.not_after);
 	cursor_bind_text(cursor, "certificate_pem", enrolment->certificate);

@@ -25,6 +25,7 @@ struct enrolment {
 	char name[WIRE_LABEL_MAX_BYTES + 16];
 	char policy[WIRE_LABEL_MAX_BYTES + 1];
 	char group[WIRE_LABEL_MAX_BYTES + 1];
+	bool appliance; /* as the token says; agents cannot choose */
 	/* Filled in between: */
 	char certificate[MESSAGE_CERTIFICATE_MAX_BYTES];
 	struct certificate_facts facts;

@@ -30,12 +30,15 @@ enum front_policy_edit_kind {
 	FRONT_POLICY_PUT, /* by name: created if missing, then changed; what changes does not name is inherited */
 };
 
+enum front_appliance { FRONT_APPLIANCE_KEEP, FRONT_APPLIANCE_NO, FRONT_APPLIANCE_YES };
+
 struct front_policy_edit {
 	enum front_policy_edit_kind kind;
 	struct uuid subject; /* create, put: set by the call */
-	bool computer;       /* the subject is a computer */
-	const char *name;    /* NULL: as it is */
-	const char *parent;  /* id or name of a policy; NULL: as it is. Of a computer: its policy */
+	bool computer;       /* the subject is a computer, and then: */
+	enum front_appliance appliance;
+	const char *name;   /* NULL: as it is */
+	const char *parent; /* id or name of a policy; NULL: as it is. Of a computer: its policy */
 	const struct policy_change *changes;
 	size_t change_count;
 	uint64_t version; /* the subject's must be this; 0: any */

@@ -142,7 +142,7 @@ static int take_setting(struct policies *policies, struct cursor *cursor, const 
 	if (node == NULL)
 		return 0;
 	rc = policy_set(policies->tree, node, &change, 1, NULL, NULL, err);
-	if (rc != ERR_RANGE)
+	if (rc != ERR_RANGE && rc != ERR_WRONG_STATE)
 		return rc;
 	LOG(LOG_WARNING, "policy.stored_value_refused", log_text(column, policy_name(node)), log_uuid("id", &id),
 	    log_text("setting", change.name), log_err(err));
@@ -185,6 +185,9 @@ static int read_computers(struct store_session *session, void *argument, struct 
 			policy = policy_base(policies->tree);
 		cursor_uuid(cursor, "id", &id);
 		rc = policy_computer_add(policies->tree, &id, policy, &computer, err);
+		if (rc == 0)
+			rc = policy_set_appliance(policies->tree, computer, cursor_number(cursor, "appliance") != 0,
+						  err);
 	}
 	end = cursor_end(cursor, rc == 0 ? err : NULL);
 	return rc != 0 ? rc : end;
@@ -358,7 +361,7 @@ void policies_fill(struct front *front, const struct uuid *computer, struct flee
 	pthread_mutex_unlock(&front->policies->lock);
 }
 
-int policies_join(struct front *front, const struct uuid *computer, const char *policy, struct err *err)
+int policies_join(struct front *front, const struct uuid *computer, const char *policy, bool appliance, struct err *err)
 {
 	struct policies *policies = front->policies;
 	struct policy_node *above, *node;
@@ -369,6 +372,8 @@ int policies_join(struct front *front, const struct uuid *computer, const char *
 	above = policy_find_name(policies->tree, policy);
 	rc = above == NULL ? err_set(err, ERR_NOT_FOUND, "the policy %s was deleted just now", policy)
 			   : policy_computer_add(policies->tree, computer, above, &node, err);
+	if (rc == 0)
+		rc = policy_set_appliance(policies->tree, node, appliance, err);
 	if (rc == 0)
 		rc = settle(policies, err);
 	if (rc != 0)

@@ -31,7 +31,8 @@ int policies_load(struct front *front, struct err *err);
 void policies_fill(struct front *front, const struct uuid *computer, struct fleet_computer *record);
 
 /* A new computer under a policy that was found by front_policy_name(). ERR_NOT_FOUND: deleted meanwhile. */
-int policies_join(struct front *front, const struct uuid *computer, const char *policy, struct err *err);
+int policies_join(struct front *front, const struct uuid *computer, const char *policy, bool appliance,
+		  struct err *err);
 /* A computer that was deleted, or that did not come to be. */
 void policies_leave(struct front *front, const struct uuid *computer);
 

@@ -34,6 +34,8 @@ static json_t *snapshot(const struct policy_node *node)
 	if (policy_parent(node) != NULL)
 		json_object_set_new(object, policy_is_computer(node) ? "policy" : "parent",
 				    json_string(policy_name(policy_parent(node))));
+	if (policy_is_computer(node))
+		json_object_set_new(object, "appliance", json_string(policy_is_appliance(node) ? "yes" : "no"));
 	for (unsigned id = 0; id < SETTINGS_COUNT; id++) {
 		if (policy_own(node, id) != NULL)
 			json_object_set_new(object, setting_name(id), json_string(policy_own(node, id)));
@@ -57,7 +59,7 @@ static int add_difference(json_t *changes, const char *name, json_t *old, json_t
 /* [{name, old, new}] of what differs; takes both over. */
 static int compare(json_t *before, json_t *after, json_t **ret_changes, struct err *err)
 {
-	static const char *const others[] = { "name", "parent", "policy" };
+	static const char *const others[] = { "name", "parent", "policy", "appliance" };
 	json_t *changes = json_array();
 	int rc = before != NULL && after != NULL && changes != NULL ? 0 : ERR_MEMORY;
 
@@ -154,10 +156,15 @@ static int change_node(const struct editing *editing, const struct front_policy_
 		if (rc == 0 && parent != policy_parent(node))
 			rc = policy_move(tree, node, parent, err);
 	}
+	/* What an appliance cannot have may be given with the word that it is none any more. */
+	if (rc == 0 && edit->appliance == FRONT_APPLIANCE_NO)
+		rc = policy_set_appliance(tree, node, false, err);
 	if (rc == 0 && edit->kind == FRONT_POLICY_PUT)
 		rc = unset_others(editing, edit, node, err);
 	if (rc == 0 && edit->change_count > 0)
 		rc = policy_set(tree, node, edit->changes, edit->change_count, editing->fault, editing->context, err);
+	if (rc == 0 && edit->appliance == FRONT_APPLIANCE_YES)
+		rc = policy_set_appliance(tree, node, true, err);
 	return rc;
 }
 
@@ -165,6 +172,7 @@ static void describe_node(struct policy_step *step, const struct policy_node *no
 {
 	const struct policy_node *parent = policy_parent(node);
 
+	step->appliance = policy_is_appliance(node);
 	if (!step->is_computer)
 		snprintf(step->name, sizeof(step->name), "%s", policy_name(node));
 	if (parent == NULL)
@@ -418,6 +426,11 @@ static int read_past(struct store_session *session, void *argument, struct err *
 	return rc != 0 ? err_set(err, rc, "its history cannot be read") : end;
 }
 
+static bool was_appliance(const json_t *value)
+{
+	return json_is_string(value) && strcmp(json_string_value(value), "yes") == 0;
+}
+
 int front_policy_revert(struct front *front, const struct uuid *subject, bool computer, uint64_t version,
 			uint64_t expected, const struct front_actor *actor, struct front_policy_result *ret_result,
 			struct err *err)
@@ -445,6 +458,8 @@ int front_policy_revert(struct front *front, const struct uuid *subject, bool co
 			edit.name = json_string_value(value);
 		else if (strcmp(name, "parent") == 0 || strcmp(name, "policy") == 0)
 			edit.parent = json_string_value(value);
+		else if (strcmp(name, "appliance") == 0)
+			edit.appliance = was_appliance(value) ? FRONT_APPLIANCE_YES : FRONT_APPLIANCE_NO;
 		else if (edit.change_count < SETTINGS_COUNT)
 			changes[edit.change_count++] = (struct policy_change){ name, json_string_value(value) };
 	}

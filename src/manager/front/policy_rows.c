@@ -79,6 +79,7 @@ static int write_computer(const struct policy_step *step, struct store_session *
 
 	cursor_bind_uuid(cursor, "id", &step->subject);
 	cursor_bind_text(cursor, "policy", step->parent_name);
+	cursor_bind_number(cursor, "appliance", step->appliance);
 	cursor_bind_number(cursor, "version", (int64_t)step->version + 1);
 	rc = cursor_run(cursor, err);
 	return rc == 0 && store_changes(session) != 1 ? err_set(err, ERR_NOT_FOUND, "the computer was deleted just now")

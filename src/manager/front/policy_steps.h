@@ -12,6 +12,7 @@ struct policy_step {
 	enum step_action action;
 	struct uuid subject;
 	bool is_computer;
+	bool appliance; /* afterwards */
 	bool renamed;
 	struct uuid parent;                          /* afterwards; of a computer: its policy; zero: none */
 	char name[POLICY_NAME_MAX_BYTES + 17];       /* afterwards, or as it was when deleted */

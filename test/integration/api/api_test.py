@@ -436,13 +436,58 @@ def tokens_are_shown_once_and_revoked(w):
 
 
 def enrolment_tokens_are_made(w):
-    body = {"name": "lab", "policy": "base", "group": "lab", "uses": 2, "expires": "1h"}
+    body = {"name": "lab", "policy": "base", "group": "lab", "uses": 2, "expires": "1h", "appliance": True}
     made = w.call("POST", V1 + "/enrolment-tokens", w.admin, body, expect=201).json
     assert made["token"].startswith("mse_") and made["uses_left"] == 2 and made["group"] == "lab"
+    assert made["appliance"] is True
     assert made["ca_fingerprint"] == w.get("/system")["ca_fingerprint"]
     assert made["id"] in [token["id"] for token in w.get("/enrolment-tokens")["items"]]
     w.call("DELETE", f"{V1}/enrolment-tokens/{made['id']}", w.admin, expect=204)
     w.call("POST", V1 + "/enrolment-tokens", w.admin, {"uses": 0}, expect=400)
+    w.call("POST", V1 + "/enrolment-tokens", w.admin, {"appliance": "yes"}, expect=400)
+    plain = w.call("POST", V1 + "/enrolment-tokens", w.admin, {}, expect=201).json
+    assert plain["appliance"] is False
+    w.call("DELETE", f"{V1}/enrolment-tokens/{plain['id']}", w.admin, expect=204)
+
+
+def appliances_are_only_bidirectional(w):
+    computer = f"{V1}/computers/{COMPUTER}"
+    base = next(p["id"] for p in w.get("/policies")["items"] if p["name"] == "base")
+
+    def direction():
+        item = next(i for i in w.get(f"/computers/{COMPUTER}/settings")["items"] if i["name"] == "link.direction")
+        shown = w.get("/computers/" + COMPUTER)
+        assert shown["direction"] == item["value"]
+        return shown["appliance"], item["value"], item["origin"], item["origin_kind"], item["own"], item["inherited"]
+
+    def give(value, path=computer, **more):
+        return w.call("PATCH", path, w.admin, {"settings": {"link.direction": value}, **more}).json
+
+    assert direction() == (False, "bidirectional", "default", "default", False, "bidirectional")
+    w.call("PATCH", computer, w.tokens["operator"], {"appliance": True}, expect=403)
+    w.call("PATCH", computer, w.admin, {"appliance": "yes"}, expect=400)
+    # marked while it has a direction of its own: refused, nothing changed
+    give("agent-initiated")
+    answer = w.call("PATCH", computer, w.admin, {"appliance": True}, expect=409).json
+    assert "link.direction = agent-initiated of its own" in answer["detail"], answer
+    assert direction()[:3] == (False, "agent-initiated", "computer")
+    # both at once is possible; then the policy's choice does not reach it
+    give(None, appliance=True)
+    give("manager-initiated", f"{V1}/policies/{base}")
+    assert direction() == (True, "bidirectional", "appliance", "appliance", False, "manager-initiated")
+    answer = w.call("PATCH", computer, w.admin, {"settings": {"link.direction": "agent-initiated"}}, expect=409).json
+    assert "appliances are only bidirectional: link.direction = agent-initiated cannot be set" in answer["detail"], answer
+    history = w.get(f"/computers/{COMPUTER}/history")["items"]
+    assert {"name": "appliance", "old": "no", "new": "yes"} in history[0]["changes"], history[0]
+    # as it is after a restart; and back to how it was before, which takes the mark along
+    assert w.manager.stop() == 0
+    w.manager.start()
+    assert direction()[:3] == (True, "bidirectional", "appliance")
+    w.call("POST", computer + "/revert", w.admin, {"version": history[1]["version"]}, expect=200)
+    assert direction()[:3] == (False, "agent-initiated", "computer")
+    give(None)
+    assert direction()[:3] == (False, "manager-initiated", "base")
+    give(None, f"{V1}/policies/{base}")
 
 
 def settings_change_all_or_none(w):

@@ -224,6 +224,32 @@ def strangers():
     assert refused.out == "403", refused
 
 
+def appliance():
+    """Its token says so; a policy's direction does not reach it, and it takes none of its own."""
+    token = site.json("token", "create", "--enrolment", "--appliance", "--uses", "1")
+    assert token["appliance"] is True
+    agent = Placed("appliance", 17)
+    site.agents.append(agent)
+    site.activate(agent, token=token["token"]).expect(0)
+    change("appliance", dial_address=agent.address)
+    site.muster("policy", "create", "oneway").expect(0)
+    site.muster("policy", "set", "oneway", "link.direction=agent-initiated").expect(0)
+    site.muster("computer", "assign", "appliance", "oneway").expect(0)
+    agent.start()
+    site.wait_online("appliance")
+    wait_until("it is told", lambda: computer("appliance")["config_state"] == "applied")
+    assert computer("appliance")["appliance"] is True and computer("appliance")["direction"] == "bidirectional"
+    assert agent.link()["direction"] == "bidirectional"
+    shown = site.muster("computer", "effective", "appliance").expect(0)
+    line = next(line for line in shown.out.splitlines() if "link.direction" in line)
+    assert line.split()[1:3] == ["bidirectional", "appliance"], line
+    refused = site.muster("computer", "set", "appliance", "link.direction=agent-initiated")
+    assert refused.code != 0 and "appliances are only bidirectional" in refused.err, refused.err
+    # one that is none any more has what its policy says
+    site.muster("computer", "appliance", "appliance", "no").expect(0)
+    wait_until("it no longer listens", lambda: agent.link()["direction"] == "agent-initiated")
+
+
 def older_manager():
     """A data directory from before managers dialled gets what it needs at its next start."""
     assert site.manager.stop() == 0
@@ -239,5 +265,5 @@ if __name__ == "__main__":
         site.add_manager()
         site.api = run([program("muster-manager"), "token", "--data", site.manager.data]).expect(0).out.split()[-1]
         code = main([bidirectional, manager_initiated, switched_live, agent_initiated, port_taken, wrong_addresses,
-                     strangers, older_manager])
+                     strangers, appliance, older_manager])
     raise SystemExit(code)

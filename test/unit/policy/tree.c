@@ -200,6 +200,84 @@ static void values_come_from_the_nearest_that_sets_them(void **state)
 	policy_tree_free(tree);
 }
 
+static int mark(struct policy_tree *tree, struct policy_node *computer, bool appliance, struct err *err)
+{
+	return policy_set_appliance(tree, computer, appliance, err);
+}
+
+static void direction_is(const struct policy_node *computer, enum link_direction direction)
+{
+	const struct outcome *outcome = policy_outcome(computer);
+	const struct policy_node *origin;
+
+	assert_int_equal(outcome->effective.direction, direction);
+	assert_string_equal(outcome->values[SETTING_LINK_DIRECTION], link_direction_name(direction));
+	assert_string_equal(policy_value(computer, SETTING_LINK_DIRECTION, &origin), link_direction_name(direction));
+	assert_ptr_equal(origin, policy_is_appliance(computer) ? computer : policy_parent(computer));
+}
+
+static void an_appliance_is_bidirectional_whatever_policies_say(void **state)
+{
+	struct policy_tree *tree = tree_with_base();
+	struct policy_node *base = policy_base(tree), *other = create(tree, 1, "Other", base);
+	struct policy_node *appliance = add(tree, 100, base), *computer = add(tree, 101, base);
+
+	(void)state;
+	assert_int_equal(mark(tree, appliance, true, NULL), 0);
+	commit(tree);
+	assert_int_equal(set(tree, base, "link.direction", "agent-initiated", NULL), 0);
+	assert_int_equal(set(tree, base, "link.poll", "periodic", NULL), 0);
+	assert_int_equal(set(tree, other, "link.direction", "manager-initiated", NULL), 0);
+	commit(tree);
+	direction_is(appliance, LINK_BIDIRECTIONAL);
+	direction_is(computer, LINK_AGENT_INITIATED);
+	/* Everything else it has of its policy. */
+	assert_int_equal(policy_outcome(appliance)->effective.poll, LINK_POLL_PERIODIC);
+	assert_int_equal(policy_own_count(appliance), 0);
+	assert_int_equal(policy_move(tree, appliance, other, NULL), 0);
+	assert_int_equal(policy_move(tree, computer, other, NULL), 0);
+	commit(tree);
+	direction_is(appliance, LINK_BIDIRECTIONAL);
+	direction_is(computer, LINK_MANAGER_INITIATED);
+	/* One becomes an appliance, the other is none any more; and what is rolled back was nothing. */
+	assert_int_equal(mark(tree, computer, true, NULL), 0);
+	assert_int_equal(mark(tree, appliance, false, NULL), 0);
+	assert_int_equal(policy_settle(tree, NULL), 0);
+	policy_rollback(tree);
+	direction_is(appliance, LINK_BIDIRECTIONAL);
+	direction_is(computer, LINK_MANAGER_INITIATED);
+	assert_int_equal(mark(tree, computer, true, NULL), 0);
+	assert_int_equal(mark(tree, appliance, false, NULL), 0);
+	commit(tree);
+	direction_is(appliance, LINK_MANAGER_INITIATED);
+	direction_is(computer, LINK_BIDIRECTIONAL);
+	policy_tree_free(tree);
+}
+
+static void what_an_appliance_cannot_be_is_refused(void **state)
+{
+	struct policy_tree *tree = tree_with_base();
+	struct policy_node *base = policy_base(tree), *computer = add(tree, 100, base);
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(mark(tree, base, true, &err), ERR_WRONG_STATE);
+	assert_int_equal(mark(tree, computer, true, NULL), 0);
+	commit(tree);
+	assert_int_equal(set(tree, computer, "link.direction", "agent-initiated", &err), ERR_WRONG_STATE);
+	assert_non_null(strstr(err.text, "appliances are only bidirectional: link.direction = agent-initiated"));
+	assert_null(policy_own(computer, SETTING_LINK_DIRECTION));
+	assert_int_equal(set(tree, computer, "link.direction", "bidirectional", NULL), 0);
+	assert_int_equal(set(tree, computer, "link.direction", NULL, NULL), 0);
+	assert_int_equal(mark(tree, computer, false, NULL), 0);
+	assert_int_equal(set(tree, computer, "link.direction", "agent-initiated", NULL), 0);
+	commit(tree);
+	assert_int_equal(mark(tree, computer, true, &err), ERR_WRONG_STATE);
+	assert_non_null(strstr(err.text, "link.direction = agent-initiated of its own; have it inherit"));
+	assert_false(policy_is_appliance(computer));
+	policy_tree_free(tree);
+}
+
 static void equal_outcomes_are_one(void **state)
 {
 	struct policy_tree *tree = tree_with_base();
@@ -518,6 +596,8 @@ int main(void)
 		cmocka_unit_test(the_depth_has_a_limit),
 		cmocka_unit_test(every_fault_is_told_and_nothing_is_set),
 		cmocka_unit_test(values_come_from_the_nearest_that_sets_them),
+		cmocka_unit_test(an_appliance_is_bidirectional_whatever_policies_say),
+		cmocka_unit_test(what_an_appliance_cannot_be_is_refused),
 		cmocka_unit_test(equal_outcomes_are_one),
 		cmocka_unit_test(what_the_manager_applies_is_not_in_the_fingerprint),
 		cmocka_unit_test(a_change_is_computed_once_per_outcome),
