@@ -80,6 +80,7 @@ bool gate_pass(struct gate *gate, const char *peer, time_us now)
 /* What of the posted body has come. */
 struct post {
 	struct listener *listener;
+	bool turn;
 	struct buf body;
 };
 
@@ -108,6 +109,11 @@ static void hung_up(void *argument)
 	spoken(listener);
 }
 
+static bool is_turn(const struct http_request *request)
+{
+	return strcmp(http_path(request), LISTENER_TURN_PATH) == 0;
+}
+
 static uint64_t on_request(void *context, struct http_request *request)
 {
 	uint8_t fingerprint[SHA256_BYTES];
@@ -117,12 +123,13 @@ static uint64_t on_request(void *context, struct http_request *request)
 		http_problem(request, 401, "Certificate needed", "The manager's certificate is not valid any more.");
 		return 0;
 	}
-	if (strcmp(http_path(request), LISTENER_PATH) != 0) {
-		http_problem(request, 404, "Not found", "An agent answers " LISTENER_PATH " alone.");
+	if (strcmp(http_path(request), LISTENER_PATH) != 0 && !is_turn(request)) {
+		http_problem(request, 404, "Not found",
+			     "An agent answers " LISTENER_PATH " and " LISTENER_TURN_PATH " alone.");
 		return 0;
 	}
 	if (strcmp(http_method(request), "POST") != 0) {
-		http_problem(request, 405, "Method not allowed", "An agent answers POST " LISTENER_PATH " alone.");
+		http_problem(request, 405, "Method not allowed", "An agent answers POST alone.");
 		return 0;
 	}
 	post = calloc(1, sizeof(*post));
@@ -131,9 +138,10 @@ static uint64_t on_request(void *context, struct http_request *request)
 		return 0;
 	}
 	post->listener = context;
+	post->turn = is_turn(request);
 	buf_init(&post->body, WIRE_REPLY_MAX_BYTES);
 	http_set_data(request, post);
-	return WIRE_REPLY_MAX_BYTES;
+	return post->turn ? 0 : WIRE_REPLY_MAX_BYTES;
 }
 
 static void on_body(struct http_request *request, const uint8_t *bytes, size_t size)
@@ -151,6 +159,24 @@ static void refuse(struct http_request *request, const struct err *why)
 	http_problem(request, status, "The message was not taken", why->text);
 }
 
+static void turned(void *argument, struct bufferevent *connection)
+{
+	struct listener *listener = argument;
+
+	listener->options.turned(listener->options.argument, connection);
+}
+
+/* Whatever was exchanged over it before has been: the talk is over. */
+static void turn(struct listener *listener, struct http_request *request)
+{
+	loop_timer_clear(listener->idle);
+	hung_up(listener);
+	if (listener->options.turned == NULL)
+		http_problem(request, 409, "Nothing to ask", "This agent has no requests of its own.");
+	else
+		http_switch(request, LISTENER_TURN_PROTOCOL, turned, listener);
+}
+
 static void on_complete(struct http_request *request)
 {
 	struct post *post = http_data(request);
@@ -162,6 +188,11 @@ static void on_complete(struct http_request *request)
 	if (post == NULL)
 		return;
 	listener = post->listener;
+	if (post->turn) {
+		post_free(request);
+		turn(listener, request);
+		return;
+	}
 	buf_init(&report, WIRE_REPORT_MAX_BYTES);
 	rc = post->body.status != 0
 		 ? err_set(&why, post->body.status, "out of memory")

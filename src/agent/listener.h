@@ -1,9 +1,10 @@
 /* The agent's listener: what the manager dials (specification 10-links "Directions").
  *
  * HTTPS on the fleet's agent port. The TLS handshake ends for whoever does not
- * show the manager's certificate, signed by this fleet's CA; the one request
- * there is, POST /manager/v1/exchange, goes to the endpoint, which verifies
- * every order by its signature as ever. Everything before that is hostile:
+ * show the manager's certificate, signed by this fleet's CA. There are two
+ * requests: POST /manager/v1/exchange goes to the endpoint, which verifies every
+ * order by its signature as ever; POST /manager/v1/turn lets the agent send
+ * requests of its own over the connection (files of the quarantine). Everything before that is hostile:
  * few connections, small buffers, deadlines, and a rate for each source.
  *
  * Loop thread only. Made when the direction asks for it and freed when not.
@@ -20,9 +21,12 @@
 #include "net/tls.h"
 
 struct listener;
+struct bufferevent;
 
-#define LISTENER_PATH        "/manager/v1/exchange"
-#define LISTENER_MANAGER_URI "urn:muster:manager" /* among the names of the manager's certificate */
+#define LISTENER_PATH          "/manager/v1/exchange"
+#define LISTENER_TURN_PATH     "/manager/v1/turn" /* the agent makes the requests from now on */
+#define LISTENER_TURN_PROTOCOL "muster-agent"
+#define LISTENER_MANAGER_URI   "urn:muster:manager" /* among the names of the manager's certificate */
 
 struct listener_options {
 	const struct env *env;
@@ -33,6 +37,8 @@ struct listener_options {
 	uint16_t port;
 	/* The manager spoke, or a connection ended: what is due may have changed. May be NULL. */
 	void (*spoken)(void *argument);
+	/* The manager lets the agent use this connection for requests of its own. NULL: it has none. */
+	void (*turned)(void *argument, struct bufferevent *connection);
 	/* A peer was refused for its certificate; one line a second at most. May be NULL. */
 	void (*refused)(void *argument, const char *peer, const struct err *cause);
 	void *argument;

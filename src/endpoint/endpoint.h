@@ -50,7 +50,9 @@ struct endpoint_actor {
 	int (*cancel)(void *context, const struct uuid *command, const struct uuid *by, struct err *err);
 	void (*upload)(void *context, const struct uuid *item); /* the manager wants this item now */
 	void (*rekey)(void *context);                           /* enrol anew: another holds our identity */
-	struct endpoint_configurer configurer;                  /* endpoint/configuration.h */
+	/* Are there requests for which a dialled connection should be turned? May be NULL: no. */
+	bool (*wants_turn)(void *context);
+	struct endpoint_configurer configurer; /* endpoint/configuration.h */
 	/* An event of the endpoint's own is in the spool, for local displays; may be NULL. */
 	void (*noted)(void *context, uint32_t type, time_us time, const struct event_field *fields, size_t count);
 	/* Each move of a command's state, may be NULL. */
@@ -142,6 +144,8 @@ time_us endpoint_due(const struct endpoint *endpoint);
  */
 void endpoint_set_direction(struct endpoint *endpoint, enum link_direction direction);
 enum link_direction endpoint_direction(const struct endpoint *endpoint);
+/* Does it open connections by itself now? */
+bool endpoint_dials(const struct endpoint *endpoint);
 /* The direction set has worked since it was set, or was given as proven at the start. */
 bool endpoint_proven(const struct endpoint *endpoint);
 /* The manager dialled and posted these bytes (a Reply: the first of a connection answers no

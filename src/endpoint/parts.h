@@ -118,8 +118,6 @@ struct text_field {
 void endpoint_note(struct endpoint *endpoint, uint32_t type, const struct text_field *fields, size_t count);
 
 /* dialled.c */
-/* Does it open connections by itself now? */
-bool endpoint_dials(const struct endpoint *endpoint);
 /* Another direction, not proven yet; the same one stays as it is. */
 void direction_use(struct endpoint *endpoint, enum link_direction direction);
 /* With which it starts, once the files are read: is it proven? */

@@ -251,6 +251,8 @@ static void add_identity(struct making *making)
 	making->clock.monotonic_us = endpoint_now(endpoint);
 	making->clock.boot_id = exchange_bytes(endpoint->options.boot_id, UUID_BYTES);
 	report->clock = &making->clock;
+	report->wants_turn = making->lane == ENDPOINT_DIALLED && endpoint->options.actor.wants_turn != NULL &&
+			     endpoint->options.actor.wants_turn(endpoint->options.actor.context);
 }
 
 static void fill(struct making *making)

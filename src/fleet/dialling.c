@@ -191,7 +191,7 @@ bool fleet_dial_due(struct fleet *fleet, struct uuid *ret_computer, uint16_t *re
 
 static void worked(struct fleet *fleet, struct computer *computer, time_us now)
 {
-	bool busy = computer->commands != NULL || computer->events_waiting > 0;
+	bool busy = computer->commands != NULL || computer->events_waiting > 0 || computer->wants_turn;
 	unsigned doubles = computer->dial_follow < FOLLOW_DOUBLES ? computer->dial_follow : FOLLOW_DOUBLES;
 	time_us follow = now + (FOLLOW_US << doubles);
 

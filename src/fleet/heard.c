@@ -218,6 +218,7 @@ static int take_report(struct fleet *fleet, struct computer *computer, struct fl
 		rc = dialling_tell(fleet, computer, exchange);
 	exchange->confirms = report->full || report->n_components > 0 || report->host != NULL || report->n_commands > 0;
 	computer->events_waiting = report->events_waiting;
+	computer->wants_turn = report->wants_turn;
 	exchange->send_full =
 	    stale || verdict == SESSION_GAP || computer->need_full || (verdict == SESSION_FIRST && !report->full);
 	if (report->full && !stale) {

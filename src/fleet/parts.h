@@ -116,6 +116,7 @@ struct computer {
 	uint8_t dial_failures; /* in a row */
 	uint8_t dial_follow;   /* how often it was dialled again because a command ran */
 	bool dialling, dial_asked, dial_scheduled, dial_again;
+	bool wants_turn;   /* by its last report */
 	bool link_told;    /* the last event stored about it was 742 */
 	bool link_writing; /* such an event is being stored */
 	time_us dial_at;   /* by schedule */

@@ -38,6 +38,7 @@ struct exchange {
 	uint64_t taken;        /* of it are with the stream */
 	span_us timeout;
 	bool head_only; /* HEAD */
+	bool turns;     /* 101 is hoped for */
 	int (*on_body)(void *argument, const uint8_t *bytes, size_t size);
 	void (*answer)(void *argument, const struct http_answer *answer);
 	void *argument;
@@ -58,8 +59,10 @@ struct http_client {
 	struct dial *dial;
 	struct bufferevent *stream;
 	bool established;
-	bool used;       /* the connection has served an exchange */
-	uint64_t queued; /* bytes given to the stream, ever */
+	bool used;                  /* the connection has served an exchange */
+	bool adopts;                /* never dials */
+	struct bufferevent *turned; /* until it is taken, inside answer() */
+	uint64_t queued;            /* bytes given to the stream, ever */
 	uint64_t sent_before;
 	struct loop_timer *deadline;
 	struct exchange exchange;
@@ -100,6 +103,7 @@ static void disconnect(struct http_client *client, bool clean)
 static void free_now(struct http_client *client)
 {
 	disconnect(client, true);
+	stream_free(client->turned, true);
 	loop_timer_free(client->deadline);
 	buf_wipe(&client->exchange.head); /* may hold a token */
 	buf_wipe(&client->exchange.body);
@@ -196,13 +200,21 @@ static void succeed(struct http_client *client)
 {
 	bool resumed = tls_resumed(bufferevent_openssl_get_ssl(client->stream));
 
-	/* A server that answers before it has the whole body will not read the rest. */
-	if (!client->exchange.message.keep_alive || !all_sent(client) ||
-	    evbuffer_get_length(bufferevent_get_input(client->stream)) > 0)
+	if (client->exchange.message.status == 101) {
+		client->turned = client->stream;
+		client->stream = NULL;
+		disconnect(client, true);
+	} else if (!client->exchange.message.keep_alive || !all_sent(client) ||
+		   evbuffer_get_length(bufferevent_get_input(client->stream)) > 0)
 		disconnect(client, true);
 	else
 		client->used = true;
+	client->depth++;
 	give_answer(client, client->exchange.message.status, resumed);
+	if (!leave_callback(client)) {
+		stream_free(client->turned, true); /* nobody took it */
+		client->turned = NULL;
+	}
 }
 
 /* --- answer --- */
@@ -232,7 +244,7 @@ static int take_head(struct http_client *client)
 {
 	const struct exchange *exchange = &client->exchange;
 
-	if (exchange->message.status == 101)
+	if (exchange->message.status == 101 && !exchange->turns)
 		return err_set(&client->err, ERR_FORMAT, "%s switched to another protocol unasked", client->host);
 	if (exchange->message.framing == HTTP1_SIZED && exchange->message.content_length > client->reply_max &&
 	    !streams_body(exchange))
@@ -282,7 +294,7 @@ static int read_event(struct http_client *client, enum reading *ret_reading)
 	evbuffer_drain(input, used);
 	if (event == HTTP1_MORE && evbuffer_get_length(input) == 0)
 		*ret_reading = READ_ALL;
-	if (event == HTTP1_END && exchange->message.status >= 200)
+	if (event == HTTP1_END && (exchange->message.status >= 200 || exchange->message.status == 101))
 		*ret_reading = READ_DONE;
 	else if (event == HTTP1_END)
 		reset_message(client); /* an interim answer; the real one follows */
@@ -491,6 +503,11 @@ static void begin(struct http_client *client)
 		write_request(client);
 		return;
 	}
+	if (client->adopts) {
+		err_set(&client->err, ERR_CLOSED, "the connection that the manager opened has ended");
+		loop_timer_set(client->deadline, 0);
+		return;
+	}
 	client->dial = dial_new(client->loop, client->host, client->port, client->source_address, on_dialed, client);
 	if (client->dial == NULL)
 		err_set(&client->err, ERR_MEMORY, "no memory to connect to %s", client->host);
@@ -547,6 +564,39 @@ bool http_client_busy(const struct http_client *client)
 void http_client_stream(struct http_client *client, int (*on_body)(void *argument, const uint8_t *bytes, size_t size))
 {
 	client->exchange.on_body = on_body;
+}
+
+void http_client_turn(struct http_client *client)
+{
+	client->exchange.turns = true;
+}
+
+struct bufferevent *http_client_take(struct http_client *client)
+{
+	struct bufferevent *turned = client->turned;
+
+	client->turned = NULL;
+	return turned;
+}
+
+void http_client_adopt(struct http_client *client, struct bufferevent *connection)
+{
+	disconnect(client, true);
+	client->stream = connection;
+	client->established = true;
+	client->queued = evbuffer_get_length(bufferevent_get_output(connection));
+	bufferevent_setcb(connection, on_read, on_write, on_event, client);
+	bufferevent_enable(connection, EV_READ | EV_WRITE);
+}
+
+void http_client_dials(struct http_client *client, bool dials)
+{
+	client->adopts = !dials;
+}
+
+bool http_client_connected(const struct http_client *client)
+{
+	return client->established;
 }
 
 void http_client_disconnect(struct http_client *client)

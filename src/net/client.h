@@ -69,6 +69,18 @@ bool http_client_busy(const struct http_client *client);
  * on_body, called with the request's argument, instead of memory; any size.
  * Nonzero aborts with ERR_CANCELLED. Other answers' bodies still go to memory. */
 void http_client_stream(struct http_client *client, int (*on_body)(void *argument, const uint8_t *bytes, size_t size));
+/* Turned connections (net/server.h "http_switch"): whoever was dialled makes the requests.
+ *   http_client_turn()   for the next request: 101 is an answer; http_client_take() inside its answer()
+ *                        gives the connection, for http_server_adopt().
+ *   http_client_adopt()  requests go over a connection that http_switch() gave, as long as it lasts.
+ *   http_client_dials()  false: never opens a connection itself; without one that was adopted a request
+ *                        fails with ERR_CLOSED. True at first. */
+struct bufferevent;
+void http_client_turn(struct http_client *client);
+struct bufferevent *http_client_take(struct http_client *client); /* NULL: taken already, or not turned */
+void http_client_adopt(struct http_client *client, struct bufferevent *connection); /* not while busy */
+void http_client_dials(struct http_client *client, bool dials);
+bool http_client_connected(const struct http_client *client);
 /* Ends the kept connection: the next request opens a new one. Not while busy. */
 void http_client_disconnect(struct http_client *client);
 

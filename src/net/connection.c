@@ -383,13 +383,29 @@ static bool is_over(const struct connection *connection)
 	       ((closing || cut) && (request == NULL || cut) && connection_output(connection) == 0);
 }
 
+static void give_away(struct connection *connection)
+{
+	void (*taken)(void *argument, struct bufferevent *stream) = connection->taken;
+	void *argument = connection->taken_argument;
+	struct bufferevent *stream = connection->stream;
+
+	bufferevent_setcb(stream, NULL, NULL, NULL, NULL);
+	connection->stream = NULL;
+	connection_free(connection);
+	taken(argument, stream);
+}
+
 /* Goes as far as input and handlers allow. May free the connection. */
 static void step(struct connection *connection)
 {
 	connection->stepping = true;
-	while (step_once(connection))
+	while (connection->taken == NULL && step_once(connection))
 		;
 	connection->stepping = false;
+	if (connection->taken != NULL && !connection->broken) {
+		give_away(connection);
+		return;
+	}
 	if (!is_over(connection))
 		update(connection);
 	else if (connection->unread && !connection->broken)
@@ -446,7 +462,8 @@ static void established(struct connection *connection)
 	}
 	if (tls_resumed(ssl))
 		count(&counters_of(connection)->resumed);
-	tls_server_shed(connection->home->tls, ssl);
+	if (connection->home->tls != NULL)
+		tls_server_shed(connection->home->tls, ssl);
 	step(connection);
 }
 
@@ -651,6 +668,30 @@ void connection_enter(struct connection *connection, int fd)
 	connection->at_door = false;
 	if (!open_stream(connection, fd))
 		connection_free(connection);
+}
+
+bool connection_adopt(struct home *home, struct bufferevent *stream, const char *peer)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (connection != NULL)
+		connection->timer = event_new(loop_base(home->loop), -1, 0, on_timer, connection);
+	if (connection == NULL || connection->timer == NULL) {
+		free(connection);
+		return false;
+	}
+	connection->home = home;
+	join_strangers(connection);
+	snprintf(connection->peer, sizeof(connection->peer), "%.*s", PEER_TEXT_BYTES - 1, peer);
+	connection->stream = stream;
+	bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
+	bufferevent_setcb(stream, on_read, on_write, on_event, connection);
+	connection->reading = true;
+	bufferevent_enable(stream, EV_READ | EV_WRITE);
+	connection->phase = PHASE_HANDSHAKE;
+	set_deadline(connection);
+	established(connection); /* reads what came already */
+	return true;
 }
 
 void connection_drain(struct connection *connection)

@@ -86,6 +86,8 @@ struct connection {
 	bool half_closed; /* the client sends no more, and waits for its answer */
 	bool broken;
 	bool certified;
+	void (*taken)(void *argument, struct bufferevent *stream); /* the stream's next owner, once it is given away */
+	void *taken_argument;
 	uint8_t fingerprint[SHA256_BYTES];
 	char peer[PEER_TEXT_BYTES];
 };
@@ -110,6 +112,8 @@ struct http_request {
 void connection_open(struct home *home, int fd, const struct sockaddr *address);
 /* The handshake may begin. Takes the descriptor. May free the connection. */
 void connection_enter(struct connection *connection, int fd);
+/* Takes the stream of a connection that is established already. False: no memory. */
+bool connection_adopt(struct home *home, struct bufferevent *stream, const char *peer);
 /* Ends it at once; on_gone for a request under way. */
 void connection_free(struct connection *connection);
 /* True when nothing is left of any kind. */

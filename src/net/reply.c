@@ -241,3 +241,19 @@ void http_problem(struct http_request *request, int status, const char *title, c
 	http_reply(request, status, "application/problem+json", NULL, body.data, body.size);
 	buf_done(&body);
 }
+
+void http_switch(struct http_request *request, const char *protocol,
+		 void (*taken)(void *argument, struct bufferevent *connection), void *argument)
+{
+	struct connection *connection = request->connection;
+	char head[160];
+	int size =
+	    snprintf(head, sizeof(head),
+		     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %.40s\r\n\r\n", protocol);
+
+	connection_write(connection, head, (size_t)size);
+	request->begun = request->ended = true;
+	connection->taken = taken;
+	connection->taken_argument = argument;
+	connection_poke(connection);
+}

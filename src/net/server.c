@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "net/connection.h"
+#include "net/stream.h"
 
 #define ACCEPT_BATCH    64
 #define ACCEPT_AGAIN_US (100 * MILLISECOND_US)
@@ -195,6 +196,21 @@ static void give_away(struct http_server *server, int fd, const struct sockaddr_
 	}
 	atomic_fetch_sub(&server->counters.connections, 1);
 	close(fd);
+}
+
+int http_server_adopt(struct http_server *server, struct bufferevent *connection, const char *peer, struct err *err)
+{
+	int rc = 0;
+
+	if (atomic_fetch_add(&server->counters.connections, 1) >= server->limits.connections)
+		rc = err_set(err, ERR_LIMIT, "too many connections are served to agents that were dialled");
+	else if (server->homes[0].draining || !connection_adopt(&server->homes[0], connection, peer))
+		rc = err_set(err, ERR_MEMORY, "no memory to serve the agent");
+	if (rc == 0)
+		return 0;
+	atomic_fetch_sub(&server->counters.connections, 1);
+	stream_free(connection, true);
+	return rc;
 }
 
 static void watch_all(void *argument);

@@ -65,6 +65,10 @@ struct http_server *http_server_new(struct loop *const *loops, struct tls_server
 /* "0.0.0.0:4343", "[::]:4343", "127.0.0.1:0". ERR_BUSY names port and purpose when taken.
  * Call before the loops run. ret_port gives the real port. */
 int http_server_listen(struct http_server *server, const char *address, uint16_t *ret_port, struct err *err);
+/* Serves a connection that this side opened and that was turned (http_client_take()); of loops[0], on its thread.
+ * Takes it, on failure too. The peer's certificate is that of its handshake. ERR_LIMIT: too many; ERR_MEMORY. */
+struct bufferevent;
+int http_server_adopt(struct http_server *server, struct bufferevent *connection, const char *peer, struct err *err);
 /* Stops accepting, ends idle connections, lets replies finish for at most
  * `grace`, then calls done(argument) on loops[0]'s thread. Any thread. */
 void http_server_stop(struct http_server *server, span_us grace, void (*done)(void *argument), void *argument);
@@ -102,6 +106,13 @@ void http_reply(struct http_request *request, int status, const char *content_ty
 		const void *body, size_t size);
 /* problem+json (RFC 9457). */
 void http_problem(struct http_request *request, int status, const char *title, const char *detail);
+
+/* Answers 101: from now on the peer that was asked makes the requests over this connection, and whoever asked serves
+ * them. taken() gets it, established and with nothing read of what comes next, for http_client_adopt(); if it cannot
+ * be given any more, nothing is called. Only inside on_complete(). */
+struct bufferevent;
+void http_switch(struct http_request *request, const char *protocol,
+		 void (*taken)(void *argument, struct bufferevent *connection), void *argument);
 
 /* A streamed reply: size UINT64_MAX is chunked. on_drain(request) asks for more
  * when little is left to send; may be NULL. */

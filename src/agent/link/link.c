@@ -268,6 +268,11 @@ static void act_rekey(void *context)
 			       "muster-agent reset --yes here, then activate again"));
 }
 
+static bool act_wants_turn(void *context)
+{
+	return link_listen_wants_turn(context);
+}
+
 /* Another way to the manager is tried: what is under way on the old one does not count. */
 static void act_redial(void *context, const struct endpoint_connection *connection)
 {
@@ -404,6 +409,7 @@ static int make_endpoint(struct link *link, const struct opened *opened, struct 
 						       .cancel = act_cancel,
 						       .upload = act_upload,
 						       .rekey = act_rekey,
+						       .wants_turn = act_wants_turn,
 						       .configurer = { .check = link_configuration_check,
 								       .apply = link_configuration_apply,
 								       .redial = act_redial },

@@ -31,6 +31,7 @@ struct link_fetch {
 	struct loop_timer *kick; /* the next one, outside of the client's callback */
 	struct fetch *first;     /* the one under way, then those that wait */
 	size_t count;
+	bool begun; /* the first one */
 	int directory, fd;
 	uint64_t received;
 	struct err err; /* of writing what came */
@@ -44,6 +45,7 @@ static void finish(struct link_fetch *fetch, int fd, const struct err *err)
 	struct message_put put = { .item = { .id = first->item } };
 
 	fetch->first = first->next;
+	fetch->begun = false;
 	fetch->count--;
 	if (fd >= 0) {
 		put.item.sealed_bytes = fetch->received;
@@ -98,6 +100,28 @@ static int open_file(struct link_fetch *fetch, struct err *err)
 	return 0;
 }
 
+static bool may_send(const struct link_fetch *fetch)
+{
+	return endpoint_dials(fetch->link->endpoint) || http_client_connected(fetch->client);
+}
+
+bool link_fetch_needs(const struct link_fetch *fetch)
+{
+	return fetch->first != NULL && !fetch->begun && !may_send(fetch);
+}
+
+void link_fetch_again(struct link_fetch *fetch)
+{
+	if (fetch->first != NULL && !fetch->begun)
+		loop_timer_set(fetch->kick, 0);
+}
+
+void link_fetch_adopt(struct link_fetch *fetch, struct bufferevent *connection)
+{
+	http_client_adopt(fetch->client, connection);
+	link_fetch_again(fetch);
+}
+
 static void begin(void *argument)
 {
 	struct link_fetch *fetch = argument;
@@ -106,6 +130,12 @@ static void begin(void *argument)
 	struct err err = { 0 };
 	int rc;
 
+	if (fetch->first == NULL || fetch->begun)
+		return;
+	http_client_dials(fetch->client, endpoint_dials(fetch->link->endpoint));
+	if (!may_send(fetch))
+		return; /* the manager is told, and makes a connection */
+	fetch->begun = true;
 	fetch->received = 0;
 	fetch->err = (struct err){ 0 };
 	rc = open_file(fetch, &err);

@@ -354,6 +354,11 @@ struct link_items *link_items_new(struct link *link, int directory, struct err *
 	return items;
 }
 
+struct link_fetch *link_items_fetch(const struct link_items *items)
+{
+	return items->fetch;
+}
+
 void link_items_free(struct link_items *items)
 {
 	if (items == NULL)

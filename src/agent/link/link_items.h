@@ -10,6 +10,8 @@
 
 #include "agent/link/link.h"
 
+struct link_fetch;
+
 /* directory: open descriptor of DIR/link, kept by the caller. */
 struct link_items *link_items_new(struct link *link, int directory, struct err *err);
 void link_items_free(struct link_items *items);
@@ -20,6 +22,9 @@ int link_items_begin(struct link_items *items, void (*settled)(struct link *link
 void link_items_again(struct link_items *items);
 /* An item's new state, from a notice. */
 int link_items_changed(struct link_items *items, const struct message_item *item, struct err *err);
+
+/* The fetching of the manager's copies (agent/link/link_fetch.h). */
+struct link_fetch *link_items_fetch(const struct link_items *items);
 
 /* The endpoint's actor: restore and delete. */
 int link_items_command(struct link_items *items, const struct endpoint_command *command, struct err *err);

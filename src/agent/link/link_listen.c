@@ -5,8 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/link/link_fetch.h"
+#include "agent/link/link_items.h"
+#include "agent/link/link_upload.h"
 #include "agent/listener.h"
 #include "base/log.h"
+#include "net/stream.h"
 #include "os/files.h"
 #include "trust/random.h"
 
@@ -75,6 +79,24 @@ static void on_refused(void *argument, const char *peer, const struct err *cause
 	link_wake(link);
 }
 
+bool link_listen_wants_turn(const struct link *link)
+{
+	return link_fetch_needs(link_items_fetch(link->items)) || link_uploads_need(link->uploads);
+}
+
+/* A person waits for what is fetched. */
+static void on_turned(void *argument, struct bufferevent *connection)
+{
+	struct link *link = argument;
+
+	if (link_fetch_needs(link_items_fetch(link->items)))
+		link_fetch_adopt(link_items_fetch(link->items), connection);
+	else if (link_uploads_need(link->uploads))
+		link_uploads_adopt(link->uploads, connection);
+	else
+		stream_free(connection, true);
+}
+
 static int make_tls(struct link_listen *listen, struct err *err)
 {
 	const struct agent_identity *identity = &listen->link->identity;
@@ -108,6 +130,7 @@ static int make_listener(struct link_listen *listen, struct err *err)
 						  .address = link->settings.listen_address,
 						  .port = (uint16_t)link->settings.listen_port,
 						  .spoken = on_spoken,
+						  .turned = on_turned,
 						  .refused = on_refused,
 						  .argument = link };
 
@@ -231,6 +254,8 @@ static void tell_changes(struct link_listen *listen)
 		return;
 	listen->told = direction;
 	listen->told_port = port;
+	link_uploads_again(listen->link->uploads);
+	link_fetch_again(link_items_fetch(listen->link->items));
 	link_tell_self(listen->link);
 }
 

@@ -36,4 +36,7 @@ const char *link_listen_problem(const struct link_listen *listen);
 /* direction, port, problem, counters; the caller's. */
 json_t *link_listen_status(const struct link_listen *listen);
 
+/* Has link requests of its own for which it may not dial? endpoint_actor's wants_turn. */
+bool link_listen_wants_turn(const struct link *link);
+
 #endif

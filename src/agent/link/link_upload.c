@@ -70,6 +70,36 @@ void link_uploads_want(struct link_uploads *uploads, const struct uuid *item)
 	arm(uploads);
 }
 
+/* Whether one that is sent now gets through. */
+static bool may_send(const struct link_uploads *uploads)
+{
+	return endpoint_dials(uploads->link->endpoint) || http_client_connected(uploads->client);
+}
+
+bool link_uploads_need(const struct link_uploads *uploads)
+{
+	time_us now = env_monotonic(uploads->link->env);
+
+	if (uploads->active || may_send(uploads))
+		return false;
+	for (const struct upload *upload = uploads->first; upload != NULL; upload = upload->next) {
+		if (upload->not_before <= now)
+			return true;
+	}
+	return false;
+}
+
+void link_uploads_again(struct link_uploads *uploads)
+{
+	arm(uploads);
+}
+
+void link_uploads_adopt(struct link_uploads *uploads, struct bufferevent *connection)
+{
+	http_client_adopt(uploads->client, connection);
+	arm(uploads);
+}
+
 size_t link_uploads_waiting(const struct link_uploads *uploads)
 {
 	return uploads->count;
@@ -319,10 +349,13 @@ static void step(void *argument)
 	time_us now = env_monotonic(uploads->link->env);
 	struct err err = { 0 };
 
+	http_client_dials(uploads->client, endpoint_dials(uploads->link->endpoint));
 	if (uploads->active) {
 		send_piece(uploads);
 		return;
 	}
+	if (!may_send(uploads))
+		return; /* the manager is told, and makes a connection */
 	for (struct upload *upload = uploads->first; upload != NULL; upload = upload->next) {
 		if (upload->not_before > now)
 			continue;

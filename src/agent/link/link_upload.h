@@ -16,10 +16,17 @@
 #define LINK_UPLOAD_FIRST_WAIT (10 * SECOND_US)
 #define LINK_UPLOAD_LAST_WAIT  (HOUR_US)
 
+struct bufferevent;
 struct link_uploads *link_uploads_new(struct link *link, struct err *err);
 void link_uploads_free(struct link_uploads *uploads);
 /* The manager wants this item; one that waits already is tried again soon. */
 void link_uploads_want(struct link_uploads *uploads, const struct uuid *item);
+/* Waits there something now that needs a connection of the manager's making? */
+bool link_uploads_need(const struct link_uploads *uploads);
+/* Such a connection is there; taken. */
+void link_uploads_adopt(struct link_uploads *uploads, struct bufferevent *connection);
+/* The agent may dial by itself again, perhaps. */
+void link_uploads_again(struct link_uploads *uploads);
 size_t link_uploads_waiting(const struct link_uploads *uploads);
 
 #endif

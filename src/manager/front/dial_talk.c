@@ -19,6 +19,8 @@
 #include "net/client.h"
 
 #define DIAL_PATH      "/manager/v1/exchange"
+#define TURN_PATH      "/manager/v1/turn"
+#define TURN_HEADERS   "Connection: Upgrade\r\nUpgrade: muster-agent\r\n"
 #define ANSWER_WAIT_US (30 * SECOND_US)
 #define ROUNDS_MAX     64 /* what is left then goes with the next dial */
 #define PROBLEM_BYTES  300
@@ -38,7 +40,8 @@ struct talk {
 	struct signed_configuration *configuration; /* signed for the reply, or NULL */
 	uint64_t largest_file;                      /* of quarantine, to ask for */
 	unsigned rounds;
-	bool elsewhere; /* with a worker or the writer */
+	bool wants_turn; /* the agent has requests of its own, by its last report */
+	bool elsewhere;  /* with a worker or the writer */
 	bool aborted;
 	int written;
 	struct err err;
@@ -169,6 +172,34 @@ static void not_reached(struct talk *talk)
 	talk_end(talk, talk->err.code);
 }
 
+/* --- the agent's turn: all is said, and it has requests of its own --- */
+
+static void on_turned(void *argument, const struct http_answer *answer)
+{
+	struct talk *talk = argument;
+	struct bufferevent *connection = http_client_take(talk->client);
+	char peer[280];
+
+	snprintf(peer, sizeof(peer), "%.255s:%u", talk->targets.hosts[talk->target], (unsigned)talk->targets.port);
+	if (connection == NULL)
+		LOG(LOG_INFO, "dial.not_turned", log_uuid("computer", &talk->computer),
+		    log_number("status", answer->status));
+	else if (dialler_serve(talk->dialler, connection, peer, &talk->err) != 0)
+		LOG(LOG_WARNING, "dial.not_served", log_uuid("computer", &talk->computer), log_err(&talk->err));
+	talk_end(talk, 0); /* what was to be exchanged has been */
+}
+
+static void end_or_turn(struct talk *talk)
+{
+	if (talk->wants_turn) {
+		http_client_turn(talk->client);
+		if (http_client_send(talk->client, "POST", TURN_PATH, TURN_HEADERS, NULL, ANSWER_WAIT_US, on_turned,
+				     talk, &talk->err) == 0)
+			return;
+	}
+	talk_end(talk, 0);
+}
+
 /* --- what the agent reports --- */
 
 static void answer_now(struct talk *talk)
@@ -192,8 +223,10 @@ static void answer_now(struct talk *talk)
 		more = false;
 	}
 	buf_done(&out);
-	if (!more)
+	if (rc != 0)
 		talk_end(talk, rc);
+	else if (!more)
+		end_or_turn(talk);
 }
 
 static void signed_or_not(void *argument)
@@ -305,6 +338,7 @@ static int hear(struct talk *talk, const struct http_answer *answer)
 	if (rc != 0)
 		return err_add(&talk->err, rc, "the agent's report");
 	talk->rounds++;
+	talk->wants_turn = talk->report->wants_turn;
 	talk->dialler->rounds++;
 	front->numbers.exchanges++;
 	progress_note(front, &talk->computer, talk->report);

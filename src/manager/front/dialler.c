@@ -4,11 +4,13 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "manager/front/agent_http.h"
 #include "manager/front/dialler_parts.h"
 
-#define IDENTITY_AGAIN_US (30 * SECOND_US)
-#define IDENTITY_LOOK_US  (12 * HOUR_US)
-#define PAUSE_US          (100 * MILLISECOND_US) /* when nothing could begin */
+#define DIALLER_TURNED_MAX 256
+#define IDENTITY_AGAIN_US  (30 * SECOND_US)
+#define IDENTITY_LOOK_US   (12 * HOUR_US)
+#define PAUSE_US           (100 * MILLISECOND_US) /* when nothing could begin */
 
 /* --- who is due --- */
 
@@ -71,6 +73,50 @@ void dial_talk_ended(struct dialler *dialler)
 	dialler->under_way--;
 	loop_timer_set(dialler->timer, 0);
 	end_if_done(dialler);
+}
+
+/* --- turned connections: requests of agents, as on the manager's own port --- */
+
+static uint64_t on_request(void *context, struct http_request *http)
+{
+	if (agent_http_is(http))
+		return agent_http_on_request(context, http);
+	http_problem(http, 404, "Not found", "An agent that was dialled is served /agent/ alone.");
+	return 0;
+}
+
+static void on_body(struct http_request *http, const uint8_t *bytes, size_t size)
+{
+	if (http_data(http) != NULL)
+		agent_http_on_body(http, bytes, size);
+}
+
+static void on_complete(struct http_request *http)
+{
+	if (http_data(http) != NULL)
+		agent_http_on_complete(http);
+}
+
+static void on_gone(struct http_request *http)
+{
+	if (http_data(http) != NULL)
+		agent_http_on_gone(http);
+}
+
+static int make_turned(struct dialler *dialler, struct err *err)
+{
+	const struct http_handlers handlers = { on_request, on_body, on_complete, on_gone, dialler->front };
+	struct http_limits limits = http_limits_default;
+	struct tls_server *none = NULL; /* nobody connects to it */
+
+	limits.connections = DIALLER_TURNED_MAX;
+	dialler->turned = http_server_new(&dialler->loop, &none, 1, &limits, &handlers, err);
+	return dialler->turned != NULL ? 0 : err->code;
+}
+
+int dialler_serve(struct dialler *dialler, struct bufferevent *connection, const char *peer, struct err *err)
+{
+	return http_server_adopt(dialler->turned, connection, peer, err);
 }
 
 /* --- the certificate --- */
@@ -149,6 +195,8 @@ int dialler_start(struct front *front, struct dialler **ret_dialler, struct err 
 	dialler->identity = loop_timer_new(dialler->loop, want_identity, dialler);
 	if (dialler->timer == NULL || dialler->identity == NULL || loop_post(dialler->loop, begin, dialler) != 0)
 		rc = err_set(err, ERR_MEMORY, "no memory for the dialler");
+	if (rc == 0)
+		rc = make_turned(dialler, err);
 	if (rc == 0 && pthread_create(&dialler->thread, NULL, run, dialler) != 0)
 		rc = err_set(err, ERR_IO, "cannot start the dialler's thread");
 	if (rc != 0) {
@@ -159,19 +207,26 @@ int dialler_start(struct front *front, struct dialler **ret_dialler, struct err 
 	return 0;
 }
 
+static void turned_ended(void *argument)
+{
+	struct dialler *dialler = argument;
+
+	dialler->active--;
+	end_if_done(dialler);
+}
+
 static void end_all(void *argument)
 {
 	struct dialler *dialler = argument;
 	struct talk *next;
 
 	dialler->stopping = true;
-	dialler->active++; /* the last to end stops the loop: not within this walk */
+	dialler->active++; /* the last to end stops the loop: not within this walk, nor before requests have ended */
 	for (struct talk *talk = dialler->talks; talk != NULL; talk = next) {
 		next = dial_talk_next(talk);
 		dial_talk_abort(talk);
 	}
-	dialler->active--;
-	end_if_done(dialler);
+	http_server_stop(dialler->turned, dialler->front->settings.stop_grace, turned_ended, dialler);
 }
 
 void dialler_stop(struct dialler *dialler)
@@ -189,6 +244,7 @@ void dialler_free(struct dialler *dialler)
 		return;
 	loop_timer_free(dialler->timer);
 	loop_timer_free(dialler->identity);
+	http_server_free(dialler->turned);
 	tls_client_free(dialler->tls);
 	tls_client_free(dialler->made);
 	loop_free(dialler->loop);

@@ -15,6 +15,7 @@ struct dialler {
 	struct tls_client *tls;      /* NULL until there is a certificate */
 	struct tls_client *made;     /* by a worker, on its way to the loop */
 	struct talk *talks;
+	struct http_server *turned; /* serves agents over connections that were turned */
 	unsigned active, most;
 	size_t first_shard; /* where the next round begins: no shard waits for ever */
 	_Atomic bool poked, stopping;
@@ -29,6 +30,8 @@ void dial_talk_abort(struct talk *talk);
 struct talk *dial_talk_next(const struct talk *talk);
 
 /* dialler.c, loop thread */
+/* Takes a connection whose agent makes the requests from now on. */
+int dialler_serve(struct dialler *dialler, struct bufferevent *connection, const char *peer, struct err *err);
 void dial_talk_ended(struct dialler *dialler);
 
 /* dial_identity.c, worker thread: the certificate and key of front/dial.*, made anew when missing or nearly over. */
