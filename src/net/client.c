@@ -576,6 +576,10 @@ struct bufferevent *http_client_take(struct http_client *client)
 	struct bufferevent *turned = client->turned;
 
 	client->turned = NULL;
+	if (turned == NULL)
+		return NULL;
+	bufferevent_setcb(turned, NULL, NULL, NULL, NULL);
+	tls_client_leave(bufferevent_openssl_get_ssl(turned)); /* a late ticket must find neither client nor host */
 	return turned;
 }
 

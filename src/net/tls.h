@@ -70,6 +70,8 @@ void tls_client_free(struct tls_client *tls);
  * the connection. SSL_free(), before that SSL_set_shutdown() if its session is to
  * stay resumable; NULL: no memory. */
 struct ssl_st *tls_client_connection(struct tls_client *tls, const char *host);
+/* It outlives its tls_client and host from now on: no session of it is kept any more. */
+void tls_client_leave(struct ssl_st *ssl);
 
 /* After a failed connection: ERR_UNTRUSTED, ERR_CLOCK (not yet valid, expired),
  * ERR_CLOSED or ERR_TLS, with the cause in words. error: what ERR_get_error() gave (libevent

@@ -73,7 +73,7 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_client *tls = SSL_get_app_data(ssl);
 	const char *host = SSL_get_ex_data(ssl, host_index());
-	char *copy = host != NULL ? strdup(host) : NULL;
+	char *copy = tls != NULL && host != NULL ? strdup(host) : NULL;
 
 	if (copy == NULL)
 		return 0;
@@ -231,4 +231,10 @@ struct ssl_st *tls_client_connection(struct tls_client *tls, const char *host)
 		SSL_set_session(ssl, tls->session);
 	SSL_set_connect_state(ssl);
 	return ssl;
+}
+
+void tls_client_leave(struct ssl_st *ssl)
+{
+	SSL_set_app_data(ssl, NULL);
+	SSL_set_ex_data(ssl, host_index(), NULL);
 }

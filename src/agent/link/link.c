@@ -529,10 +529,10 @@ static void free_parts(struct link *link)
 {
 	link_watch_free(link->watch);
 	link_local_free(link->local);
-	link_listen_free(link->listen);
 	link_exchange_free(link->exchange);
 	link_uploads_free(link->uploads);
 	link_items_free(link->items);
+	link_listen_free(link->listen); /* last: its TLS carries connections that the others took over */
 	link_jobs_free(link->jobs);
 	link_components_free(link->components);
 	link_guard_free(link->guard);

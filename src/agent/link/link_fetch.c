@@ -14,12 +14,15 @@
 
 #define WAITING_MAX      32
 #define FETCH_TIMEOUT_US (10 * MINUTE_US)
+#define TURN_WAIT_US     (30 * MINUTE_US) /* of an agent that may not dial, for the manager to do so */
 #define ERROR_MAX_BYTES  ((size_t)64 * 1024)
 #define PIECE_BYTES      (4 * MIB) /* between two calls to write back */
 #define NAME             "fetched.tmp"
 
 struct fetch {
 	struct uuid item;
+	time_us expires; /* monotonic */
+	bool again;      /* begun before on a connection that had ended */
 	link_fetch_done done;
 	void *argument;
 	struct fetch *next;
@@ -75,10 +78,31 @@ static int on_body(void *argument, const uint8_t *bytes, size_t size)
 	return 0;
 }
 
+/* The connection that the manager made was about to end when it was used: the next one may do. */
+static bool ended_before(const struct link_fetch *fetch, const struct http_answer *answer)
+{
+	return answer->status == 0 && answer->err->code == ERR_CLOSED && fetch->received == 0 &&
+	       !endpoint_dials(fetch->link->endpoint) && !fetch->first->again;
+}
+
+static void wait_again(struct link_fetch *fetch)
+{
+	fetch->begun = false;
+	fetch->first->again = true;
+	close(fetch->fd);
+	fetch->fd = -1;
+	loop_timer_set(fetch->kick, 0);
+}
+
 static void on_answer(void *argument, const struct http_answer *answer)
 {
 	struct link_fetch *fetch = argument;
 	struct err err = { 0 };
+
+	if (fetch->err.code == 0 && ended_before(fetch, answer)) {
+		wait_again(fetch);
+		return;
+	}
 
 	if (fetch->err.code)
 		err = fetch->err;
@@ -122,6 +146,21 @@ void link_fetch_adopt(struct link_fetch *fetch, struct bufferevent *connection)
 	link_fetch_again(fetch);
 }
 
+/* The manager is told that it is waited for, and makes a connection; or it does not. */
+static void wait_for_turn(struct link_fetch *fetch)
+{
+	time_us now = env_monotonic(fetch->link->env);
+	struct err err = { 0 };
+
+	if (now < fetch->first->expires) {
+		loop_timer_set(fetch->kick, fetch->first->expires - now);
+		return;
+	}
+	err_set(&err, ERR_TIMEOUT, "the manager has the copy, but has not connected to this agent for %d minutes",
+		(int)(TURN_WAIT_US / MINUTE_US));
+	finish(fetch, -1, &err);
+}
+
 static void begin(void *argument)
 {
 	struct link_fetch *fetch = argument;
@@ -133,8 +172,10 @@ static void begin(void *argument)
 	if (fetch->first == NULL || fetch->begun)
 		return;
 	http_client_dials(fetch->client, endpoint_dials(fetch->link->endpoint));
-	if (!may_send(fetch))
-		return; /* the manager is told, and makes a connection */
+	if (!may_send(fetch)) {
+		wait_for_turn(fetch);
+		return;
+	}
 	fetch->begun = true;
 	fetch->received = 0;
 	fetch->err = (struct err){ 0 };
@@ -160,7 +201,10 @@ int link_fetch_start(struct link_fetch *fetch, const struct uuid *item, link_fet
 	added = malloc(sizeof(*added));
 	if (added == NULL)
 		return err_set(err, ERR_MEMORY, "out of memory");
-	*added = (struct fetch){ .item = *item, .done = done, .argument = argument };
+	*added = (struct fetch){ .item = *item,
+				 .expires = env_monotonic(fetch->link->env) + TURN_WAIT_US,
+				 .done = done,
+				 .argument = argument };
 	while (*last != NULL)
 		last = &(*last)->next;
 	*last = added;

@@ -8,6 +8,7 @@
 #include "manager/front/dialler_parts.h"
 
 #define DIALLER_TURNED_MAX 256
+#define TURNED_IDLE_US     (15 * SECOND_US) /* the agent asks one thing after another, or is done */
 #define IDENTITY_AGAIN_US  (30 * SECOND_US)
 #define IDENTITY_LOOK_US   (12 * HOUR_US)
 #define PAUSE_US           (100 * MILLISECOND_US) /* when nothing could begin */
@@ -110,6 +111,7 @@ static int make_turned(struct dialler *dialler, struct err *err)
 	struct tls_server *none = NULL; /* nobody connects to it */
 
 	limits.connections = DIALLER_TURNED_MAX;
+	limits.idle = TURNED_IDLE_US;
 	dialler->turned = http_server_new(&dialler->loop, &none, 1, &limits, &handlers, err);
 	return dialler->turned != NULL ? 0 : err->code;
 }
@@ -121,17 +123,26 @@ int dialler_serve(struct dialler *dialler, struct bufferevent *connection, const
 
 /* --- the certificate --- */
 
+/* Of talks and of what became of them. */
+static bool tls_is_used(const struct dialler *dialler)
+{
+	struct http_server_counters counters;
+
+	http_server_counters(dialler->turned, &counters);
+	return dialler->talks != NULL || counters.connections > 0;
+}
+
 static void took_identity(void *argument)
 {
 	struct dialler *dialler = argument;
 
 	dialler->active--;
-	if (dialler->made != NULL && dialler->talks == NULL) {
+	if (dialler->made != NULL && !tls_is_used(dialler)) {
 		tls_client_free(dialler->tls);
 		dialler->tls = dialler->made;
 		dialler->made = NULL;
 	}
-	/* While talks use the old one, the new one comes from its file a little later. */
+	/* While connections use the old one, the new one comes from its file a little later. */
 	tls_client_free(dialler->made);
 	dialler->made = NULL;
 	loop_timer_set(dialler->identity, dialler->tls != NULL ? IDENTITY_LOOK_US : IDENTITY_AGAIN_US);

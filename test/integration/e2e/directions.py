@@ -4,8 +4,9 @@ import json
 import os
 import socket
 import ssl
+import zipfile
 
-from installation import Agent, Site, main, program, run, wait_until
+from installation import EICAR, Agent, Site, main, program, run, wait_until
 
 site = Site()
 LISTEN = "0A"
@@ -128,6 +129,47 @@ def manager_initiated():
     wait_until("its events", lambda: any(
         event["fields"].get("origin") == "local" for event in
         site.json("event", "list", "--type", "2002", "--computer", "listens")))
+
+
+def lost_and_found():
+    """What an agent that may not dial has in quarantine reaches the manager, and comes back from there."""
+    agent = next(each for each in site.agents if each.name == "listens")
+    place = site.files("listens-files")
+    path = os.path.join(place, "eicar")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("eicar.com", EICAR)
+        archive.writestr("filling", os.urandom(3_000_000))
+    with open(path, "rb") as file:
+        content = file.read()
+    dialled = set()
+
+    def watched(question):
+        """The answer, while the agent's own connections are looked at."""
+        dialled.update(row[:2] for row in agent.sockets() if row[1] == site.manager.port)
+        return question()
+
+    site.muster("computer", "scan", "listens", place, "--watch", timeout=90).expect(0)
+    assert not os.path.exists(path)
+
+    def uploaded():
+        items = [item for item in site.json("quarantine", "list", "--limit", "1000") if item["path"] == path]
+        return items[0]["id"] if items and os.path.exists(
+            os.path.join(site.manager.data, "front", "quarantine", items[0]["id"])) else None
+
+    item = wait_until("the upload", lambda: watched(uploaded), 120)
+    zipped = site.path("listens.zip")
+    site.muster("quarantine", "download", item, "--file", zipped).expect(0)
+    assert os.path.getsize(zipped) > 3_000_000
+    os.unlink(os.path.join(agent.data, "vault", item + ".vault"))
+    site.muster("quarantine", "restore", item).expect(0)
+    wait_until("the restore", lambda: watched(lambda: os.path.exists(path)), 120)
+    wait_until("the item's state", lambda: watched(
+        lambda: site.json("quarantine", "show", item)["state"] == "restored"), 120)
+    with open(path, "rb") as file:
+        assert file.read() == content
+    os.unlink(path)
+    assert not dialled, dialled
+    assert agent.link()["direction"] == "manager-initiated" and agent.link()["proven"], agent.link()
 
 
 def switched_live():
@@ -264,6 +306,6 @@ if __name__ == "__main__":
     with site:
         site.add_manager()
         site.api = run([program("muster-manager"), "token", "--data", site.manager.data]).expect(0).out.split()[-1]
-        code = main([bidirectional, manager_initiated, switched_live, agent_initiated, port_taken, wrong_addresses,
-                     strangers, appliance, older_manager])
+        code = main([bidirectional, manager_initiated, lost_and_found, switched_live, agent_initiated, port_taken,
+                     wrong_addresses, strangers, appliance, older_manager])
     raise SystemExit(code)
