@@ -31,6 +31,14 @@ static void test_random(void *context, void *out, size_t size)
 static const struct env env = { NULL, test_clock, test_clock, test_random };
 static const struct uuid computer = { { 1, 2, 3 } };
 
+static bool turn_wanted;
+
+static bool wants_turn(void *context)
+{
+	(void)context;
+	return turn_wanted;
+}
+
 static struct endpoint *make(enum link_direction direction)
 {
 	const struct endpoint_options options = {
@@ -39,6 +47,7 @@ static struct endpoint *make(enum link_direction direction)
 		.computer = computer,
 		.heartbeat_us = MINUTE_US,
 		.direction = direction,
+		.actor.wants_turn = wants_turn,
 	};
 	struct endpoint *endpoint;
 
@@ -149,6 +158,25 @@ static void a_talk_tells_confirms_and_ends(void **state)
 	assert_int_equal(second.report->n_events, 0);
 	assert_int_equal(second.report->sequence, first.report->sequence + 1);
 	assert_int_equal(waiting(endpoint), 0);
+	arena_free(first.arena);
+	arena_free(second.arena);
+	endpoint_free(endpoint);
+}
+
+static void requests_of_its_own_are_told_to_who_dialled(void **state)
+{
+	struct endpoint *endpoint = make(LINK_MANAGER_INITIATED);
+	struct said first, second;
+	Muster__Wire__Reply reply;
+
+	(void)state;
+	first = open_talk(endpoint, 0);
+	assert_false(first.report->wants_turn);
+	turn_wanted = true; /* by what the manager asks for meanwhile */
+	reply = answer(&first, 0);
+	assert_int_equal(post(endpoint, &reply, &second), 0);
+	assert_true(second.report->wants_turn);
+	turn_wanted = false;
 	arena_free(first.arena);
 	arena_free(second.arena);
 	endpoint_free(endpoint);
@@ -334,6 +362,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_talk_tells_confirms_and_ends, start, stop),
+		cmocka_unit_test_setup_teardown(requests_of_its_own_are_told_to_who_dialled, start, stop),
 		cmocka_unit_test_setup_teardown(an_opening_acknowledges_nothing, start, stop),
 		cmocka_unit_test_setup_teardown(a_reply_to_another_report_is_refused, start, stop),
 		cmocka_unit_test_setup_teardown(what_was_cut_off_is_told_again, start, stop),

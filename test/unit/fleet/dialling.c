@@ -110,6 +110,8 @@ static span_us wait_for_dial(struct fleet *fleet)
 	return now - began;
 }
 
+static bool wants_turn;
+
 /* One round of a talk: the report of this sequence, and whether its reply is worth sending. */
 static bool talk(struct fleet *fleet, uint64_t sequence, bool full)
 {
@@ -124,6 +126,7 @@ static bool talk(struct fleet *fleet, uint64_t sequence, bool full)
 	report.session = 5;
 	report.sequence = sequence;
 	report.full = full;
+	report.wants_turn = wants_turn;
 	assert_int_equal(fleet_heard(fleet, &id, &report, &exchange, NULL), 0);
 	if (!fleet_rows_empty(fleet_exchange_rows(exchange)))
 		fleet_stored(fleet, exchange, 0);
@@ -208,6 +211,29 @@ static void work_is_dialled_at_once_and_followed(void **state)
 		assert_true(wait >= waited / 2 && wait <= 32 * SECOND_US);
 		waited = wait;
 	}
+	fleet_free(fleet);
+}
+
+static void one_that_wants_its_turn_is_followed(void **state)
+{
+	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
+	uint64_t sequence = 1;
+	span_us wait = 0;
+
+	(void)state;
+	wait_for_dial(fleet);
+	wants_turn = true;
+	for (; sequence < 12; sequence++) { /* it never has enough: soon again, no faster than work is followed */
+		talk(fleet, sequence, sequence == 1);
+		fleet_dialled(fleet, &id, 0, "");
+		wait = wait_for_dial(fleet);
+		assert_in_range(wait, SECOND_US, 32 * SECOND_US);
+	}
+	assert_true(wait >= 8 * SECOND_US);
+	wants_turn = false;
+	talk(fleet, sequence, false);
+	fleet_dialled(fleet, &id, 0, "");
+	assert_in_range(wait_for_dial(fleet), MINUTE_US - MINUTE_US / 10, MINUTE_US);
 	fleet_free(fleet);
 }
 
@@ -365,6 +391,7 @@ int main(void)
 		cmocka_unit_test(manager_initiated_is_dialled_on_schedule),
 		cmocka_unit_test(a_quiet_heartbeat_is_one_round),
 		cmocka_unit_test(work_is_dialled_at_once_and_followed),
+		cmocka_unit_test(one_that_wants_its_turn_is_followed),
 		cmocka_unit_test(bidirectional_only_for_work_without_a_poll),
 		cmocka_unit_test(agent_initiated_is_never_dialled),
 		cmocka_unit_test(leaving_manager_initiated_goes_on_until_the_agent_says_so),
