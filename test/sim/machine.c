@@ -609,7 +609,7 @@ void machine_start(struct sim_machine *machine)
 		.env = &machine->env,
 		.storage = disk_storage(&machine->disk),
 		.actor = { machine, actor_start, actor_pause, actor_resume, actor_cancel, actor_upload, actor_rekey,
-			   configuring_shell(), .trace = actor_trace },
+			   .configurer = configuring_shell(), .trace = actor_trace },
 		.computer = machine->computer,
 		.keys = &sim_key,
 		.key_count = 1,
