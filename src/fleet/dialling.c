@@ -18,6 +18,7 @@
 #define BACKOFF_US      (2 * SECOND_US)
 #define BACKOFF_DOUBLES 10
 #define TELL_FAILURES   2
+#define TRIAL_US        (4 * MINUTE_US) /* an agent gives another way to the manager three minutes */
 
 static bool on_schedule(const struct computer *computer)
 {
@@ -189,9 +190,17 @@ bool fleet_dial_due(struct fleet *fleet, struct uuid *ret_computer, uint16_t *re
 
 /* --- how it went --- */
 
+/* Its agent tries another way to the manager, and keeps it if it is dialled while it does. */
+static bool is_trying(const struct computer *computer, time_us now)
+{
+	return computer->configuration_offered != 0 && now - computer->configuration_offered < TRIAL_US &&
+	       configuration_differs(computer);
+}
+
 static void worked(struct fleet *fleet, struct computer *computer, time_us now)
 {
-	bool busy = computer->commands != NULL || computer->events_waiting > 0 || computer->wants_turn;
+	bool busy = computer->commands != NULL || computer->events_waiting > 0 || computer->wants_turn ||
+		    is_trying(computer, now);
 	unsigned doubles = computer->dial_follow < FOLLOW_DOUBLES ? computer->dial_follow : FOLLOW_DOUBLES;
 	time_us follow = now + (FOLLOW_US << doubles);
 

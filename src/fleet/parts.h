@@ -98,6 +98,7 @@ struct computer {
 	const char *cause;          /* constant text */
 	uint8_t configuration[SHA256_BYTES], wanted_configuration[SHA256_BYTES], trusted_key[SHA256_BYTES];
 	time_us configuration_next;       /* monotonic */
+	time_us configuration_offered;    /* monotonic; one that was refused, for another try; 0: never */
 	struct computer *next, *previous; /* of all, for placing them anew */
 	struct address seen_from;         /* where its connections come from; family 0: not known */
 	struct address *addresses;        /* that it reports; own memory */

@@ -197,10 +197,12 @@ static bool configuration_now(const struct fleet *fleet, struct computer *comput
 
 	if (!configuration_differs(computer) || computer->configuration_next > now)
 		return false;
-	if (computer->configuration_refused)
+	if (computer->configuration_refused) {
 		wait = FLEET_REFUSED_RETRY_US;
-	else if (wait > FLEET_RESEND_MAX_US)
+		computer->configuration_offered = now;
+	} else if (wait > FLEET_RESEND_MAX_US) {
 		wait = FLEET_RESEND_MAX_US;
+	}
 	computer->configuration_next = now + wait;
 	if (count < 6)
 		computer->configuration_sent_count++;

@@ -268,9 +268,12 @@ static void step_until(struct sim *sim, time_us end)
 
 static void finish(struct sim *sim)
 {
+	/* A way to the manager that failed again and again, for want of a network, is tried anew after a day at most.
+	 */
+	span_us rest = sim->large ? ENDPOINT_AGAIN_MAX_US + 3 * HOUR_US : 3 * HOUR_US;
 	size_t left;
 
-	step_until(sim, sim->now + 3 * HOUR_US);
+	step_until(sim, sim->now + rest);
 	left = check_machines(sim);
 	for (int i = 0; i < 30 && left > 0 && !sim->failed; i++) {
 		step_until(sim, sim->now + 2 * MINUTE_US);

@@ -20,6 +20,7 @@
 
 #include "alerts/alerts.h"
 #include "base/map.h"
+#include "endpoint/configuration.h"
 #include "endpoint/endpoint.h"
 #include "fleet/fleet.h"
 

@@ -367,6 +367,50 @@ static void in_a_network_that_cannot_be_reached_nobody_is_dialled(void **state)
 	networks_free(networks);
 }
 
+/* It can prove a new way only by being dialled on it, and heartbeats may be an hour apart. */
+static void who_is_offered_again_what_it_refused_is_dialled_while_it_tries(void **state)
+{
+	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
+	Muster__Wire__Report report = MUSTER__WIRE__REPORT__INIT;
+	static uint8_t wanted[SHA256_BYTES] = { 7 };
+	struct fleet_exchange *exchange;
+	Muster__Wire__Reply *reply;
+	bool configuration = false;
+	unsigned dials = 0;
+	time_us until;
+
+	(void)state;
+	assert_int_equal(fleet_set_heartbeat(fleet, &id, 2 * HOUR_US, 2, NULL), 0);
+	assert_int_equal(fleet_want_configuration(fleet, &id, wanted, 0, NULL), 0);
+	report.protocol = 1;
+	report.computer = exchange_bytes(id.bytes, UUID_BYTES);
+	report.session = 5;
+	report.refused_configuration = exchange_bytes(wanted, SHA256_BYTES);
+	report.configuration_error = (char *)(uintptr_t) "not reached";
+	for (report.sequence = 1; !configuration; report.sequence++) {
+		wait_for_dial(fleet);
+		report.full = report.sequence == 1;
+		assert_int_equal(fleet_heard(fleet, &id, &report, &exchange, NULL), 0);
+		if (!fleet_rows_empty(fleet_exchange_rows(exchange)))
+			fleet_stored(fleet, exchange, 0);
+		assert_true(fleet_answer(fleet, exchange, false, NULL, &until));
+		assert_int_equal(fleet_reply(fleet, exchange, &reply, &configuration, NULL), 0);
+		fleet_exchange_free(fleet, exchange);
+		fleet_dialled(fleet, &id, 0, "");
+		assert_in_range(report.sequence, 1, 10);
+	}
+	for (time_us end = now + 3 * MINUTE_US; now < end; dials++) {
+		assert_in_range(wait_for_dial(fleet), 0, 20 * SECOND_US);
+		fleet_dialled(fleet, &id, 0, "");
+	}
+	assert_in_range(dials, 9, 30);
+	now += MINUTE_US;
+	wait_for_dial(fleet);
+	fleet_dialled(fleet, &id, 0, "");
+	assert_true(wait_for_dial(fleet) > 10 * MINUTE_US);
+	fleet_free(fleet);
+}
+
 static void it_is_dialled_once_at_a_time(void **state)
 {
 	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
@@ -398,6 +442,7 @@ int main(void)
 		cmocka_unit_test(failures_back_off_and_are_told_once),
 		cmocka_unit_test(a_machine_that_is_shut_off_is_no_problem),
 		cmocka_unit_test(in_a_network_that_cannot_be_reached_nobody_is_dialled),
+		cmocka_unit_test(who_is_offered_again_what_it_refused_is_dialled_while_it_tries),
 		cmocka_unit_test(it_is_dialled_once_at_a_time),
 	};
 
