@@ -251,7 +251,9 @@ def kept_over_kills_and_upgrades():
 
 def heartbeats_are_the_policys():
     site.wait_online("two")
+    before = state("two")[1]
     site.muster("policy", "set", "base", "link.heartbeat_interval=10s", "link.missed_heartbeats=0").expect(0)
+    applied("two", before)  # until it knows, its silence is measured by the interval that it goes by
     site.agents[1].stop(signal.SIGKILL)
     wait_until("offline", lambda: site.status_of("two") == "offline", 40)
     site.muster("policy", "unset", "base", "link.heartbeat_interval", "link.missed_heartbeats").expect(0)
