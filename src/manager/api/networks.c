@@ -135,7 +135,8 @@ static bool edit_network(struct api_call *call, struct front_network_edit *edit,
 	return false;
 }
 
-static int make_or_change(struct api_call *call, struct front_network_edit *edit, int status, struct err *err)
+/* The edit is a copy: it points at what is only here. */
+static int make_or_change(struct api_call *call, struct front_network_edit edit, int status, struct err *err)
 {
 	struct address_range ranges[NETWORK_RANGES_MAX];
 	const json_t *body = api_body(call);
@@ -143,21 +144,21 @@ static int make_or_change(struct api_call *call, struct front_network_edit *edit
 	bool done;
 	int rc = 0;
 
-	if (!take_ranges(call, json_object_get(body, "ranges"), ranges, edit))
+	if (!take_ranges(call, json_object_get(body, "ranges"), ranges, &edit))
 		return api_problem(call, 400, "Not valid", "Nothing was changed: see errors.");
-	take_body(body, edit);
+	take_body(body, &edit);
 	detail = json_dumps(body, JSON_COMPACT);
-	edit->detail = detail != NULL ? detail : "";
-	done = edit_network(call, edit, &rc, err);
+	edit.detail = detail != NULL ? detail : "";
+	done = edit_network(call, &edit, &rc, err);
 	free(detail);
-	return done ? reply(call, status, &edit->id, err) : rc;
+	return done ? reply(call, status, &edit.id, err) : rc;
 }
 
 int network_add(struct api_call *call, struct err *err)
 {
 	struct front_network_edit edit = { .kind = FRONT_NETWORK_CREATE };
 
-	return make_or_change(call, &edit, 201, err);
+	return make_or_change(call, edit, 201, err);
 }
 
 int network_change(struct api_call *call, struct err *err)
@@ -166,7 +167,7 @@ int network_change(struct api_call *call, struct err *err)
 					   .id = *api_path_id(call),
 					   .version = api_if_match(call) };
 
-	return make_or_change(call, &edit, 200, err);
+	return make_or_change(call, edit, 200, err);
 }
 
 int network_remove(struct api_call *call, struct err *err)
