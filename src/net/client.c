@@ -151,6 +151,8 @@ static void give_answer(struct http_client *client, int status, bool resumed)
 	}
 	client->depth++;
 	exchange.answer(exchange.argument, &answer);
+	stream_free(client->turned, true); /* nobody took it */
+	client->turned = NULL;
 	leave_callback(client);
 	buf_wipe(&exchange.head);
 	buf_wipe(&exchange.body);
@@ -209,12 +211,7 @@ static void succeed(struct http_client *client)
 		disconnect(client, true);
 	else
 		client->used = true;
-	client->depth++;
 	give_answer(client, client->exchange.message.status, resumed);
-	if (!leave_callback(client)) {
-		stream_free(client->turned, true); /* nobody took it */
-		client->turned = NULL;
-	}
 }
 
 /* --- answer --- */
