@@ -94,6 +94,10 @@ int find_destination(struct cli *cli, const char *given, char *id, struct err *e
 int find_hypervisor(struct cli *cli, const char *given, char *id, struct err *err);
 int find_network(struct cli *cli, const char *given, char *id, struct err *err);
 int find_user(struct cli *cli, const char *given, char *id, struct err *err);
+/* A request about the one that the first argument names, of a collection ("/networks") that find_id() looks in. */
+typedef int find_one(struct cli *cli, const char *given, char *id, struct err *err);
+int find_request(struct cli *cli, const char *collection, find_one *find_id, const char *method, const char *rest,
+		 const json_t *body, json_t **ret_json, struct err *err);
 
 /* --- order_many.c --- */
 

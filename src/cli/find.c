@@ -121,3 +121,20 @@ int find_user(struct cli *cli, const char *given, char *id, struct err *err)
 {
 	return find(cli, "user", "/users", given, id, err);
 }
+
+int find_request(struct cli *cli, const char *collection, find_one *find_id, const char *method, const char *rest,
+		 const json_t *body, json_t **ret_json, struct err *err)
+{
+	char id[UUID_TEXT_BYTES];
+	struct buf path;
+	int rc = find_id(cli, cli->arguments.words[0], id, err);
+
+	if (rc != 0)
+		return rc;
+	buf_init(&path, 256);
+	rc = cli_id_path(collection, id, rest, &path, err);
+	if (rc == 0)
+		rc = cli_request(cli, method, buf_text(&path), body, ret_json, err);
+	buf_done(&path);
+	return rc;
+}

@@ -37,18 +37,7 @@ int verb_destination_list(struct cli *cli, struct err *err)
 static int request(struct cli *cli, const char *method, const char *rest, const json_t *body, json_t **ret_json,
 		   struct err *err)
 {
-	char id[UUID_TEXT_BYTES];
-	struct buf path;
-	int rc = find_destination(cli, cli->arguments.words[0], id, err);
-
-	if (rc != 0)
-		return rc;
-	buf_init(&path, 256);
-	rc = cli_id_path("/destinations", id, rest, &path, err);
-	if (rc == 0)
-		rc = cli_request(cli, method, buf_text(&path), body, ret_json, err);
-	buf_done(&path);
-	return rc;
+	return find_request(cli, "/destinations", find_destination, method, rest, body, ret_json, err);
 }
 
 int verb_destination_show(struct cli *cli, struct err *err)

@@ -32,18 +32,7 @@ int verb_network_list(struct cli *cli, struct err *err)
 /* A request about the network that was named first. */
 static int request(struct cli *cli, const char *method, const json_t *body, json_t **ret_json, struct err *err)
 {
-	char id[UUID_TEXT_BYTES];
-	struct buf path;
-	int rc = find_network(cli, cli->arguments.words[0], id, err);
-
-	if (rc != 0)
-		return rc;
-	buf_init(&path, 256);
-	rc = cli_id_path("/networks", id, "", &path, err);
-	if (rc == 0)
-		rc = cli_request(cli, method, buf_text(&path), body, ret_json, err);
-	buf_done(&path);
-	return rc;
+	return find_request(cli, "/networks", find_network, method, "", body, ret_json, err);
 }
 
 int verb_network_show(struct cli *cli, struct err *err)
