@@ -152,7 +152,10 @@ static const struct rule command_rules[] = {
 	[3] = PART(0), [4] = PART(0),
 	[5] = PART(0), [6] = PART(0),
 	[7] = PART(0), [8] = PART(0),
-	[9] = PART(0),
+	[9] = PART(0), [10] = PART(0),
+};
+static const struct rule move_rules[] = {
+	[1] = TEXT(1, WIRE_TEXT_MAX_BYTES), [2] = TEXT(1, WIRE_TOKEN_MAX_BYTES), [3] = FIXED(SHA256_BYTES)
 };
 static const struct rule target_rules[] = { [1] = UUID };
 static const struct rule scan_rules[] = { [1] = PATHS(WIRE_SCAN_PATHS_MAX), [2] = PATHS(WIRE_SCAN_PATHS_MAX) };
@@ -172,6 +175,7 @@ static const struct rule enrol_reply_rules[] = {
 	[5] = FIXED(ENVELOPE_KEY_BYTES),
 	[6] = LABEL,
 	[7] = NUMBER(0, UINT16_MAX),
+	[8] = FIXED_OR_NONE(ENVELOPE_SIGNATURE_BYTES),
 };
 
 #define ROW(message, rules)                                                                                            \
@@ -200,6 +204,7 @@ static const struct {
 	ROW(configuration, configuration_rules),
 	ROW(command, command_rules),
 	ROW(target, target_rules),
+	ROW(move, move_rules),
 	ROW(scan, scan_rules),
 	ROW(restore, target_rules),
 	ROW(enrol_request, enrol_request_rules),
