@@ -29,6 +29,9 @@ static const struct channel_permit asked_of_keys[] = {
 	{ .type = MESSAGE_SIGN, .name = "sign", .max_bytes = MESSAGE_SIGN_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_CERTIFY, .name = "certify", .max_bytes = MESSAGE_REQUEST_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_CERTIFY_MANAGER, .name = "certify the manager", .max_bytes = MESSAGE_REQUEST_MAX_BYTES },
+	{ .type = MESSAGE_CERTIFY_SERVER,
+	  .name = "certify a server",
+	  .max_bytes = MESSAGE_REQUEST_MAX_BYTES + MESSAGE_CERTIFICATE_MAX_BYTES + FRAME_BYTES },
 };
 static const struct channel_permit answered_by_keys[] = {
 	{ .type = MESSAGE_SIGNED, .name = "signed", .max_bytes = SHA256_BYTES + MESSAGE_SIGNATURE_BYTES },
@@ -100,6 +103,27 @@ int message_unpack_certify(const void *data, size_t size, struct message_certify
 	unpack_init(&in, data, size);
 	unpack_fixed(&in, certify.computer.bytes, UUID_BYTES);
 	certify.request = unpack_bytes(&in, MESSAGE_REQUEST_MAX_BYTES);
+	rc = unpack_end(&in);
+	if (rc == 0)
+		*ret_certify = certify;
+	return rc;
+}
+
+void message_pack_certify_server(struct buf *out, const struct message_certify_server *certify)
+{
+	pack_bytes(out, certify->request.data, certify->request.size);
+	pack_bytes(out, certify->certificate.data, certify->certificate.size);
+}
+
+int message_unpack_certify_server(const void *data, size_t size, struct message_certify_server *ret_certify)
+{
+	struct unpack in;
+	struct message_certify_server certify;
+	int rc;
+
+	unpack_init(&in, data, size);
+	certify.request = unpack_bytes(&in, MESSAGE_REQUEST_MAX_BYTES);
+	certify.certificate = unpack_bytes(&in, MESSAGE_CERTIFICATE_MAX_BYTES - 1);
 	rc = unpack_end(&in);
 	if (rc == 0)
 		*ret_certify = certify;

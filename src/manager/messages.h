@@ -4,7 +4,7 @@
  *   supervisor -> front           ATTACH (keys), ATTACH_COURIER, ATTACH_HYPERVISOR; STOP
  *   each -> supervisor            READY; BROKEN: the role it is connected with (front: keys) broke the rules, end it
  *   front -> supervisor           BROKEN_COURIER, BROKEN_HYPERVISOR
- *   front -> keys                 SIGN, CERTIFY, CERTIFY_MANAGER
+ *   front -> keys                 SIGN, CERTIFY, CERTIFY_MANAGER, CERTIFY_SERVER
  *   keys -> front                 SIGNED, CERTIFIED, REFUSED
  *   front -> courier              DELIVER (courier/delivery.h)
  *   courier -> front              DELIVERED, REFUSED
@@ -38,6 +38,7 @@ enum message_type {
 	MESSAGE_CERTIFIED = 13,
 	MESSAGE_REFUSED = 14,
 	MESSAGE_CERTIFY_MANAGER = 15, /* as CERTIFY, for the manager itself: its payload is the request */
+	MESSAGE_CERTIFY_SERVER = 16,  /* one more certificate with the names of one that we have */
 	MESSAGE_DELIVER = 20,
 	MESSAGE_DELIVERED = 21,
 	MESSAGE_WATCH = 30,
@@ -71,6 +72,10 @@ struct message_certify {
 	struct uuid computer;
 	struct bytes request; /* PKCS#10 in DER; points into the message */
 };
+struct message_certify_server {
+	struct bytes request;     /* points into the message */
+	struct bytes certificate; /* whose names it gets: PEM; likewise */
+};
 /* Payloads to sign, one or several; they point into the message. */
 struct message_sign {
 	size_t count;
@@ -92,6 +97,8 @@ void message_pack_sign(struct buf *out, const struct bytes *payloads, size_t cou
 int message_unpack_sign(const void *data, size_t size, struct message_sign *ret_sign);
 void message_pack_certify(struct buf *out, const struct message_certify *certify);
 int message_unpack_certify(const void *data, size_t size, struct message_certify *ret_certify);
+void message_pack_certify_server(struct buf *out, const struct message_certify_server *certify);
+int message_unpack_certify_server(const void *data, size_t size, struct message_certify_server *ret_certify);
 void message_pack_signed(struct buf *out, const struct message_signed *answer);
 int message_unpack_signed(const void *data, size_t size, struct message_signed *ret_answer);
 /* pem needs MESSAGE_CERTIFICATE_MAX_BYTES. */

@@ -46,6 +46,15 @@ static const struct extension agent_extensions[] = {
 	{ NID_authority_key_identifier, "keyid:always" },
 	{ 0, NULL },
 };
+/* Where the client encrypts to the server's RSA key: before TLS 1.3, without forward secrecy. */
+static const struct extension server_rsa_extensions[] = {
+	{ NID_basic_constraints, "critical,CA:FALSE" },
+	{ NID_key_usage, "critical,digitalSignature,keyEncipherment" },
+	{ NID_ext_key_usage, "serverAuth" },
+	{ NID_subject_key_identifier, "hash" },
+	{ NID_authority_key_identifier, "keyid:always" },
+	{ 0, NULL },
+};
 static const struct extension server_extensions[] = {
 	{ NID_basic_constraints, "critical,CA:FALSE" },   { NID_key_usage, "critical,digitalSignature" },
 	{ NID_ext_key_usage, "serverAuth,clientAuth" },   { NID_subject_key_identifier, "hash" },
@@ -223,8 +232,18 @@ void authority_fingerprint(const struct authority *authority, uint8_t fingerprin
 		abort(); /* without SHA-256 nothing can be trusted */
 }
 
+#define RSA_LEAST_BITS 2048
+#define RSA_MOST_BITS  4096
+
+static bool is_rsa(const EVP_PKEY *key)
+{
+	int bits = EVP_PKEY_get_bits(key);
+
+	return openssl_key_is_rsa(key) && bits >= RSA_LEAST_BITS && bits <= RSA_MOST_BITS;
+}
+
 /* The public key of a request that its own key signed. NULL: err is set. */
-static EVP_PKEY *request_key(const void *bytes, size_t size, int *ret_status, struct err *err)
+static EVP_PKEY *request_key(const void *bytes, size_t size, bool may_be_rsa, int *ret_status, struct err *err)
 {
 	const unsigned char *at = bytes;
 	X509_REQ *request = size <= WIRE_REQUEST_MAX_BYTES ? d2i_X509_REQ(NULL, &at, (long)size) : NULL;
@@ -236,8 +255,9 @@ static EVP_PKEY *request_key(const void *bytes, size_t size, int *ret_status, st
 				      WIRE_REQUEST_MAX_BYTES);
 	else if (key == NULL || at != (const unsigned char *)bytes + size)
 		*ret_status = openssl_fail(err, ERR_FORMAT, "not a certificate request (PKCS#10)");
-	else if (!openssl_key_is_p256(key) && !openssl_key_is_ed25519(key))
-		*ret_status = err_set(err, ERR_RANGE, "a certificate request's key must be P-256 or Ed25519");
+	else if (!openssl_key_is_p256(key) && !openssl_key_is_ed25519(key) && !(may_be_rsa && is_rsa(key)))
+		*ret_status = err_set(err, ERR_RANGE, "a certificate request's key must be P-256 or Ed25519%s",
+				      may_be_rsa ? " or RSA of 2048 to 4096 bits" : "");
 	else if (X509_REQ_verify(request, key) != 1)
 		*ret_status = openssl_fail(err, ERR_UNTRUSTED, "the certificate request is not signed by its own key");
 	X509_REQ_free(request);
@@ -331,7 +351,7 @@ static int certify_client(const struct authority *authority, const void *request
 	struct profile profile = { common_name, agent_extensions, NULL, now };
 	GENERAL_NAMES *names;
 	int status;
-	EVP_PKEY *key = request_key(request, size, &status, err);
+	EVP_PKEY *key = request_key(request, size, false, &status, err);
 
 	if (key == NULL)
 		return status;
@@ -390,7 +410,7 @@ int authority_certify_server(const struct authority *authority, const void *requ
 	struct profile profile = { NULL, server_extensions, NULL, now };
 	GENERAL_NAMES *alternatives = NULL;
 	int status;
-	EVP_PKEY *key = request_key(request, size, &status, err);
+	EVP_PKEY *key = request_key(request, size, false, &status, err);
 
 	if (key == NULL)
 		return status;
@@ -403,5 +423,50 @@ int authority_certify_server(const struct authority *authority, const void *requ
 	}
 	GENERAL_NAMES_free(alternatives);
 	EVP_PKEY_free(key);
+	return status;
+}
+
+/* Who it is for, if it is a server's certificate and ours. */
+static int read_server(const struct authority *authority, X509 *certificate, GENERAL_NAMES **ret_names,
+		       char common_name[NAME_MAX_BYTES + 1], struct err *err)
+{
+	int size;
+
+	if (X509_check_issued(authority->certificate, certificate) != X509_V_OK ||
+	    X509_verify(certificate, authority->key) != 1)
+		return openssl_fail(err, ERR_UNTRUSTED, "a certificate of another authority");
+	if (X509_check_purpose(certificate, X509_PURPOSE_SSL_SERVER, 0) != 1)
+		return openssl_fail(err, ERR_UNTRUSTED, "not a server's certificate");
+	size = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, common_name,
+					 NAME_MAX_BYTES + 1);
+	*ret_names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	if (size <= 0 || *ret_names == NULL)
+		return openssl_fail(err, ERR_FORMAT, "a server's certificate without names");
+	return 0;
+}
+
+int authority_certify_server_again(const struct authority *authority, const void *request, size_t size,
+				   const char *certificate_pem, time_us now, struct buf *out, struct err *err)
+{
+	char common_name[NAME_MAX_BYTES + 1];
+	struct profile profile = { common_name, server_extensions, NULL, now };
+	GENERAL_NAMES *names = NULL;
+	X509 *certificate = NULL;
+	int status;
+	EVP_PKEY *key = request_key(request, size, true, &status, err);
+
+	if (key == NULL)
+		return status;
+	certificate = openssl_certificate_parse(certificate_pem, strlen(certificate_pem), err);
+	status = certificate != NULL ? read_server(authority, certificate, &names, common_name, err) : ERR_FORMAT;
+	profile.names = names;
+	if (openssl_key_is_rsa(key))
+		profile.extensions = server_rsa_extensions;
+	if (status == 0)
+		status = issue(authority, key, &profile, out, NULL, err);
+	GENERAL_NAMES_free(names);
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
 	return status;
 }

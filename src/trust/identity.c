@@ -29,9 +29,9 @@ static int append_request(EVP_PKEY *key, struct buf *out, struct err *err)
 	return status == 0 ? 0 : err_set(err, status, "no room for a certificate request");
 }
 
-int identity_make(struct buf *key_pem, struct buf *request, struct err *err)
+/* Takes the key; NULL: err is set. */
+static int append_identity(EVP_PKEY *key, struct buf *key_pem, struct buf *request, struct err *err)
 {
-	EVP_PKEY *key = openssl_key_p256(err);
 	int status;
 
 	if (key == NULL)
@@ -41,6 +41,16 @@ int identity_make(struct buf *key_pem, struct buf *request, struct err *err)
 		status = openssl_key_pem(key, key_pem, err);
 	EVP_PKEY_free(key);
 	return status;
+}
+
+int identity_make(struct buf *key_pem, struct buf *request, struct err *err)
+{
+	return append_identity(openssl_key_p256(err), key_pem, request, err);
+}
+
+int identity_make_rsa(struct buf *key_pem, struct buf *request, struct err *err)
+{
+	return append_identity(openssl_key_rsa(IDENTITY_RSA_BITS, err), key_pem, request, err);
 }
 
 int identity_request(const char *key_pem, struct buf *request, struct err *err)

@@ -17,6 +17,9 @@
 /* Makes a P-256 key: PKCS#8 PEM appended to key_pem (a secret: buf_wipe() it)
  * and its PKCS#10 request as DER to request. */
 int identity_make(struct buf *key_pem, struct buf *request, struct err *err);
+/* The same with an RSA key of IDENTITY_RSA_BITS, for a server whose clients know no other. */
+#define IDENTITY_RSA_BITS 2048
+int identity_make_rsa(struct buf *key_pem, struct buf *request, struct err *err);
 /* The request again for a key made before. ERR_FORMAT if there is no P-256 or Ed25519 key. */
 int identity_request(const char *key_pem, struct buf *request, struct err *err);
 

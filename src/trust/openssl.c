@@ -74,6 +74,15 @@ EVP_PKEY *openssl_key_p256(struct err *err)
 	return key;
 }
 
+EVP_PKEY *openssl_key_rsa(unsigned bits, struct err *err)
+{
+	EVP_PKEY *key = EVP_RSA_gen(bits);
+
+	if (key == NULL)
+		openssl_fail(err, ERR_INTERNAL, "cannot make an RSA key");
+	return key;
+}
+
 bool openssl_key_is_p256(const EVP_PKEY *key)
 {
 	char group[32];
@@ -85,6 +94,11 @@ bool openssl_key_is_p256(const EVP_PKEY *key)
 bool openssl_key_is_ed25519(const EVP_PKEY *key)
 {
 	return EVP_PKEY_is_a(key, "ED25519") == 1;
+}
+
+bool openssl_key_is_rsa(const EVP_PKEY *key)
+{
+	return EVP_PKEY_is_a(key, "RSA") == 1;
 }
 
 const EVP_MD *openssl_key_digest(const EVP_PKEY *key)

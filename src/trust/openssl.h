@@ -22,8 +22,11 @@ EVP_PKEY *openssl_key_parse(const void *pem, size_t size, struct err *err);
 int openssl_key_pem(const EVP_PKEY *key, struct buf *out, struct err *err);
 /* A new P-256 key; NULL: err is set. */
 EVP_PKEY *openssl_key_p256(struct err *err);
+/* A new RSA key of as many bits; NULL: err is set. Takes a tenth of a second. */
+EVP_PKEY *openssl_key_rsa(unsigned bits, struct err *err);
 bool openssl_key_is_p256(const EVP_PKEY *key);
 bool openssl_key_is_ed25519(const EVP_PKEY *key);
+bool openssl_key_is_rsa(const EVP_PKEY *key);
 /* The digest that goes with a key's signatures: NULL for Ed25519. */
 const EVP_MD *openssl_key_digest(const EVP_PKEY *key);
 

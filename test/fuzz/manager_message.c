@@ -30,6 +30,16 @@ static bool certify(const uint8_t *data, size_t size, struct buf *out)
 	return true;
 }
 
+static bool certify_server(const uint8_t *data, size_t size, struct buf *out)
+{
+	struct message_certify_server certify;
+
+	if (message_unpack_certify_server(data, size, &certify) != 0)
+		return false;
+	message_pack_certify_server(out, &certify);
+	return true;
+}
+
 static bool signed_answer(const uint8_t *data, size_t size, struct buf *out)
 {
 	struct message_signed answer;
@@ -104,9 +114,9 @@ static bool machines(const uint8_t *data, size_t size, struct buf *out)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static bool (*const both_ways[])(const uint8_t *data, size_t size,
-					 struct buf *out) = { sign,    certify, signed_answer, certified, refused,
-							      deliver, watch,   said,          machines };
+	static bool (*const both_ways[])(const uint8_t *data, size_t size, struct buf *out) = {
+		sign, certify, signed_answer, certified, refused, deliver, watch, said, machines, certify_server
+	};
 	struct buf out;
 
 	if (size == 0 || size > CHANNEL_PAYLOAD_MAX_BYTES)

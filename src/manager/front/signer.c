@@ -301,3 +301,18 @@ int signer_certify_manager(struct signer *signer, const void *request, size_t si
 	buf_done(&question);
 	return rc;
 }
+
+int signer_certify_server(struct signer *signer, struct bytes request, const char *certificate, char *pem,
+			  struct err *err)
+{
+	const struct message_certify_server certify = { request,
+							{ (const uint8_t *)certificate, strlen(certificate) } };
+	struct buf question;
+	int rc;
+
+	buf_init(&question, CHANNEL_PAYLOAD_MAX_BYTES);
+	message_pack_certify_server(&question, &certify);
+	rc = ask_certificate(signer, MESSAGE_CERTIFY_SERVER, &question, pem, err);
+	buf_done(&question);
+	return rc;
+}

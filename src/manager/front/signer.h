@@ -33,6 +33,11 @@ int signer_envelopes(struct signer *signer, const struct bytes *payloads, size_t
 int signer_certify(struct signer *signer, const struct uuid *computer, const void *request, size_t size, char *pem,
 		   struct err *err);
 
+/* One more certificate for the listener: request's key, the names of certificate (PEM), which keys has signed before.
+ */
+int signer_certify_server(struct signer *signer, struct bytes request, const char *certificate, char *pem,
+			  struct err *err);
+
 /* The manager's own certificate for dialling agents. */
 int signer_certify_manager(struct signer *signer, const void *request, size_t size, char *pem, struct err *err);
 

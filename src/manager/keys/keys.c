@@ -119,6 +119,28 @@ static int certify_manager(struct keys *keys, const struct channel_message *mess
 	return rc;
 }
 
+/* Front names a certificate that we gave it, not whom the new one is for. */
+static int certify_server(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+{
+	struct message_certify_server asked;
+	struct buf pem, like;
+	int rc = message_unpack_certify_server(message->payload, message->size, &asked);
+
+	if (rc != 0)
+		return err_set(err, rc, "the request does not decode");
+	buf_init(&pem, MESSAGE_CERTIFICATE_MAX_BYTES - 1);
+	buf_init(&like, MESSAGE_CERTIFICATE_MAX_BYTES);
+	rc = buf_append(&like, asked.certificate.data, asked.certificate.size);
+	if (rc == 0)
+		rc = authority_certify_server_again(keys->authority, asked.request.data, asked.request.size,
+						    buf_text(&like), env_wall(keys->env), &pem, err);
+	if (rc == 0)
+		message_pack_certified(answer, buf_text(&pem));
+	buf_done(&like);
+	buf_done(&pem);
+	return rc;
+}
+
 static const struct {
 	uint16_t asked, answered;
 	int (*handle)(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err);
@@ -126,6 +148,7 @@ static const struct {
 	{ MESSAGE_SIGN, MESSAGE_SIGNED, sign },
 	{ MESSAGE_CERTIFY, MESSAGE_CERTIFIED, certify },
 	{ MESSAGE_CERTIFY_MANAGER, MESSAGE_CERTIFIED, certify_manager },
+	{ MESSAGE_CERTIFY_SERVER, MESSAGE_CERTIFIED, certify_server },
 };
 
 static int answer_request(struct keys *keys, const struct channel_message *message, struct err *err)

@@ -68,6 +68,24 @@ static void a_certification_comes_back(void **state)
 	buf_done(&out);
 }
 
+static void a_servers_certification_comes_back(void **state)
+{
+	const struct message_certify_server asked = { { (const uint8_t *)"csr", 3 }, { (const uint8_t *)"pem!", 4 } };
+	struct message_certify_server got;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 65536);
+	message_pack_certify_server(&out, &asked);
+	assert_int_equal(message_unpack_certify_server(out.data, out.size, &got), 0);
+	assert_int_equal(got.request.size, 3);
+	assert_int_equal(got.certificate.size, 4);
+	assert_memory_equal(got.certificate.data, "pem!", 4);
+	for (size_t size = 0; size < out.size; size++)
+		assert_int_not_equal(message_unpack_certify_server(out.data, size, &got), 0);
+	buf_done(&out);
+}
+
 static void too_much_to_sign_is_refused(void **state)
 {
 	static uint8_t large[MESSAGE_SIGN_MAX_BYTES + 1];
@@ -128,9 +146,13 @@ static void nobody_but_front_asks_for_signatures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(signing_requests_come_back), cmocka_unit_test(a_signature_comes_back),
-		cmocka_unit_test(a_certification_comes_back), cmocka_unit_test(too_much_to_sign_is_refused),
-		cmocka_unit_test(a_refusal_keeps_its_code),   cmocka_unit_test(nobody_but_front_asks_for_signatures),
+		cmocka_unit_test(signing_requests_come_back),
+		cmocka_unit_test(a_signature_comes_back),
+		cmocka_unit_test(a_certification_comes_back),
+		cmocka_unit_test(a_servers_certification_comes_back),
+		cmocka_unit_test(too_much_to_sign_is_refused),
+		cmocka_unit_test(a_refusal_keeps_its_code),
+		cmocka_unit_test(nobody_but_front_asks_for_signatures),
 	};
 
 	return cmocka_run_group_tests_name("unit/manager/messages", tests, NULL, NULL);

@@ -170,6 +170,56 @@ static void test_server_names_refused(void **state)
 	assert_int_equal(certificate.status, 0);
 }
 
+static int again(const struct buf *bytes, const char *like, struct err *err)
+{
+	return authority_certify_server_again(authority, bytes->data, bytes->size, like, NOW, &certificate, err);
+}
+
+/* The names come from a certificate of ours that has them, whoever asks. */
+static void test_server_again(void **state)
+{
+	const char *const names[] = { "manager.example.org", "127.0.0.1" };
+	struct buf rsa_key, rsa_request, server, agent;
+	struct authority *other;
+	struct err err = { 0 };
+
+	(void)state;
+	buf_init(&rsa_key, 65536);
+	buf_init(&rsa_request, 65536);
+	buf_init(&server, 65536);
+	buf_init(&agent, 65536);
+	assert_int_equal(authority_certify_server(authority, request.data, request.size, names, 2, NOW - 400 * DAY_US,
+						  &server, NULL),
+			 0);
+	assert_int_equal(identity_make_rsa(&rsa_key, &rsa_request, NULL), 0);
+	assert_int_equal(again(&rsa_request, buf_text(&server), &err), 0);
+	assert_int_equal(certificate_matches_key(buf_text(&certificate), buf_text(&rsa_key), NULL), 0);
+	assert_int_equal(judge(NOW, X509_PURPOSE_SSL_SERVER, "manager.example.org", NULL), X509_V_OK);
+	assert_int_equal(judge(NOW, X509_PURPOSE_SSL_SERVER, NULL, "127.0.0.1"), X509_V_OK);
+	assert_int_equal(judge(NOW, X509_PURPOSE_SSL_SERVER, "localhost", NULL), X509_V_ERR_HOSTNAME_MISMATCH);
+	buf_reset(&certificate);
+	assert_int_equal(again(&request, buf_text(&server), &err), 0);
+	assert_int_equal(judge(NOW, X509_PURPOSE_SSL_CLIENT, "manager.example.org", NULL), X509_V_OK);
+
+	assert_int_equal(
+	    authority_certify_agent(authority, request.data, request.size, &computer, NOW, &agent, NULL, NULL), 0);
+	assert_int_equal(again(&rsa_request, buf_text(&agent), &err), ERR_UNTRUSTED);
+	assert_non_null(strstr(err.text, "not a server's"));
+	buf_reset(&agent);
+	assert_int_equal(authority_certify_manager(authority, request.data, request.size, NOW, &agent, NULL), 0);
+	assert_int_equal(again(&rsa_request, buf_text(&agent), &err), ERR_UNTRUSTED);
+	assert_int_equal(again(&rsa_request, "", &err), ERR_FORMAT);
+	assert_int_equal(authority_generate("Muster test", NOW, &other, NULL), 0);
+	buf_reset(&server);
+	assert_int_equal(authority_certify_server(other, request.data, request.size, names, 2, NOW, &server, NULL), 0);
+	assert_int_equal(again(&rsa_request, buf_text(&server), &err), ERR_UNTRUSTED);
+	authority_free(other);
+	buf_wipe(&rsa_key);
+	buf_done(&rsa_request);
+	buf_done(&server);
+	buf_done(&agent);
+}
+
 static int certify(const struct buf *bytes, struct err *err)
 {
 	return authority_certify_agent(authority, bytes->data, bytes->size, &computer, NOW, &certificate, NULL, err);
@@ -364,6 +414,7 @@ int main(void)
 		IN_FOLDER(test_subject_and_serial),
 		IN_FOLDER(test_server),
 		IN_FOLDER(test_server_names_refused),
+		IN_FOLDER(test_server_again),
 		IN_FOLDER(test_altered_request),
 		IN_FOLDER(test_request_refusals),
 		IN_FOLDER(test_key_kinds),
