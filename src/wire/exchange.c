@@ -199,7 +199,7 @@ static int encode(const struct message_kind *kind, const ProtobufCMessage *messa
 	int exchange_##kind##_decode(const void *bytes, size_t size, type **ret_message, struct arena **ret_arena,     \
 				     struct err *err)                                                                  \
 	{                                                                                                              \
-		ProtobufCMessage *message;                                                                             \
+		ProtobufCMessage *message = NULL;                                                                      \
 		int status = decode(&kind_##kind, bytes, size, &message, ret_arena, err);                              \
                                                                                                                        \
 		if (status == 0)                                                                                       \
