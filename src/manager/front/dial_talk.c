@@ -40,6 +40,7 @@ struct talk {
 	struct signed_configuration *configuration; /* signed for the reply, or NULL */
 	uint64_t largest_file;                      /* of quarantine, to ask for */
 	unsigned rounds;
+	bool resumed;    /* its TLS session */
 	bool wants_turn; /* the agent has requests of its own, by its last report */
 	bool elsewhere;  /* with a worker or the writer */
 	bool aborted;
@@ -77,6 +78,7 @@ static void talk_end(struct talk *talk, int rc)
 
 	if (rc == 0) {
 		dialler->dialled++;
+		dialler->resumed += talk->resumed;
 		LOG(LOG_DEBUG, "dial.done", log_uuid("computer", &talk->computer), log_number("rounds", talk->rounds));
 	} else {
 		dialler->failed++;
@@ -338,6 +340,7 @@ static int hear(struct talk *talk, const struct http_answer *answer)
 	if (rc != 0)
 		return err_add(&talk->err, rc, "the agent's report");
 	talk->rounds++;
+	talk->resumed = answer->resumed;
 	talk->wants_turn = talk->report->wants_turn;
 	talk->dialler->rounds++;
 	front->numbers.exchanges++;

@@ -31,7 +31,8 @@ static bool dial_one(struct dialler *dialler, struct shard *shard, time_us *next
 		return false;
 	}
 	dialler->active++;
-	dialler->under_way++;
+	if (++dialler->under_way > dialler->highest)
+		dialler->highest = dialler->under_way;
 	dial_talk_begin(dialler, shard, &computer, port);
 	return true;
 }
@@ -272,5 +273,8 @@ void dialler_counters(const struct dialler *dialler, struct dialler_counters *ou
 		.failed = dialler->failed,
 		.rounds = dialler->rounds,
 		.under_way = dialler->under_way,
+		.highest = dialler->highest,
+		.bound = dialler->most,
+		.resumed = dialler->resumed,
 	};
 }

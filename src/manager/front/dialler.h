@@ -23,7 +23,9 @@ void dialler_stop(struct dialler *dialler);
 void dialler_free(struct dialler *dialler);
 
 struct dialler_counters {
-	uint64_t dialled, failed, rounds, under_way;
+	uint64_t dialled, failed, rounds;
+	uint64_t under_way, highest, bound; /* talks now, the most at once since the start, the most allowed */
+	uint64_t resumed;                   /* talks of those dialled whose TLS session was */
 };
 /* Any thread; accepts NULL. */
 void dialler_counters(const struct dialler *dialler, struct dialler_counters *out);

@@ -19,7 +19,7 @@ struct dialler {
 	unsigned active, most;
 	size_t first_shard; /* where the next round begins: no shard waits for ever */
 	_Atomic bool poked, stopping;
-	_Atomic uint64_t dialled, failed, rounds, under_way;
+	_Atomic uint64_t dialled, failed, rounds, under_way, highest, resumed;
 };
 
 /* dial_talk.c */

@@ -1,4 +1,5 @@
 /* The small services of manager/front.h; the larger ones have files of their own. */
+#include "manager/front/dialler.h"
 #include "manager/front/front_state.h"
 #include "manager/front/networks.h"
 #include "manager/front/policies.h"
@@ -134,11 +135,13 @@ static int count_open(struct store_session *session, void *argument, struct err 
 void front_counts(struct front *front, struct front_counts *ret_counts)
 {
 	const struct front_numbers *numbers = &front->numbers;
+	struct dialler_counters dials;
 	size_t computers, online;
 	uint64_t open = 0;
 
 	shards_count(front->shards, &computers, &online);
 	store_read(front->store, count_open, &open, NULL);
+	dialler_counters(front->dialler, &dials);
 	*ret_counts = (struct front_counts){
 		.computers = computers,
 		.online = online,
@@ -157,6 +160,12 @@ void front_counts(struct front *front, struct front_counts *ret_counts)
 		.connections_max = front->connections_max,
 		.quarantine_bytes = numbers->quarantine_bytes,
 		.quarantine_capacity_bytes = (uint64_t)stored_setting_number(front->stored, STORED_QUARANTINE_CAPACITY),
+		.dials_under_way = dials.under_way,
+		.dials_highest = dials.highest,
+		.dials_bound = dials.bound,
+		.dialled = dials.dialled,
+		.dials_failed = dials.failed,
+		.dials_resumed = dials.resumed,
 		.started = front->started,
 		.loops = front->loop_count,
 	};

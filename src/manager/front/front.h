@@ -149,6 +149,8 @@ struct front_counts {
 	uint64_t work_queued, feed_dropped;
 	uint64_t open_files_limit, connections_max;
 	uint64_t quarantine_bytes, quarantine_capacity_bytes;
+	uint64_t dials_under_way, dials_highest, dials_bound; /* at once: now, the most since the start, allowed */
+	uint64_t dialled, dials_failed, dials_resumed;        /* since the start; resumed: of those that worked */
 	time_us started;
 	unsigned loops;
 };

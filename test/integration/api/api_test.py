@@ -679,6 +679,7 @@ def the_system_tells_of_itself(w):
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     assert float(values["muster_computers"]) == system["computers"]
     assert float(values["muster_store_commits_total"]) > 0
+    assert float(values["muster_dials"]) <= float(values["muster_dials_highest"]) <= float(values["muster_dials_max"])
     assert any(name.startswith("muster_api_request_seconds_bucket") for name in values)
     assert any(name.startswith("muster_commands{") for name in values)
 
