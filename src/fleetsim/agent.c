@@ -358,10 +358,36 @@ static int describe(struct agent *agent, struct err *err)
 
 /* --- listening --- */
 
+/* Of several messages over one connection the first is the dial. */
+static void count_dial(struct agent *agent)
+{
+	time_us now = env_monotonic(agent->crowd->plan->env);
+	struct listener_counters counters;
+
+	listener_counters(agent->listener, &counters);
+	if (counters.accepted == agent->accepted)
+		return;
+	if (agent->dialled_at != 0)
+		figures_latency(&agent->crowd->figures, LATENCY_DIALS, now - agent->dialled_at);
+	agent->accepted = counters.accepted;
+	agent->dialled_at = now;
+}
+
+void agent_count_silence(struct agent *agent)
+{
+	struct figures *figures = &agent->crowd->figures;
+	time_us now = env_monotonic(agent->crowd->plan->env);
+
+	if (agent->dialled_at != 0 && now - agent->dialled_at > atomic_load(&figures->latencies[LATENCY_DIALS].max))
+		figures_latency(figures, LATENCY_DIALS, now - agent->dialled_at);
+}
+
 static void on_spoken(void *argument)
 {
 	struct agent *agent = argument;
 
+	if (agent->listener != NULL)
+		count_dial(agent);
 	agent_count(agent);
 	agent_wake(agent);
 }

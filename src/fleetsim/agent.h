@@ -51,7 +51,9 @@ struct agent {
 	struct tls_client *tls;
 	struct tls_server *tls_server;
 	struct listener *listener;
-	uint64_t talks; /* as the figures know them */
+	uint64_t talks;    /* as the figures know them */
+	uint64_t accepted; /* of connections, when it was last dialled */
+	time_us dialled_at;
 	struct endpoint *endpoint;
 	struct loop_timer *timer;
 	struct agent_lane lanes[ENDPOINT_LANES];
@@ -77,6 +79,8 @@ void agent_noted(void *context, uint32_t type, time_us time, const struct event_
 void agent_wake(struct agent *agent);
 /* Makes events unless too many wait; how many were made. */
 unsigned agent_make_events(struct agent *agent, unsigned count);
+/* When the fleet ends: how long nobody has dialled it, if that is longer than any time between dials. */
+void agent_count_silence(struct agent *agent);
 /* Counts what the endpoint knows into the figures. */
 void agent_count(struct agent *agent);
 /* A failure of this agent, counted by its cause. */

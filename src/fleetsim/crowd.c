@@ -135,6 +135,7 @@ static void end_now(struct crowd *crowd)
 {
 	loop_timer_clear(crowd->inbox_timer);
 	for (size_t i = 0; i < crowd->count; i++) {
+		agent_count_silence(crowd->agents[i]);
 		agent_free(crowd->agents[i]);
 		crowd->agents[i] = NULL;
 	}

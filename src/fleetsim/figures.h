@@ -38,6 +38,7 @@ enum latency {
 	LATENCY_EXCHANGE,  /* of reports that ask for an answer at once */
 	LATENCY_COMMAND,   /* from its issue (its id's millisecond) to its arrival */
 	LATENCY_FAN_OUT,   /* from the order for all to its arrival */
+	LATENCY_DIALS,     /* of one agent: from one dial of the manager to the next */
 	LATENCIES
 };
 

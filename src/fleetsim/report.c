@@ -133,17 +133,17 @@ static json_t *json_fan_out(const struct summary *summary)
 static void print_json(const struct summary *summary)
 {
 	const struct figures *last = summary->last;
-	json_t *json =
-	    json_pack("{s:i, s:o, s:o, s:f, s:f, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o, s:{s:o, s:o}, s:o}",
-		      "agents", (int)summary->options->agents, "enrolled", number(figures_get(last, FIGURE_ENROLLED)),
-		      "connected", number(summary->connected), "ramp_s", (double)summary->ramp / (double)SECOND_US,
-		      "duration_s", (double)summary->steady / (double)SECOND_US, "enrolment_ms",
-		      json_latency(&last->latencies[LATENCY_ENROLMENT]), "exchanges", json_exchanges(summary), "events",
-		      json_events(summary), "commands", "received", number(figures_get(last, FIGURE_COMMANDS)), "scans",
-		      number(figures_get(last, FIGURE_SCANS)), "latency_ms",
-		      json_latency(&last->latencies[LATENCY_COMMAND]), "fan_out", json_fan_out(summary), "failures",
-		      json_failures(last), "open_files", "limit", number(summary->open_files), "agents_allowed",
-		      number(summary->agents_allowed), "resident_bytes", number(summary->resident_bytes));
+	json_t *json = json_pack(
+	    "{s:i, s:o, s:o, s:f, s:f, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:{s:o, s:o}, s:o}", "agents",
+	    (int)summary->options->agents, "enrolled", number(figures_get(last, FIGURE_ENROLLED)), "connected",
+	    number(summary->connected), "ramp_s", (double)summary->ramp / (double)SECOND_US, "duration_s",
+	    (double)summary->steady / (double)SECOND_US, "enrolment_ms",
+	    json_latency(&last->latencies[LATENCY_ENROLMENT]), "exchanges", json_exchanges(summary), "events",
+	    json_events(summary), "commands", "received", number(figures_get(last, FIGURE_COMMANDS)), "scans",
+	    number(figures_get(last, FIGURE_SCANS)), "latency_ms", json_latency(&last->latencies[LATENCY_COMMAND]),
+	    "fan_out", json_fan_out(summary), "between_dials_ms", json_latency(&last->latencies[LATENCY_DIALS]),
+	    "failures", json_failures(last), "open_files", "limit", number(summary->open_files), "agents_allowed",
+	    number(summary->agents_allowed), "resident_bytes", number(summary->resident_bytes));
 
 	if (json != NULL)
 		json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
@@ -178,6 +178,7 @@ static void print_text(const struct summary *summary)
 	       (unsigned long long)figures_get(last, FIGURE_EVENTS_WAITING),
 	       (unsigned long long)figures_get(last, FIGURE_EVENTS_DROPPED),
 	       per_second(summary->end, summary->start, FIGURE_EVENTS_ACKNOWLEDGED, summary->steady));
+	print_latency("between dials", &last->latencies[LATENCY_DIALS]);
 	print_latency("commands", &last->latencies[LATENCY_COMMAND]);
 	if (summary->fan_out != NULL)
 		printf("fan-out      %llu issued in %.0f ms, last arrival after %.0f ms\n",
