@@ -60,6 +60,10 @@ static const struct message_kind kind_enrol_request = { "enrol request", &muster
 							WIRE_ENROL_REQUEST_MAX_BYTES, WIRE_PROTOCOL, NULL };
 static const struct message_kind kind_enrol_reply = { "enrol reply", &muster__wire__enrol_reply__descriptor,
 						      WIRE_ENROL_REPLY_MAX_BYTES, WIRE_PROTOCOL, NULL };
+static const struct message_kind kind_renew_request = { "renew request", &muster__wire__renew_request__descriptor,
+							WIRE_RENEW_REQUEST_MAX_BYTES, WIRE_PROTOCOL, NULL };
+static const struct message_kind kind_renew_reply = { "renew reply", &muster__wire__renew_reply__descriptor,
+						      WIRE_RENEW_REPLY_MAX_BYTES, WIRE_PROTOCOL, NULL };
 static const struct message_kind kind_signed = { "signed", &muster__wire__signed__descriptor, WIRE_SIGNED_MAX_BYTES,
 						 WIRE_ENVELOPE_VERSION, check_signed };
 static const struct message_kind kind_envelope = { "envelope", &muster__wire__envelope__descriptor,
@@ -215,6 +219,8 @@ EXCHANGE_KIND(report, Muster__Wire__Report)
 EXCHANGE_KIND(reply, Muster__Wire__Reply)
 EXCHANGE_KIND(enrol_request, Muster__Wire__EnrolRequest)
 EXCHANGE_KIND(enrol_reply, Muster__Wire__EnrolReply)
+EXCHANGE_KIND(renew_request, Muster__Wire__RenewRequest)
+EXCHANGE_KIND(renew_reply, Muster__Wire__RenewReply)
 EXCHANGE_KIND(signed, Muster__Wire__Signed)
 EXCHANGE_KIND(envelope, Muster__Wire__Envelope)
 

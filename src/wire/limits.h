@@ -17,7 +17,9 @@
 #define WIRE_REPORT_MAX_BYTES        (512 * 1024)
 #define WIRE_REPLY_MAX_BYTES         (1024 * 1024)
 #define WIRE_ENROL_REQUEST_MAX_BYTES (32 * 1024)
-#define WIRE_ENROL_REPLY_MAX_BYTES   (64 * 1024)
+#define WIRE_ENROL_REPLY_MAX_BYTES   (96 * 1024)
+#define WIRE_RENEW_REQUEST_MAX_BYTES (8 * 1024)
+#define WIRE_RENEW_REPLY_MAX_BYTES   (96 * 1024)
 #define WIRE_SIGNED_MAX_BYTES        (48 * 1024) /* fits a message between roles (os/channel.h) */
 #define WIRE_ENVELOPE_MAX_BYTES      (WIRE_SIGNED_MAX_BYTES + 512)
 
@@ -56,6 +58,7 @@
 #define WIRE_TOKEN_MAX_BYTES       128
 #define WIRE_REQUEST_MAX_BYTES     4096  /* PKCS#10, DER */
 #define WIRE_CERTIFICATE_MAX_BYTES 16384 /* PEM, one or a few */
+#define WIRE_AUTHORITY_MAX_BYTES   49152 /* PEM: roots, and how each follows from the one before */
 
 /* Numbers. */
 #define WIRE_HOLD_MAX_S             3600

@@ -171,11 +171,16 @@ static const struct rule enrol_request_rules[] = {
 static const struct rule enrol_reply_rules[] = {
 	[2] = UUID,
 	[3] = BYTES(1, WIRE_CERTIFICATE_MAX_BYTES),
-	[4] = BYTES(1, WIRE_CERTIFICATE_MAX_BYTES),
+	[4] = BYTES(1, WIRE_AUTHORITY_MAX_BYTES),
 	[5] = FIXED(ENVELOPE_KEY_BYTES),
 	[6] = LABEL,
 	[7] = NUMBER(0, UINT16_MAX),
 	[8] = FIXED_OR_NONE(ENVELOPE_SIGNATURE_BYTES),
+};
+static const struct rule renew_request_rules[] = { [2] = BYTES(1, WIRE_REQUEST_MAX_BYTES) };
+static const struct rule renew_reply_rules[] = {
+	[2] = BYTES(1, WIRE_CERTIFICATE_MAX_BYTES),
+	[3] = BYTES(1, WIRE_AUTHORITY_MAX_BYTES),
 };
 
 #define ROW(message, rules)                                                                                            \
@@ -209,6 +214,8 @@ static const struct {
 	ROW(restore, target_rules),
 	ROW(enrol_request, enrol_request_rules),
 	ROW(enrol_reply, enrol_reply_rules),
+	ROW(renew_request, renew_request_rules),
+	ROW(renew_reply, renew_reply_rules),
 };
 
 static const struct rule no_rule = { RULE_NONE, 0, 0, 0 };

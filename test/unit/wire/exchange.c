@@ -44,6 +44,8 @@ static void refused(const ProtobufCMessage *message, int code, const char *words
 	BOTH(reply, Muster__Wire__Reply)
 	BOTH(enrol_request, Muster__Wire__EnrolRequest)
 	BOTH(enrol_reply, Muster__Wire__EnrolReply)
+	BOTH(renew_request, Muster__Wire__RenewRequest)
+	BOTH(renew_reply, Muster__Wire__RenewReply)
 	BOTH(signed, Muster__Wire__Signed)
 #undef BOTH
 	assert_int_equal(decoded, code);
@@ -103,6 +105,8 @@ static void test_others_round_trip(void **state)
 	ROUND_TRIP(reply, Muster__Wire__Reply, sample_reply());
 	ROUND_TRIP(enrol_request, Muster__Wire__EnrolRequest, sample_enrol_request());
 	ROUND_TRIP(enrol_reply, Muster__Wire__EnrolReply, sample_enrol_reply());
+	ROUND_TRIP(renew_request, Muster__Wire__RenewRequest, sample_renew_request());
+	ROUND_TRIP(renew_reply, Muster__Wire__RenewReply, sample_renew_reply());
 	ROUND_TRIP(signed, Muster__Wire__Signed, sample_scan());
 	ROUND_TRIP(signed, Muster__Wire__Signed, sample_configuration());
 #undef ROUND_TRIP
@@ -185,6 +189,8 @@ static void test_every_field_has_a_rule(void **state)
 	covers(&muster__wire__reply__descriptor, 0);
 	covers(&muster__wire__enrol_request__descriptor, 0);
 	covers(&muster__wire__enrol_reply__descriptor, 0);
+	covers(&muster__wire__renew_request__descriptor, 0);
+	covers(&muster__wire__renew_reply__descriptor, 0);
 	covers(&muster__wire__signed__descriptor, 0);
 }
 
@@ -390,6 +396,25 @@ static void test_signed_order(void **state)
 	refused(&content->base, ERR_RANGE, "signed.serial: 0, at least 1");
 }
 
+static void test_renewal(void **state)
+{
+	static uint8_t large[WIRE_AUTHORITY_MAX_BYTES + 1];
+	Muster__Wire__RenewRequest *request = sample_renew_request();
+	Muster__Wire__RenewReply *reply = sample_renew_reply();
+
+	(void)state;
+	request->request = exchange_bytes(large, WIRE_REQUEST_MAX_BYTES + 1);
+	refused(&request->base, ERR_LIMIT, "renew request.request: 4097 bytes, at most 4096");
+	request = sample_renew_request();
+	request->protocol = 2;
+	refused(&request->base, ERR_VERSION, "renew request.protocol");
+	reply->authority = exchange_bytes(large, sizeof(large));
+	refused(&reply->base, ERR_LIMIT, "renew reply.authority");
+	reply = sample_renew_reply();
+	reply->certificate = exchange_bytes(NULL, 0);
+	refused(&reply->base, ERR_FORMAT, "renew reply.certificate: missing");
+}
+
 static void test_enrolment(void **state)
 {
 	static char long_token[WIRE_TOKEN_MAX_BYTES + 2];
@@ -452,6 +477,7 @@ int main(void)
 		cmocka_unit_test(test_parts_that_must_be_there),
 		cmocka_unit_test(test_signed_order),
 		cmocka_unit_test(test_enrolment),
+		cmocka_unit_test(test_renewal),
 		cmocka_unit_test(test_arena_bounds),
 	};
 

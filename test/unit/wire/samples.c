@@ -219,6 +219,27 @@ Muster__Wire__EnrolReply *sample_enrol_reply(void)
 	return &reply;
 }
 
+Muster__Wire__RenewRequest *sample_renew_request(void)
+{
+	static Muster__Wire__RenewRequest request;
+
+	muster__wire__renew_request__init(&request);
+	request.protocol = WIRE_PROTOCOL;
+	request.request = bytes_of("0\x82 not looked into here");
+	return &request;
+}
+
+Muster__Wire__RenewReply *sample_renew_reply(void)
+{
+	static Muster__Wire__RenewReply reply;
+
+	muster__wire__renew_reply__init(&reply);
+	reply.protocol = WIRE_PROTOCOL;
+	reply.certificate = bytes_of("-----BEGIN CERTIFICATE-----\n");
+	reply.authority = bytes_of("-----BEGIN CERTIFICATE-----\n");
+	return &reply;
+}
+
 static Muster__Wire__Signed *sample_signed(void)
 {
 	static Muster__Wire__Signed content;

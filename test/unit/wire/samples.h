@@ -9,6 +9,8 @@ Muster__Wire__Report *sample_report(void);
 Muster__Wire__Reply *sample_reply(void);
 Muster__Wire__EnrolRequest *sample_enrol_request(void);
 Muster__Wire__EnrolReply *sample_enrol_reply(void);
+Muster__Wire__RenewRequest *sample_renew_request(void);
+Muster__Wire__RenewReply *sample_renew_reply(void);
 Muster__Wire__Signed *sample_scan(void);
 Muster__Wire__Signed *sample_configuration(void);
 
