@@ -160,14 +160,13 @@ static int store_json(int directory, const char *name, json_t *root, uid_t uid, 
 	return rc;
 }
 
-static int store_manager_key(int directory, const struct agent_identity *identity, uid_t uid, gid_t gid,
-			     struct err *err)
+int identity_files_trust(int directory, const uint8_t key[ENVELOPE_KEY_BYTES], uid_t uid, gid_t gid, struct err *err)
 {
 	struct buf pem;
 	int rc;
 
 	buf_init(&pem, PEM_MAX_BYTES);
-	rc = signing_public_pem(identity->manager_key, &pem, err);
+	rc = signing_public_pem(key, &pem, err);
 	if (rc == 0)
 		rc = store_file(directory, "manager.pub", pem.data, pem.size, uid, gid, err);
 	buf_done(&pem);
@@ -189,7 +188,7 @@ int identity_files_store(int directory, const struct agent_identity *identity, u
 		rc =
 		    store_file(directory, files[i].name, files[i].content->data, files[i].content->size, uid, gid, err);
 	if (rc == 0)
-		rc = store_manager_key(directory, identity, uid, gid, err);
+		rc = identity_files_trust(directory, identity->manager_key, uid, gid, err);
 	if (rc)
 		return rc;
 	uuid_format(&identity->computer, id);

@@ -47,6 +47,8 @@ int identity_files_load(int directory, struct agent_identity *ret_identity, stru
 int identity_files_who(int directory, struct agent_identity *ret_identity, struct err *err);
 /* Stores all, computer.json last, and forgets the attempt. */
 int identity_files_store(int directory, const struct agent_identity *identity, uid_t uid, gid_t gid, struct err *err);
+/* Replaces the manager's key alone, as a whole: what is trusted from then on. */
+int identity_files_trust(int directory, const uint8_t key[ENVELOPE_KEY_BYTES], uid_t uid, gid_t gid, struct err *err);
 /* Removes everything, computer.json first. */
 int identity_files_remove(int directory, struct err *err);
 

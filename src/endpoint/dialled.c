@@ -96,7 +96,7 @@ static int take(struct endpoint *endpoint, const Muster__Wire__Reply *reply, str
 		return err_set(err, ERR_WRONG_STATE, "the reply answers another report than the last one given");
 	reply_take(endpoint, ENDPOINT_DIALLED, reply);
 	prove(endpoint);
-	reply_act(endpoint, reply);
+	reply_act(endpoint, ENDPOINT_DIALLED, reply);
 	return 0;
 }
 

@@ -46,6 +46,7 @@ static int copy_options(struct endpoint *endpoint, const struct endpoint_options
 	if (options->spool_bytes == 0)
 		endpoint->options.spool_bytes = ENDPOINT_SPOOL_BYTES;
 	endpoint->keys = calloc(options->key_count + 1, sizeof(*endpoint->keys));
+	endpoint->key_count = options->key_count;
 	if (endpoint->keys == NULL)
 		return ERR_MEMORY;
 	if (options->key_count > 0)

@@ -136,6 +136,13 @@ void endpoint_failed(struct endpoint *endpoint, enum endpoint_lane lane, int cau
 int endpoint_tick(struct endpoint *endpoint, struct err *err);
 time_us endpoint_due(const struct endpoint *endpoint);
 
+/* --- the manager's key --- */
+/* Trusts this key instead, by hand (muster-agent trust). Durable when it returns 0; told with the next report. The same
+ * again changes nothing. Whether the person may is the shell's to ask. */
+int endpoint_trust(struct endpoint *endpoint, const uint8_t public_key[ENVELOPE_KEY_BYTES], struct err *err);
+/* SHA-256 of the key that is trusted now. */
+void endpoint_trusted(const struct endpoint *endpoint, uint8_t fingerprint[SHA256_BYTES]);
+
 /* --- directions --- */
 /* Another direction, from now on, of the agent's own file: a configuration in force goes before it. One in which the
  * agent does not dial counts only once the manager has dialled and has stored that it must; until then the agent goes
@@ -163,6 +170,7 @@ struct endpoint_status {
 	int last_error;       /* err_code of the last failure, 0: none since */
 	char last_error_text[256];
 	uint64_t events_waiting, events_dropped, reports, failures;
+	uint64_t refused;   /* communications that did not verify, in this run */
 	span_us pace_us;    /* how often it reports in the network it is in; 0: as its configuration says */
 	bool pace_periodic; /* nothing is held open there */
 	uint64_t dialled;   /* reports given to a manager that dialled */

@@ -8,6 +8,7 @@
 #include "endpoint/journal.h"
 #include "endpoint/revision.h"
 #include "endpoint/spool.h"
+#include "wire/succession.h"
 
 #define ENDPOINT_HEARTBEAT_DEFAULT_US (10 * MINUTE_US)
 #define ENDPOINT_SPOOL_EVENTS         20000
@@ -41,6 +42,7 @@ struct lane {
 	time_us next_at;   /* monotonic */
 	uint64_t last_id;  /* highest spool id carried */
 	uint64_t sequence; /* of the report under way */
+	uint32_t keys;     /* key_changes when it was made */
 	unsigned failures;
 };
 
@@ -77,6 +79,8 @@ struct endpoint {
 	struct endpoint_options options;
 	struct endpoint_storage storage;
 	struct envelope_key *keys;
+	size_t key_count;
+	uint32_t key_changes; /* in this run */
 	struct spool spool;
 	struct journal journal;
 	uint64_t session, sequence;
@@ -101,6 +105,7 @@ struct endpoint {
 	struct map *item_index; /* id -> index + 1 */
 	int refusal_code;       /* of the last envelope refused, told once an hour */
 	time_us refusal_at;
+	uint64_t refusals_told;
 	struct endpoint_status status;
 };
 
@@ -125,8 +130,11 @@ void direction_start(struct endpoint *endpoint);
 
 /* reply.c: takes a decoded reply on a lane; true: it told or acknowledged something. */
 bool reply_take(struct endpoint *endpoint, enum endpoint_lane lane, const Muster__Wire__Reply *reply);
-void reply_act(struct endpoint *endpoint, const Muster__Wire__Reply *reply);
+void reply_act(struct endpoint *endpoint, enum endpoint_lane lane, const Muster__Wire__Reply *reply);
 void reply_in_contact(struct endpoint *endpoint);
+
+/* keys.c: follows the successions of a reply. late: it answers a report in which another key was told. */
+void keys_arrived(struct endpoint *endpoint, const Muster__Wire__Reply *reply, bool late);
 
 /* state.c */
 void state_done(struct endpoint *endpoint);

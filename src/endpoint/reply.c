@@ -3,22 +3,28 @@
  * The bytes come over an authenticated connection, and are still decoded under
  * limits; commands and configuration count only as verified envelopes.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "endpoint/parts.h"
 
 #define REFUSAL_QUIET_US HOUR_US
 
-/* Event 4030, but not one for each of a stream of the same. */
+/* Event 4030, but not one for each of a stream of the same; count: since the last one. */
 void endpoint_refused(struct endpoint *endpoint, int code, const char *text)
 {
-	const struct text_field fields[] = { { "cause", text }, { "code", err_name(code) } };
+	char count[24];
+	const struct text_field fields[] = { { "cause", text }, { "code", err_name(code) }, { "count", count } };
 	time_us now = endpoint_now(endpoint);
 
+	endpoint->status.refused++;
 	if (endpoint->refusal_code == code && now - endpoint->refusal_at < REFUSAL_QUIET_US)
 		return;
 	endpoint->refusal_code = code;
 	endpoint->refusal_at = now;
+	snprintf(count, sizeof(count), "%llu",
+		 (unsigned long long)(endpoint->status.refused - endpoint->refusals_told));
+	endpoint->refusals_told = endpoint->status.refused;
 	endpoint_note(endpoint, EVENT_COMMUNICATION_UNVERIFIED, fields, COUNT_OF(fields));
 }
 
@@ -52,11 +58,12 @@ static void configuration_accept(struct endpoint *endpoint, const Muster__Wire__
 	buf_done(&packed);
 }
 
-static void envelope_arrived(struct endpoint *endpoint, const Muster__Wire__Envelope *envelope)
+/* late: what a key signed that we left meanwhile was good when it was sent, and is sent again. */
+static void envelope_arrived(struct endpoint *endpoint, const Muster__Wire__Envelope *envelope, bool late)
 {
 	const struct envelope_acceptance acceptance = {
 		.keys = endpoint->keys,
-		.key_count = endpoint->options.key_count,
+		.key_count = endpoint->key_count,
 		.computer = &endpoint->options.computer,
 		.now = env_wall(endpoint->options.env),
 		.verify = endpoint->options.verify,
@@ -66,9 +73,11 @@ static void envelope_arrived(struct endpoint *endpoint, const Muster__Wire__Enve
 	Muster__Wire__Signed *content;
 	struct arena *arena;
 	struct err why = { 0 };
+	int rc = envelope_accept(envelope, &acceptance, &content, &arena, &why);
 
-	if (envelope_accept(envelope, &acceptance, &content, &arena, &why) != 0) {
-		note_refusal(endpoint, &why);
+	if (rc != 0) {
+		if (!late || rc != ERR_UNKNOWN)
+			note_refusal(endpoint, &why);
 		return;
 	}
 	if (content->content_case == MUSTER__WIRE__SIGNED__CONTENT_COMMAND)
@@ -95,14 +104,16 @@ static void acknowledge(struct endpoint *endpoint, enum endpoint_lane lane, cons
 	}
 }
 
-void reply_act(struct endpoint *endpoint, const Muster__Wire__Reply *reply)
+void reply_act(struct endpoint *endpoint, enum endpoint_lane lane, const Muster__Wire__Reply *reply)
 {
 	const struct endpoint_actor *actor = &endpoint->options.actor;
+	bool late = endpoint->lanes[lane].keys != endpoint->key_changes;
 
+	keys_arrived(endpoint, reply, late);
 	for (size_t i = 0; i < reply->n_commands; i++)
-		envelope_arrived(endpoint, reply->commands[i]);
+		envelope_arrived(endpoint, reply->commands[i], late);
 	if (reply->configuration != NULL)
-		envelope_arrived(endpoint, reply->configuration);
+		envelope_arrived(endpoint, reply->configuration, late);
 	for (size_t i = 0; i < reply->n_upload_quarantine; i++) {
 		struct uuid id = exchange_uuid(&reply->upload_quarantine[i]);
 
@@ -136,7 +147,7 @@ bool reply_take(struct endpoint *endpoint, enum endpoint_lane which, const Muste
 	state_lane_ended(endpoint, which, true);
 	return endpoint->spool.count < first_waiting || reply->n_acknowledged_commands > 0 ||
 	       reply->n_acknowledged_quarantine > 0 || reply->n_commands > 0 || reply->configuration != NULL ||
-	       reply->send_full || lane->full;
+	       reply->n_successions > 0 || reply->send_full || lane->full;
 }
 
 int endpoint_reply(struct endpoint *endpoint, enum endpoint_lane which, const void *bytes, size_t size, struct err *err)
@@ -158,7 +169,7 @@ int endpoint_reply(struct endpoint *endpoint, enum endpoint_lane which, const vo
 		endpoint->proven = true;
 		configuration_reached(endpoint);
 	}
-	reply_act(endpoint, reply);
+	reply_act(endpoint, which, reply);
 	arena_free(arena);
 	return 0;
 }

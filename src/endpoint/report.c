@@ -230,8 +230,8 @@ static void add_configuration(struct making *making)
 		making->report.refused_configuration = exchange_bytes(configuring->refused, SHA256_BYTES);
 	making->report.configuration_error = (char *)(uintptr_t)configuring->reason;
 	revision_carry(&endpoint->configuration_revision, making->lane);
-	making->report.trusted_keys = take(making, endpoint->options.key_count * sizeof(ProtobufCBinaryData));
-	for (size_t i = 0; i < endpoint->options.key_count && !making->failed; i++)
+	making->report.trusted_keys = take(making, endpoint->key_count * sizeof(ProtobufCBinaryData));
+	for (size_t i = 0; i < endpoint->key_count && !making->failed; i++)
 		making->report.trusted_keys[making->report.n_trusted_keys++] =
 		    exchange_bytes(endpoint->keys[i].fingerprint, SHA256_BYTES);
 }
@@ -247,6 +247,7 @@ static void add_identity(struct making *making)
 	report->sequence = ++endpoint->sequence;
 	report->heartbeat_s = (uint32_t)(endpoint->options.heartbeat_us / SECOND_US);
 	endpoint->lanes[making->lane].sequence = report->sequence;
+	endpoint->lanes[making->lane].keys = endpoint->key_changes;
 	making->clock.wall_us = env_wall(endpoint->options.env);
 	making->clock.monotonic_us = endpoint_now(endpoint);
 	making->clock.boot_id = exchange_bytes(endpoint->options.boot_id, UUID_BYTES);

@@ -3,7 +3,10 @@
  * The shell binds it to files of the link role, test/sim to a simulated disk
  * that loses what was not synced. Framing (length, CRC-32C), limits and repair
  * are the endpoint's own: the shell moves bytes. Names: "spool", "journal", and
- * "configuration", which is only read and replaced, and has a form of its own.
+ * "configuration", which is only read and replaced, and has a form of its own;
+ * "trusted_key" (ENDPOINT_KEY_FILE), which is only replaced: the 32 bytes of the
+ * public key that is trusted from then on. The shell gives it back at the next
+ * start in endpoint_options.keys.
  */
 #ifndef MUSTER_ENDPOINT_STORAGE_H
 #define MUSTER_ENDPOINT_STORAGE_H
@@ -12,6 +15,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+
+#define ENDPOINT_KEY_FILE "trusted_key"
 
 struct endpoint_storage {
 	void *context;

@@ -38,14 +38,17 @@ static span_us below(const struct fleet *fleet, span_us bound)
 }
 
 /* When there is something for it; FLEET_NEVER: nothing. */
-static time_us work_at(const struct computer *computer, time_us now)
+static time_us work_at(const struct fleet *fleet, const struct computer *computer, time_us now)
 {
+	const time_us others[] = { configuration_at(fleet, computer), key_next(fleet, computer) };
 	time_us next;
 
-	if (computer->dial_asked || open_commands_waiting(computer, now, &next))
+	if (computer->dial_asked || orders_waiting(fleet, computer, now, &next))
 		return now;
-	if (configuration_differs(computer) && computer->configuration_next < next)
-		next = computer->configuration_next > now ? computer->configuration_next : now;
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		if (others[i] < next)
+			next = others[i] > now ? others[i] : now;
+	}
 	return next;
 }
 
@@ -54,13 +57,13 @@ static time_us later(time_us a, time_us b)
 	return a > b ? a : b;
 }
 
-static time_us dial_moment(const struct computer *computer, time_us now)
+static time_us dial_moment(const struct fleet *fleet, const struct computer *computer, time_us now)
 {
 	time_us at;
 
 	if (computer->dialling || !may_dial(computer))
 		return FLEET_NEVER;
-	at = work_at(computer, now);
+	at = work_at(fleet, computer, now);
 	if (computer->dial_asked)
 		return at;
 	if (!on_schedule(computer)) {
@@ -79,7 +82,7 @@ void dialling_update(struct fleet *fleet, struct computer *computer)
 
 	if (fleet->options.dial == NULL)
 		return;
-	at = dial_moment(computer, fleet_now(fleet));
+	at = dial_moment(fleet, computer, fleet_now(fleet));
 	if (at == computer->due[DUE_DIAL].at)
 		return;
 	first = due_dial_first(fleet)->due[DUE_DIAL].at;

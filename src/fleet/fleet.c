@@ -62,8 +62,10 @@ time_us computer_due(const struct fleet *fleet, const struct computer *computer)
 
 	if (commands < due)
 		due = commands;
-	if (configuration_wake_at(computer) < due)
-		due = configuration_wake_at(computer);
+	if (configuration_wake_at(fleet, computer) < due)
+		due = configuration_wake_at(fleet, computer);
+	if (key_wake_at(fleet, computer) < due)
+		due = key_wake_at(fleet, computer);
 	if (pace_wake_at(computer) < due)
 		due = pace_wake_at(computer);
 	if (computer->commands_dirty || computer->row_dirty || liveness_untold(computer) || dialling_untold(computer)) {
@@ -198,7 +200,7 @@ int fleet_want_configuration(struct fleet *fleet, const struct uuid *id, const u
 	computer->configuration_sent_count = 0;
 	computer->configuration_refused = false;
 	if (delay_us > 0)
-		due_by(fleet, computer, configuration_wake_at(computer));
+		due_by(fleet, computer, configuration_wake_at(fleet, computer));
 	else if (configuration_differs(computer))
 		fleet_wake(fleet, computer, &computer->session);
 	if (computer->status == FLEET_OFFLINE) /* its agent's own interval counts now */
@@ -225,6 +227,7 @@ static struct open_command *open_command_new(const struct fleet *fleet, const st
 	}
 	memcpy(command->envelope, given->envelope, given->envelope_size);
 	command->envelope_size = given->envelope_size;
+	key_of_envelope(command->envelope, command->envelope_size, command->key);
 	command->id = given->id;
 	command->target = given->target;
 	command->kind = given->kind;
@@ -258,7 +261,7 @@ int fleet_issue(struct fleet *fleet, const struct fleet_command *given, struct e
 	*at = command;
 	computer->command_count++;
 	due_by(fleet, computer, command->deadline);
-	if (open_command_sendable(command, fleet_now(fleet)))
+	if (key_obeys(fleet, computer) && open_command_sendable(command, fleet_now(fleet)))
 		fleet_wake(fleet, computer, &computer->session);
 	computer->dial_follow = 0;
 	dialling_update(fleet, computer);
@@ -306,7 +309,8 @@ static void tick_computer(struct fleet *fleet, struct computer *computer, time_u
 	bool done;
 
 	liveness_tick(fleet, computer, now);
-	if (configuration_wake_at(computer) <= now || pace_wake_at(computer) <= now)
+	if (configuration_wake_at(fleet, computer) <= now || pace_wake_at(computer) <= now ||
+	    key_wake_at(fleet, computer) <= now)
 		fleet_wake(fleet, computer, &computer->session);
 	done = exchange != NULL && liveness_tell(fleet, computer, exchange) == 0 &&
 	       dialling_tell(fleet, computer, exchange) == 0 && open_commands_tick(fleet, computer, exchange, now) == 0;

@@ -28,6 +28,7 @@
 #include "base/env.h"
 #include "fleet/commands.h"
 #include "fleet/event_types.h"
+#include "fleet/key_chain.h"
 #include "fleet/machines.h"
 #include "fleet/networks.h"
 #include "wire/directions.h"
@@ -214,6 +215,19 @@ size_t fleet_count_in(const struct fleet *fleet, const struct uuid *network);
 /* The address that a computer's connection comes from, before fleet_heard() of what it brings. */
 void fleet_seen_from(struct fleet *fleet, const struct uuid *computer, const struct address *address);
 
+/* --- server authentication keys --- */
+/* The chain that holds from now on, NULL: nothing is known of keys, all agents count as having the present one;
+ * borrowed until another takes its place. An agent that trusts a key before the present one is told the way with its
+ * next reply; one that trusts another is told no orders, which it would refuse. */
+void fleet_set_keys(struct fleet *fleet, const struct key_chain *keys);
+/* Goes through some `most` more computers after that; true: call again. Of those that are to be told, each requests
+ * that is held is answered, or it is dialled, one every gap_us from *slot (monotonic) on; *slot becomes the next. */
+bool fleet_tell_keys(struct fleet *fleet, size_t most, span_us gap_us, time_us *slot);
+/* How many are KEY_MISMATCHED; the first `most` of them in ids. Goes through all. */
+size_t fleet_mismatched(const struct fleet *fleet, struct uuid *ids, size_t most);
+/* How many said last that they trust this key. Goes through all. */
+size_t fleet_trusting(const struct fleet *fleet, const uint8_t fingerprint[SHA256_BYTES]);
+
 /* The present state; ERR_NOT_FOUND. */
 int fleet_show(const struct fleet *fleet, const struct uuid *computer, struct fleet_computer *ret_computer,
 	       struct err *err);
@@ -244,6 +258,18 @@ bool fleet_configuration_due(const struct fleet *fleet, const struct fleet_excha
  * ERR_IO: the commit failed (answer 503; the agent keeps everything). */
 int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wire__Reply **ret_reply,
 		bool *ret_configuration, struct err *err);
+/* Orders that would go with the reply but for the key that signed them, which is not the present one: what they
+ * hold is to be signed anew and given to fleet_renew() first. At most `most`; they live until the next call. */
+struct fleet_order {
+	struct uuid command;
+	const uint8_t *envelope; /* packed */
+	size_t envelope_size;
+};
+size_t fleet_outdated(const struct fleet *fleet, const struct fleet_exchange *exchange, struct fleet_order *orders,
+		      size_t most);
+/* The same order in another envelope; copied. ERR_NOT_FOUND: it ended meanwhile. */
+int fleet_renew(struct fleet *fleet, const struct uuid *computer, const struct uuid *command, const uint8_t *envelope,
+		size_t size, struct err *err);
 /* After fleet_reply(): the reply brings something, or confirms something that was told.
  * Else a talk that the manager dialled may end without it. */
 bool fleet_more(const struct fleet_exchange *exchange);

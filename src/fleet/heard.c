@@ -77,7 +77,7 @@ static void take_fingerprints(struct computer *computer, struct fleet_exchange *
 	    memcmp(key, computer->trusted_key, SHA256_BYTES) == 0)
 		return;
 	memcpy(computer->configuration, configuration, SHA256_BYTES);
-	memcpy(computer->trusted_key, key, SHA256_BYTES);
+	key_heard(computer, key);
 	computer->row_dirty = true;
 	exchange->confirms = true;
 }

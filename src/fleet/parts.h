@@ -24,6 +24,7 @@
 #define FLEET_RETRY_US             (10 * SECOND_US) /* after a commit that failed */
 #define FLEET_REFUSED_RETRY_US     HOUR_US          /* a configuration that was refused is offered again */
 #define FLEET_RETURN_WINDOW_MAX_US HOUR_US
+#define FLEET_KEY_TAG_BYTES        16
 #define FLEET_NEVER                INT64_MAX
 
 struct open_command {
@@ -37,8 +38,9 @@ struct open_command {
 	bool maybe_sent;           /* before this manager started, or by us */
 	unsigned sent_count;
 	span_us timeout_us;
-	time_us deadline;  /* monotonic */
-	time_us next_send; /* monotonic */
+	time_us deadline;                 /* monotonic */
+	time_us next_send;                /* monotonic */
+	uint8_t key[FLEET_KEY_TAG_BYTES]; /* the beginning of the fingerprint of the key that signed it */
 	uint8_t *envelope;
 	size_t envelope_size;
 	Muster__Wire__Progress *progress; /* own memory, path behind it; NULL: none */
@@ -94,10 +96,12 @@ struct computer {
 	bool clock_doubted;  /* looked changed once, and may have been late */
 	bool clock_unknown;  /* measured on another boot: the next report says from where */
 	uint8_t configuration_sent_count;
+	uint8_t key_sent_count;
 	bool configuration_refused; /* the wanted one, by the agent's last word */
 	const char *cause;          /* constant text */
 	uint8_t configuration[SHA256_BYTES], wanted_configuration[SHA256_BYTES], trusted_key[SHA256_BYTES];
 	time_us configuration_next;       /* monotonic */
+	time_us key_next;                 /* monotonic: when it is told (again) which key follows its own */
 	time_us configuration_offered;    /* monotonic; one that was refused, for another try; 0: never */
 	struct computer *next, *previous; /* of all, for placing them anew */
 	struct address seen_from;         /* where its connections come from; family 0: not known */
@@ -132,6 +136,8 @@ struct fleet {
 	struct fleet_options options;
 	struct map *computers;
 	struct computer *first, *unplaced; /* of all; the next to be placed anew, NULL: none */
+	struct computer *untold;           /* the next to be told of a new key, NULL: none */
+	const struct key_chain *keys;      /* NULL: nothing is known of keys */
 	const struct networks *networks;
 	uint32_t table;   /* how often `networks` took another's place */
 	uint32_t *inside; /* computers in each of the networks; NULL: no memory to count */
@@ -287,10 +293,32 @@ struct fleet_command_row *exchange_command(const struct fleet *fleet, struct fle
 					   const struct uuid *id, enum command_state state);
 void exchange_computer_row(const struct fleet *fleet, struct fleet_exchange *exchange, struct computer *computer);
 
+/* keys.c */
+enum key_standing key_standing(const struct fleet *fleet, const struct computer *computer);
+/* It follows orders that are signed with the present key, as far as it said. */
+bool key_obeys(const struct fleet *fleet, const struct computer *computer);
+/* The same, with what a reply that is made now tells it of keys. */
+bool key_will_obey(const struct fleet *fleet, const struct computer *computer);
+/* When it is told the way to the present key; FLEET_NEVER: it need not be, or there is none. */
+time_us key_next(const struct fleet *fleet, const struct computer *computer);
+/* When a parked request is to be woken for it; FLEET_NEVER. */
+time_us key_wake_at(const struct fleet *fleet, const struct computer *computer);
+void key_heard(struct computer *computer, const uint8_t trusted[SHA256_BYTES]);
+/* Puts the way into the reply; *ret_orders: orders may go with it. ERR_MEMORY. */
+int key_tell(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange,
+	     Muster__Wire__Reply *reply, bool *ret_orders);
+/* By the present key, or none is known. */
+bool key_signed(const struct fleet *fleet, const struct open_command *command);
+void key_of_envelope(const uint8_t *envelope, size_t size, uint8_t key[FLEET_KEY_TAG_BYTES]);
+
 /* reply.c */
 bool configuration_differs(const struct computer *computer);
+/* When it is to be told; FLEET_NEVER: it has it, or would refuse it. */
+time_us configuration_at(const struct fleet *fleet, const struct computer *computer);
 /* When a parked request is to be woken for it; FLEET_NEVER. */
-time_us configuration_wake_at(const struct computer *computer);
+time_us configuration_wake_at(const struct fleet *fleet, const struct computer *computer);
+/* An order is there to be sent now; *ret_next: else when (FLEET_NEVER: none waits that the agent would take). */
+bool orders_waiting(const struct fleet *fleet, const struct computer *computer, time_us now, time_us *ret_next);
 void fleet_wake(struct fleet *fleet, struct computer *computer, const uint64_t *session);
 void exchange_unpark(struct fleet *fleet, struct fleet_exchange *exchange);
 

@@ -247,6 +247,8 @@ void placement_done(struct fleet *fleet, struct computer *computer)
 	count(fleet, computer, NULL);
 	if (fleet->unplaced == computer)
 		fleet->unplaced = computer->next;
+	if (fleet->untold == computer)
+		fleet->untold = computer->next;
 	if (fleet->first == computer)
 		fleet->first = computer->next;
 	if (computer->previous != NULL)

@@ -74,26 +74,39 @@ bool configuration_differs(const struct computer *computer)
 	       memcmp(computer->wanted_configuration, computer->configuration, SHA256_BYTES) != 0;
 }
 
-time_us configuration_wake_at(const struct computer *computer)
+time_us configuration_at(const struct fleet *fleet, const struct computer *computer)
 {
-	return computer->parked != NULL && configuration_differs(computer) ? computer->configuration_next : FLEET_NEVER;
+	return configuration_differs(computer) && key_obeys(fleet, computer) ? computer->configuration_next
+									     : FLEET_NEVER;
+}
+
+time_us configuration_wake_at(const struct fleet *fleet, const struct computer *computer)
+{
+	return computer->parked != NULL ? configuration_at(fleet, computer) : FLEET_NEVER;
+}
+
+bool orders_waiting(const struct fleet *fleet, const struct computer *computer, time_us now, time_us *ret_next)
+{
+	*ret_next = FLEET_NEVER;
+	return key_obeys(fleet, computer) && open_commands_waiting(computer, now, ret_next);
 }
 
 /* Has it to be answered now? If not, *ret_until is when at last. */
-static bool must_answer(struct computer *computer, const struct fleet_exchange *exchange, time_us now,
-			time_us *ret_until)
+static bool must_answer(const struct fleet *fleet, const struct computer *computer,
+			const struct fleet_exchange *exchange, time_us now, time_us *ret_until)
 {
 	time_us until = exchange->heard + (span_us)exchange->hold_s * SECOND_US, next;
+	const time_us others[] = { configuration_at(fleet, computer), key_next(fleet, computer) };
 
 	if (exchange->failed || exchange->must_answer || exchange->send_full || exchange->rekey ||
 	    exchange->hold_s == 0 || computer->pace.periodic)
 		return true;
-	if (open_commands_waiting(computer, now, &next))
+	if (orders_waiting(fleet, computer, now, &next))
 		return true;
 	if (next < until)
 		until = next;
-	if (configuration_differs(computer) && computer->configuration_next < until)
-		until = computer->configuration_next;
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		until = others[i] < until ? others[i] : until;
 	if (pace_differs(computer) && computer->pace_next < until)
 		until = computer->pace_next;
 	*ret_until = until;
@@ -106,7 +119,7 @@ bool fleet_answer(struct fleet *fleet, struct fleet_exchange *exchange, bool may
 
 	exchange_unpark(fleet, exchange);
 	exchange->report = NULL;
-	if (!may_hold || computer == NULL || must_answer(computer, exchange, fleet_now(fleet), ret_until))
+	if (!may_hold || computer == NULL || must_answer(fleet, computer, exchange, fleet_now(fleet), ret_until))
 		return true;
 	displace(fleet, computer, exchange->session);
 	exchange_drop_memory(exchange);
@@ -157,7 +170,7 @@ static int reply_commands(struct fleet *fleet, struct computer *computer, struct
 
 		if (!open_command_unconfirmed(command))
 			continue;
-		if (reply->n_commands == WIRE_REPLY_COMMANDS_MAX ||
+		if (reply->n_commands == WIRE_REPLY_COMMANDS_MAX || !key_signed(fleet, command) ||
 		    bytes + command->envelope_size > REPLY_COMMANDS_BYTES)
 			break;
 		envelope = muster__wire__envelope__unpack(&allocator, command->envelope_size, command->envelope);
@@ -214,13 +227,14 @@ bool fleet_configuration_due(const struct fleet *fleet, const struct fleet_excha
 	const struct computer *computer = computer_find(fleet, &exchange->computer);
 
 	return computer != NULL && !exchange->failed && !exchange->rekey && configuration_differs(computer) &&
-	       computer->configuration_next <= fleet_now(fleet);
+	       key_will_obey(fleet, computer) && computer->configuration_next <= fleet_now(fleet);
 }
 
 static int fill_reply(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange,
 		      bool *ret_configuration)
 {
 	Muster__Wire__Reply *reply = exchange->reply;
+	bool orders = false;
 	int rc;
 
 	reply->acknowledged_event = computer->stored;
@@ -233,18 +247,20 @@ static int fill_reply(struct fleet *fleet, struct computer *computer, struct fle
 		rc =
 		    reply_ids(exchange, exchange->item_acks, exchange->item_ack_count, &reply->acknowledged_quarantine);
 	if (rc == 0)
+		rc = key_tell(fleet, computer, exchange, reply, &orders);
+	if (rc == 0 && orders)
 		rc = reply_commands(fleet, computer, exchange, reply);
 	if (rc == 0)
 		rc = pace_tell(computer, exchange, reply);
-	if (rc == 0)
+	if (rc == 0 && orders)
 		*ret_configuration = configuration_now(fleet, computer);
 	return rc;
 }
 
 static bool reply_brings(const Muster__Wire__Reply *reply)
 {
-	return reply->n_commands > 0 || reply->send_full || reply->rekey || reply->n_acknowledged_commands > 0 ||
-	       reply->n_acknowledged_quarantine > 0;
+	return reply->n_commands > 0 || reply->n_successions > 0 || reply->send_full || reply->rekey ||
+	       reply->n_acknowledged_commands > 0 || reply->n_acknowledged_quarantine > 0;
 }
 
 void fleet_reply_answers(const struct fleet_exchange *exchange, Muster__Wire__Reply *reply)

@@ -6,6 +6,7 @@
 
 #include "base/units.h"
 #include "wire/rules.h"
+#include "wire/succession.h"
 
 struct message_kind {
 	const char *name; /* in errors */
@@ -68,6 +69,8 @@ static const struct message_kind kind_signed = { "signed", &muster__wire__signed
 						 WIRE_ENVELOPE_VERSION, check_signed };
 static const struct message_kind kind_envelope = { "envelope", &muster__wire__envelope__descriptor,
 						   WIRE_ENVELOPE_MAX_BYTES, 0, NULL };
+static const struct message_kind kind_key_succession = { "key succession", &muster__wire__key_succession__descriptor,
+							 SUCCESSION_MAX_BYTES, 0, NULL };
 
 /* First of all checks: what another version means by its fields is not ours to judge. */
 static int check_version(const struct message_kind *kind, const ProtobufCMessage *message, struct err *err)
@@ -223,6 +226,7 @@ EXCHANGE_KIND(renew_request, Muster__Wire__RenewRequest)
 EXCHANGE_KIND(renew_reply, Muster__Wire__RenewReply)
 EXCHANGE_KIND(signed, Muster__Wire__Signed)
 EXCHANGE_KIND(envelope, Muster__Wire__Envelope)
+EXCHANGE_KIND(key_succession, Muster__Wire__KeySuccession)
 
 struct uuid exchange_uuid(const ProtobufCBinaryData *field)
 {

@@ -47,6 +47,8 @@ int exchange_signed_decode(const void *bytes, size_t size, Muster__Wire__Signed 
 			   struct err *err);
 int exchange_envelope_decode(const void *bytes, size_t size, Muster__Wire__Envelope **ret_message,
 			     struct arena **ret_arena, struct err *err);
+int exchange_key_succession_decode(const void *bytes, size_t size, Muster__Wire__KeySuccession **ret_message,
+				   struct arena **ret_arena, struct err *err);
 
 /* Appends the packed message to out after the same checks: what a receiver
  * would refuse is found at its sender. Errors as above; also out's own. */
@@ -58,6 +60,7 @@ int exchange_renew_request_encode(const Muster__Wire__RenewRequest *message, str
 int exchange_renew_reply_encode(const Muster__Wire__RenewReply *message, struct buf *out, struct err *err);
 int exchange_signed_encode(const Muster__Wire__Signed *message, struct buf *out, struct err *err);
 int exchange_envelope_encode(const Muster__Wire__Envelope *message, struct buf *out, struct err *err);
+int exchange_key_succession_encode(const Muster__Wire__KeySuccession *message, struct buf *out, struct err *err);
 
 /* A decoded id field; its size has been checked. */
 struct uuid exchange_uuid(const ProtobufCBinaryData *field);

@@ -45,6 +45,7 @@
 #define WIRE_BATCH_MAX              256  /* payloads signed together */
 #define WIRE_BATCH_PATH_MAX         8    /* hashes from one of them to the root: log2 */
 #define WIRE_REPLY_ACKNOWLEDGED_MAX 1000 /* ids of each kind per reply */
+#define WIRE_REPLY_SUCCESSIONS_MAX  16   /* steps from one key to the next per reply; a longer way takes several */
 #define WIRE_SCAN_PATHS_MAX         256
 #define WIRE_SETTINGS_MAX           512
 

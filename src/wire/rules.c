@@ -136,6 +136,11 @@ static const struct rule reply_rules[] = {
 	[9] = UUIDS(WIRE_REPLY_ACKNOWLEDGED_MAX),
 	[10] = UUIDS(WIRE_REPLY_ACKNOWLEDGED_MAX),
 	[14] = PART(0),
+	[15] = PARTS(WIRE_REPLY_SUCCESSIONS_MAX),
+};
+static const struct rule key_succession_rules[] = {
+	[1] = FIXED(ENVELOPE_KEY_BYTES),       [2] = FIXED(ENVELOPE_KEY_BYTES), [3] = NUMBER(1, INT64_MAX), [4] = TIME,
+	[5] = FIXED(ENVELOPE_SIGNATURE_BYTES),
 };
 static const struct rule pace_rules[] = { [1] = NUMBER(1, WIRE_PACE_MAX_S) };
 static const struct rule envelope_rules[] = {
@@ -204,6 +209,7 @@ static const struct {
 	ROW(quarantine_item, quarantine_item_rules),
 	ROW(reply, reply_rules),
 	ROW(pace, pace_rules),
+	ROW(key_succession, key_succession_rules),
 	ROW(envelope, envelope_rules),
 	ROW(signed, signed_rules),
 	ROW(configuration, configuration_rules),

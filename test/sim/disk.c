@@ -21,6 +21,7 @@ void disk_init(struct sim_disk *disk, struct sim *sim)
 	disk->files[0].name = "spool";
 	disk->files[1].name = "journal";
 	disk->files[2].name = "configuration";
+	disk->files[3].name = ENDPOINT_KEY_FILE;
 	for (size_t i = 0; i < SIM_FILES; i++) {
 		buf_init(&disk->files[i].durable, FILE_MAX_BYTES);
 		buf_init(&disk->files[i].pending, FILE_MAX_BYTES);

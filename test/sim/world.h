@@ -27,7 +27,7 @@
 #define SIM_SMALL_MAX     6 /* machines of the small form, clones among them */
 #define SIM_JOBS_MAX      512
 #define SIM_ITEMS_MAX     32
-#define SIM_FILES         3
+#define SIM_FILES         4
 #define SIM_PAYLOADS      1000000                           /* of one machine, at most */
 #define SIM_COMPONENTS    2                                 /* that a configuration is for, beside the link */
 #define SIM_START_WALL    ((time_us)1790035200 * SECOND_US) /* a Tuesday, midnight UTC */

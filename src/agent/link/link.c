@@ -328,11 +328,11 @@ static int open_directories(const char *data_directory, const struct agent_users
 
 static int confine(struct link *link, const struct agent_users *users, const struct opened *opened, struct err *err)
 {
-	char store[4300];
+	char store[4300], identity[4300];
 	const char *const reads[] = {
 		"/etc", "/run/systemd/resolve", "/usr/share/zoneinfo", "/usr/lib", "/lib", "/usr/lib64", NULL
 	};
-	const char *const writes[] = { store, NULL };
+	const char *const writes[] = { store, identity, NULL };
 	struct role_confinement confinement = { .name = "link",
 						.uid = users->link_uid,
 						.gid = users->link_gid,
@@ -343,6 +343,7 @@ static int confine(struct link *link, const struct agent_users *users, const str
 	int rc;
 
 	snprintf(store, sizeof(store), "%s/link", opened->data);
+	snprintf(identity, sizeof(identity), "%s/identity", opened->data); /* the manager's key follows its successor */
 	tzset();
 	rc = role_confine(&confinement, link->missing, sizeof(link->missing), err);
 	if (rc == 0 && link->missing[0] != '\0')
@@ -455,7 +456,7 @@ static int make_parts(struct link *link, const struct opened *opened, struct err
 	MAKE(timer, loop_timer_new(link->loop, step, link));
 	rc = make_tls(link, err);
 	if (rc == 0)
-		rc = link_storage_new(opened->store, &link->storage, err);
+		rc = link_storage_new(opened->store, opened->identity, &link->storage, err);
 	if (rc)
 		return rc;
 	MAKE(history, link_history_new(opened->store, err));

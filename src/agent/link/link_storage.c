@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/identity_files.h"
 #include "base/units.h"
 #include "os/files.h"
 
@@ -20,7 +21,7 @@ static const struct {
 } logs[] = { { "spool", "spool.log" }, { "journal", "journal.log" }, { "configuration", "configuration" } };
 
 struct link_storage {
-	int directory;
+	int directory, identity;
 	int fds[COUNT_OF(logs)];
 };
 
@@ -48,7 +49,7 @@ static int open_log(struct link_storage *storage, size_t index, struct err *err)
 	return 0;
 }
 
-int link_storage_new(int directory, struct link_storage **ret_storage, struct err *err)
+int link_storage_new(int directory, int identity, struct link_storage **ret_storage, struct err *err)
 {
 	struct link_storage *storage = malloc(sizeof(*storage));
 	int rc = 0;
@@ -56,6 +57,7 @@ int link_storage_new(int directory, struct link_storage **ret_storage, struct er
 	if (storage == NULL)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	storage->directory = directory;
+	storage->identity = identity;
 	for (size_t i = 0; i < COUNT_OF(logs); i++)
 		storage->fds[i] = -1;
 	for (size_t i = 0; rc == 0 && i < COUNT_OF(logs); i++)
@@ -137,12 +139,23 @@ static int storage_sync(void *context, const char *name, struct err *err)
 	return 0;
 }
 
+/* In the form in which people find it, and link at its next start. */
+static int replace_key(const struct link_storage *storage, const void *bytes, size_t size, struct err *err)
+{
+	if (size != ENVELOPE_KEY_BYTES)
+		return err_set(err, ERR_INTERNAL, "a key of %zu bytes", size);
+	return identity_files_trust(storage->identity, bytes, geteuid(), getegid(), err);
+}
+
 static int storage_replace(void *context, const char *name, const void *bytes, size_t size, struct err *err)
 {
 	struct link_storage *storage = context;
 	size_t index = 0;
-	int rc = find_log(name, &index, err);
+	int rc;
 
+	if (strcmp(name, ENDPOINT_KEY_FILE) == 0)
+		return replace_key(storage, bytes, size, err);
+	rc = find_log(name, &index, err);
 	if (rc == 0)
 		rc = files_write(storage->directory, logs[index].file, bytes, size, 0600, err);
 	if (rc == 0)

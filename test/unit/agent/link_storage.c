@@ -15,6 +15,8 @@
 #include <cmocka.h>
 
 #include "agent/link/link_storage.h"
+#include "os/files.h"
+#include "trust/signing_key.h"
 
 struct place {
 	char path[64];
@@ -30,7 +32,7 @@ static int setup(void **state)
 	snprintf(place->path, sizeof(place->path), "/tmp/muster-link-storage-XXXXXX");
 	assert_non_null(mkdtemp(place->path));
 	place->directory = open(place->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(link_storage_new(place->directory, &place->storage, NULL), 0);
+	assert_int_equal(link_storage_new(place->directory, place->directory, &place->storage, NULL), 0);
 	place->table = link_storage_table(place->storage);
 	*state = place;
 	return 0;
@@ -38,7 +40,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = { "spool.log", "journal.log", "configuration" };
+	static const char *const names[] = { "spool.log", "journal.log", "configuration", "manager.pub" };
 	struct place *place = *state;
 
 	link_storage_free(place->storage);
@@ -77,7 +79,7 @@ static void logs_are_apart_and_outlive_the_object(void **state)
 	appends(place, "journal", "other");
 	reads(place, "spool", 100, "onetwo");
 	link_storage_free(place->storage);
-	assert_int_equal(link_storage_new(place->directory, &place->storage, NULL), 0);
+	assert_int_equal(link_storage_new(place->directory, place->directory, &place->storage, NULL), 0);
 	place->table = link_storage_table(place->storage);
 	reads(place, "spool", 100, "onetwo");
 	reads(place, "journal", 100, "other");
@@ -121,6 +123,24 @@ static void a_failed_append_leaves_no_half_record(void **state)
 	reads(place, "spool", 100, "wholenext");
 }
 
+/* In the form of the identity's other files, whole at every moment. */
+static void the_trusted_key_becomes_a_public_key_file(void **state)
+{
+	struct place *place = *state;
+	uint8_t key[ENVELOPE_KEY_BYTES] = { 1, 2, 3 }, again[ENVELOPE_KEY_BYTES];
+	struct buf pem;
+
+	assert_int_equal(place->table.replace(place->table.context, ENDPOINT_KEY_FILE, key, sizeof(key), NULL), 0);
+	key[0] = 9;
+	assert_int_equal(place->table.replace(place->table.context, ENDPOINT_KEY_FILE, key, sizeof(key), NULL), 0);
+	buf_init(&pem, 4096);
+	assert_int_equal(files_read(place->directory, "manager.pub", 4096, &pem, NULL), 0);
+	assert_int_equal(signing_public_parse(pem.data, pem.size, again, NULL), 0);
+	assert_memory_equal(key, again, sizeof(key));
+	assert_int_equal(place->table.replace(place->table.context, ENDPOINT_KEY_FILE, key, 31, NULL), ERR_INTERNAL);
+	buf_done(&pem);
+}
+
 static void other_names_are_refused(void **state)
 {
 	struct place *place = *state;
@@ -137,6 +157,7 @@ int main(void)
 		TEST(replace_is_followed_by_append),
 		TEST(reading_stops_at_the_limit),
 		TEST(a_failed_append_leaves_no_half_record),
+		TEST(the_trusted_key_becomes_a_public_key_file),
 		TEST(other_names_are_refused),
 	};
 

@@ -6,6 +6,8 @@ static struct buf *find(struct memory_disk *disk, const char *name)
 {
 	if (strcmp(name, "configuration") == 0)
 		return &disk->configuration;
+	if (strcmp(name, ENDPOINT_KEY_FILE) == 0)
+		return &disk->key;
 	return strcmp(name, "spool") == 0 ? &disk->spool : &disk->journal;
 }
 
@@ -15,6 +17,7 @@ void memory_disk_init(struct memory_disk *disk)
 	buf_init(&disk->spool, 1u << 26);
 	buf_init(&disk->journal, 1u << 26);
 	buf_init(&disk->configuration, 1u << 20);
+	buf_init(&disk->key, 64);
 }
 
 void memory_disk_done(struct memory_disk *disk)
@@ -22,6 +25,7 @@ void memory_disk_done(struct memory_disk *disk)
 	buf_done(&disk->spool);
 	buf_done(&disk->journal);
 	buf_done(&disk->configuration);
+	buf_done(&disk->key);
 }
 
 static int disk_read(void *context, const char *name, struct buf *out, struct err *err)

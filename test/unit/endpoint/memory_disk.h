@@ -1,4 +1,4 @@
-/* A disk in memory for tests: three files, and failures on demand. */
+/* A disk in memory for tests: four files, and failures on demand. */
 #ifndef MUSTER_TEST_MEMORY_DISK_H
 #define MUSTER_TEST_MEMORY_DISK_H
 
@@ -7,7 +7,7 @@
 #include "endpoint/storage.h"
 
 struct memory_disk {
-	struct buf spool, journal, configuration;
+	struct buf spool, journal, configuration, key;
 	unsigned syncs;
 	bool fail_append, fail_sync, fail_replace;
 	unsigned fail_sync_at; /* this one alone, as syncs counts; 0: none */
