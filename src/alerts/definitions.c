@@ -60,6 +60,11 @@ const struct alert_definition alert_definitions[ALERT_KINDS] = {
 		.title = { "User locked out", "ユーザのロックアウト" },
 		.text = { "User {subject} was locked out after refused sign-ins from {detail}.",
 			  "ユーザ {subject} は {detail} からのサインイン失敗によりロックアウトされました。" } },
+	[ALERT_LEGACY_TLS] = {
+		"legacy_tls", ALERT_WARNING, .resolves = true,
+		.title = { "Legacy TLS profile is on", "レガシー TLS プロファイルが有効" },
+		.text = { "The manager accepts connections that others on the network can read or alter: TLS profile {detail}.",
+			  "マネージャは、ネットワーク上の第三者に読み取られ改ざんされうる接続を受け付けています: TLS プロファイル {detail}。" } },
 };
 /* clang-format on */
 

@@ -20,6 +20,7 @@
 #include "manager/init.h"
 #include "manager/keys/keys.h"
 #include "manager/layout.h"
+#include "manager/listening.h"
 #include "manager/local_token.h"
 #include "manager/role_start.h"
 #include "manager/settings.h"
@@ -183,13 +184,15 @@ static int check_settings(const struct arguments *arguments, bool show, struct e
 	buf_init(&problems, CONF_PROBLEMS_BYTES);
 	buf_init(&text, CONF_PROBLEMS_BYTES);
 	rc = settings_load(arguments->data, &settings, &problems, err);
-	if (rc == 0 && show) {
-		conf_show(&settings_table, &settings, &text);
-		printf("%s", buf_text(&text));
-	}
-	if (rc == 0)
+	if (rc == 0) {
+		rc = listening_check(&settings, &problems, err);
+		if (rc == 0 && show) {
+			conf_show(&settings_table, &settings, &text);
+			printf("%s", buf_text(&text));
+		}
 		conf_done(&settings_table, &settings);
-	else
+	}
+	if (rc != 0)
 		fprintf(stderr, "%s", buf_text(&problems));
 	buf_done(&problems);
 	buf_done(&text);

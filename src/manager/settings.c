@@ -16,6 +16,18 @@ static const struct conf_row rows[] = {
 	{ ROW("network", "listen", CONF_LISTEN, listen), .initial = "0.0.0.0:4343, [::]:4343",
 	  .help = "Addresses and ports for the console, the API and the agents' exchange (HTTPS). [::] is every "
 		  "IPv6 address and no IPv4 one: name 0.0.0.0 besides." },
+	{ ROW("network", "tls_profiles", CONF_TEXT, tls_profiles), .min = 1, .max = 1000, .initial = "modern",
+	  .help = "Which TLS versions and suites are accepted: names of profiles (`muster tls profiles` lists them). "
+		  "Names behind PORT: hold for the listeners on that port instead, as in "
+		  "modern, 4345: strong-12 legacy-9.6 - a port of their own, with a firewall in front, is the better "
+		  "place for agents that need old ones." },
+	{ ROW("network", "rsa_certificate", CONF_BOOLEAN, rsa_certificate), .initial = "no",
+	  .help = "Serve a second certificate, with an RSA key, to clients that take no other. It is made and served "
+		  "anyway when a profile needs it." },
+	{ ROW("network", "legacy_tls", CONF_CHOICE, legacy_tls), .choices = "refused accept-risk", .initial = "refused",
+	  .help = "Profiles named legacy- are served with accept-risk alone: connections made with them can be read "
+		  "later by whoever records them and gets the key, and TLS 1.0 has weaknesses of its own. An alert is "
+		  "open while one is on." },
 	{ ROW("network", "agent_port", CONF_NUMBER, agent_port), .aliases = "Client_LocalServer_Port", .min = 1,
 	  .max = 65535, .initial = "21112",
 	  .help = "The port on which agents listen for this manager. `init` draws a random five-digit one." },
@@ -72,6 +84,7 @@ const struct conf_table settings_table = {
 	.size = sizeof(struct settings),
 };
 
+_Static_assert(LEGACY_TLS_ACCEPT_RISK == 1, "choices of [network] legacy_tls are in the order of enum legacy_tls");
 _Static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3, "choices of [log] level are in the order of enum log_level");
 
 int settings_load(const char *data_directory, struct settings *settings, struct buf *problems, struct err *err)

@@ -5,9 +5,14 @@
 #include "base/log.h"
 #include "conf/conf.h"
 
+enum legacy_tls { LEGACY_TLS_REFUSED, LEGACY_TLS_ACCEPT_RISK };
+
 struct settings {
 	char *name; /* of this manager, in its certificate and URL */
 	struct conf_addresses listen;
+	char *tls_profiles; /* manager/listening.h reads them */
+	bool rsa_certificate;
+	int legacy_tls; /* enum legacy_tls */
 	int64_t agent_port;
 	int64_t loops; /* 0: one a core */
 	int64_t workers;

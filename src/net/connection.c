@@ -462,8 +462,8 @@ static void established(struct connection *connection)
 	}
 	if (tls_resumed(ssl))
 		count(&counters_of(connection)->resumed);
-	if (connection->home->tls != NULL)
-		tls_server_shed(connection->home->tls, ssl);
+	if (connection->tls != NULL)
+		tls_server_shed(connection->tls, ssl);
 	step(connection);
 }
 
@@ -596,7 +596,7 @@ static bool open_stream(struct connection *connection, int fd)
 {
 	struct home *home = connection->home;
 
-	connection->stream = stream_new(home->loop, fd, tls_server_connection(home->tls));
+	connection->stream = stream_new(home->loop, fd, tls_server_connection(connection->tls));
 	if (connection->stream == NULL)
 		return false;
 	bufferevent_openssl_set_allow_dirty_shutdown(connection->stream, 1);
@@ -630,7 +630,7 @@ static void make_room(struct home *home)
 	}
 }
 
-void connection_open(struct home *home, int fd, const struct sockaddr *address)
+void connection_open(struct home *home, struct tls_server *tls, int fd, const struct sockaddr *address)
 {
 	struct connection *connection = home->draining ? NULL : calloc(1, sizeof(*connection));
 
@@ -641,6 +641,7 @@ void connection_open(struct home *home, int fd, const struct sockaddr *address)
 	}
 	make_room(home);
 	connection->home = home;
+	connection->tls = tls;
 	join_strangers(connection);
 	format_peer(connection->peer, address);
 	if (handlers_of(connection)->on_accept != NULL &&

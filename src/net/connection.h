@@ -65,6 +65,7 @@ enum phase {
 
 struct connection {
 	struct home *home;
+	struct tls_server *tls; /* its listener's; NULL: adopted */
 	struct connection *next, **previous;
 	struct connection *door_next, **door_previous;
 	struct bufferevent *stream; /* NULL at the door and while lingering */
@@ -109,7 +110,7 @@ struct http_request {
 };
 
 /* Takes the descriptor. */
-void connection_open(struct home *home, int fd, const struct sockaddr *address);
+void connection_open(struct home *home, struct tls_server *tls, int fd, const struct sockaddr *address);
 /* The handshake may begin. Takes the descriptor. May free the connection. */
 void connection_enter(struct connection *connection, int fd);
 /* Takes the stream of a connection that is established already. False: no memory. */

@@ -34,12 +34,14 @@ const struct http_limits http_limits_default = {
 struct listener {
 	struct listener *next;
 	struct http_server *server;
+	struct tls_server *const *tls; /* one a home; NULL: the homes' own */
 	struct loop_watch *watch;
 	int fd;
 };
 
 struct handoff {
 	struct home *home;
+	struct tls_server *tls;
 	int fd;
 	struct sockaddr_in6 address; /* large enough for IPv4 too */
 };
@@ -173,23 +175,26 @@ static void take_handoff(void *argument)
 {
 	struct handoff *handoff = argument;
 
-	connection_open(handoff->home, handoff->fd, (const struct sockaddr *)&handoff->address);
+	connection_open(handoff->home, handoff->tls, handoff->fd, (const struct sockaddr *)&handoff->address);
 	free(handoff);
 }
 
-static void give_away(struct http_server *server, int fd, const struct sockaddr_in6 *address)
+static void give_away(const struct listener *listener, int fd, const struct sockaddr_in6 *address)
 {
-	struct home *home = &server->homes[server->next++ % server->count];
+	struct http_server *server = listener->server;
+	size_t place = server->next++ % server->count;
+	struct home *home = &server->homes[place];
+	struct tls_server *tls = listener->tls != NULL ? listener->tls[place] : home->tls;
 	struct handoff *handoff;
 
 	atomic_fetch_add(&server->counters.connections, 1);
 	if (home == server->homes) {
-		connection_open(home, fd, (const struct sockaddr *)address);
+		connection_open(home, tls, fd, (const struct sockaddr *)address);
 		return;
 	}
 	handoff = malloc(sizeof(*handoff));
 	if (handoff != NULL) {
-		*handoff = (struct handoff){ .home = home, .fd = fd, .address = *address };
+		*handoff = (struct handoff){ .home = home, .tls = tls, .fd = fd, .address = *address };
 		if (loop_post(home->loop, take_handoff, handoff) == 0)
 			return;
 		free(handoff);
@@ -250,7 +255,7 @@ static bool accept_one(struct listener *listener)
 		close(fd);
 		return true;
 	}
-	give_away(server, fd, &address);
+	give_away(listener, fd, &address);
 	return true;
 }
 
@@ -271,6 +276,12 @@ static void watch_all(void *argument)
 
 int http_server_listen(struct http_server *server, const char *address, uint16_t *ret_port, struct err *err)
 {
+	return http_server_listen_with(server, address, NULL, ret_port, err);
+}
+
+int http_server_listen_with(struct http_server *server, const char *address, struct tls_server *const *tls,
+			    uint16_t *ret_port, struct err *err)
+{
 	struct sockaddr_storage parsed;
 	socklen_t size = 0;
 	struct listener *listener;
@@ -289,7 +300,7 @@ int http_server_listen(struct http_server *server, const char *address, uint16_t
 		close(fd);
 		return err_set(err, ERR_MEMORY, "no memory to listen on %s", address);
 	}
-	*listener = (struct listener){ .next = server->listeners, .server = server, .fd = fd };
+	*listener = (struct listener){ .next = server->listeners, .server = server, .tls = tls, .fd = fd };
 	server->listeners = listener;
 	watch_all(server);
 	if (ret_port != NULL)

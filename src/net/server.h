@@ -65,6 +65,9 @@ struct http_server *http_server_new(struct loop *const *loops, struct tls_server
 /* "0.0.0.0:4343", "[::]:4343", "127.0.0.1:0". ERR_BUSY names port and purpose when taken.
  * Call before the loops run. ret_port gives the real port. */
 int http_server_listen(struct http_server *server, const char *address, uint16_t *ret_port, struct err *err);
+/* The same with TLS of its own: as many as there are loops; they and the array outlive the server. */
+int http_server_listen_with(struct http_server *server, const char *address, struct tls_server *const *tls,
+			    uint16_t *ret_port, struct err *err);
 /* Serves a connection that this side opened and that was turned (http_client_take()); of loops[0], on its thread.
  * Takes it, on failure too. The peer's certificate is that of its handshake. ERR_LIMIT: too many; ERR_MEMORY. */
 struct bufferevent;

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "net/tls_context.h"
-#include "net/tls_profiles.h"
 
 int tls_library_error(struct err *err, int code, const char *what)
 {
@@ -22,7 +21,7 @@ int tls_library_error(struct err *err, int code, const char *what)
 	return err_set(err, code, "%s: %s", what, reason != NULL ? reason : "no cause given by the TLS library");
 }
 
-SSL_CTX *tls_context_new(OSSL_LIB_CTX *library, const SSL_METHOD *method, struct err *err)
+SSL_CTX *tls_context_new(OSSL_LIB_CTX *library, const SSL_METHOD *method, tls_profile_set profiles, struct err *err)
 {
 	SSL_CTX *context = SSL_CTX_new_ex(library, NULL, method);
 
@@ -30,7 +29,7 @@ SSL_CTX *tls_context_new(OSSL_LIB_CTX *library, const SSL_METHOD *method, struct
 		tls_library_error(err, ERR_TLS, "no TLS context");
 		return NULL;
 	}
-	if (tls_profiles_apply(TLS_PROFILE_MODERN, context, err) != 0) {
+	if (tls_profiles_apply(profiles, context, err) != 0) {
 		SSL_CTX_free(context);
 		return NULL;
 	}
@@ -78,48 +77,70 @@ int tls_context_roots(SSL_CTX *context, OSSL_LIB_CTX *library, const char *pem, 
 }
 
 struct identity {
-	SSL_CTX *context;
-	bool have_leaf;
+	X509 *leaf;
+	STACK_OF(X509) * chain;
 };
 
 static int add_to_chain(void *argument, X509 *certificate)
 {
 	struct identity *identity = argument;
 
-	if (identity->have_leaf)
-		return (int)SSL_CTX_add1_chain_cert(identity->context, certificate);
-	identity->have_leaf = true;
-	return SSL_CTX_use_certificate(identity->context, certificate);
+	if (X509_up_ref(certificate) != 1)
+		return 0;
+	if (identity->leaf == NULL) {
+		identity->leaf = certificate;
+		return 1;
+	}
+	if (sk_X509_push(identity->chain, certificate) > 0)
+		return 1;
+	X509_free(certificate);
+	return 0;
 }
 
-int tls_context_key(SSL_CTX *context, OSSL_LIB_CTX *library, const char *key_pem, struct err *err)
+static EVP_PKEY *read_key(OSSL_LIB_CTX *library, const char *key_pem, struct err *err)
 {
 	BIO *bio = BIO_new_mem_buf(key_pem, -1);
 	EVP_PKEY *key = NULL;
-	int r = 0;
 
 	/* "" as password: an encrypted key fails instead of asking the terminal. */
 	if (bio != NULL)
 		key = PEM_read_bio_PrivateKey_ex(bio, NULL, NULL, (void *)(uintptr_t) "", library, NULL);
 	if (key == NULL)
-		r = tls_library_error(err, ERR_FORMAT, "the private key cannot be read");
-	else if (SSL_CTX_use_PrivateKey(context, key) != 1)
+		tls_library_error(err, ERR_FORMAT, "the private key cannot be read");
+	BIO_free(bio);
+	return key;
+}
+
+int tls_context_key(SSL_CTX *context, OSSL_LIB_CTX *library, const char *key_pem, struct err *err)
+{
+	EVP_PKEY *key = read_key(library, key_pem, err);
+	int r = key != NULL ? 0 : ERR_FORMAT;
+
+	if (r == 0 && SSL_CTX_use_PrivateKey(context, key) != 1)
 		r = tls_library_error(err, ERR_UNTRUSTED, "the private key does not belong to the certificate");
 	EVP_PKEY_free(key);
-	BIO_free(bio);
 	return r;
 }
 
+/* All of it or nothing: connections may be made from the context while it changes hands. */
 int tls_context_identity(SSL_CTX *context, OSSL_LIB_CTX *library, const char *chain_pem, const char *key_pem,
 			 struct err *err)
 {
-	struct identity identity = { .context = context };
-	int r = tls_each_certificate(library, chain_pem, "the own certificate", add_to_chain, &identity, err);
+	struct identity identity = { .chain = sk_X509_new_null() };
+	EVP_PKEY *key = NULL;
+	int r = identity.chain != NULL ? 0 : err_set(err, ERR_MEMORY, "no memory for a certificate");
 
 	if (r == 0)
-		r = tls_context_key(context, library, key_pem, err);
-	if (r == 0 && SSL_CTX_check_private_key(context) != 1)
+		r = tls_each_certificate(library, chain_pem, "the own certificate", add_to_chain, &identity, err);
+	if (r == 0 && (key = read_key(library, key_pem, err)) == NULL)
+		r = ERR_FORMAT;
+	if (r == 0 && X509_check_private_key(identity.leaf, key) != 1)
 		r = tls_library_error(err, ERR_UNTRUSTED, "the private key does not belong to the certificate");
+	if (r == 0 && SSL_CTX_use_cert_and_key(context, identity.leaf, key, identity.chain, 1) != 1)
+		r = tls_library_error(err, ERR_TLS, "the own certificate");
+	EVP_PKEY_free(key);
+	X509_free(identity.leaf);
+	sk_X509_pop_free(identity.chain, X509_free);
 	return r;
 }
 

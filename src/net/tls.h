@@ -1,8 +1,8 @@
 /* TLS with OpenSSL 3: contexts for servers and clients.
  *
  * Each server object has a library context of its own, so that loop threads do
- * not contend (measured: 1.59 times on two cores instead of 1.27). TLS 1.3 and
- * 1.2, the `modern` profile of spec 80-ports-tls.md. Sessions are resumed by
+ * not contend (measured: 1.59 times on two cores instead of 1.27). Versions and
+ * suites are those of profiles (net/tls_profiles.h). Sessions are resumed by
  * tickets; buffers of idle connections are released. Keys and certificates
  * come as PEM bytes. An object belongs to one loop thread.
  */
@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/hex.h"
+#include "net/tls_profiles.h"
 
 struct tls_server;
 struct tls_client;
@@ -27,6 +28,13 @@ struct ssl_st;
 #define TLS_TICKET_KEY_BYTES 80
 struct tls_server *tls_server_new(const char *chain_pem, const char *key_pem, const char *client_ca_pem,
 				  const uint8_t ticket_key[TLS_TICKET_KEY_BYTES], struct err *err);
+/* The same with other profiles than `modern`; ERR_VERSION where this OpenSSL cannot serve them. */
+struct tls_server *tls_server_with(tls_profile_set profiles, const char *chain_pem, const char *key_pem,
+				   const char *client_ca_pem, const uint8_t ticket_key[TLS_TICKET_KEY_BYTES],
+				   struct err *err);
+/* One more certificate and key, or new ones instead of those of the same kind of key, for
+ * connections from now on; nothing is changed on failure. On the thread of tls. */
+int tls_server_certify(struct tls_server *tls, const char *chain_pem, const char *key_pem, struct err *err);
 /* From now on whoever shows no certificate is refused, and whoever shows one without this URI
  * among its names (SAN). uri outlives tls. */
 void tls_server_require(struct tls_server *tls, const char *uri);

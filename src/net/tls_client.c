@@ -111,7 +111,7 @@ static int set_up(struct tls_client *tls, const struct tls_client_options *optio
 		if (tls->library == NULL)
 			return err_set(err, ERR_MEMORY, "no memory for TLS");
 	}
-	tls->context = tls_context_new(tls->library, TLS_client_method(), err);
+	tls->context = tls_context_new(tls->library, TLS_client_method(), TLS_PROFILE_MODERN, err);
 	if (tls->context == NULL)
 		return ERR_TLS;
 	SSL_CTX_set_session_cache_mode(tls->context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);

@@ -6,9 +6,10 @@
 
 #include "net/tls.h"
 
-/* A context with the profile's versions and suites. NULL after err_set(). library may be NULL (the process's own). */
-SSL_CTX *tls_context_new(OSSL_LIB_CTX *library, const SSL_METHOD *method, struct err *err);
-/* Leaf, chain and key; the key must fit. */
+/* A context with the profiles' versions and suites. NULL after err_set(). library may be NULL (the process's own). */
+SSL_CTX *tls_context_new(OSSL_LIB_CTX *library, const SSL_METHOD *method, tls_profile_set profiles, struct err *err);
+/* Leaf, chain and key; the key must fit. Beside one of another kind of key, or instead of one of the
+ * same kind; on failure the context is as it was. */
 int tls_context_identity(SSL_CTX *context, OSSL_LIB_CTX *library, const char *chain_pem, const char *key_pem,
 			 struct err *err);
 /* The key alone. */

@@ -2,30 +2,30 @@
 #include "net/tls_profiles.h"
 
 #include <openssl/err.h>
-#include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/units.h"
+#include "net/tls_fips.h"
 
 #define LIST_MAX_BYTES 2048
 
 static const struct tls_suite suites[] = {
-	{ "ECDHE_ECDSA_AES256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384" },
-	{ "ECDHE_ECDSA_AES128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256" },
-	{ "ECDHE_ECDSA_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305" },
-	{ "ECDHE_RSA_AES256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384" },
-	{ "ECDHE_RSA_AES128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256" },
-	{ "ECDHE_RSA_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305" },
-	{ "ECDHE_RSA_AES256_CBC_SHA384", "ECDHE-RSA-AES256-SHA384" },
-	{ "ECDHE_RSA_AES128_CBC_SHA256", "ECDHE-RSA-AES128-SHA256" },
-	{ "RSA_AES256_CBC_SHA256", "AES256-SHA256" },
-	{ "RSA_AES128_CBC_SHA256", "AES128-SHA256" },
-	{ "RSA_AES128_GCM_SHA256", "AES128-GCM-SHA256" },
-	{ "RSA_AES256_CBC_SHA", "AES256-SHA" },
-	{ "RSA_AES128_CBC_SHA", "AES128-SHA" },
-	{ "RSA_3DES_EDE_CBC_SHA", "DES-CBC3-SHA" },
+	{ "ECDHE_ECDSA_AES256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384", false },
+	{ "ECDHE_ECDSA_AES128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256", false },
+	{ "ECDHE_ECDSA_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305", false },
+	{ "ECDHE_RSA_AES256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384", true },
+	{ "ECDHE_RSA_AES128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256", true },
+	{ "ECDHE_RSA_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305", true },
+	{ "ECDHE_RSA_AES256_CBC_SHA384", "ECDHE-RSA-AES256-SHA384", true },
+	{ "ECDHE_RSA_AES128_CBC_SHA256", "ECDHE-RSA-AES128-SHA256", true },
+	{ "RSA_AES256_CBC_SHA256", "AES256-SHA256", true },
+	{ "RSA_AES128_CBC_SHA256", "AES128-SHA256", true },
+	{ "RSA_AES128_GCM_SHA256", "AES128-GCM-SHA256", true },
+	{ "RSA_AES256_CBC_SHA", "AES256-SHA", true },
+	{ "RSA_AES128_CBC_SHA", "AES128-SHA", true },
+	{ "RSA_3DES_EDE_CBC_SHA", "DES-CBC3-SHA", true },
 };
 
 static const struct tls_profile profiles[] = {
@@ -156,11 +156,24 @@ int tls_profiles_parse(const char *text, tls_profile_set *ret_set, struct err *e
 
 struct sum {
 	int version_least, version_most, security_level;
+	bool rsa, fips, plain;
 };
 
 static bool in(tls_profile_set set, size_t index)
 {
 	return (set >> index & 1) != 0;
+}
+
+/* modern has both kinds, and is served with either. */
+static bool profile_wants_rsa(const struct tls_profile *profile)
+{
+	for (const char *const *name = profile->suites; *name != NULL; name++) {
+		const struct tls_suite *suite = tls_suite_find(*name);
+
+		if (suite == NULL || !suite->rsa)
+			return false;
+	}
+	return true;
 }
 
 static struct sum sum_of(tls_profile_set set)
@@ -178,8 +191,37 @@ static struct sum sum_of(tls_profile_set set)
 			sum.version_most = profile->version_most;
 		if (profile->security_level < sum.security_level)
 			sum.security_level = profile->security_level;
+		sum.rsa |= profile_wants_rsa(profile);
+		sum.fips |= profile->fips;
+		sum.plain |= !profile->fips;
 	}
 	return sum;
+}
+
+bool tls_profiles_want_rsa(tls_profile_set set)
+{
+	return sum_of(set).rsa;
+}
+
+tls_profile_set tls_profiles_legacy(tls_profile_set set)
+{
+	tls_profile_set legacy = 0;
+
+	for (size_t i = 0; i < COUNT_OF(profiles); i++) {
+		if (in(set, i) && profiles[i].legacy)
+			legacy |= 1u << i;
+	}
+	return legacy;
+}
+
+void tls_profiles_format(tls_profile_set set, struct buf *out)
+{
+	size_t before = out->size;
+
+	for (size_t i = 0; i < COUNT_OF(profiles); i++) {
+		if (in(set, i))
+			buf_printf(out, "%s%s", out->size > before ? " " : "", profiles[i].name);
+	}
 }
 
 static bool set_has(tls_profile_set set, const char *suite)
@@ -253,24 +295,16 @@ static bool version_served(int version)
 	return served;
 }
 
-/* In a library context of its own, which is gone afterwards: the process stays as it was. */
-static bool fips_served(void)
-{
-	OSSL_LIB_CTX *library = OSSL_LIB_CTX_new();
-	OSSL_PROVIDER *provider = library != NULL ? OSSL_PROVIDER_load(library, "fips") : NULL;
-	bool served = provider != NULL;
-
-	if (provider != NULL)
-		OSSL_PROVIDER_unload(provider);
-	OSSL_LIB_CTX_free(library);
-	ERR_clear_error();
-	return served;
-}
-
 int tls_profile_served(const struct tls_profile *profile, struct err *err)
 {
-	if (profile->fips && !fips_served())
-		return err_set(err, ERR_VERSION, "this OpenSSL has no FIPS provider that can be loaded");
+	if (profile->fips) {
+		struct ossl_lib_ctx_st *library;
+		int rc = tls_fips_library(&library, err);
+
+		if (rc != 0)
+			return rc;
+		OSSL_LIB_CTX_free(library);
+	}
 	if (!version_served(profile->version_least) || !version_served(profile->version_most))
 		return err_set(err, ERR_VERSION, "this OpenSSL was built without %s",
 			       tls_version_name(version_served(profile->version_most) ? profile->version_least
@@ -279,5 +313,33 @@ int tls_profile_served(const struct tls_profile *profile, struct err *err)
 		if (!tls_suite_served(tls_suite_find(*name)))
 			return err_set(err, ERR_VERSION, "this OpenSSL was built without %s", *name);
 	}
+	return 0;
+}
+
+int tls_profiles_check(tls_profile_set set, struct err *err)
+{
+	struct sum sum = sum_of(set);
+	int rc = 0;
+
+	if (sum.fips && sum.plain)
+		return err_set(err, ERR_RANGE,
+			       "a FIPS profile needs a port of its own: what others accept beside it is not FIPS");
+	for (size_t i = 0; rc == 0 && i < COUNT_OF(profiles); i++) {
+		if (in(set, i) && (rc = tls_profile_served(&profiles[i], err)) != 0)
+			err_add(err, rc, "TLS profile %s cannot be served", profiles[i].name);
+	}
+	return rc;
+}
+
+int tls_profiles_library(tls_profile_set set, struct ossl_lib_ctx_st **ret_library, struct err *err)
+{
+	struct ossl_lib_ctx_st *library;
+
+	if (sum_of(set).fips)
+		return tls_fips_library(ret_library, err);
+	library = OSSL_LIB_CTX_new();
+	if (library == NULL)
+		return err_set(err, ERR_MEMORY, "no memory for TLS");
+	*ret_library = library;
 	return 0;
 }

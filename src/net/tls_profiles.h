@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #define TLS_PROFILE_SUITES_MAX 8
@@ -22,6 +23,7 @@
 struct tls_suite {
 	const char *name;         /* ECDHE_RSA_AES256_GCM_SHA384 */
 	const char *openssl_name; /* ECDHE-RSA-AES256-GCM-SHA384 */
+	bool rsa;                 /* served with an RSA certificate, and no other */
 };
 
 struct tls_profile {
@@ -42,6 +44,12 @@ const struct tls_profile *tls_profile_at(size_t index);
 const struct tls_suite *tls_suite_find(const char *name); /* NULL: none */
 /* Reads names separated by blanks or commas. ERR_RANGE names the one that is unknown; ERR_RANGE for none at all. */
 int tls_profiles_parse(const char *text, tls_profile_set *ret_set, struct err *err);
+/* Names with blanks between, sticky errors in out. */
+void tls_profiles_format(tls_profile_set set, struct buf *out);
+/* Those of the set that are legacy. */
+tls_profile_set tls_profiles_legacy(tls_profile_set set);
+/* Does one of them need an RSA certificate to be served at all? (`modern` has suites for either kind.) */
+bool tls_profiles_want_rsa(tls_profile_set set);
 /* "TLS 1.2", "TLS 1.0" */
 const char *tls_version_name(int version);
 
@@ -51,6 +59,14 @@ bool tls_suite_served(const struct tls_suite *suite);
  * a version that this OpenSSL was built without, no FIPS provider. Blocks. */
 int tls_profile_served(const struct tls_profile *profile, struct err *err);
 
+/* Whether one listener can serve them together: ERR_VERSION with the reason as above, ERR_RANGE
+ * when FIPS is mixed with what is not. Blocks. */
+int tls_profiles_check(tls_profile_set set, struct err *err);
+
+struct ossl_lib_ctx_st;
+/* A library context for them: OSSL_LIB_CTX_free(). For FIPS profiles with the FIPS provider alone, as
+ * fipsmodule.cnf beside OpenSSL's own settings file says; ERR_VERSION: it cannot be had. Blocks. */
+int tls_profiles_library(tls_profile_set set, struct ossl_lib_ctx_st **ret_library, struct err *err);
 struct ssl_ctx_st;
 /* Versions, suites and security level of a server's or client's context. ERR_VERSION, ERR_TLS. */
 int tls_profiles_apply(tls_profile_set set, struct ssl_ctx_st *context, struct err *err);

@@ -9,7 +9,7 @@
 #include "net/tls_context.h"
 
 #define TICKET_LIFE_S (24 * 3600)
-#define VERSIONS_MAX  2 /* of TLS, those of the profile */
+#define VERSIONS_MAX  3 /* of TLS, those of all profiles */
 
 struct tls_server {
 	OSSL_LIB_CTX *library; /* NULL: of the one it stands beside */
@@ -73,30 +73,51 @@ static int set_tickets(struct tls_server *tls, const uint8_t ticket_key[TLS_TICK
 	return 0;
 }
 
+static int set_up(struct tls_server *tls, tls_profile_set profiles, struct err *err)
+{
+	int r = tls_profiles_library(profiles, &tls->library, err);
+
+	if (r != 0)
+		return r;
+	tls->blank = SSL_SESSION_new();
+	if (tls->blank == NULL)
+		return err_set(err, ERR_MEMORY, "no memory for TLS");
+	tls->context = tls_context_new(tls->library, TLS_server_method(), profiles, err);
+	if (tls->context == NULL)
+		return ERR_TLS;
+	/* A request says itself how long it is: the end of a connection without TLS's own word cuts nothing short. */
+	SSL_CTX_set_options(tls->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+	return 0;
+}
+
+struct tls_server *tls_server_with(tls_profile_set profiles, const char *chain_pem, const char *key_pem,
+				   const char *client_ca_pem, const uint8_t ticket_key[TLS_TICKET_KEY_BYTES],
+				   struct err *err)
+{
+	struct tls_server *tls = calloc(1, sizeof(*tls));
+	int r = tls != NULL ? set_up(tls, profiles, err) : err_set(err, ERR_MEMORY, "no memory for TLS");
+
+	if (r == 0)
+		r = tls_server_certify(tls, chain_pem, key_pem, err);
+	if (r == 0)
+		r = ask_for_clients(tls, client_ca_pem, err);
+	if (r == 0)
+		r = set_tickets(tls, ticket_key, err);
+	if (r == 0)
+		return tls;
+	tls_server_free(tls);
+	return NULL;
+}
+
 struct tls_server *tls_server_new(const char *chain_pem, const char *key_pem, const char *client_ca_pem,
 				  const uint8_t ticket_key[TLS_TICKET_KEY_BYTES], struct err *err)
 {
-	struct tls_server *tls = calloc(1, sizeof(*tls));
+	return tls_server_with(TLS_PROFILE_MODERN, chain_pem, key_pem, client_ca_pem, ticket_key, err);
+}
 
-	if (tls != NULL) {
-		tls->library = OSSL_LIB_CTX_new();
-		tls->blank = SSL_SESSION_new();
-	}
-	if (tls == NULL || tls->library == NULL || tls->blank == NULL) {
-		err_set(err, ERR_MEMORY, "no memory for TLS");
-		goto fail;
-	}
-	tls->context = tls_context_new(tls->library, TLS_server_method(), err);
-	/* A request says itself how long it is: the end of a connection without TLS's own word cuts nothing short. */
-	if (tls->context != NULL)
-		SSL_CTX_set_options(tls->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
-	if (tls->context == NULL || tls_context_identity(tls->context, tls->library, chain_pem, key_pem, err) != 0 ||
-	    ask_for_clients(tls, client_ca_pem, err) != 0 || set_tickets(tls, ticket_key, err) != 0)
-		goto fail;
-	return tls;
-fail:
-	tls_server_free(tls);
-	return NULL;
+int tls_server_certify(struct tls_server *tls, const char *chain_pem, const char *key_pem, struct err *err)
+{
+	return tls_context_identity(tls->context, tls->library, chain_pem, key_pem, err);
 }
 
 static bool has_uri(X509 *certificate, const char *uri)

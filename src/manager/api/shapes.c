@@ -523,7 +523,8 @@ SHAPE(shape_tls_profile, "TlsProfile", "Which versions and suites of TLS go toge
 	{ "suites", SHAPE_TEXTS, REQUIRED, .help = "Of TLS 1.2 and before, best first; TLS 1.3 has its own." },
 	{ "legacy", SHAPE_BOOLEAN, REQUIRED, .help = "Does it let go of what keeps connections secret?" },
 	{ "fips", SHAPE_BOOLEAN, REQUIRED, .help = "Is it served by OpenSSL's FIPS provider alone?" },
-	{ "in_force", SHAPE_BOOLEAN, REQUIRED, .help = "Does this manager's listener accept it?" },
+	{ "enabled", SHAPE_BOOLEAN, REQUIRED, .help = "Does any of this manager's listeners accept it?" },
+	{ "listeners", SHAPE_TEXTS, REQUIRED, .help = "Addresses and ports of those." },
 	{ "served", SHAPE_BOOLEAN, REQUIRED, .help = "Could it: does its OpenSSL have all of it?" },
 	{ "cause", SHAPE_TEXT, REQUIRED, .help = "Why not; empty if it could." });
 LIST(shape_tls_profiles, "TlsProfiles", shape_tls_profile);
@@ -717,6 +718,8 @@ SHAPE(shape_system, "System", "The manager itself.",
 	{ "ca_fingerprint", SHAPE_TEXT, REQUIRED, .help = "SHA-256 of its CA certificate." },
 	{ "server_authentication_fingerprint", SHAPE_TEXT, REQUIRED, .help = "SHA-256 of its server authentication key." },
 	{ "agent_port", SHAPE_NUMBER, REQUIRED, 0, 65535, .help = "Where agents listen unless told otherwise." },
+	{ "tls_profiles", SHAPE_TEXTS, REQUIRED, .help = "TLS profiles that any of its listeners accepts." },
+	{ "legacy_tls", SHAPE_BOOLEAN, REQUIRED, .help = "Is a legacy one among them?" },
 	{ "started", SHAPE_TIME, REQUIRED, .help = "When it started." },
 	{ "time", SHAPE_TIME, REQUIRED, .help = "Its clock." },
 	{ "computers", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Computers known." },

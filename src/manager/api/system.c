@@ -4,6 +4,7 @@
 #include "manager/api/call_state.h"
 #include "manager/api/handlers.h"
 #include "manager/api/rows.h"
+#include "manager/api/tls_profiles.h"
 
 #define WHOLE(value) json_integer((json_int_t)(value))
 
@@ -23,6 +24,8 @@ int system_show(struct api_call *call, struct err *err)
 	json_object_set_new(json, "server_authentication_fingerprint",
 			    json_sha256(identity->server_authentication_hash));
 	json_object_set_new(json, "agent_port", json_integer(identity->agent_port));
+	json_object_set_new(json, "tls_profiles", tls_profiles_enabled(front_listening(front)));
+	json_object_set_new(json, "legacy_tls", json_boolean(tls_profiles_legacy(front_listening(front)->all) != 0));
 	json_object_set_new(json, "started", json_time(counts.started));
 	json_object_set_new(json, "time", json_time(env_wall(api_call_env(call))));
 	json_object_set_new(json, "computers", WHOLE(counts.computers));

@@ -4,6 +4,7 @@
 #include "manager/front/networks.h"
 #include "manager/front/policies.h"
 #include "manager/front/records_json.h"
+#include "manager/front/tls_listeners.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,11 @@ const struct env *front_env(const struct front *front)
 const char *front_data_directory(const struct front *front)
 {
 	return front->data_directory;
+}
+
+const struct listening *front_listening(const struct front *front)
+{
+	return tls_listeners_plan(front->listeners);
 }
 
 const struct front_identity *front_identity(const struct front *front)

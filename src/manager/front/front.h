@@ -49,6 +49,10 @@ struct front_identity {
 };
 const struct front_identity *front_identity(const struct front *front);
 
+/* Where the manager listens and with which TLS profiles. */
+struct listening;
+const struct listening *front_listening(const struct front *front);
+
 /* --- who asks: goes into audit entries and into issued_by --- */
 /* A request that may be made again until it is answered, and is done once: the commands that it makes have the same
  * ids each time. */

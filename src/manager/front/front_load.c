@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <jansson.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,6 @@
 #include "manager/queries.h"
 #include "os/files.h"
 #include "trust/identity.h"
-#include "trust/secret_file.h"
 #include "trust/signing_key.h"
 
 #define PUBLIC_FILE_MAX_BYTES 65536
@@ -82,44 +80,6 @@ int front_load_identity(struct front *front, struct err *err)
 	front->identity.url = front->url;
 	front->identity.agent_port = (uint16_t)settings->agent_port;
 	return 0;
-}
-
-/* --- TLS --- */
-
-static int make_contexts(struct front *front, const char *chain, const char *key, struct err *err)
-{
-	uint8_t ticket_key[TLS_TICKET_KEY_BYTES];
-	int rc = 0;
-
-	front->env->random(front->env->context, ticket_key, sizeof(ticket_key));
-	for (unsigned i = 0; i < front->loop_count && rc == 0; i++) {
-		front->tls[i] = tls_server_new(chain, key, front->ca_pem, ticket_key, err);
-		rc = front->tls[i] != NULL ? 0 : err->code;
-	}
-	OPENSSL_cleanse(ticket_key, sizeof(ticket_key));
-	return rc;
-}
-
-int front_load_tls(struct front *front, struct err *err)
-{
-	struct buf chain, key;
-	int rc = read_file(front, LAYOUT_TLS_CERTIFICATE, &chain, err);
-
-	buf_init(&key, SECRET_FILE_MAX_BYTES);
-	if (rc == 0) {
-		char path[LAYOUT_PATH_BYTES];
-
-		snprintf(path, sizeof(path), "%s/%s", front->data_directory, LAYOUT_TLS_KEY);
-		rc = secret_file_read(path, true, &key, err);
-	}
-	if (rc == 0) {
-		buf_append_text(&chain, front->ca_pem);
-		rc = make_contexts(front, buf_text(&chain), buf_text(&key), err);
-	}
-	buf_wipe(&key);
-	buf_done(&key);
-	buf_done(&chain);
-	return rc == 0 ? 0 : err_add(err, rc, "TLS certificate (" LAYOUT_TLS_CERTIFICATE ", " LAYOUT_TLS_KEY ")");
 }
 
 /* --- computers --- */

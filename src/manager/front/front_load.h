@@ -1,4 +1,4 @@
-/* What front reads at its start: identity, keys of TLS, and from the database
+/* What front reads at its start: identity, and from the database
  * the computers and commands that its shards carry.
  */
 #ifndef MUSTER_MANAGER_FRONT_FRONT_LOAD_H
@@ -8,8 +8,6 @@
 
 /* ca.pem, server-authentication.pub, and the name, URL and ports of manager.ini. */
 int front_load_identity(struct front *front, struct err *err);
-/* One TLS context a loop, of front/tls.pem and front/tls.key. */
-int front_load_tls(struct front *front, struct err *err);
 /* Computers into roster and shards. Before the loops run. */
 int front_load_computers(struct front *front, struct err *err);
 /* The directories of quarantined files, made if missing, and how much they hold. */

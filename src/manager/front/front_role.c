@@ -19,6 +19,8 @@
 #include "manager/front/networks.h"
 #include "manager/front/own_clock.h"
 #include "manager/front/policies.h"
+#include "manager/front/self_watch.h"
+#include "manager/front/tls_listeners.h"
 #include "manager/front/uploads.h"
 #include "manager/front/verify.h"
 #include "manager/layout.h"
@@ -92,9 +94,8 @@ static int make_loops(struct front *front, struct err *err)
 
 	front->loop_count = (unsigned)(front->settings.loops > 0 ? front->settings.loops : cores > 0 ? cores : 1);
 	front->loops = calloc(front->loop_count, sizeof(struct loop *));
-	front->tls = calloc(front->loop_count, sizeof(struct tls_server *));
 	front->threads = calloc(front->loop_count, sizeof(*front->threads));
-	if (front->loops == NULL || front->tls == NULL || front->threads == NULL)
+	if (front->loops == NULL || front->threads == NULL)
 		return err_set(err, ERR_MEMORY, "no memory for the loops");
 	for (unsigned i = 0; i < front->loop_count; i++) {
 		front->loops[i] = loop_new(err);
@@ -104,8 +105,10 @@ static int make_loops(struct front *front, struct err *err)
 	return 0;
 }
 
-static int listen_on(struct front *front, const struct conf_address *address, struct err *err)
+static int listen_on(struct front *front, size_t index, struct err *err)
 {
+	const struct listening *plan = tls_listeners_plan(front->listeners);
+	const struct conf_address *address = plan->items[index].address;
 	char text[CONF_ADDRESS_BYTES + 16];
 	bool bracket = strchr(address->host, ':') != NULL;
 	uint16_t port;
@@ -113,7 +116,7 @@ static int listen_on(struct front *front, const struct conf_address *address, st
 
 	snprintf(text, sizeof(text), "%s%s%s:%u", bracket ? "[" : "", address->host, bracket ? "]" : "",
 		 (unsigned)address->port);
-	rc = http_server_listen(front->server, text, &port, err);
+	rc = http_server_listen_with(front->server, text, tls_listeners_of(front->listeners, index), &port, err);
 	if (rc == 0)
 		LOG(LOG_INFO, "front.listening", log_text("address", text), log_number("port", port),
 		    log_text("family", bracket ? "IPv6 only" : "IPv4 only"));
@@ -131,15 +134,16 @@ static int make_server(struct front *front, struct err *err)
 	int rc = make_loops(front, err);
 
 	if (rc == 0)
-		rc = front_load_tls(front, err);
+		rc = tls_listeners_new(front, &front->listeners, err);
 	if (rc != 0)
 		return rc;
 	limits.connections = front->connections_max;
-	front->server = http_server_new(front->loops, front->tls, front->loop_count, &limits, &handlers, err);
+	front->server = http_server_new(front->loops, tls_listeners_of(front->listeners, 0), front->loop_count, &limits,
+					&handlers, err);
 	if (front->server == NULL)
 		return err->code;
 	for (size_t i = 0; i < front->settings.listen.count && rc == 0; i++)
-		rc = listen_on(front, &front->settings.listen.items[i], err);
+		rc = listen_on(front, i, err);
 	return rc;
 }
 
@@ -261,6 +265,10 @@ static int load_state(struct front *front, struct channel *supervisor, struct er
 	if (rc == 0)
 		rc = maintenance_begin(front, err);
 	if (rc == 0)
+		rc = front_work(front, tls_listeners_renew, front);
+	if (rc == 0)
+		rc = front_work(front, self_watch_first, front);
+	if (rc == 0)
 		rc = dialler_start(front, &front->dialler, err);
 	return rc;
 }
@@ -367,8 +375,7 @@ static void done(struct front *front)
 	store_close(front->store);
 	for (unsigned i = 0; front->loops != NULL && i < front->loop_count; i++)
 		loop_free(front->loops[i]);
-	for (unsigned i = 0; front->tls != NULL && i < front->loop_count; i++)
-		tls_server_free(front->tls[i]);
+	tls_listeners_free(front->listeners);
 	feed_free(front->feed);
 	shards_free(front->shards);
 	front_networks_free(front->networks);
@@ -387,7 +394,6 @@ static void done(struct front *front)
 	if (front->quarantine_fd >= 0)
 		close(front->quarantine_fd);
 	free(front->loops);
-	free(front->tls);
 	free(front->threads);
 	free(front->ca_pem);
 	free(front->url);

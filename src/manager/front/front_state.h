@@ -32,6 +32,7 @@ struct front_numbers {
 
 struct hypervisors;
 struct front_networks;
+struct tls_listeners;
 struct policies;
 struct uploads;
 struct verifier;
@@ -76,7 +77,7 @@ struct front {
 	int incoming_fd;   /* directory of uploads under way */
 
 	struct loop **loops;
-	struct tls_server **tls;
+	struct tls_listeners *listeners;
 	pthread_t *threads;
 	unsigned loop_count;
 	struct http_server *server;

@@ -7,6 +7,7 @@
 #include "manager/front/exchange.h"
 #include "manager/front/retention.h"
 #include "manager/front/self_watch.h"
+#include "manager/front/tls_listeners.h"
 #include "manager/front/uploads.h"
 #include "manager/front/verify.h"
 #include "manager/queries.h"
@@ -158,6 +159,7 @@ static const struct {
 	{ 250 * MILLISECOND_US, verify_tick },
 	{ MINUTE_US, verify_schedule },
 	{ MINUTE_US, self_watch },
+	{ MINUTE_US, tls_listeners_renew }, /* nothing to do but once a year */
 	{ HOUR_US, hourly },
 };
 

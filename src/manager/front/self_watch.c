@@ -8,13 +8,14 @@
 
 #include "base/log.h"
 #include "manager/front/front_state.h"
+#include "manager/front/tls_listeners.h"
 #include "manager/queries.h"
 
 struct watched {
 	enum alert_kind kind;
 	bool bad, good; /* neither: as it was */
 	const char *subject;
-	char detail[32];
+	char detail[64];
 	uint32_t event; /* told when it becomes bad; 0: none */
 };
 
@@ -60,6 +61,21 @@ static struct watched watch_quarantine(struct front *front)
 	struct watched watched = { .kind = ALERT_QUARANTINE_FULL, .subject = "" };
 
 	watched.good = left >= (largest < capacity / 10 ? largest : capacity / 10);
+	return watched;
+}
+
+static struct watched watch_legacy_tls(struct front *front)
+{
+	struct watched watched = { .kind = ALERT_LEGACY_TLS, .subject = "" };
+	tls_profile_set legacy = tls_profiles_legacy(tls_listeners_plan(front->listeners)->all);
+	struct buf names;
+
+	buf_init(&names, sizeof(watched.detail));
+	tls_profiles_format(legacy, &names);
+	watched.bad = legacy != 0;
+	watched.good = !watched.bad;
+	snprintf(watched.detail, sizeof(watched.detail), "%s", buf_text(&names));
+	buf_done(&names);
 	return watched;
 }
 
@@ -127,8 +143,22 @@ static void look(struct front *front, const struct watched *watched)
 void self_watch(void *argument)
 {
 	struct front *front = argument;
-	const struct watched all[] = { watch_disk(front), watch_database(front), watch_quarantine(front) };
+	const struct watched all[] = { watch_disk(front), watch_database(front), watch_quarantine(front),
+				       watch_legacy_tls(front) };
 
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		look(front, &all[i]);
+}
+
+void self_watch_first(void *argument)
+{
+	struct front *front = argument;
+	const struct watched legacy = watch_legacy_tls(front);
+	struct telling telling = { front, &legacy };
+	struct err err = { 0 };
+
+	/* Told even if it is open: other profiles may be on than before. */
+	if (store_write_wait(front->store, write_fact, &telling, &err) != 0)
+		LOG(LOG_ERROR, "self_watch.not_stored", log_err(&err));
+	self_watch(front);
 }

@@ -672,7 +672,9 @@ def the_system_tells_of_itself(w):
     with open(w.manager.path("ca.pem"), "rb") as file:
         assert w.call("GET", "/ca.pem", expect=200).body == file.read()
     profiles = {row["name"]: row for row in w.get("/tls-profiles")["items"]}
-    assert len(profiles) == 7 and [n for n, row in profiles.items() if row["in_force"]] == ["modern"]
+    assert len(profiles) == 7 and [n for n, row in profiles.items() if row["enabled"]] == ["modern"]
+    assert profiles["modern"]["listeners"] == [f"127.0.0.1:{w.manager.port}"] and not profiles["strong-12"]["listeners"]
+    assert system["tls_profiles"] == ["modern"] and not system["legacy_tls"]
     assert all(row["served"] == (row["cause"] == "") for row in profiles.values())
     w.call("GET", "/metrics", w.tokens["viewer"], expect=200)
     lines = w.call("GET", "/metrics", expect=200).body.decode().splitlines()

@@ -297,6 +297,28 @@ static void test_small_records_stay_small(void **state)
 }
 
 /* In the middle of a handshake nothing is let go of. */
+/* As a renewal does it, on a listener that serves: a pair that does not fit changes nothing. */
+static void test_another_certificate(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct pki *pki = &fixture->pki;
+	struct err err = { 0 };
+	struct pair pair;
+
+	assert_int_equal(tls_server_certify(fixture->server, pki->server.certificate, pki->client.key, &err),
+			 ERR_UNTRUSTED);
+	assert_non_null(strstr(err.text, "does not belong"));
+	assert_int_equal(tls_server_certify(fixture->server, pki->server.certificate, "", &err), ERR_FORMAT);
+	assert_int_equal(tls_server_certify(fixture->server, "", pki->server.key, &err), ERR_FORMAT);
+	pair = pair_new(fixture, TLS1_3_VERSION);
+	shake_hands(&pair);
+	pair_free(&pair);
+	assert_int_equal(tls_server_certify(fixture->server, pki->server.certificate, pki->server.key, &err), 0);
+	pair = pair_new(fixture, TLS1_2_VERSION);
+	shake_hands(&pair);
+	pair_free(&pair);
+}
+
 static void test_not_before_the_end(void **state)
 {
 	for (size_t i = 0; i < COUNT_OF(versions); i++) {
@@ -325,6 +347,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_forgery_is_noticed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_later_connections_resume, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_small_records_stay_small, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_another_certificate, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_not_before_the_end, set_up, tear_down),
 	};
 

@@ -1,0 +1,31 @@
+/* Where the manager listens and with which TLS profiles: what manager.ini's
+ * [network] listen, tls_profiles, rsa_certificate and legacy_tls come to.
+ *
+ * tls_profiles holds names for all listeners, then, behind "PORT:", names for
+ * those of that port instead: "modern, 4345: strong-12, legacy-9.6". Pure but for
+ * the question to OpenSSL what it can serve. Texts are the administrator's.
+ */
+#ifndef MUSTER_MANAGER_LISTENING_H
+#define MUSTER_MANAGER_LISTENING_H
+
+#include "base/buf.h"
+#include "manager/settings.h"
+#include "net/tls_profiles.h"
+
+struct listening {
+	size_t count;
+	struct {
+		const struct conf_address *address; /* of the settings, which outlive this */
+		tls_profile_set profiles;
+	} items[CONF_ADDRESSES];
+	tls_profile_set all; /* of any of them */
+	bool rsa;            /* a second certificate, with an RSA key, is served */
+};
+
+/* ERR_RANGE: an unknown profile, or a port on which nothing listens. */
+int listening_plan(const struct settings *settings, struct listening *ret_listening, struct err *err);
+/* Whether it may be served, and can: a legacy profile that nobody accepted the risk of, one that this
+ * OpenSSL lacks something for. One line a problem as conf_read() makes them, ERR_REFUSED. Blocks. */
+int listening_check(const struct settings *settings, struct buf *problems, struct err *err);
+
+#endif
