@@ -80,15 +80,15 @@ ON CONFLICT (type) DO UPDATE SET enabled = excluded.enabled, severity = excluded
 -- name: alert_review_offline
 -- States that are alerts, as stored: for what was switched on again, and databases older than alerts.
 SELECT id, status_cause, status_since FROM computer
-WHERE status <> 'online' AND (status = 'offline' OR offline_error <> 0) AND deleted IS NULL;
+WHERE status <> 'online' AND (status = 'offline' OR offline_error <> 0) AND deleted IS NULL AND revoked IS NULL;
 
 -- name: alert_review_configuration
-SELECT id, config_error FROM computer WHERE config_error <> '' AND deleted IS NULL;
+SELECT id, config_error FROM computer WHERE config_error <> '' AND deleted IS NULL AND revoked IS NULL;
 
 -- name: alert_review_components
 SELECT computer.id, json_extract(component.value, '$.name') AS name, json_extract(component.value, '$.detail') AS detail
 FROM computer, json_each(computer.components) AS component
-WHERE computer.deleted IS NULL AND json_extract(component.value, '$.state') = 'failed';
+WHERE computer.deleted IS NULL AND computer.revoked IS NULL AND json_extract(component.value, '$.state') = 'failed';
 
 -- name: event_setting_all
 SELECT type, record, forward, severity FROM event_setting;

@@ -5,7 +5,10 @@ INSERT INTO command (id, computer, kind, arguments, issued_by, issued, timeout_u
 VALUES (:id, :computer, :kind, :arguments, :issued_by, :issued, :timeout_us, :serial, 'pending', :issued, :envelope);
 
 -- name: command_computer
-SELECT id FROM computer INDEXED BY computer_not_deleted WHERE id = :computer AND deleted IS NULL;
+SELECT id FROM computer INDEXED BY computer_managed WHERE id = :computer AND deleted IS NULL AND revoked IS NULL;
+
+-- name: command_computer_ended
+SELECT status_cause FROM computer WHERE id = :computer AND deleted IS NULL;
 
 -- name: command_serial
 SELECT value FROM counter WHERE name = 'command_serial';

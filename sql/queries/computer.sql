@@ -21,7 +21,8 @@ SELECT * FROM computer WHERE certificate_fingerprint = :certificate_fingerprint;
 SELECT * FROM computer WHERE enrolment_attempt = :enrolment_attempt;
 
 -- name: computer_all
-SELECT * FROM computer WHERE deleted IS NULL ORDER BY id;
+-- Those that are managed.
+SELECT * FROM computer WHERE deleted IS NULL AND revoked IS NULL ORDER BY id;
 
 -- name: computer_heard
 UPDATE computer
@@ -57,8 +58,22 @@ UPDATE computer
 SET acknowledged_event = :acknowledged_event
 WHERE id = :id AND acknowledged_event < :acknowledged_event;
 
--- name: computer_revoke
-UPDATE computer SET revoked = :revoked WHERE id = :id AND revoked IS NULL;
+-- name: computer_end
+-- Not managed any more: what its agent was last reported to be goes with it.
+UPDATE computer
+SET standing = :standing, revoked = coalesce(revoked, :now), status = :status, status_cause = :status_cause,
+    status_since = :now, offline_error = 0, config_error = '', link_error = ''
+WHERE id = :id AND deleted IS NULL;
+
+-- name: computer_return
+UPDATE computer
+SET standing = 'managed', revoked = NULL, status = 'unknown', status_cause = 'activated, not heard yet', status_since = :now
+WHERE id = :id AND deleted IS NULL;
+
+-- name: computer_waits
+UPDATE computer
+SET status = 'reactivation_required', status_cause = 'deactivated, and its agent asks to come back', status_since = :now
+WHERE id = :id AND deleted IS NULL AND standing = 'deactivated' AND status = 'unmanaged' AND status_since <= :settled;
 
 -- name: computer_delete
 UPDATE computer SET deleted = :now, revoked = coalesce(revoked, :now) WHERE id = :id AND deleted IS NULL;

@@ -1,7 +1,7 @@
 -- What exchanges write. A computer's floor moves only from the value the events follow: exactly once.
 
 -- name: exchange_floor
-UPDATE computer SET acknowledged_event = :last WHERE id = :id AND acknowledged_event = :previous;
+UPDATE computer SET acknowledged_event = :last WHERE id = :id AND acknowledged_event = :previous AND revoked IS NULL;
 
 -- name: exchange_computer
 UPDATE computer
@@ -10,7 +10,7 @@ SET last_heard = :last_heard, clock_offset_us = :clock_offset_us,
     status_since = :status_since, offline_error = :offline_error, config_fingerprint = :config_fingerprint,
     config_state = :config_state, trusted_key = :trusted_key, seen_from = :seen_from,
     agent_interval_us = :agent_interval_us
-WHERE id = :id;
+WHERE id = :id AND revoked IS NULL; -- what was heard before its membership ended comes too late
 
 -- name: exchange_link_error
 UPDATE computer SET link_error = :link_error WHERE id = :id;
@@ -36,7 +36,7 @@ SELECT id FROM quarantine_item
 WHERE id = :id AND computer = :computer AND state = 'held' AND uploaded IS NULL AND size <= :largest;
 
 -- name: exchange_roster
-SELECT id, certificate_fingerprint, revoked, deleted FROM computer;
+SELECT id, certificate_fingerprint, standing, status, deleted FROM computer;
 
 -- name: exchange_renewed
 UPDATE computer
@@ -49,7 +49,7 @@ UPDATE command SET state = :state, changed = :changed, result = :result
 WHERE id = :id AND state IN ('pending', 'sent', 'running');
 
 -- name: exchange_commands_orphaned
-UPDATE command SET state = 'cancelled', changed = :changed, result = '{"text":"the computer was deleted"}'
+UPDATE command SET state = 'cancelled', changed = :changed, result = :result
 WHERE computer = :computer AND state IN ('pending', 'sent', 'running');
 
 -- name: exchange_progress

@@ -16,7 +16,7 @@ VALUES (:verification, :computer, :outcome, :elapsed_us, :silent_us, :cause)
 ON CONFLICT (verification, computer) DO NOTHING;
 
 -- name: verification_computers
-SELECT id FROM computer WHERE deleted IS NULL;
+SELECT id FROM computer WHERE deleted IS NULL AND revoked IS NULL;
 
 -- name: verification_last_scheduled
 SELECT max(started) AS started FROM verification WHERE scheduled = 1;

@@ -156,6 +156,11 @@ static const struct cli_verb verbs[] = {
 	  "A COMPUTER with * or ? in it stands for all whose names fit.", verb_computer_heartbeat },
 	{ "computer", "verify", "[COMPUTER...]", 0, MANY, verify_options, "Verify now whether computers are there",
 	  "Each computer that holds a connection is asked, and answers at once or is silent; only a sign of life after the question counts. Exits 0 if all answered. Without computers and --all, lists the verifications so far.", verb_computer_verify },
+	{ "computer", "deactivate", "COMPUTER...", 1, MANY, NULL, "End computers' memberships at once; they can be let in again",
+	  "Their agents are out within a second and keep their identities, the computers keep their policies and history. `muster computer reactivate` lets them in again.", verb_computer_deactivate },
+	{ "computer", "reactivate", "COMPUTER...", 1, MANY, NULL, "Let the agents of deactivated computers in again", NULL, verb_computer_reactivate },
+	{ "computer", "revoke", "COMPUTER...", 1, MANY, delete_options, "Revoke computers' certificates at once and for good",
+	  "For keys that somebody else may have: the agents are out within a second and have to be activated anew. The computers stay in the list.", verb_computer_revoke },
 	{ "computer", "delete", "COMPUTER", 1, 1, delete_options, "Delete a computer and revoke its certificate", NULL, verb_computer_delete },
 
 	{ "computer", "effective", "COMPUTER", 1, 1, NULL, "Show the settings that hold for a computer, and where each comes from", NULL, verb_computer_effective },

@@ -178,6 +178,52 @@ int verb_computer_delete(struct cli *cli, struct err *err)
 	return rc == 0 ? cli_say(cli, NULL, err, "deleted: %s", given) : rc;
 }
 
+/* Ends or begins memberships of all the computers that were given; says of each what it is now. */
+static int steer_computers(struct cli *cli, const char *rest, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < cli->arguments.count; i++) {
+		json_t *json = NULL;
+		char id[UUID_TEXT_BYTES];
+		struct buf path;
+
+		buf_init(&path, 256);
+		rc = find_computer(cli, cli->arguments.words[i], id, err);
+		if (rc == 0) {
+			buf_printf(&path, "/computers/%s/%s", id, rest);
+			rc = cli_request(cli, "POST", buf_text(&path), NULL, &json, err);
+		}
+		buf_done(&path);
+		if (rc == 0) {
+			json_incref(json); /* the texts belong to it */
+			rc = cli_say(cli, json, err, "%s: %s (%s)", cli->arguments.words[i],
+				     json_string_value(json_object_get(json, "status")),
+				     json_string_value(json_object_get(json, "status_cause")));
+			json_decref(json);
+		}
+	}
+	return rc;
+}
+
+int verb_computer_deactivate(struct cli *cli, struct err *err)
+{
+	return steer_computers(cli, "deactivate", err);
+}
+
+int verb_computer_reactivate(struct cli *cli, struct err *err)
+{
+	return steer_computers(cli, "reactivate", err);
+}
+
+int verb_computer_revoke(struct cli *cli, struct err *err)
+{
+	int rc = cli_confirm(cli, err, "Revoke the certificate of %zu computer%s for good?", cli->arguments.count,
+			     cli->arguments.count == 1 ? "" : "s");
+
+	return rc == 0 ? steer_computers(cli, "revoke", err) : rc;
+}
+
 int verb_command_list(struct cli *cli, struct err *err)
 {
 	static const struct list_parameter parameters[] = {

@@ -96,6 +96,7 @@ struct fleet_computer {
 	span_us clock_limit_us;            /* a change by more is event 734; 0: unlimited */
 	span_us clock_base_us;  /* what a change is measured from: offset as if ours had never been set on clock_boot */
 	struct uuid clock_boot; /* our boot on which that was; zeroes: it is not known, or it was never heard */
+	bool activated;         /* just now: its silence until then counts for nothing; of fleet_add() alone */
 	bool connected;         /* a request is parked (not a sign of life in itself) */
 	uint64_t events_waiting;         /* in the agent's spool */
 	struct address seen_from;        /* where its connections come from; family 0: not known */

@@ -26,6 +26,7 @@
 static const char *const status_names[FLEET_STATUSES] = { "unknown", "online", "offline", "vm_stopped" };
 
 static const char cause_never[] = "not heard since it was added";
+static const char cause_activated[] = "activated, not heard yet";
 static const char cause_restart[] = "not heard since the manager started";
 static const char cause_silent[] = "heartbeats missed";
 static const char cause_allowed[] = "silent, as its settings allow";
@@ -321,6 +322,8 @@ void liveness_restore(struct fleet *fleet, struct computer *computer, const stru
 		computer->cause = silent_cause(computer);
 	} else if (record->status == FLEET_VM_STOPPED) {
 		restore_stopped(computer, record);
+	} else if (record->activated) {
+		computer->cause = cause_activated;
 	} else if (record->last_heard == 0) {
 		computer->cause = cause_never;
 		if (computer->status_since == 0)

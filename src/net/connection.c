@@ -97,6 +97,8 @@ static void set_deadline(struct connection *connection)
 	span_us limit = phase_limit(limits_of(connection), awaited ? PHASE_WRITE : connection->phase);
 	const struct timeval after = { .tv_sec = limit / SECOND_US, .tv_usec = limit % SECOND_US };
 
+	if (connection->dismissed) /* its end is set already */
+		return;
 	connection->body_bytes = 0;
 	connection->sent_before = connection->queued - connection_output(connection);
 	if (limit > 0)
@@ -544,18 +546,20 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
-	if (write_progressed(connection) || body_progressed(connection)) {
+	if (!connection->dismissed && (write_progressed(connection) || body_progressed(connection))) {
 		set_deadline(connection);
 		return;
 	}
+	connection->broken |= connection->dismissed;
 	if (connection->phase != PHASE_LINGER && connection->phase != PHASE_IDLE)
 		count(&counters_of(connection)->timeouts);
-	if ((connection->phase == PHASE_HEAD || connection->phase == PHASE_BODY) && !connection->request->ended) {
+	if ((connection->phase == PHASE_HEAD || connection->phase == PHASE_BODY) && !connection->request->ended &&
+	    !connection->dismissed) {
 		connection_refuse(connection, 408, "the request did not arrive in time");
 		step(connection);
 		return;
 	}
-	connection->broken = connection->phase == PHASE_WRITE;
+	connection->broken |= connection->phase == PHASE_WRITE;
 	connection_free(connection);
 }
 
@@ -699,6 +703,32 @@ void connection_drain(struct connection *connection)
 {
 	if (connection->phase == PHASE_IDLE || connection->phase == PHASE_HANDSHAKE)
 		connection_free(connection);
+}
+
+/* The last words to it are a refusal, which says why: a request that is whole and unanswered, or whose answer is
+ * leaving, may have it. Bodies on their way in and streams on their way out end here and now. */
+static bool deserves_answer(const struct connection *connection)
+{
+	const struct http_request *request = connection->request;
+
+	if (connection->stream == NULL)
+		return false;
+	if (request == NULL || request->ended)
+		return connection_output(connection) > 0;
+	return request->complete && !request->begun;
+}
+
+void connection_dismiss(struct connection *connection)
+{
+	const struct timeval after = { .tv_usec = DISMISS_US };
+
+	if (!deserves_answer(connection) || event_add(connection->timer, &after) != 0) {
+		connection->broken |= connection->request != NULL;
+		connection_free(connection);
+		return;
+	}
+	connection->closing = true;
+	connection->dismissed = true;
 }
 
 /* --- for reply.c --- */

@@ -86,6 +86,7 @@ struct connection {
 	bool unread;      /* and there is input that nobody reads: linger */
 	bool half_closed; /* the client sends no more, and waits for its answer */
 	bool broken;
+	bool dismissed; /* whoever it is may not be here any more: it ends soon, whatever it does */
 	bool certified;
 	void (*taken)(void *argument, struct bufferevent *stream); /* the stream's next owner, once it is given away */
 	void *taken_argument;
@@ -121,6 +122,9 @@ void connection_free(struct connection *connection);
 bool home_is_empty(const struct home *home);
 /* The server stops: idle ones end, others after their reply. */
 void connection_drain(struct connection *connection);
+/* Ends it now, or when an answer that is on its way has left, at most DISMISS_US from now in all. */
+#define DISMISS_US (400 * MILLISECOND_US)
+void connection_dismiss(struct connection *connection);
 
 void connection_write(struct connection *connection, const void *bytes, size_t size);
 /* Bytes that wait to leave. */

@@ -322,6 +322,43 @@ static void close_listeners(struct http_server *server)
 	}
 }
 
+/* --- one client is not to be here any more --- */
+
+struct drop {
+	struct home *home;
+	uint8_t fingerprint[SHA256_BYTES];
+};
+
+static void drop_in_home(void *argument)
+{
+	struct drop *drop = argument;
+	struct connection *next;
+
+	for (struct connection *each = drop->home->connections; each != NULL; each = next) {
+		next = each->next;
+		if (memcmp(each->fingerprint, drop->fingerprint, SHA256_BYTES) == 0)
+			connection_dismiss(each);
+	}
+	free(drop);
+}
+
+int http_server_drop(struct http_server *server, const uint8_t fingerprint[SHA256_BYTES], struct err *err)
+{
+	for (size_t i = 0; i < server->count; i++) {
+		struct drop *drop = malloc(sizeof(*drop));
+
+		if (drop == NULL)
+			return err_set(err, ERR_MEMORY, "no memory to end a client's connections");
+		drop->home = &server->homes[i];
+		memcpy(drop->fingerprint, fingerprint, SHA256_BYTES);
+		if (loop_post(drop->home->loop, drop_in_home, drop) != 0) {
+			free(drop);
+			return err_set(err, ERR_MEMORY, "no memory to end a client's connections");
+		}
+	}
+	return 0;
+}
+
 /* --- stopping --- */
 
 static void end_connections(struct home *home)

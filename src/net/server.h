@@ -76,6 +76,9 @@ int http_server_adopt(struct http_server *server, struct bufferevent *connection
  * `grace`, then calls done(argument) on loops[0]'s thread. Any thread. */
 void http_server_stop(struct http_server *server, span_us grace, void (*done)(void *argument), void *argument);
 void http_server_free(struct http_server *server); /* after the loops have stopped */
+/* Ends every connection whose handshake showed this client certificate, within half a second: bodies on their way in
+ * are cut at once, an answer that was given already may leave. Any thread. ERR_MEMORY: not all were. */
+int http_server_drop(struct http_server *server, const uint8_t fingerprint[SHA256_BYTES], struct err *err);
 
 struct http_server_counters {
 	uint64_t connections, waiting, accepted, refused, evicted, accept_paused, handshakes_failed, resumed, requests,

@@ -156,3 +156,24 @@ int computer_delete(struct api_call *call, struct err *err)
 
 	return rc != 0 ? rc : api_reply_empty(call);
 }
+
+int computer_deactivate(struct api_call *call, struct err *err)
+{
+	int rc = front_computer_deactivate(api_call_front(call), api_path_id(call), api_call_actor(call), err);
+
+	return rc != 0 ? rc : computer_show(call, err);
+}
+
+int computer_reactivate(struct api_call *call, struct err *err)
+{
+	int rc = front_computer_reactivate(api_call_front(call), api_path_id(call), api_call_actor(call), err);
+
+	return rc != 0 ? rc : computer_show(call, err);
+}
+
+int computer_revoke(struct api_call *call, struct err *err)
+{
+	int rc = front_computer_revoke(api_call_front(call), api_path_id(call), api_call_actor(call), err);
+
+	return rc != 0 ? rc : computer_show(call, err);
+}

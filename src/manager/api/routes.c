@@ -38,6 +38,12 @@ const struct api_route api_routes[] = {
 	  &shape_no_query, &shape_dial_address_request, 200, JSON, &shape_computer, OPERATION_computer_dial_address },
 	{ "DELETE", V1 "/computers/{id}", ACCESS_ADMINISTER, 0, "computers", "Delete a computer and revoke its certificate",
 	  &shape_no_query, NULL, 204, NULL, NULL, OPERATION_computer_delete },
+	{ "POST", V1 "/computers/{id}/deactivate", ACCESS_ADMINISTER, 0, "computers", "End a computer's membership at once: its agent is refused until it is reactivated",
+	  &shape_no_query, &shape_nothing, 200, JSON, &shape_computer, OPERATION_computer_deactivate },
+	{ "POST", V1 "/computers/{id}/reactivate", ACCESS_ADMINISTER, 0, "computers", "Let a deactivated computer's agent in again",
+	  &shape_no_query, &shape_nothing, 200, JSON, &shape_computer, OPERATION_computer_reactivate },
+	{ "POST", V1 "/computers/{id}/revoke", ACCESS_ADMINISTER, 0, "computers", "Revoke a computer's certificate at once and for good: its agent has to be activated anew",
+	  &shape_no_query, &shape_nothing, 200, JSON, &shape_computer, OPERATION_computer_revoke },
 	{ "POST", V1 "/computers/{id}/commands", ACCESS_OPERATE, ROUTE_IDEMPOTENT, "commands", "Tell a computer to do something",
 	  &shape_no_query, &shape_command_request, 201, JSON, &shape_command, OPERATION_command_create },
 

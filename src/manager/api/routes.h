@@ -41,6 +41,9 @@ enum route_flag {
 	X(computer_show) \
 	X(computer_dial_address) \
 	X(computer_delete) \
+	X(computer_deactivate) \
+	X(computer_reactivate) \
+	X(computer_revoke) \
 	X(verification_begin) \
 	X(verification_list) \
 	X(verification_show) \

@@ -281,7 +281,7 @@ SHAPE_STATIC(shape_computer_machine, "ComputerMachine", "A virtual machine as it
 SHAPE(shape_computer, "Computer", "A computer with an agent.",
 	{ "id", SHAPE_UUID, REQUIRED, .help = "Its id." },
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
-	{ "status", SHAPE_TEXT, REQUIRED, .help = "`online`, `offline`, `vm_stopped`, `unknown`, …" },
+	{ "status", SHAPE_TEXT, REQUIRED, .help = "`online`, `offline`, `vm_stopped`, `unknown`; of one that is not managed `unmanaged`, `activation_required`, `reactivation_required`, `deactivation_required`." },
 	{ "status_cause", SHAPE_TEXT, REQUIRED, .help = "Why, in words." },
 	{ "status_since", SHAPE_TIME, NULLABLE, .help = "Since when." },
 	{ "direction", SHAPE_TEXT, REQUIRED, .help = "Who dials: `bidirectional`, `manager-initiated`, `agent-initiated`." },

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "fleet/event_types.h"
+#include "manager/front/membership.h"
 #include "manager/front/quarantine.h"
 #include "wire/limits.h"
 
@@ -157,20 +158,45 @@ void agent_note_refused(struct agent_request *request, uint32_t event, const cha
 	front_event_later(front, event, NULL, fields, COUNT_OF(fields));
 }
 
+static const struct refusal {
+	const char *title, *detail;
+	uint32_t event;
+} refusals[ROSTER_STANDINGS] = {
+	[ROSTER_UNKNOWN] = { "Certificate not known",
+			     "This manager's authority signed the certificate, but no computer is on record with it. "
+			     "Was the database restored from an older backup? Enrol the computer again.",
+			     EVENT_UNRECOGNISED_AGENT },
+	[ROSTER_DEACTIVATED] = { "Computer deactivated",
+				 "The computer was deactivated at this manager. It is let in again when it is "
+				 "reactivated there (muster computer reactivate).",
+				 EVENT_HEARTBEAT_REJECTED },
+	[ROSTER_WAITING] = { "Computer deactivated",
+			     "The computer was deactivated at this manager, which shows that its agent would like to "
+			     "come back. It is let in again when it is reactivated there (muster computer reactivate).",
+			     EVENT_HEARTBEAT_REJECTED },
+	[ROSTER_DELETED] = { "Computer deleted",
+			     "The computer was deleted from this manager and its certificate revoked. Enrol the "
+			     "computer again if it should come back.",
+			     EVENT_UNRECOGNISED_AGENT },
+	[ROSTER_REVOKED] = { "Certificate revoked",
+			     "The certificate was revoked at this manager. Enrol the computer again if it should come "
+			     "back.",
+			     EVENT_HEARTBEAT_REJECTED },
+};
+
+void agent_refuse_standing(struct agent_request *request)
+{
+	struct uuid computer;
+	enum roster_standing standing = roster_find(request->front->roster, request->fingerprint, &computer);
+
+	if (standing == ROSTER_ACTIVE) /* not any more, or not yet again */
+		standing = ROSTER_DEACTIVATED;
+	agent_refuse_status(request, 403, refusals[standing].title, refusals[standing].detail, 0);
+}
+
 /* Answers 401 or 403 unless the certificate is that of a computer of ours. */
 static bool check_certificate(struct agent_request *request)
 {
-	static const char *const titles[] = {
-		[ROSTER_UNKNOWN] = "Certificate not known",
-		[ROSTER_REVOKED] = "Certificate revoked",
-	};
-	static const char *const details[] = {
-		[ROSTER_UNKNOWN] =
-		    "This manager's authority signed the certificate, but no computer is on record with it. "
-		    "Was the database restored from an older backup? Enrol the computer again.",
-		[ROSTER_REVOKED] = "The computer was deleted from this manager and its certificate revoked. Enrol the "
-				   "computer again if it should come back.",
-	};
 	enum roster_standing standing;
 
 	if (!http_client_certificate(request->http, request->fingerprint)) {
@@ -181,9 +207,10 @@ static bool check_certificate(struct agent_request *request)
 	standing = roster_find(request->front->roster, request->fingerprint, &request->computer);
 	if (standing == ROSTER_ACTIVE)
 		return true;
-	agent_note_refused(request, standing == ROSTER_UNKNOWN ? EVENT_UNRECOGNISED_AGENT : EVENT_HEARTBEAT_REJECTED,
-			   titles[standing]);
-	agent_refuse_status(request, 403, titles[standing], details[standing], 0);
+	if (standing == ROSTER_DEACTIVATED)
+		membership_knocked(request->front, &request->computer);
+	agent_note_refused(request, refusals[standing].event, refusals[standing].title);
+	agent_refuse_status(request, 403, refusals[standing].title, refusals[standing].detail, 0);
 	return false;
 }
 

@@ -57,6 +57,9 @@ void agent_refuse(struct agent_request *request, const char *title, const struct
 void agent_refuse_status(struct agent_request *request, int status, const char *title, const char *detail,
 			 unsigned retry_after_s);
 
+/* Its computer's membership ended while the request was held: 403 with the cause. */
+void agent_refuse_standing(struct agent_request *request);
+
 /* Who was refused and why: logged, counted, and an event (770 or 771) unless this source caused several just now. */
 void agent_note_refused(struct agent_request *request, uint32_t event, const char *cause);
 

@@ -315,13 +315,14 @@ static int open_of_computer(struct store_session *session, const struct uuid *co
 	return rc != 0 ? rc : done;
 }
 
-int alerting_forget(struct front *front, struct store_session *session, const struct uuid *computer, struct err *err)
+int alerting_forget(struct front *front, struct store_session *session, const struct uuid *computer, const char *why,
+		    struct err *err)
 {
 	struct many many = { 0 };
 	int rc = open_of_computer(session, computer, ALERT_KINDS, NULL, 0, &many, err);
 
 	if (rc == 0)
-		rc = end_all(front, session, &many, "the computer was deleted", err);
+		rc = end_all(front, session, &many, why, err);
 	many_done(&many);
 	return rc;
 }

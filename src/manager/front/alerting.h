@@ -26,8 +26,9 @@ int alerting_tell(struct front *front, struct store_session *session, const stru
 /* What the event says, if anything. */
 int alerting_event(struct front *front, struct store_session *session, uint32_t type, const struct uuid *computer,
 		   const struct event_field *fields, size_t count, struct err *err);
-/* Ends what is open of a computer that is deleted. */
-int alerting_forget(struct front *front, struct store_session *session, const struct uuid *computer, struct err *err);
+/* Ends what is open of a computer that is not managed any more. */
+int alerting_forget(struct front *front, struct store_session *session, const struct uuid *computer, const char *why,
+		    struct err *err);
 /* Open component alerts of the computer, but for these: they are not there any more. */
 int alerting_other_components(struct front *front, struct store_session *session, const struct uuid *computer,
 			      const char *const *names, size_t count, struct err *err);

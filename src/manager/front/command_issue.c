@@ -223,6 +223,25 @@ int issue_note_serial(uint64_t serial, struct store_session *session, struct err
 	return cursor_run(cursor, err);
 }
 
+/* Why a computer can be given no commands. */
+static int refuse_computer(const struct issue *issue, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_COMMAND_COMPUTER_ENDED);
+	char cause[300] = "";
+	bool found;
+	int rc;
+
+	cursor_bind_uuid(cursor, "computer", &issue->order.computer);
+	found = cursor_next(cursor);
+	if (found)
+		snprintf(cause, sizeof(cause), "%s", cursor_text(cursor, "status_cause"));
+	rc = cursor_end(cursor, err);
+	if (rc != 0)
+		return rc;
+	return found ? err_set(err, ERR_WRONG_STATE, "the computer is not activated: %s", cause)
+		     : err_set(err, ERR_NOT_FOUND, "there is no such computer");
+}
+
 /* Not in one statement with the insert: that would make SQLite keep a journal for each row, to undo it alone. */
 static int check_computer(const struct issue *issue, struct store_session *session, struct err *err)
 {
@@ -233,7 +252,7 @@ static int check_computer(const struct issue *issue, struct store_session *sessi
 	cursor_bind_uuid(cursor, "computer", &issue->order.computer);
 	found = cursor_next(cursor);
 	rc = cursor_end(cursor, err);
-	return rc == 0 && !found ? err_set(err, ERR_NOT_FOUND, "there is no such computer") : rc;
+	return rc == 0 && !found ? refuse_computer(issue, session, err) : rc;
 }
 
 int issue_write_row(const struct issue *issue, struct store_session *session, struct err *err)

@@ -129,7 +129,7 @@ static int write_rows(struct store_session *session, void *argument, struct err 
 
 		if (one->rc == 0)
 			one->rc = issue_write_row(&one->issue, session, err);
-		if (one->rc != 0 && one->rc != ERR_NOT_FOUND && one->rc != ERR_EXISTS)
+		if (one->rc != 0 && one->rc != ERR_NOT_FOUND && one->rc != ERR_WRONG_STATE && one->rc != ERR_EXISTS)
 			return one->rc;
 	}
 	return issue_note_serial(chunk->ones[chunk->count - 1].issue.order.serial, session, err);

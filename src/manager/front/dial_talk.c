@@ -53,6 +53,11 @@ struct talk *dial_talk_next(const struct talk *talk)
 	return talk->next;
 }
 
+const struct uuid *dial_talk_computer(const struct talk *talk)
+{
+	return &talk->computer;
+}
+
 /* --- the end --- */
 
 static void drop_exchange(struct talk *talk)
@@ -101,7 +106,18 @@ void dial_talk_abort(struct talk *talk)
 	talk->aborted = true;
 	if (talk->elsewhere)
 		return;
-	talk_end(talk, err_set(&talk->err, ERR_CANCELLED, "the manager is stopping"));
+	talk_end(talk,
+		 err_set(&talk->err, ERR_CANCELLED, "%s",
+			 talk->dialler->stopping ? "the manager is stopping" : "the computer is not managed any more"));
+}
+
+void dial_talk_cut(struct talk *talk)
+{
+	if (talk->elsewhere) {
+		http_client_free(talk->client);
+		talk->client = NULL;
+	}
+	dial_talk_abort(talk);
 }
 
 /* --- posting --- */

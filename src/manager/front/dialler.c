@@ -122,6 +122,43 @@ int dialler_serve(struct dialler *dialler, struct bufferevent *connection, const
 	return http_server_adopt(dialler->turned, connection, peer, err);
 }
 
+/* --- whoever is not to be talked with any more --- */
+
+struct forgotten {
+	struct dialler *dialler;
+	struct uuid computer;
+};
+
+static void forget(void *argument)
+{
+	struct forgotten *forgotten = argument;
+	struct talk *next;
+
+	for (struct talk *talk = forgotten->dialler->talks; talk != NULL; talk = next) {
+		next = dial_talk_next(talk);
+		if (uuid_equal(dial_talk_computer(talk), &forgotten->computer))
+			dial_talk_cut(talk);
+	}
+	free(forgotten);
+}
+
+void dialler_forget(struct dialler *dialler, const struct uuid *computer)
+{
+	struct forgotten *forgotten = dialler != NULL ? malloc(sizeof(*forgotten)) : NULL;
+
+	if (forgotten == NULL)
+		return; /* what it still says is refused: it is in no shard */
+	*forgotten = (struct forgotten){ dialler, *computer };
+	if (loop_post(dialler->loop, forget, forgotten) != 0)
+		free(forgotten);
+}
+
+void dialler_drop(struct dialler *dialler, const uint8_t fingerprint[SHA256_BYTES])
+{
+	if (dialler != NULL)
+		(void)http_server_drop(dialler->turned, fingerprint, NULL);
+}
+
 /* --- the certificate --- */
 
 /* Of talks and of what became of them. */

@@ -22,6 +22,11 @@ void dialler_poke(void *context);
 void dialler_stop(struct dialler *dialler);
 void dialler_free(struct dialler *dialler);
 
+/* A computer is not managed any more: talks with it end, and nothing else of it is begun. Any thread; accepts NULL. */
+void dialler_forget(struct dialler *dialler, const struct uuid *computer);
+/* Connections that were turned and whose agent showed this certificate end. Any thread; accepts NULL. */
+void dialler_drop(struct dialler *dialler, const uint8_t fingerprint[SHA256_BYTES]);
+
 struct dialler_counters {
 	uint64_t dialled, failed, rounds;
 	uint64_t under_way, highest, bound; /* talks now, the most at once since the start, the most allowed */

@@ -27,7 +27,10 @@ struct dialler {
 void dial_talk_begin(struct dialler *dialler, struct shard *shard, const struct uuid *computer, uint16_t port);
 /* Ends it now unless something of it is under way elsewhere: then when that comes back. */
 void dial_talk_abort(struct talk *talk);
+/* The same because its computer is not managed any more: the connection ends now in any case. */
+void dial_talk_cut(struct talk *talk);
 struct talk *dial_talk_next(const struct talk *talk);
+const struct uuid *dial_talk_computer(const struct talk *talk);
 
 /* dialler.c, loop thread */
 /* Takes a connection whose agent makes the requests from now on. */

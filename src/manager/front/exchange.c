@@ -163,8 +163,7 @@ static void reply_now(struct exchange *exchange)
 		agent_reply(exchange->request, 200, AGENT_PROTOBUF, out.data, out.size);
 		end(exchange);
 	} else if (rc == ERR_NOT_FOUND) {
-		agent_refuse_status(exchange->request, 403, "Certificate revoked",
-				    "The computer was deleted from this manager while its poll was held.", 0);
+		agent_refuse_standing(exchange->request);
 		end(exchange);
 	} else {
 		refuse(exchange, &err);

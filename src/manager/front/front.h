@@ -169,8 +169,17 @@ int front_verify(struct front *front, const struct uuid *computers, size_t count
 /* Where the manager dials it: a host name or an address, "": as its agent reports. ERR_NOT_FOUND, ERR_RANGE. */
 int front_computer_link(struct front *front, const struct uuid *computer, const char *address,
 			const struct front_actor *actor, struct err *err);
-/* Revokes its certificate and forgets the computer; its rows stay for the
- * history, marked deleted; its open commands end as cancelled. */
+/* Memberships (manager/front/membership.h): what the computer's agent has open ends within a second, its open commands
+ * as cancelled, its alerts as resolved. ERR_NOT_FOUND; ERR_WRONG_STATE: not from where it is. */
+/* Keeps the row; its certificate is refused until front_computer_reactivate(). */
+int front_computer_deactivate(struct front *front, const struct uuid *computer, const struct front_actor *actor,
+			      struct err *err);
+int front_computer_reactivate(struct front *front, const struct uuid *computer, const struct front_actor *actor,
+			      struct err *err);
+/* Keeps the row; its certificate is refused for good, the agent has to enrol again. */
+int front_computer_revoke(struct front *front, const struct uuid *computer, const struct front_actor *actor,
+			  struct err *err);
+/* Forgets the computer; its rows stay for the history, marked deleted. */
 int front_computer_delete(struct front *front, const struct uuid *computer, const struct front_actor *actor,
 			  struct err *err);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "manager/front/membership.h"
 #include "manager/front/policies.h"
 #include "manager/front/quarantine.h"
 #include "manager/layout.h"
@@ -105,7 +106,8 @@ static size_t read_addresses(const char *text, struct address addresses[WIRE_ADD
 	return count;
 }
 
-static int add_computer(struct front *front, struct cursor *cursor, struct err *err)
+/* activated: just now, and not at the start. */
+static int add_computer(struct front *front, struct cursor *cursor, bool activated, struct err *err)
 {
 	struct fleet_computer computer = {
 		.events_stored = (uint64_t)cursor_number(cursor, "acknowledged_event"),
@@ -117,8 +119,11 @@ static int add_computer(struct front *front, struct cursor *cursor, struct err *
 		.agent_interval_us = cursor_number(cursor, "agent_interval_us"),
 	};
 	struct address addresses[WIRE_ADDRESSES_MAX];
+	struct shard *shard;
+	int rc;
 
 	cursor_uuid(cursor, "id", &computer.id);
+	shard = shards_of(front->shards, &computer.id);
 	cursor_uuid(cursor, "clock_boot", &computer.clock_boot);
 	computer.status = fleet_status_parse(cursor_text(cursor, "status"));
 	computer.offline_error = cursor_number(cursor, "offline_error") != 0;
@@ -134,7 +139,11 @@ static int add_computer(struct front *front, struct cursor *cursor, struct err *
 	(void)address_parse(cursor_text(cursor, "seen_from"), &computer.seen_from, NULL);
 	computer.address_count = read_addresses(cursor_text(cursor, "addresses"), addresses);
 	computer.addresses = addresses;
-	return fleet_add(shards_of(front->shards, &computer.id)->fleet, &computer, err);
+	computer.activated = activated;
+	pthread_mutex_lock(&shard->lock);
+	rc = fleet_add(shard->fleet, &computer, err);
+	pthread_mutex_unlock(&shard->lock);
+	return rc;
 }
 
 static int read_computers(struct store_session *session, void *argument, struct err *err)
@@ -143,7 +152,7 @@ static int read_computers(struct store_session *session, void *argument, struct 
 	int rc = 0, end;
 
 	while (rc == 0 && cursor_next(cursor))
-		rc = add_computer(argument, cursor, err);
+		rc = add_computer(argument, cursor, false, err);
 	end = cursor_end(cursor, rc == 0 ? err : NULL);
 	return rc != 0 ? rc : end;
 }
@@ -155,16 +164,41 @@ static int read_roster(struct store_session *session, void *argument, struct err
 	int rc = 0, end;
 
 	while (rc == 0 && cursor_next(cursor)) {
-		bool active = cursor_is_null(cursor, "revoked") && cursor_is_null(cursor, "deleted");
 		uint8_t fingerprint[SHA256_BYTES] = { 0 };
 		struct uuid computer;
 
 		cursor_uuid(cursor, "id", &computer);
 		copy_bytes(fingerprint, cursor_bytes(cursor, "certificate_fingerprint"));
-		rc = roster_put(front->roster, fingerprint, &computer, active ? ROSTER_ACTIVE : ROSTER_REVOKED, err);
+		rc = roster_put(front->roster, fingerprint, &computer, standing_of_row(cursor), err);
 	}
 	end = cursor_end(cursor, rc == 0 ? err : NULL);
 	return rc != 0 ? rc : end;
+}
+
+struct load_one {
+	struct front *front;
+	const struct uuid *computer;
+};
+
+/* Whatever was known of its agent's silence counts no more: it was not to speak. */
+static int read_computer(struct store_session *session, void *argument, struct err *err)
+{
+	const struct load_one *one = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_BY_ID);
+	int rc = 0, end;
+
+	cursor_bind_uuid(cursor, "id", one->computer);
+	if (cursor_next(cursor))
+		rc = add_computer(one->front, cursor, true, err);
+	end = cursor_end(cursor, rc == 0 ? err : NULL);
+	return rc != 0 ? rc : end;
+}
+
+int front_load_computer(struct front *front, const struct uuid *computer, struct err *err)
+{
+	struct load_one one = { front, computer };
+
+	return store_read(front->store, read_computer, &one, err);
 }
 
 int front_load_computers(struct front *front, struct err *err)

@@ -10,6 +10,8 @@
 int front_load_identity(struct front *front, struct err *err);
 /* Computers into roster and shards. Before the loops run. */
 int front_load_computers(struct front *front, struct err *err);
+/* One that is managed again, into its shard. */
+int front_load_computer(struct front *front, const struct uuid *computer, struct err *err);
 /* The directories of quarantined files, made if missing, and how much they hold. */
 int front_load_quarantine(struct front *front, struct err *err);
 

@@ -65,15 +65,30 @@ int roster_put(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], c
 	return rc == 0 ? 0 : err_set(err, rc, "roster: no memory");
 }
 
-void roster_revoke(struct roster *roster, const struct uuid *computer)
+void roster_set(struct roster *roster, const struct uuid *computer, enum roster_standing standing)
 {
 	size_t position = 0;
 	struct entry *entry;
 
 	pthread_rwlock_wrlock(&roster->lock);
 	while ((entry = map_next(roster->map, &position, NULL, NULL)) != NULL) {
+		if (uuid_equal(&entry->computer, computer) && entry->standing != ROSTER_REVOKED)
+			entry->standing = standing;
+	}
+	pthread_rwlock_unlock(&roster->lock);
+}
+
+void roster_each(struct roster *roster, const struct uuid *computer,
+		 void (*function)(void *argument, const uint8_t fingerprint[SHA256_BYTES]), void *argument)
+{
+	size_t position = 0;
+	const void *fingerprint;
+	const struct entry *entry;
+
+	pthread_rwlock_rdlock(&roster->lock);
+	while ((entry = map_next(roster->map, &position, &fingerprint, NULL)) != NULL) {
 		if (uuid_equal(&entry->computer, computer))
-			entry->standing = ROSTER_REVOKED;
+			function(argument, fingerprint);
 	}
 	pthread_rwlock_unlock(&roster->lock);
 }

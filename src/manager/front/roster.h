@@ -1,8 +1,9 @@
 /* Who a client certificate belongs to: fingerprint -> computer, in memory.
  *
- * Filled from the database at start, then by enrolments and deletions. A
- * deleted computer stays in it as revoked, so that its agent is told why it is
- * refused. Thread-safe; never blocks for long.
+ * Filled from the database at start, then by what begins and ends memberships
+ * (manager/front/membership.h). Computers that are not managed any more stay in
+ * it, so that their agents are told why they are refused. Thread-safe; never
+ * blocks for long.
  */
 #ifndef MUSTER_MANAGER_FRONT_ROSTER_H
 #define MUSTER_MANAGER_FRONT_ROSTER_H
@@ -15,15 +16,26 @@
 
 struct roster;
 
-enum roster_standing { ROSTER_UNKNOWN, ROSTER_ACTIVE, ROSTER_REVOKED };
+enum roster_standing {
+	ROSTER_UNKNOWN,
+	ROSTER_ACTIVE,
+	ROSTER_DEACTIVATED, /* may be let in again */
+	ROSTER_WAITING,     /* the same, and its agent has asked for it */
+	ROSTER_DELETED,     /* its computer is gone; it was never revoked for a cause of its own */
+	ROSTER_REVOKED,     /* for good: by a person, or another certificate took its place */
+	ROSTER_STANDINGS
+};
 
 int roster_new(const struct env *env, struct roster **ret_roster, struct err *err);
 void roster_free(struct roster *roster); /* accepts NULL */
 /* Adds or replaces. ERR_MEMORY. */
 int roster_put(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], const struct uuid *computer,
 	       enum roster_standing standing, struct err *err);
-/* Marks every certificate of the computer as revoked. */
-void roster_revoke(struct roster *roster, const struct uuid *computer);
+/* Of every certificate of the computer, but for those that are revoked: that stays. */
+void roster_set(struct roster *roster, const struct uuid *computer, enum roster_standing standing);
+/* Calls for each certificate of the computer, of whatever standing; it must not call back. */
+void roster_each(struct roster *roster, const struct uuid *computer,
+		 void (*function)(void *argument, const uint8_t fingerprint[SHA256_BYTES]), void *argument);
 /* ret_computer is set unless unknown. */
 enum roster_standing roster_find(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES],
 				 struct uuid *ret_computer);

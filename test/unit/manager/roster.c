@@ -23,20 +23,56 @@ static void standing_follows_the_computer(void **state)
 	assert_int_equal(roster_find(roster, strange, &found), ROSTER_UNKNOWN);
 	assert_int_equal(roster_find(roster, old, &found), ROSTER_ACTIVE);
 	assert_true(uuid_equal(&found, &computer));
-	roster_revoke(roster, &other);
+	roster_set(roster, &other, ROSTER_REVOKED);
 	assert_int_equal(roster_find(roster, old, &found), ROSTER_ACTIVE);
-	roster_revoke(roster, &computer);
-	assert_int_equal(roster_find(roster, old, &found), ROSTER_REVOKED);
-	assert_int_equal(roster_find(roster, fresh, &found), ROSTER_REVOKED);
+	roster_set(roster, &computer, ROSTER_DEACTIVATED);
+	assert_int_equal(roster_find(roster, old, &found), ROSTER_DEACTIVATED);
+	assert_int_equal(roster_find(roster, fresh, &found), ROSTER_DEACTIVATED);
+	assert_int_equal(roster_put(roster, old, &computer, ROSTER_REVOKED, NULL), 0);
+	roster_set(roster, &computer, ROSTER_ACTIVE);
+	assert_int_equal(roster_find(roster, old, &found), ROSTER_REVOKED); /* for good */
+	assert_int_equal(roster_find(roster, fresh, &found), ROSTER_ACTIVE);
 	assert_int_equal(roster_put(roster, fresh, &other, ROSTER_ACTIVE, NULL), 0);
 	assert_int_equal(roster_find(roster, fresh, &found), ROSTER_ACTIVE);
 	assert_true(uuid_equal(&found, &other));
 	roster_free(roster);
 }
 
+struct seen {
+	uint8_t first[8];
+	size_t count;
+};
+
+static void see(void *argument, const uint8_t fingerprint[SHA256_BYTES])
+{
+	struct seen *seen = argument;
+
+	assert_true(seen->count < sizeof(seen->first));
+	seen->first[seen->count++] = fingerprint[0];
+}
+
+static void all_certificates_of_a_computer_are_found(void **state)
+{
+	const uint8_t old[SHA256_BYTES] = { 1 }, fresh[SHA256_BYTES] = { 2 }, others[SHA256_BYTES] = { 3 };
+	const struct uuid computer = { { 9 } }, other = { { 8 } };
+	struct seen seen = { .count = 0 };
+	struct roster *roster;
+
+	(void)state;
+	assert_int_equal(roster_new(env_system(), &roster, NULL), 0);
+	assert_int_equal(roster_put(roster, old, &computer, ROSTER_REVOKED, NULL), 0);
+	assert_int_equal(roster_put(roster, fresh, &computer, ROSTER_ACTIVE, NULL), 0);
+	assert_int_equal(roster_put(roster, others, &other, ROSTER_ACTIVE, NULL), 0);
+	roster_each(roster, &computer, see, &seen);
+	assert_int_equal(seen.count, 2);
+	assert_int_equal(seen.first[0] + seen.first[1], 3);
+	roster_free(roster);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(standing_follows_the_computer) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(standing_follows_the_computer),
+					    cmocka_unit_test(all_certificates_of_a_computer_are_found) };
 
 	return cmocka_run_group_tests_name("unit/manager/roster", tests, NULL, NULL);
 }

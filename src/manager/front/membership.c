@@ -1,0 +1,372 @@
+/* Memberships end and begin again (manager/front/membership.h). Who may ask was checked by the API. */
+#include "manager/front/membership.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "manager/front/dialler.h"
+#include "manager/front/front_load.h"
+#include "manager/front/policies.h"
+#include "manager/queries.h"
+
+#define NAME_BYTES 512
+/* An agent that is told has something under way still: its next words are no request to come back. */
+#define KNOCK_SETTLE_US MINUTE_US
+
+static const char *const standing_names[STANDINGS] = {
+	[STANDING_MANAGED] = "managed", [STANDING_ADDED] = "added",     [STANDING_DEACTIVATED] = "deactivated",
+	[STANDING_MOVED] = "moved",     [STANDING_REVOKED] = "revoked",
+};
+
+const char *standing_name(enum standing standing)
+{
+	return standing_names[standing];
+}
+
+enum standing standing_parse(const char *name)
+{
+	unsigned standing = 0;
+
+	while (standing < STANDINGS && strcmp(standing_names[standing], name) != 0)
+		standing++;
+	return standing < STANDINGS ? (enum standing)standing : STANDING_REVOKED;
+}
+
+enum roster_standing standing_of_row(struct cursor *row)
+{
+	enum standing standing = standing_parse(cursor_text(row, "standing"));
+	bool waits = strcmp(cursor_text(row, "status"), "reactivation_required") == 0;
+
+	if (standing == STANDING_REVOKED)
+		return ROSTER_REVOKED;
+	if (!cursor_is_null(row, "deleted"))
+		return ROSTER_DELETED;
+	if (standing == STANDING_MANAGED)
+		return ROSTER_ACTIVE;
+	return waits ? ROSTER_WAITING : ROSTER_DEACTIVATED;
+}
+
+/* --- one computer and what is asked of it --- */
+
+struct step {
+	struct front *front;
+	const struct uuid *computer;
+	const struct front_actor *actor;
+	const struct ending *ending;
+	/* Read from its row: */
+	char name[NAME_BYTES];
+	char address[80];
+	char fingerprint[SHA256_TEXT_BYTES];
+	enum standing standing;
+};
+
+static int read_row(struct step *step, struct store_session *session, struct err *err)
+{
+	struct cursor *row = cursor_open(session, &QUERY_COMPUTER_BY_ID);
+	bool found = false;
+	int rc;
+
+	cursor_bind_uuid(row, "id", step->computer);
+	if (cursor_next(row)) {
+		struct bytes fingerprint = cursor_bytes(row, "certificate_fingerprint");
+
+		found = cursor_is_null(row, "deleted");
+		snprintf(step->name, sizeof(step->name), "%s", cursor_text(row, "name"));
+		snprintf(step->address, sizeof(step->address), "%s", cursor_text(row, "seen_from"));
+		if (fingerprint.size == SHA256_BYTES)
+			hex_format(fingerprint.data, SHA256_BYTES, step->fingerprint);
+		step->standing = standing_parse(cursor_text(row, "standing"));
+	}
+	rc = cursor_end(row, err);
+	return rc == 0 && !found ? err_set(err, ERR_NOT_FOUND, "there is no such computer") : rc;
+}
+
+static int note(const struct step *step, struct store_session *session, uint32_t event, const char *action,
+		struct err *err)
+{
+	const struct front_field fields[] = { { "name", step->name },
+					      { "user", step->actor->name },
+					      { "address", step->address },
+					      { "fingerprint", step->fingerprint } };
+	const struct event_type *type = event_type_find(event);
+	struct front_field known[COUNT_OF(fields)];
+	char id[UUID_TEXT_BYTES];
+	size_t count = 0;
+	int rc;
+
+	for (size_t i = 0; i < COUNT_OF(fields); i++) {
+		for (size_t j = 0; type != NULL && type->fields[j] != NULL; j++) {
+			if (strcmp(type->fields[j], fields[i].name) == 0)
+				known[count++] = fields[i];
+		}
+	}
+	uuid_format(step->computer, id);
+	rc = front_event(step->front, session, event, step->computer, known, count, err);
+	return rc == 0 && action != NULL ? front_audit(step->front, session, step->actor, action, id, "", "done", err)
+					 : rc;
+}
+
+static void tell(struct front *front, const struct uuid *computer)
+{
+	const struct front_news news = { .topic = FRONT_TOPIC_COMPUTER, .id = *computer, .computer = *computer };
+
+	feed_publish(front->feed, &news, 1);
+}
+
+/* --- ending --- */
+
+static const struct ending {
+	const char *action;
+	bool from[STANDINGS];
+	const char *refused; /* from any other */
+	enum standing standing;
+	enum roster_standing roster;
+	const char *status, *cause; /* behind the cause the user's name */
+	uint32_t event, second_event;
+	bool deletes;
+} ending_deactivate = { .action = "computer.deactivate",
+			.from = { [STANDING_MANAGED] = true },
+			.refused = "the computer is not activated",
+			.standing = STANDING_DEACTIVATED,
+			.roster = ROSTER_DEACTIVATED,
+			.status = "unmanaged",
+			.cause = "deactivated by",
+			.event = EVENT_DEACTIVATED },
+  ending_revoke = { .action = "computer.revoke",
+		    .from = { [STANDING_MANAGED] = true, [STANDING_DEACTIVATED] = true, [STANDING_MOVED] = true },
+		    .refused = "the computer has no certificate that could be revoked",
+		    .standing = STANDING_REVOKED,
+		    .roster = ROSTER_REVOKED,
+		    .status = "reactivation_required",
+		    .cause = "its certificate was revoked by",
+		    .event = EVENT_DEACTIVATED,
+		    .second_event = EVENT_CERTIFICATE_DELETED },
+  ending_delete = { .action = "computer.delete",
+		    .from = { true, true, true, true, true },
+		    .roster = ROSTER_DELETED,
+		    .event = EVENT_COMPUTER_DELETED,
+		    .deletes = true };
+
+static int cancel_commands(const struct step *step, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_EXCHANGE_COMMANDS_ORPHANED);
+
+	cursor_bind_uuid(cursor, "computer", step->computer);
+	cursor_bind_number(cursor, "changed", env_wall(step->front->env));
+	cursor_bind_text(cursor, "result",
+			 step->ending->deletes ? "{\"text\":\"the computer was deleted\"}"
+					       : "{\"text\":\"the computer was deactivated\"}");
+	return cursor_run(cursor, err);
+}
+
+static int write_standing(const struct step *step, struct store_session *session, struct err *err)
+{
+	const struct ending *ending = step->ending;
+	time_us now = env_wall(step->front->env);
+	char cause[NAME_BYTES];
+	struct cursor *cursor;
+
+	if (ending->deletes) {
+		cursor = cursor_open(session, &QUERY_COMPUTER_DELETE);
+		cursor_bind_uuid(cursor, "id", step->computer);
+		cursor_bind_number(cursor, "now", now);
+		return cursor_run(cursor, err);
+	}
+	snprintf(cause, sizeof(cause), "%s %s", ending->cause, step->actor->name);
+	cursor = cursor_open(session, &QUERY_COMPUTER_END);
+	cursor_bind_uuid(cursor, "id", step->computer);
+	cursor_bind_text(cursor, "standing", standing_name(ending->standing));
+	cursor_bind_text(cursor, "status", ending->status);
+	cursor_bind_text(cursor, "status_cause", cause);
+	cursor_bind_number(cursor, "now", now);
+	return cursor_run(cursor, err);
+}
+
+static int write_ending(struct store_session *session, void *argument, struct err *err)
+{
+	struct step *step = argument;
+	const struct ending *ending = step->ending;
+	int rc = read_row(step, session, err);
+
+	if (rc == 0 && !ending->from[step->standing])
+		rc = err_set(err, ERR_WRONG_STATE, "%s", ending->refused);
+	if (rc == 0)
+		rc = write_standing(step, session, err);
+	if (rc == 0)
+		rc = cancel_commands(step, session, err);
+	if (rc == 0)
+		rc =
+		    alerting_forget(step->front, session, step->computer,
+				    ending->deletes ? "the computer was deleted" : "the computer was deactivated", err);
+	if (rc == 0)
+		rc = note(step, session, ending->event, ending->action, err);
+	if (rc == 0 && ending->second_event != 0)
+		rc = note(step, session, ending->second_event, NULL, err);
+	return rc;
+}
+
+static void cut(void *argument, const uint8_t fingerprint[SHA256_BYTES])
+{
+	struct front *front = argument;
+	struct err err = { 0 };
+
+	if (http_server_drop(front->server, fingerprint, &err) != 0)
+		LOG(LOG_ERROR, "membership.connections_not_cut", log_err(&err));
+	dialler_drop(front->dialler, fingerprint);
+}
+
+/* Committed: from here on its agent is out. What it waits for is answered first, and then its connections end. */
+static void shut_out(struct front *front, const struct uuid *computer, enum roster_standing standing)
+{
+	struct shard *shard = shards_of(front->shards, computer);
+
+	roster_set(front->roster, computer, standing);
+	pthread_mutex_lock(&shard->lock);
+	fleet_remove(shard->fleet, computer);
+	pthread_mutex_unlock(&shard->lock);
+	roster_each(front->roster, computer, cut, front);
+	dialler_forget(front->dialler, computer);
+}
+
+static int end_membership(struct front *front, const struct uuid *computer, const struct ending *ending,
+			  const struct front_actor *actor, struct err *err)
+{
+	struct step step = { .front = front, .computer = computer, .actor = actor, .ending = ending };
+	int rc = store_write_wait(front->store, write_ending, &step, err);
+
+	if (rc != 0)
+		return rc;
+	if (ending->deletes)
+		policies_leave(front, computer);
+	shut_out(front, computer, ending->roster);
+	LOG(LOG_INFO, "membership.ended", log_uuid("computer", computer), log_text("action", ending->action));
+	tell(front, computer);
+	return 0;
+}
+
+int front_computer_deactivate(struct front *front, const struct uuid *computer, const struct front_actor *actor,
+			      struct err *err)
+{
+	return end_membership(front, computer, &ending_deactivate, actor, err);
+}
+
+int front_computer_revoke(struct front *front, const struct uuid *computer, const struct front_actor *actor,
+			  struct err *err)
+{
+	return end_membership(front, computer, &ending_revoke, actor, err);
+}
+
+int front_computer_delete(struct front *front, const struct uuid *computer, const struct front_actor *actor,
+			  struct err *err)
+{
+	return end_membership(front, computer, &ending_delete, actor, err);
+}
+
+/* --- beginning again --- */
+
+static int check_may_return(const struct step *step, struct err *err)
+{
+	switch (step->standing) {
+	case STANDING_DEACTIVATED:
+	case STANDING_MOVED:
+		return 0;
+	case STANDING_MANAGED:
+		return err_set(err, ERR_WRONG_STATE, "the computer is activated already");
+	default:
+		return err_set(err, ERR_WRONG_STATE,
+			       "the computer has no valid certificate: activate its agent with a token "
+			       "(muster token create --enrolment) under the name %.100s",
+			       step->name);
+	}
+}
+
+static int write_return(struct store_session *session, void *argument, struct err *err)
+{
+	struct step *step = argument;
+	struct cursor *cursor;
+	int rc = read_row(step, session, err);
+
+	if (rc == 0)
+		rc = check_may_return(step, err);
+	if (rc != 0)
+		return rc;
+	cursor = cursor_open(session, &QUERY_COMPUTER_RETURN);
+	cursor_bind_uuid(cursor, "id", step->computer);
+	cursor_bind_number(cursor, "now", env_wall(step->front->env));
+	rc = cursor_run(cursor, err);
+	if (rc == 0)
+		rc = note(step, session, EVENT_ACTIVATED, "computer.reactivate", err);
+	return rc == 0 ? note(step, session, EVENT_CERTIFICATE_ACCEPTED, NULL, err) : rc;
+}
+
+int front_computer_reactivate(struct front *front, const struct uuid *computer, const struct front_actor *actor,
+			      struct err *err)
+{
+	struct step step = { .front = front, .computer = computer, .actor = actor };
+	struct shard *shard = shards_of(front->shards, computer);
+	int rc = store_write_wait(front->store, write_return, &step, err);
+
+	if (rc == 0)
+		rc = front_load_computer(front, computer, err);
+	if (rc != 0)
+		return rc;
+	roster_set(front->roster, computer, ROSTER_ACTIVE);
+	/* Its agent keeps away after having been refused: whoever can reach it tells it. */
+	pthread_mutex_lock(&shard->lock);
+	(void)fleet_dial_now(shard->fleet, computer, NULL);
+	pthread_mutex_unlock(&shard->lock);
+	LOG(LOG_INFO, "membership.returned", log_uuid("computer", computer));
+	tell(front, computer);
+	return 0;
+}
+
+/* --- an agent that would like to come back --- */
+
+struct knock {
+	struct front *front;
+	struct uuid computer;
+	bool changed;
+};
+
+static int write_knock(struct store_session *session, void *argument, struct err *err)
+{
+	struct knock *knock = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_WAITS);
+	time_us now = env_wall(knock->front->env);
+	int rc;
+
+	cursor_bind_uuid(cursor, "id", &knock->computer);
+	cursor_bind_number(cursor, "now", now);
+	cursor_bind_number(cursor, "settled", now - KNOCK_SETTLE_US);
+	rc = cursor_run(cursor, err);
+	knock->changed = rc == 0 && store_changes(session) == 1;
+	return rc;
+}
+
+static void knocked(void *argument, int rc, const struct err *err)
+{
+	struct knock *knock = argument;
+
+	if (rc != 0)
+		LOG(LOG_ERROR, "membership.knock_not_stored", log_err(err));
+	if (knock->changed) {
+		struct uuid computer = knock->computer;
+
+		roster_set(knock->front->roster, &computer, ROSTER_WAITING);
+		tell(knock->front, &computer);
+	}
+	free(knock);
+}
+
+void membership_knocked(struct front *front, const struct uuid *computer)
+{
+	struct knock *knock = calloc(1, sizeof(*knock));
+
+	if (knock == NULL)
+		return; /* it knocks again */
+	*knock = (struct knock){ .front = front, .computer = *computer };
+	if (store_write(front->store, write_knock, knocked, knock) != 0)
+		free(knock);
+}

@@ -1,0 +1,31 @@
+/* How a computer's membership ends and begins again: deactivated, revoked, deleted, reactivated.
+ *
+ * Each is one transaction (the row with its status, what was under way, events
+ * and the audit entry), and then its agent is out within a second: the roster
+ * refuses its certificate, a held poll is answered with the cause, uploads and
+ * dialled connections are cut. A computer that is not managed keeps its row, its
+ * policy and its history; its status says which of specification 10-links it is.
+ *
+ *   managed  ->  deactivated  ->  managed           its agent kept its identity
+ *   managed  ->  revoked                            its agent needs a new one
+ *   any      ->  deleted
+ *
+ * The calls for API handlers are in manager/front.h.
+ */
+#ifndef MUSTER_MANAGER_FRONT_MEMBERSHIP_H
+#define MUSTER_MANAGER_FRONT_MEMBERSHIP_H
+
+#include "manager/front/front_state.h"
+
+/* computer.standing in the database. */
+enum standing { STANDING_MANAGED, STANDING_ADDED, STANDING_DEACTIVATED, STANDING_MOVED, STANDING_REVOKED, STANDINGS };
+const char *standing_name(enum standing standing);
+/* STANDING_REVOKED for a word that nobody knows: out until a person looks. */
+enum standing standing_parse(const char *name);
+/* What the roster says of a certificate of a computer's row. */
+enum roster_standing standing_of_row(struct cursor *row);
+
+/* The agent of a computer that was deactivated spoke to us: that is shown. Any thread; never blocks. */
+void membership_knocked(struct front *front, const struct uuid *computer);
+
+#endif

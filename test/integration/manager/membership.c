@@ -1,0 +1,396 @@
+/* Memberships at a real manager: deactivated, reactivated, revoked, deleted. Whoever is out is out at once: connections
+ * of every kind are held open when it happens, and the test waits for their ends. */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "os/env.h"
+
+#define PATIENCE_S 60
+
+static struct fixture fixture;
+
+static int start(void **state)
+{
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	fixture_start(&fixture);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	assert_int_equal(fixture_stop(&fixture), 0);
+	fixture_end(&fixture);
+	return 0;
+}
+
+/* Killed, so that only what is durable counts. */
+static void restart(void)
+{
+	unsigned started = fixture_log_count(&fixture, "\"front.started\"");
+
+	kill(fixture.pid, SIGKILL);
+	(void)fixture_wait(&fixture);
+	fixture_run(&fixture);
+	fixture_log_wait(&fixture, "\"front.started\"", started + 1);
+}
+
+/* --- a connection of an agent, byte by byte --- */
+
+struct line {
+	int fd;
+	SSL_CTX *context;
+	SSL *ssl;
+};
+
+static SSL_CTX *agent_context(const struct agent *agent, const SSL_METHOD *method)
+{
+	SSL_CTX *context = SSL_CTX_new(method);
+	BIO *bio = BIO_new_mem_buf(agent->certificate, -1);
+	X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	EVP_PKEY *key;
+
+	BIO_free(bio);
+	bio = BIO_new_mem_buf(agent->key.data, (int)agent->key.size);
+	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	assert_int_equal(SSL_CTX_use_certificate(context, certificate), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey(context, key), 1);
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+	return context;
+}
+
+static void be_patient(int fd)
+{
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+}
+
+static void line_open(struct line *line, const struct agent *agent)
+{
+	const struct sockaddr_in address = { .sin_family = AF_INET,
+					     .sin_port = htons(fixture.port),
+					     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	line->context = agent_context(agent, TLS_client_method());
+	line->ssl = SSL_new(line->context);
+	line->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	be_patient(line->fd);
+	assert_int_equal(connect(line->fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(SSL_set_fd(line->ssl, line->fd), 1);
+	assert_int_equal(SSL_connect(line->ssl), 1);
+}
+
+static void line_say(struct line *line, const char *headers, const void *body, size_t size)
+{
+	assert_true(SSL_write(line->ssl, headers, (int)strlen(headers)) > 0);
+	assert_true(size == 0 || SSL_write(line->ssl, body, (int)size) > 0);
+}
+
+/* Everything until the other side closes; the test fails if that does not come. */
+static void line_end(struct line *line, char *said, size_t capacity)
+{
+	size_t size = 0;
+	int got;
+
+	do {
+		got = SSL_read(line->ssl, said + size, (int)(capacity - 1 - size));
+		size += got > 0 ? (size_t)got : 0;
+	} while (got > 0 && size < capacity - 1);
+	said[size] = '\0';
+	if (got <= 0 && SSL_get_error(line->ssl, got) == SSL_ERROR_WANT_READ)
+		fail_msg("the connection is still open");
+}
+
+static void line_done(struct line *line)
+{
+	SSL_free(line->ssl);
+	SSL_CTX_free(line->context);
+	close(line->fd);
+}
+
+/* --- what people do --- */
+
+static json_t *ask(const struct agent *agent, const char *method, const char *what, const char *body, long status)
+{
+	char id[UUID_TEXT_BYTES], path[160];
+
+	uuid_format(&agent->computer, id);
+	snprintf(path, sizeof(path), "/api/v1/computers/%s%s", id, what);
+	return fixture_api(&fixture, method, path, body, status);
+}
+
+static void expect_status(json_t *computer, const char *status, const char *cause)
+{
+	assert_string_equal(json_string_value(json_object_get(computer, "status")), status);
+	assert_non_null(strstr(json_string_value(json_object_get(computer, "status_cause")), cause));
+	assert_true(json_is_string(json_object_get(computer, "status_since")));
+	json_decref(computer);
+}
+
+static bool is_connected(const struct agent *agent)
+{
+	json_t *computer = ask(agent, "GET", "", NULL, 200);
+	bool connected = json_is_true(json_object_get(computer, "connected"));
+
+	json_decref(computer);
+	return connected;
+}
+
+static size_t events_of(const struct agent *agent, unsigned type)
+{
+	char id[UUID_TEXT_BYTES], path[160];
+
+	uuid_format(&agent->computer, id);
+	snprintf(path, sizeof(path), "/api/v1/events?computer=%s&type=%u", id, type);
+	return fixture_count(&fixture, path);
+}
+
+static long report_once(struct agent *agent)
+{
+	Muster__Wire__Report report = agent_report(agent);
+
+	return agent_exchange(agent, &report, NULL, NULL);
+}
+
+static void report_item(struct agent *agent, const struct uuid *id)
+{
+	static const uint8_t sha256[SHA256_BYTES] = { [SHA256_BYTES - 1] = 2 };
+	Muster__Wire__QuarantineItem item = MUSTER__WIRE__QUARANTINE_ITEM__INIT, *list[] = { &item };
+	Muster__Wire__Report report = agent_report(agent);
+
+	item.id = exchange_bytes(id->bytes, UUID_BYTES);
+	item.path = exchange_bytes("/tmp/bad", 8);
+	item.sha256 = exchange_bytes(sha256, sizeof(sha256));
+	item.size = 900000;
+	item.detection = (char *)(uintptr_t) "Test";
+	item.quarantined_us = env_wall(env_system());
+	report.quarantine = list;
+	report.n_quarantine = 1;
+	assert_int_equal(agent_exchange(agent, &report, NULL, NULL), 200);
+}
+
+static bool has_incoming(void)
+{
+	char path[160];
+	DIR *directory;
+	struct dirent *entry;
+	bool found = false;
+
+	snprintf(path, sizeof(path), "%s/front/quarantine/incoming", fixture.data);
+	directory = opendir(path);
+	while (directory != NULL && (entry = readdir(directory)) != NULL)
+		found |= entry->d_name[0] != '.';
+	if (directory != NULL)
+		closedir(directory);
+	return found;
+}
+
+/* --- tests --- */
+
+static void a_held_poll_ends_with_its_computers_membership(void **state)
+{
+	Muster__Wire__Report report;
+	char headers[200], said[4096];
+	struct agent agent;
+	struct line line;
+	struct buf packed;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "holder");
+	agent_hello(&agent);
+	report = agent_report(&agent);
+	report.hold_s = 3000;
+	buf_init(&packed, 4096);
+	assert_int_equal(exchange_report_encode(&report, &packed, NULL), 0);
+	line_open(&line, &agent);
+	snprintf(headers, sizeof(headers), "POST /agent/v1/exchange HTTP/1.1\r\nHost: m\r\nContent-Length: %zu\r\n\r\n",
+		 packed.size);
+	line_say(&line, headers, packed.data, packed.size);
+	while (!is_connected(&agent))
+		;
+	expect_status(ask(&agent, "POST", "/deactivate", NULL, 200), "unmanaged", "deactivated by");
+	line_end(&line, said, sizeof(said));
+	assert_non_null(strstr(said, "403"));
+	assert_non_null(strstr(said, "deactivated"));
+	line_done(&line);
+	buf_done(&packed);
+	agent_done(&agent);
+}
+
+static void an_upload_is_cut(void **state)
+{
+	static const char metadata[] =
+	    "{\"key\":\"%064d\",\"sha256\":\"%064d\",\"size\":900000,\"sealed_size\":1000000,"
+	    "\"path\":\"/tmp/bad\"}";
+	char id[UUID_TEXT_BYTES], path[96], body[512], headers[300], said[4096], *piece = calloc(1, 300000);
+	const struct uuid item = env_uuid(env_system());
+	struct answer answer;
+	struct agent agent;
+	struct line line;
+	struct call call;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "sender");
+	agent_hello(&agent);
+	uuid_format(&item, id);
+	snprintf(path, sizeof(path), "/agent/v1/quarantine/%s", id);
+	snprintf(body, sizeof(body), metadata, 1, 2);
+	report_item(&agent, &item);
+	call = (struct call){ .method = "POST",
+			      .path = path,
+			      .body = body,
+			      .size = strlen(body),
+			      .certificate = agent.certificate,
+			      .key = buf_text(&agent.key) };
+	fixture_call(&fixture, &call, &answer);
+	assert_int_equal(answer.status, 201);
+	answer_done(&answer);
+	line_open(&line, &agent);
+	snprintf(
+	    headers, sizeof(headers),
+	    "PUT %s HTTP/1.1\r\nHost: m\r\nContent-Length: 1000000\r\nContent-Range: bytes 0-999999/1000000\r\n\r\n",
+	    path);
+	line_say(&line, headers, piece, 300000);
+	while (!has_incoming())
+		;
+	json_decref(ask(&agent, "POST", "/revoke", NULL, 200));
+	line_end(&line, said, sizeof(said));
+	line_done(&line);
+	free(piece);
+	agent_done(&agent);
+}
+
+/* The manager has dialled this agent and waits for its answer. */
+static void a_dialled_connection_is_cut(void **state)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	Muster__Wire__Host host = MUSTER__WIRE__HOST__INIT;
+	char *addresses[] = { (char *)(uintptr_t) "127.0.0.1" }, said[4096];
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	Muster__Wire__Report report;
+	struct agent agent;
+	struct line line;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "listener");
+	agent_hello(&agent);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, 4), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	report = agent_report(&agent);
+	host.name = (char *)(uintptr_t) "host";
+	host.addresses = addresses;
+	host.n_addresses = 1;
+	host.listen_port = ntohs(address.sin_port);
+	report.host = &host;
+	assert_int_equal(agent_exchange(&agent, &report, NULL, NULL), 200);
+	json_decref(ask(&agent, "PUT", "/dial-address", "{\"dial_address\":\"127.0.0.1\"}", 200)); /* and dials */
+	be_patient(listener);
+	line.fd = accept(listener, NULL, NULL);
+	assert_true(line.fd >= 0);
+	be_patient(line.fd);
+	line.context = agent_context(&agent, TLS_server_method());
+	line.ssl = SSL_new(line.context);
+	SSL_set_fd(line.ssl, line.fd);
+	assert_int_equal(SSL_accept(line.ssl), 1);
+	assert_true(SSL_read(line.ssl, said, sizeof(said)) > 0); /* its opening: it waits for an answer now */
+	json_decref(ask(&agent, "POST", "/deactivate", NULL, 200));
+	line_end(&line, said, sizeof(said));
+	line_done(&line);
+	close(listener);
+	agent_done(&agent);
+}
+
+static void the_deactivated_come_back(void **state)
+{
+	struct agent agent;
+	json_t *problem;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "leaver");
+	agent_hello(&agent);
+	json_decref(ask(&agent, "POST", "/reactivate", NULL, 409)); /* it is activated */
+	expect_status(ask(&agent, "POST", "/deactivate", NULL, 200), "unmanaged", "deactivated by");
+	json_decref(ask(&agent, "POST", "/deactivate", NULL, 409));
+	assert_int_equal(report_once(&agent), 403);
+	problem = ask(&agent, "POST", "/commands", "{\"kind\":\"heartbeat\"}", 409);
+	assert_non_null(strstr(json_string_value(json_object_get(problem, "detail")), "not activated"));
+	json_decref(problem);
+	restart();
+	assert_int_equal(report_once(&agent), 403);
+	expect_status(ask(&agent, "GET", "", NULL, 200), "unmanaged", "deactivated by");
+	expect_status(ask(&agent, "POST", "/reactivate", NULL, 200), "unknown", "activated, not heard yet");
+	assert_int_equal(agent_events(&agent, 1, 3), 3);
+	expect_status(ask(&agent, "GET", "", NULL, 200), "online", "");
+	assert_int_equal(events_of(&agent, 708), 1);
+	assert_int_equal(events_of(&agent, 704), 2);
+	assert_int_equal(events_of(&agent, 930), 1);
+	json_decref(ask(&agent, "POST", "/commands", "{\"kind\":\"heartbeat\"}", 201));
+	agent_done(&agent);
+}
+
+static void the_revoked_do_not(void **state)
+{
+	struct agent agent;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "stolen");
+	agent_hello(&agent);
+	json_decref(ask(&agent, "POST", "/commands", "{\"kind\":\"scan\"}", 201));
+	expect_status(ask(&agent, "POST", "/revoke", NULL, 200), "reactivation_required", "revoked by");
+	assert_int_equal(report_once(&agent), 403);
+	json_decref(ask(&agent, "POST", "/reactivate", NULL, 409));
+	json_decref(ask(&agent, "POST", "/revoke", NULL, 409));
+	assert_int_equal(events_of(&agent, 931), 1);
+	assert_int_equal(events_of(&agent, 708), 1);
+	restart();
+	assert_int_equal(report_once(&agent), 403);
+	json_decref(ask(&agent, "DELETE", "", NULL, 204));
+	assert_int_equal(report_once(&agent), 403);
+	json_decref(ask(&agent, "GET", "", NULL, 404));
+	agent_done(&agent);
+}
+
+static void commands_and_alerts_end_with_it(void **state)
+{
+	json_t *command, *now;
+	char path[160];
+	struct agent agent;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "busy");
+	agent_hello(&agent);
+	command = ask(&agent, "POST", "/commands", "{\"kind\":\"scan\"}", 201);
+	json_decref(ask(&agent, "POST", "/deactivate", NULL, 200));
+	snprintf(path, sizeof(path), "/api/v1/commands/%s", json_string_value(json_object_get(command, "id")));
+	now = fixture_api(&fixture, "GET", path, NULL, 200);
+	assert_string_equal(json_string_value(json_object_get(now, "state")), "cancelled");
+	json_decref(now);
+	json_decref(command);
+	agent_done(&agent);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_held_poll_ends_with_its_computers_membership),
+		cmocka_unit_test(an_upload_is_cut),
+		cmocka_unit_test(a_dialled_connection_is_cut),
+		cmocka_unit_test(the_deactivated_come_back),
+		cmocka_unit_test(the_revoked_do_not),
+		cmocka_unit_test(commands_and_alerts_end_with_it),
+	};
+
+	return cmocka_run_group_tests_name("integration/manager/membership", tests, start, end);
+}
