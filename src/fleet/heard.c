@@ -92,6 +92,13 @@ static void take_interval(struct computer *computer, const Muster__Wire__Report 
 	computer->row_dirty = true;
 }
 
+/* What is the same as the stored one is not written again; but one that is on its way there may be another one, or
+ * fail. */
+static bool is_stored(const struct computer *computer, uint64_t hash, uint64_t stored)
+{
+	return hash == stored && computer->state_writes == 0;
+}
+
 static void take_host(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
 {
 	const Muster__Wire__Report *report = exchange->report;
@@ -101,7 +108,7 @@ static void take_host(struct fleet *fleet, struct computer *computer, struct fle
 		return;
 	dialling_host(fleet, computer, report->host);
 	exchange->host_hash = hash_message(&report->host->base, HASH_START);
-	if (exchange->host_hash != computer->host_hash || exchange->host_hash == 0)
+	if (!is_stored(computer, exchange->host_hash, computer->host_hash) || exchange->host_hash == 0)
 		exchange->rows.host = report->host;
 }
 
@@ -116,7 +123,7 @@ static void take_components(struct computer *computer, struct fleet_exchange *ex
 	for (size_t i = 0; i < report->n_components; i++)
 		hash = hash_message(&report->components[i]->base, hash);
 	exchange->components_hash = report->full ? hash : 0;
-	if (report->full && hash == computer->components_hash)
+	if (report->full && is_stored(computer, hash, computer->components_hash))
 		return;
 	exchange->rows.components = report->components;
 	exchange->rows.component_count = report->n_components;
@@ -132,7 +139,7 @@ static void take_configuration_error(struct computer *computer, struct fleet_exc
 	if (hash == FLEET_ERROR_UNKNOWN)
 		hash--;
 	exchange->error_hash = hash;
-	if (hash != computer->error_hash)
+	if (!is_stored(computer, hash, computer->error_hash))
 		exchange->rows.configuration_error = text;
 }
 
@@ -165,6 +172,11 @@ static int take_quarantine(struct fleet_exchange *exchange)
 	return 0;
 }
 
+static bool has_state(const struct fleet_rows *rows)
+{
+	return rows->host != NULL || rows->component_count > 0 || rows->configuration_error != NULL;
+}
+
 static int take_state(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
 {
 	int rc = clock_heard(fleet, computer, exchange);
@@ -177,6 +189,8 @@ static int take_state(struct fleet *fleet, struct computer *computer, struct fle
 	take_host(fleet, computer, exchange);
 	take_components(computer, exchange);
 	take_configuration_error(computer, exchange);
+	exchange->writes_state = has_state(&exchange->rows);
+	computer->state_writes += exchange->writes_state;
 	take_refusal(fleet, computer, exchange->report);
 	return take_quarantine(exchange);
 }
@@ -299,8 +313,7 @@ static void stored_badly(struct fleet *fleet, struct computer *computer, struct 
 {
 	if (exchange->rows.events.count > 0)
 		computer->taken = computer->stored;
-	if (exchange->rows.host != NULL || exchange->rows.component_count > 0 ||
-	    exchange->rows.configuration_error != NULL)
+	if (exchange->writes_state)
 		computer->need_full = true;
 	if (exchange->rows.computer_row != NULL)
 		computer->row_dirty = true;
@@ -317,6 +330,8 @@ void fleet_stored(struct fleet *fleet, struct fleet_exchange *exchange, int rc)
 	exchange->failed = rc != 0;
 	if (computer == NULL)
 		return;
+	if (exchange->writes_state && computer->state_writes > 0) /* 0: the computer was removed and added meanwhile */
+		computer->state_writes--;
 	open_commands_stored(fleet, computer, exchange, rc);
 	liveness_stored(computer, exchange, rc);
 	clock_stored(fleet, computer, exchange, rc);

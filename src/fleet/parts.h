@@ -75,10 +75,11 @@ struct computer {
 	time_us last_heard, status_since;
 	time_us row_heard; /* last_heard as stored */
 	span_us clock_offset_us, clock_limit_us;
-	span_us clock_base_us;   /* the offset that a change is measured from */
-	span_us clock_steady_us; /* the same against our steady clock */
-	time_us clock_told;      /* monotonic, when a change was last told */
-	uint64_t host_hash, components_hash, error_hash;
+	span_us clock_base_us;                           /* the offset that a change is measured from */
+	span_us clock_steady_us;                         /* the same against our steady clock */
+	time_us clock_told;                              /* monotonic, when a change was last told */
+	uint64_t host_hash, components_hash, error_hash; /* of what is stored */
+	uint32_t state_writes;                           /* under way: until they end, nobody knows what is stored */
 	uint32_t missed;
 	uint32_t silent_s; /* before it came back */
 	uint8_t status;
@@ -162,6 +163,7 @@ struct fleet_exchange {
 	time_us heard;
 	uint32_t hold_s;
 	bool writing, failed, must_answer, send_full, rekey;
+	bool writes_state;                 /* counts among the computer's state_writes */
 	bool confirms;                     /* the report told what its reply confirms */
 	bool tells_status;                 /* carries event 730 to 733, 735: */
 	bool tells_offline, tells_stopped; /* what was told once it is stored */

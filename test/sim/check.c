@@ -286,6 +286,29 @@ size_t check_machines(struct sim *sim)
 	return left;
 }
 
+/* Names the first that keeps from coming to rest, and what both sides know of it. */
+void check_restless(struct sim *sim, size_t left)
+{
+	struct endpoint_configuration_state state;
+	struct endpoint_status status;
+	struct fleet_computer shown = { 0 };
+	const struct sim_machine *machine = sim->machines;
+
+	while (machine->checked || !machine->up)
+		machine++;
+	endpoint_configuration_state(machine->endpoint, &state);
+	endpoint_status(machine->endpoint, &status);
+	fleet_show(sim->manager.fleet, &machine->computer, &shown, NULL);
+	sim_fail(
+	    sim,
+	    "%zu machines do not come to rest; machine %u is %s:%s%s %llu events wait; the manager knows it as %s, "
+	    "heard it %lld s ago, '%s' '%s'",
+	    left, machine->index, link_direction_name(machine->direction),
+	    state.under_way ? " a configuration is under way," : "", machine->dark ? " it goes a wrong way," : "",
+	    (unsigned long long)status.events_waiting, link_direction_name(shown.direction),
+	    (long long)((sim->now - shown.heard) / SECOND_US), shown.cause, shown.link_error);
+}
+
 void check_end(struct sim *sim)
 {
 	for (size_t i = 0; i < sim->store.command_count && !sim->failed; i++)

@@ -280,7 +280,7 @@ static void finish(struct sim *sim)
 		left = check_machines(sim);
 	}
 	if (left > 0)
-		sim_fail(sim, "%zu machines do not come to rest", left);
+		check_restless(sim, left);
 	if (!sim->failed)
 		check_end(sim);
 }

@@ -449,6 +449,7 @@ void check_reply(struct sim *sim, const struct uuid *computer, const Muster__Wir
 /* At the end, when all is healed and quiet: every machine that was not looked at yet and is not in the midst of trying
  * a configuration or telling of it. How many are left. */
 size_t check_machines(struct sim *sim);
+void check_restless(struct sim *sim, size_t left);
 void check_end(struct sim *sim);
 
 #endif

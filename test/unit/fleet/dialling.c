@@ -429,6 +429,84 @@ static void it_is_dialled_once_at_a_time(void **state)
 	fleet_free(fleet);
 }
 
+/* Heard, with its rows on their way to the disk. */
+static struct fleet_exchange *tell(struct fleet *fleet, uint64_t sequence, enum link_direction direction)
+{
+	Muster__Wire__Component guard = MUSTER__WIRE__COMPONENT__INIT, *components[] = { &guard };
+	Muster__Wire__Report report = MUSTER__WIRE__REPORT__INIT;
+	Muster__Wire__Host host = MUSTER__WIRE__HOST__INIT;
+	char first[] = "1", second[] = "2";
+	bool other = direction != LINK_MANAGER_INITIATED;
+	const struct fleet_rows *rows;
+	struct fleet_exchange *exchange;
+
+	guard.version = other ? second : first;
+	host.direction = direction;
+	report.protocol = 1;
+	report.computer = exchange_bytes(id.bytes, UUID_BYTES);
+	report.session = 5;
+	report.sequence = sequence;
+	report.full = true;
+	report.host = &host;
+	report.components = components;
+	report.n_components = 1;
+	report.configuration_error = other ? second : first;
+	assert_int_equal(fleet_heard(fleet, &id, &report, &exchange, NULL), 0);
+	rows = fleet_exchange_rows(exchange);
+	assert_true((rows->host != NULL) == (rows->component_count > 0));
+	assert_true((rows->host != NULL) == (rows->configuration_error != NULL));
+	return exchange;
+}
+
+static bool is_written(const struct fleet_exchange *exchange)
+{
+	return fleet_exchange_rows(exchange)->host != NULL;
+}
+
+static void end(struct fleet *fleet, struct fleet_exchange *exchange, int rc)
+{
+	fleet_stored(fleet, exchange, rc);
+	fleet_exchange_free(fleet, exchange);
+}
+
+static void a_state_that_returns_while_another_is_written_is_written_too(void **state)
+{
+	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
+	struct fleet_exchange *changed, *returned, *again;
+
+	(void)state;
+	end(fleet, tell(fleet, 1, LINK_MANAGER_INITIATED), 0);
+	changed = tell(fleet, 2, LINK_BIDIRECTIONAL);
+	returned = tell(fleet, 3, LINK_MANAGER_INITIATED); /* as the store has it, but not for long */
+	assert_true(is_written(changed) && is_written(returned));
+	end(fleet, changed, 0);
+	end(fleet, returned, 0);
+	again = tell(fleet, 4, LINK_MANAGER_INITIATED);
+	assert_false(is_written(again));
+	end(fleet, again, 0);
+	fleet_free(fleet);
+}
+
+static void a_state_told_twice_counts_on_no_write_that_may_fail(void **state)
+{
+	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
+	struct fleet_exchange *first, *second;
+
+	(void)state;
+	first = tell(fleet, 1, LINK_MANAGER_INITIATED);
+	second = tell(fleet, 2, LINK_MANAGER_INITIATED);
+	assert_true(is_written(first) && is_written(second));
+	fleet_exchange_free(fleet, second); /* given up: it is told anew, and written */
+	end(fleet, first, ERR_IO);
+	second = tell(fleet, 3, LINK_MANAGER_INITIATED);
+	assert_true(is_written(second));
+	end(fleet, second, 0);
+	first = tell(fleet, 4, LINK_MANAGER_INITIATED);
+	assert_false(is_written(first));
+	end(fleet, first, 0);
+	fleet_free(fleet);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +522,8 @@ int main(void)
 		cmocka_unit_test(in_a_network_that_cannot_be_reached_nobody_is_dialled),
 		cmocka_unit_test(who_is_offered_again_what_it_refused_is_dialled_while_it_tries),
 		cmocka_unit_test(it_is_dialled_once_at_a_time),
+		cmocka_unit_test(a_state_that_returns_while_another_is_written_is_written_too),
+		cmocka_unit_test(a_state_told_twice_counts_on_no_write_that_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
