@@ -16,6 +16,7 @@
 #include "net/dial.h"
 #include "net/http1.h"
 #include "net/stream.h"
+#include "net/tls_session.h"
 
 #define STALE_S            2 /* after which the end of a connection is not the news that it had ended before */
 #define CONNECT_TIMEOUT_US (20 * SECOND_US)
@@ -52,6 +53,7 @@ struct http_client {
 	uint16_t port;
 	char *source_address;
 	struct tls_client *tls;
+	struct tls_session **session;
 	span_us connect_timeout;
 	size_t reply_max;
 	int (*on_peer)(void *argument, const uint8_t fingerprint[SHA256_BYTES], struct err *err);
@@ -450,6 +452,15 @@ static void on_event(struct bufferevent *stream, short what, void *argument)
 		write_request(client);
 }
 
+static SSL *make_tls(const struct http_client *client)
+{
+	SSL *ssl = tls_client_connection(client->tls, client->host);
+
+	if (ssl != NULL && client->session != NULL)
+		tls_session_use(ssl, client->session);
+	return ssl;
+}
+
 static void on_dialed(void *argument, int fd, const struct err *err)
 {
 	struct http_client *client = argument;
@@ -461,7 +472,7 @@ static void on_dialed(void *argument, int fd, const struct err *err)
 	}
 	dial_free(client->dial);
 	client->dial = NULL;
-	client->stream = stream_new(client->loop, fd, tls_client_connection(client->tls, client->host));
+	client->stream = stream_new(client->loop, fd, make_tls(client));
 	if (client->stream == NULL) {
 		err_set(&client->err, ERR_MEMORY, "no memory to connect to %s", client->host);
 		fail(client);
@@ -523,6 +534,7 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
 		.loop = loop,
 		.port = options->port,
 		.tls = options->tls,
+		.session = options->session,
 		.connect_timeout = options->connect_timeout > 0 ? options->connect_timeout : CONNECT_TIMEOUT_US,
 		.reply_max = options->reply_max_bytes,
 		.on_peer = options->on_peer,

@@ -18,11 +18,15 @@
 
 struct http_client;
 struct http1;
+struct tls_session;
 
 struct http_client_options {
 	const char *host; /* copied */
 	uint16_t port;
-	struct tls_client *tls;     /* outlives the client */
+	struct tls_client *tls; /* outlives the client */
+	/* Where the session to resume is kept between connections (net/tls_session.h); outlives the client.
+	 * NULL: tls keeps the last one of its own. */
+	struct tls_session **session;
 	const char *source_address; /* bind to this, or NULL */
 	span_us connect_timeout;    /* resolve, connect and handshake; 0: 20 s */
 	size_t reply_max_bytes;     /* larger replies fail with ERR_LIMIT */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "net/tls_context.h"
+#include "net/tls_session.h"
 
 int tls_library_error(struct err *err, int code, const char *what)
 {
@@ -160,6 +161,8 @@ bool tls_peer_fingerprint(struct ssl_st *ssl, uint8_t fingerprint[SHA256_BYTES])
 {
 	X509 *certificate = SSL_get0_peer_certificate(ssl);
 
+	if (certificate == NULL && tls_session_resumed_peer(ssl, fingerprint))
+		return true;
 	/* A resumed session brings the old verdict with it, so that the end of validity is looked at again. */
 	if (certificate == NULL || SSL_get_verify_result(ssl) != X509_V_OK ||
 	    X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0)

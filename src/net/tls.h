@@ -35,8 +35,8 @@ struct tls_server *tls_server_with(tls_profile_set profiles, const char *chain_p
 /* One more certificate and key, or new ones instead of those of the same kind of key, for
  * connections from now on; nothing is changed on failure. On the thread of tls. */
 int tls_server_certify(struct tls_server *tls, const char *chain_pem, const char *key_pem, struct err *err);
-/* From now on whoever shows no certificate is refused, and whoever shows one without this URI
- * among its names (SAN). uri outlives tls. */
+/* Whoever shows no certificate is refused, and whoever shows one without this URI among its names
+ * (SAN). Before the first connection: tickets given before would be taken. uri outlives tls. */
 void tls_server_require(struct tls_server *tls, const char *uri);
 /* One more server with base's key, trust and tickets, and a certificate of its own: for many
  * identities in one process. On the thread of base, which outlives it. */

@@ -7,6 +7,7 @@
 
 #include "net/tls.h"
 #include "net/tls_context.h"
+#include "net/tls_session.h"
 
 struct tls_client {
 	OSSL_LIB_CTX *library; /* NULL: the process's own */
@@ -73,7 +74,11 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_client *tls = SSL_get_app_data(ssl);
 	const char *host = SSL_get_ex_data(ssl, host_index());
-	char *copy = tls != NULL && host != NULL ? strdup(host) : NULL;
+	char *copy;
+
+	if (tls_session_offered(ssl, session))
+		return 0;
+	copy = tls != NULL && host != NULL ? strdup(host) : NULL;
 
 	if (copy == NULL)
 		return 0;
@@ -237,4 +242,5 @@ void tls_client_leave(struct ssl_st *ssl)
 {
 	SSL_set_app_data(ssl, NULL);
 	SSL_set_ex_data(ssl, host_index(), NULL);
+	tls_session_leave(ssl);
 }

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "pair.h"
 #include "world.h"
 
 #define HOST "127.0.0.1"
@@ -19,11 +20,6 @@ struct fixture {
 	struct pki pki;
 	struct tls_server *server;
 	struct tls_client *client;
-};
-
-struct pair {
-	SSL *server, *client;
-	BIO *to_server, *to_client;
 };
 
 static int set_up(void **state)
@@ -56,43 +52,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void shake_hands(const struct pair *pair)
-{
-	int client = 0, server = 0;
-
-	for (int i = 0; i < 10 && (client != 1 || server != 1); i++) {
-		client = SSL_do_handshake(pair->client);
-		server = SSL_do_handshake(pair->server);
-	}
-	assert_int_equal(client, 1);
-	assert_int_equal(server, 1);
-}
-
-static struct pair pair_new(const struct fixture *fixture, int version)
-{
-	struct pair pair = {
-		.server = tls_server_connection(fixture->server),
-		.client = tls_client_connection(fixture->client, HOST),
-		.to_server = BIO_new(BIO_s_mem()),
-		.to_client = BIO_new(BIO_s_mem()),
-	};
-
-	BIO_up_ref(pair.to_server);
-	BIO_up_ref(pair.to_client);
-	SSL_set_bio(pair.server, pair.to_server, pair.to_client);
-	SSL_set_bio(pair.client, pair.to_client, pair.to_server);
-	SSL_set_max_proto_version(pair.client, version);
-	return pair;
-}
-
-static void pair_free(struct pair *pair)
-{
-	SSL_set_shutdown(pair->client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-	SSL_free(pair->client);
-	SSL_free(pair->server);
-	ERR_clear_error();
-}
-
 static void expect_fingerprint(const struct fixture *fixture, const struct pair *pair)
 {
 	uint8_t fingerprint[SHA256_BYTES];
@@ -104,9 +63,9 @@ static void expect_fingerprint(const struct fixture *fixture, const struct pair 
 /* Established, the certificate noted, and shed. */
 static struct pair shed_pair(const struct fixture *fixture, int version)
 {
-	struct pair pair = pair_new(fixture, version);
+	struct pair pair = pair_new(fixture->server, fixture->client, HOST, version);
 
-	shake_hands(&pair);
+	pair_shake_hands(&pair);
 	assert_int_equal(SSL_version(pair.server), version);
 	expect_fingerprint(fixture, &pair);
 	tls_server_shed(fixture->server, pair.server);
@@ -175,12 +134,12 @@ static void test_half_a_record_is_kept(void **state)
 {
 	for (size_t i = 0; i < COUNT_OF(versions); i++) {
 		const struct fixture *fixture = *state;
-		struct pair pair = pair_new(fixture, versions[i]);
+		struct pair pair = pair_new(fixture->server, fixture->client, HOST, versions[i]);
 		uint8_t record[256];
 		char text[16];
 		int size;
 
-		shake_hands(&pair);
+		pair_shake_hands(&pair);
 		assert_int_equal(SSL_write(pair.client, "first", 5), 5);
 		size = BIO_read(pair.to_server, record, sizeof(record));
 		assert_true(size > 10);
@@ -282,12 +241,12 @@ static void test_later_connections_resume(void **state)
 static void test_small_records_stay_small(void **state)
 {
 	const struct fixture *fixture = *state;
-	struct pair pair = pair_new(fixture, TLS1_3_VERSION);
+	struct pair pair = pair_new(fixture->server, fixture->client, HOST, TLS1_3_VERSION);
 	char text[4096] = { 0 };
 	uint8_t *wire;
 
 	SSL_set_tlsext_max_fragment_length(pair.client, TLSEXT_max_fragment_length_512);
-	shake_hands(&pair);
+	pair_shake_hands(&pair);
 	tls_server_shed(fixture->server, pair.server);
 	assert_true(SSL_read(pair.client, text, sizeof(text)) <= 0); /* the tickets */
 	assert_true(SSL_write(pair.server, text, sizeof(text)) > 0);
@@ -323,12 +282,12 @@ static void test_not_before_the_end(void **state)
 {
 	for (size_t i = 0; i < COUNT_OF(versions); i++) {
 		const struct fixture *fixture = *state;
-		struct pair pair = pair_new(fixture, versions[i]);
+		struct pair pair = pair_new(fixture->server, fixture->client, HOST, versions[i]);
 
 		assert_true(SSL_do_handshake(pair.client) <= 0);
 		assert_true(SSL_do_handshake(pair.server) <= 0);
 		tls_server_shed(fixture->server, pair.server);
-		shake_hands(&pair);
+		pair_shake_hands(&pair);
 		expect_fingerprint(fixture, &pair);
 		expect_both_ways(&pair, 100);
 		pair_free(&pair);

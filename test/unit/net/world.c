@@ -69,7 +69,10 @@ static void add_names(X509 *certificate, X509 *issuer, const char *name)
 	char alternative[128];
 	struct in_addr address;
 
-	snprintf(alternative, sizeof(alternative), "%s:%s", inet_pton(AF_INET, name, &address) == 1 ? "IP" : "DNS",
+	snprintf(alternative, sizeof(alternative), "%s:%s",
+		 strncmp(name, "urn:", 4) == 0             ? "URI"
+		 : inet_pton(AF_INET, name, &address) == 1 ? "IP"
+							   : "DNS",
 		 name);
 	add_extension(certificate, issuer, NID_basic_constraints, "critical,CA:FALSE");
 	add_extension(certificate, issuer, NID_subject_alt_name, alternative);

@@ -19,7 +19,8 @@ struct pem {
 	uint8_t fingerprint[SHA256_BYTES];
 };
 
-/* Validity in seconds from now; name "127.0.0.1" becomes an IP address entry. issuer NULL: a self-signed CA. */
+/* Validity in seconds from now; name "127.0.0.1" becomes an IP address entry, "urn:..." a URI. issuer NULL: a
+ * self-signed CA. */
 struct pem pem_make(const char *name, const struct pem *issuer, long from_s, long until_s);
 void pem_free(struct pem *pem);
 
