@@ -35,7 +35,7 @@ cli policy set "$base" link.direction=manager-initiated "link.heartbeat_interval
 empty_kb=$(pss_kb "$manager_pid")
 fleet_listens one $((agents / 2)) "$agent_port"
 fleet_listens two $((agents - agents / 2)) $((agent_port + 1))
-wait_for 400 "$agents agents online" online "$agents"
+wait_for ${BENCH_PATIENCE:-400} "$agents agents online" online "$agents"
 wait_for $((interval * 2)) "their configurations" applied
 # What follows a configuration is over: from here on all are dialled for their heartbeat alone.
 sleep $((interval / 2))

@@ -6,7 +6,7 @@ set -euo pipefail
 : "${BENCH_BIN:?run scripts/bench}" "${BENCH_TOOLS:?}" "${BENCH_WORK:?}" "${BENCH_OUT:?}"
 server_core=0 load_core=1
 [ "$(nproc)" -gt 1 ] || load_core=0
-manager_port=14343 nginx_port=14443
+manager_port=${BENCH_PORT:-14343} nginx_port=14443
 data=$BENCH_WORK/manager
 url=https://127.0.0.1:$manager_port
 identities=$BENCH_WORK/identities

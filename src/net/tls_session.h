@@ -1,7 +1,7 @@
 /* What a client keeps of a TLS session with one peer, apart from any connection: for whoever
  * dials many peers, each now and then, and wants to resume (doc/decisions/0009).
  *
- * A ticket and its secret, 0.7 KB: of the peer's certificate only the SHA-256 and the end of its
+ * A ticket and its secret, 0.8 KB: of the peer's certificate only the SHA-256 and the end of its
  * validity are kept. What the peer sent in it is not trusted with anything but its own resumption.
  * Belongs to one thread at a time; secrets are wiped.
  */

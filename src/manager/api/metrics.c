@@ -34,6 +34,7 @@ static const struct {
 	{ "muster_dials_total", "counter", "Agents dialled.", FIGURE(front.dialled) },
 	{ "muster_dials_failed_total", "counter", "Dials that failed.", FIGURE(front.dials_failed) },
 	{ "muster_dials_resumed_total", "counter", "Agents dialled whose TLS session was resumed.", FIGURE(front.dials_resumed) },
+	{ "muster_dial_sessions", "gauge", "TLS sessions kept of agents that were dialled.", FIGURE(front.dial_sessions) },
 	{ "muster_dials", "gauge", "Dials under way.", FIGURE(front.dials_under_way) },
 	{ "muster_dials_highest", "gauge", "Most dials under way at once since the start.", FIGURE(front.dials_highest) },
 	{ "muster_dials_max", "gauge", "Dials under way at most.", FIGURE(front.dials_bound) },

@@ -31,7 +31,9 @@ struct talk {
 	struct shard *shard;
 	struct uuid computer;
 	struct dial_targets targets;
-	size_t target; /* the one being tried */
+	size_t target;          /* the one being tried */
+	struct tls_client *tls; /* the dialler's when it began to connect */
+	struct tls_session *session;
 	struct http_client *client;
 	struct fleet_exchange *fleet;
 	Muster__Wire__Report *report;
@@ -58,6 +60,11 @@ const struct uuid *dial_talk_computer(const struct talk *talk)
 	return &talk->computer;
 }
 
+bool dial_talk_uses(const struct talk *talk, const struct tls_client *tls)
+{
+	return talk->tls == tls;
+}
+
 /* --- the end --- */
 
 static void drop_exchange(struct talk *talk)
@@ -77,6 +84,19 @@ static void drop_exchange(struct talk *talk)
 	talk->report = NULL;
 }
 
+/* It is the next dial's if all went well, and what the peer gave is of the certificate that we show now. */
+static void end_session(struct talk *talk, int rc)
+{
+	struct dialler *dialler = talk->dialler;
+
+	if (rc == 0 && talk->tls == dialler->tls)
+		dial_sessions_keep(dialler->sessions, &talk->computer, talk->session);
+	else
+		tls_session_free(talk->session);
+	talk->session = NULL;
+	dialler->session_count = dial_sessions_count(dialler->sessions);
+}
+
 static void talk_end(struct talk *talk, int rc)
 {
 	struct dialler *dialler = talk->dialler;
@@ -90,6 +110,7 @@ static void talk_end(struct talk *talk, int rc)
 		LOG(LOG_INFO, "dial.failed", log_uuid("computer", &talk->computer), log_err(&talk->err));
 	}
 	http_client_free(talk->client);
+	end_session(talk, rc);
 	drop_exchange(talk);
 	pthread_mutex_lock(&talk->shard->lock);
 	fleet_dialled(talk->shard->fleet, &talk->computer, rc, talk->err.text);
@@ -132,17 +153,36 @@ static int post(struct talk *talk, const struct buf *message)
 				ANSWER_WAIT_US, on_answer, talk, &talk->err);
 }
 
+static bool is_computers(const struct talk *talk, const uint8_t fingerprint[SHA256_BYTES])
+{
+	struct uuid who;
+
+	return roster_find(talk->dialler->front->roster, fingerprint, &who) == ROSTER_ACTIVE &&
+	       uuid_equal(&who, &talk->computer);
+}
+
 /* Whoever answers must be the computer that is meant: another one may have its address now. */
 static int on_peer(void *argument, const uint8_t fingerprint[SHA256_BYTES], struct err *err)
 {
 	const struct talk *talk = argument;
-	struct uuid who;
 
-	if (roster_find(talk->dialler->front->roster, fingerprint, &who) == ROSTER_ACTIVE &&
-	    uuid_equal(&who, &talk->computer))
+	if (is_computers(talk, fingerprint))
 		return 0;
 	return err_set(err, ERR_UNTRUSTED, "another computer's agent answers at %s port %u",
 		       talk->targets.hosts[talk->target], (unsigned)talk->targets.port);
+}
+
+/* A session that was made with a certificate which is the computer's no more proves nothing: it is met anew. */
+static void find_session(struct talk *talk)
+{
+	struct dialler *dialler = talk->dialler;
+
+	tls_session_free(talk->session); /* of an address that was tried before */
+	talk->session = dial_sessions_take(dialler->sessions, &talk->computer);
+	if (talk->session == NULL || is_computers(talk, tls_session_peer(talk->session)))
+		return;
+	tls_session_free(talk->session);
+	talk->session = NULL;
 }
 
 static int open_talk(struct talk *talk)
@@ -151,6 +191,7 @@ static int open_talk(struct talk *talk)
 		.host = talk->targets.hosts[talk->target],
 		.port = talk->targets.port,
 		.tls = talk->dialler->tls,
+		.session = &talk->session,
 		.connect_timeout = talk->dialler->front->settings.dial_timeout,
 		.reply_max_bytes = WIRE_REPORT_MAX_BYTES,
 		.on_peer = on_peer,
@@ -161,6 +202,8 @@ static int open_talk(struct talk *talk)
 	int rc;
 
 	http_client_free(talk->client);
+	talk->tls = options.tls;
+	find_session(talk);
 	talk->client = http_client_new(talk->dialler->loop, &options, &talk->err);
 	if (talk->client == NULL)
 		return talk->err.code;

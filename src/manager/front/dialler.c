@@ -7,11 +7,12 @@
 #include "manager/front/agent_http.h"
 #include "manager/front/dialler_parts.h"
 
-#define DIALLER_TURNED_MAX 256
-#define TURNED_IDLE_US     (15 * SECOND_US) /* the agent asks one thing after another, or is done */
-#define IDENTITY_AGAIN_US  (30 * SECOND_US)
-#define IDENTITY_LOOK_US   (12 * HOUR_US)
-#define PAUSE_US           (100 * MILLISECOND_US) /* when nothing could begin */
+#define DIALLER_TURNED_MAX   256
+#define DIALLER_SESSIONS_MAX 100000
+#define TURNED_IDLE_US       (15 * SECOND_US) /* the agent asks one thing after another, or is done */
+#define IDENTITY_AGAIN_US    (30 * SECOND_US)
+#define IDENTITY_LOOK_US     (12 * HOUR_US)
+#define PAUSE_US             (100 * MILLISECOND_US) /* when nothing could begin */
 
 /* --- who is due --- */
 
@@ -161,13 +162,40 @@ void dialler_drop(struct dialler *dialler, const uint8_t fingerprint[SHA256_BYTE
 
 /* --- the certificate --- */
 
-/* Of talks and of what became of them. */
-static bool tls_is_used(const struct dialler *dialler)
+static bool is_used(const struct dialler *dialler, const struct tls_client *tls)
 {
 	struct http_server_counters counters;
 
+	for (const struct talk *talk = dialler->talks; talk != NULL; talk = dial_talk_next(talk)) {
+		if (dial_talk_uses(talk, tls))
+			return true;
+	}
 	http_server_counters(dialler->turned, &counters);
-	return dialler->talks != NULL || counters.connections > 0;
+	return counters.connections > 0;
+}
+
+static void let_go_of_retired(struct dialler *dialler)
+{
+	if (dialler->retired == NULL || is_used(dialler, dialler->retired))
+		return;
+	tls_client_free(dialler->retired);
+	dialler->retired = NULL;
+}
+
+/* Connections under way end with the certificate that they began with; who dials a large fleet is never without any. */
+static void take_made(struct dialler *dialler)
+{
+	let_go_of_retired(dialler);
+	if (dialler->made != NULL && dialler->retired == NULL) {
+		dialler->retired = dialler->tls;
+		dialler->tls = dialler->made;
+		dialler->made = NULL;
+		dial_sessions_clear(dialler->sessions);
+		let_go_of_retired(dialler);
+	}
+	/* With two in use, a third comes from its file a little later. */
+	tls_client_free(dialler->made);
+	dialler->made = NULL;
 }
 
 static void took_identity(void *argument)
@@ -175,14 +203,8 @@ static void took_identity(void *argument)
 	struct dialler *dialler = argument;
 
 	dialler->active--;
-	if (dialler->made != NULL && !tls_is_used(dialler)) {
-		tls_client_free(dialler->tls);
-		dialler->tls = dialler->made;
-		dialler->made = NULL;
-	}
-	/* While connections use the old one, the new one comes from its file a little later. */
-	tls_client_free(dialler->made);
-	dialler->made = NULL;
+	take_made(dialler);
+	dial_sessions_sweep(dialler->sessions);
 	loop_timer_set(dialler->identity, dialler->tls != NULL ? IDENTITY_LOOK_US : IDENTITY_AGAIN_US);
 	step(dialler);
 	end_if_done(dialler);
@@ -240,9 +262,11 @@ int dialler_start(struct front *front, struct dialler **ret_dialler, struct err 
 		free(dialler);
 		return err->code;
 	}
+	dialler->sessions = dial_sessions_new(front->env, DIALLER_SESSIONS_MAX);
 	dialler->timer = loop_timer_new(dialler->loop, step, dialler);
 	dialler->identity = loop_timer_new(dialler->loop, want_identity, dialler);
-	if (dialler->timer == NULL || dialler->identity == NULL || loop_post(dialler->loop, begin, dialler) != 0)
+	if (dialler->sessions == NULL || dialler->timer == NULL || dialler->identity == NULL ||
+	    loop_post(dialler->loop, begin, dialler) != 0)
 		rc = err_set(err, ERR_MEMORY, "no memory for the dialler");
 	if (rc == 0)
 		rc = make_turned(dialler, err);
@@ -296,6 +320,8 @@ void dialler_free(struct dialler *dialler)
 	http_server_free(dialler->turned);
 	tls_client_free(dialler->tls);
 	tls_client_free(dialler->made);
+	tls_client_free(dialler->retired);
+	dial_sessions_free(dialler->sessions);
 	loop_free(dialler->loop);
 	free(dialler);
 }
@@ -313,5 +339,6 @@ void dialler_counters(const struct dialler *dialler, struct dialler_counters *ou
 		.highest = dialler->highest,
 		.bound = dialler->most,
 		.resumed = dialler->resumed,
+		.sessions = dialler->session_count,
 	};
 }

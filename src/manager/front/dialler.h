@@ -31,6 +31,7 @@ struct dialler_counters {
 	uint64_t dialled, failed, rounds;
 	uint64_t under_way, highest, bound; /* talks now, the most at once since the start, the most allowed */
 	uint64_t resumed;                   /* talks of those dialled whose TLS session was */
+	uint64_t sessions;                  /* that are kept to be resumed */
 };
 /* Any thread; accepts NULL. */
 void dialler_counters(const struct dialler *dialler, struct dialler_counters *out);

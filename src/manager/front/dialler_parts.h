@@ -2,6 +2,7 @@
 #ifndef MUSTER_MANAGER_FRONT_DIALLER_PARTS_H
 #define MUSTER_MANAGER_FRONT_DIALLER_PARTS_H
 
+#include "manager/front/dial_sessions.h"
 #include "manager/front/dialler.h"
 
 struct talk;
@@ -14,12 +15,14 @@ struct dialler {
 	struct loop_timer *identity; /* the certificate is looked at again */
 	struct tls_client *tls;      /* NULL until there is a certificate */
 	struct tls_client *made;     /* by a worker, on its way to the loop */
+	struct tls_client *retired;  /* the one before, which connections still use */
+	struct dial_sessions *sessions;
 	struct talk *talks;
 	struct http_server *turned; /* serves agents over connections that were turned */
 	unsigned active, most;
 	size_t first_shard; /* where the next round begins: no shard waits for ever */
 	_Atomic bool poked, stopping;
-	_Atomic uint64_t dialled, failed, rounds, under_way, highest, resumed;
+	_Atomic uint64_t dialled, failed, rounds, under_way, highest, resumed, session_count;
 };
 
 /* dial_talk.c */
@@ -31,6 +34,7 @@ void dial_talk_abort(struct talk *talk);
 void dial_talk_cut(struct talk *talk);
 struct talk *dial_talk_next(const struct talk *talk);
 const struct uuid *dial_talk_computer(const struct talk *talk);
+bool dial_talk_uses(const struct talk *talk, const struct tls_client *tls);
 
 /* dialler.c, loop thread */
 /* Takes a connection whose agent makes the requests from now on. */

@@ -172,6 +172,7 @@ void front_counts(struct front *front, struct front_counts *ret_counts)
 		.dialled = dials.dialled,
 		.dials_failed = dials.failed,
 		.dials_resumed = dials.resumed,
+		.dial_sessions = dials.sessions,
 		.started = front->started,
 		.loops = front->loop_count,
 	};

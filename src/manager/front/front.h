@@ -155,6 +155,7 @@ struct front_counts {
 	uint64_t quarantine_bytes, quarantine_capacity_bytes;
 	uint64_t dials_under_way, dials_highest, dials_bound; /* at once: now, the most since the start, allowed */
 	uint64_t dialled, dials_failed, dials_resumed;        /* since the start; resumed: of those that worked */
+	uint64_t dial_sessions;                               /* kept to be resumed */
 	time_us started;
 	unsigned loops;
 };
