@@ -140,6 +140,7 @@ static void forget(void *argument)
 		if (uuid_equal(dial_talk_computer(talk), &forgotten->computer))
 			dial_talk_cut(talk);
 	}
+	tls_session_free(dial_sessions_take(forgotten->dialler->sessions, &forgotten->computer));
 	free(forgotten);
 }
 
