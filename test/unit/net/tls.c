@@ -269,12 +269,12 @@ static void test_another_certificate(void **state)
 	assert_non_null(strstr(err.text, "does not belong"));
 	assert_int_equal(tls_server_certify(fixture->server, pki->server.certificate, "", &err), ERR_FORMAT);
 	assert_int_equal(tls_server_certify(fixture->server, "", pki->server.key, &err), ERR_FORMAT);
-	pair = pair_new(fixture, TLS1_3_VERSION);
-	shake_hands(&pair);
+	pair = pair_new(fixture->server, fixture->client, HOST, TLS1_3_VERSION);
+	pair_shake_hands(&pair);
 	pair_free(&pair);
 	assert_int_equal(tls_server_certify(fixture->server, pki->server.certificate, pki->server.key, &err), 0);
-	pair = pair_new(fixture, TLS1_2_VERSION);
-	shake_hands(&pair);
+	pair = pair_new(fixture->server, fixture->client, HOST, TLS1_2_VERSION);
+	pair_shake_hands(&pair);
 	pair_free(&pair);
 }
 
