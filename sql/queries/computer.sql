@@ -1,10 +1,10 @@
 -- Computers. Each statement begins with its name; parameters are bound by name.
 
 -- name: computer_insert
-INSERT INTO computer (id, name, group_name, policy, appliance, certificate_fingerprint, certificate_not_after, certificate_pem,
+INSERT INTO computer (id, name, group_name, policy, appliance, origin, certificate_fingerprint, certificate_not_after, certificate_pem,
                       enrolled, enrolment_attempt, host_name, os, kernel, architecture, agent_version, addresses,
                       listen_port, direction, status, status_cause, status_since)
-VALUES (:id, :name, :group_name, :policy, :appliance, :certificate_fingerprint, :certificate_not_after, :certificate_pem,
+VALUES (:id, :name, :group_name, :policy, :appliance, :origin, :certificate_fingerprint, :certificate_not_after, :certificate_pem,
         :enrolled, :enrolment_attempt, :host_name, :os, :kernel, :architecture, :agent_version, :addresses,
         :listen_port, :direction, :status, :status_cause, :status_since);
 
@@ -69,6 +69,31 @@ WHERE id = :id AND deleted IS NULL;
 UPDATE computer
 SET standing = 'managed', revoked = NULL, status = 'unknown', status_cause = 'activated, not heard yet', status_since = :now
 WHERE id = :id AND deleted IS NULL;
+
+-- name: computer_add
+-- Known, and without an agent: no certificate has the fingerprint.
+INSERT INTO computer (id, name, group_name, policy, certificate_fingerprint, certificate_not_after, enrolled, origin,
+                      dial_address, status, status_cause, status_since, standing, revoked)
+SELECT :id, :name, :group_name, :policy, :fingerprint, 0, :now, :origin, :dial_address, 'activation_required', :cause,
+       :now, 'added', :now
+WHERE :origin IS NULL
+   OR NOT EXISTS (SELECT 1 FROM computer WHERE origin = :origin AND standing = 'added' AND deleted IS NULL);
+
+-- name: computer_take
+-- Another agent from now on: what the one before reported is forgotten.
+UPDATE computer
+SET certificate_fingerprint = :certificate_fingerprint, certificate_not_after = :certificate_not_after,
+    certificate_pem = :certificate_pem, enrolled = :enrolled, enrolment_attempt = :enrolment_attempt,
+    host_name = :host_name, os = :os, kernel = :kernel, architecture = :architecture, agent_version = :agent_version,
+    addresses = :addresses, listen_port = :listen_port, direction = :direction, status = :status,
+    status_cause = :status_cause, status_since = :status_since, standing = 'managed', revoked = NULL, origin = NULL,
+    acknowledged_event = 0, offline_error = 0, config_fingerprint = NULL, config_state = 'pending', config_error = '',
+    link_error = '', trusted_key = NULL, components = '[]', patterns = '', machine = NULL, clock_boot = NULL,
+    agent_interval_us = 0
+WHERE id = :id AND certificate_fingerprint = :replaced AND deleted IS NULL;
+
+-- name: computer_forget_event_numbers
+UPDATE event SET number = NULL WHERE computer = :computer AND number IS NOT NULL;
 
 -- name: computer_waits
 UPDATE computer

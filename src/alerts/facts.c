@@ -41,6 +41,12 @@ static bool was_not_removed(const struct event_field *fields, size_t count)
 	return !was_removed(fields, count);
 }
 
+/* Event 717 of the computer whose identity was in use twice; the one that has a new identity has it too. */
+static bool names_session(const struct event_field *fields, size_t count)
+{
+	return value_of(fields, count, "session").size > 0;
+}
+
 /* Event 732: silence that is excused. */
 static bool is_excused(const struct event_field *fields, size_t count)
 {
@@ -65,7 +71,7 @@ static const struct rule {
 	{ EVENT_COMMUNICATION_RESOLVED, ALERT_COMMUNICATION_PROBLEM, false },
 	{ EVENT_COMPUTER_CLOCK_CHANGE, ALERT_CLOCK_CHANGE, true, .detail = "offset_s" },
 	{ EVENT_DUPLICATE_COMPUTER, ALERT_DUPLICATE_IDENTITY, true, .subject = "name", .detail = "address" },
-	{ EVENT_CLONE_REKEYED, ALERT_DUPLICATE_IDENTITY, true, .detail = "host" },
+	{ EVENT_CLONE_REKEYED, ALERT_DUPLICATE_IDENTITY, true, .detail = "host", .when = names_session },
 	{ EVENT_MALWARE_DETECTED, ALERT_MALWARE_NOT_REMOVED, true, .subject = "file", .detail = "detection",
 	  .more = "result", .when = was_not_removed },
 	{ EVENT_MALWARE_DETECTED, ALERT_MALWARE_NOT_REMOVED, false, .subject = "file", .when = was_removed },

@@ -108,6 +108,10 @@ OPTIONS(token_create_options, ENROLMENT,
 	{ "appliance", NULL, "Computers that enrol with it are appliances, which are only bidirectional.", NULL },
 	{ "uses", "N", "How many computers may enrol with it; any number if not given.", NULL },
 	{ "expires", "D", "When it ends: a duration such as 24h, or a moment.", NULL });
+OPTIONS(computer_add_options,
+	{ "policy", "P", "Its policy; that of the setting enrolment.policy if not given.", NULL },
+	{ "group", "G", "Its group.", NULL },
+	{ "address", "HOST", "Where its agent may be dialled.", NULL });
 OPTIONS(token_list_options, ENROLMENT, LIMIT);
 OPTIONS(token_revoke_options, ENROLMENT);
 OPTIONS(user_list_options, LIMIT);
@@ -156,6 +160,8 @@ static const struct cli_verb verbs[] = {
 	  "A COMPUTER with * or ? in it stands for all whose names fit.", verb_computer_heartbeat },
 	{ "computer", "verify", "[COMPUTER...]", 0, MANY, verify_options, "Verify now whether computers are there",
 	  "Each computer that holds a connection is asked, and answers at once or is silent; only a sign of life after the question counts. Exits 0 if all answered. Without computers and --all, lists the verifications so far.", verb_computer_verify },
+	{ "computer", "add", "NAME", 1, 1, computer_add_options, "Make a computer known before its agent is activated",
+	  "Whoever activates under its name becomes it. With the setting enrolment.allowed=known nobody else may.", verb_computer_add },
 	{ "computer", "deactivate", "COMPUTER...", 1, MANY, NULL, "End computers' memberships at once; they can be let in again",
 	  "Their agents are out within a second and keep their identities, the computers keep their policies and history. `muster computer reactivate` lets them in again.", verb_computer_deactivate },
 	{ "computer", "reactivate", "COMPUTER...", 1, MANY, NULL, "Let the agents of deactivated computers in again", NULL, verb_computer_reactivate },

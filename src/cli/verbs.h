@@ -60,6 +60,7 @@ VERB(verb_computer_scan);
 VERB(verb_computer_heartbeat);
 VERB(verb_computer_verify);
 VERB(verb_computer_delete);
+VERB(verb_computer_add);
 VERB(verb_computer_deactivate);
 VERB(verb_computer_reactivate);
 VERB(verb_computer_revoke);

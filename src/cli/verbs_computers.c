@@ -178,6 +178,23 @@ int verb_computer_delete(struct cli *cli, struct err *err)
 	return rc == 0 ? cli_say(cli, NULL, err, "deleted: %s", given) : rc;
 }
 
+int verb_computer_add(struct cli *cli, struct err *err)
+{
+	static const struct {
+		const char *option, *member;
+	} options[] = { { "policy", "policy" }, { "group", "group" }, { "address", "dial_address" } };
+	json_t *body = json_pack("{ss}", "name", cli->arguments.words[0]), *json = NULL;
+	int rc;
+
+	for (size_t i = 0; i < COUNT_OF(options); i++) {
+		if (cli_option(cli, options[i].option) != NULL)
+			json_object_set_new(body, options[i].member, json_string(cli_option(cli, options[i].option)));
+	}
+	rc = cli_request(cli, "POST", "/computers", body, &json, err);
+	json_decref(body);
+	return rc == 0 ? cli_say(cli, json, err, "added: %s", cli->arguments.words[0]) : rc;
+}
+
 /* Ends or begins memberships of all the computers that were given; says of each what it is now. */
 static int steer_computers(struct cli *cli, const char *rest, struct err *err)
 {

@@ -40,7 +40,7 @@ static const struct event_type rows[] = {
 	ROW(705, "activation_failed", MANAGER, WARNING, SECURITY, true, true, "An activation from {address} failed: {cause}.", "name", "address", "cause"),
 	ROW(708, "computer_deactivated", MANAGER, INFO, STATUS, true, false, "Computer {name} was deactivated by {user}.", "name", "user"),
 	ROW(716, "unknown_reactivated", MANAGER, INFO, STATUS, true, true, "An unknown agent was reactivated as {name}.", "name", "address"),
-	ROW(717, "clone_rekeyed", MANAGER, WARNING, SECURITY, true, true, "A second agent uses the identity of this computer; it was told to take one of its own ({host}).", "host", "session"),
+	ROW(717, "clone_rekeyed", MANAGER, WARNING, SECURITY, true, true, "Two agents had one identity; the second one ({host}) is given one of its own.", "host", "session"),
 	ROW(720, "policy_sent", MANAGER, INFO, ROUTINE, true, false, "The configuration was sent.", "fingerprint"),
 	ROW(721, "policy_send_failed", MANAGER, ERROR, STATUS, true, true, "The configuration could not be sent: {cause}.", "cause"),
 	ROW(730, "computer_offline", MANAGER, WARNING, STATUS, true, true, "The computer is offline: {cause}.", "cause", "last_heard"),

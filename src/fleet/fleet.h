@@ -61,10 +61,14 @@ struct fleet_options {
 	void (*trace)(void *context, const struct uuid *computer, const char *what, const char *from, const char *to);
 	/* A computer is to be dialled sooner than fleet_dial_due() last said; as wake(). NULL: nobody dials. */
 	void (*dial)(void *context);
+	/* Is the second of two agents with one identity to take another (Reply.rekey), or refused? NULL: to take one.
+	 */
+	bool (*rekeys)(void *context);
 	void *context;
 	/* Agents that lose the manager come back this far apart on the average: the window announced to
 	 * them in every reply is this times their number. 0: none is announced. */
 	span_us return_spacing_us;
+	span_us clone_settle_us; /* a dead agent's last words arrive within this; 0: 2 min */
 	/* By which our own clock's steps are told from the agents' across starts (clock.c): which boot of our
 	 * machine this is, and our wall clock less our monotonic one as it was at the first start on it.
 	 * Zeroes: the boot is not known, and the difference is the one now. */
@@ -149,7 +153,7 @@ struct fleet_rows {
 		const struct fleet_event_row *rows;
 		size_t count;
 	} events;
-	const struct fleet_event_row *manager_events; /* about this computer: 717, 730 to 735, 1201, 1202 */
+	const struct fleet_event_row *manager_events; /* about this computer: 275, 717, 730 to 735, 1201, 1202 */
 	size_t manager_event_count;
 	const struct fleet_command_row *commands;
 	size_t command_count;
@@ -256,7 +260,7 @@ bool fleet_configuration_due(const struct fleet *fleet, const struct fleet_excha
  * pack it under the same lock. The shell adds the signed configuration if
  * *ret_configuration, and upload_quarantine. A dialled talk goes on while
  * fleet_more() says so: fleet_heard() with the next report. ERR_NOT_FOUND: removed meanwhile;
- * ERR_IO: the commit failed (answer 503; the agent keeps everything). */
+ * ERR_IO: the commit failed (answer 503; the agent keeps everything); ERR_DENIED: a clone that is not to be rekeyed. */
 int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wire__Reply **ret_reply,
 		bool *ret_configuration, struct err *err);
 /* Orders that would go with the reply but for the key that signed them, which is not the present one: what they
@@ -281,6 +285,8 @@ void fleet_exchange_free(struct fleet *fleet, struct fleet_exchange *exchange);
 /* Asks for a sign of life now: a parked request is answered, so that the agent reports at once.
  * *ret_asked false: none is parked (the shell may dial it). ERR_NOT_FOUND. */
 int fleet_ask(struct fleet *fleet, const struct uuid *computer, bool *ret_asked, struct err *err);
+/* Was this run of an agent found to be the second one with the computer's identity? */
+bool fleet_is_clone(const struct fleet *fleet, const struct uuid *computer, uint64_t session);
 /* Any other authenticated sign of life (upload, answered dial). */
 void fleet_alive(struct fleet *fleet, const struct uuid *computer);
 

@@ -3,6 +3,7 @@
  * The report is authenticated and of proper shape (wire/exchange.h), but its
  * content is the agent's word: it can speak about its own computer alone.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,12 +198,20 @@ static int take_state(struct fleet *fleet, struct computer *computer, struct fle
 
 /* --- the whole --- */
 
-static int clone_found(struct fleet *fleet, struct fleet_exchange *exchange)
+/* It is told to take an identity of its own, or refused; both are told. */
+static int clone_found(struct fleet *fleet, const struct computer *computer, struct fleet_exchange *exchange)
 {
 	const Muster__Wire__Report *report = exchange->report;
-	const struct made_field field = { "host", report->host != NULL ? report->host->name : "" };
+	const char *host = report->host != NULL ? report->host->name : "";
+	char session[24], address[ADDRESS_TEXT_BYTES];
+	const struct made_field rekeyed[] = { { "host", host }, { "session", session } };
+	const struct made_field refused[] = { { "name", host }, { "address", address } };
 
-	return exchange_manager_event(fleet, exchange, EVENT_CLONE_REKEYED, &field, 1);
+	snprintf(session, sizeof(session), "%llu", (unsigned long long)report->session);
+	address_format(&computer->seen_from, address);
+	return fleet_rekeys(fleet)
+		   ? exchange_manager_event(fleet, exchange, EVENT_CLONE_REKEYED, rekeyed, COUNT_OF(rekeyed))
+		   : exchange_manager_event(fleet, exchange, EVENT_DUPLICATE_COMPUTER, refused, COUNT_OF(refused));
 }
 
 static int take_commands(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, bool stale)
@@ -276,7 +285,7 @@ int fleet_heard(struct fleet *fleet, const struct uuid *certificate, const Muste
 	if (verdict == SESSION_CLONE_FOUND || verdict == SESSION_CLONE)
 		exchange->rekey = true;
 	if (verdict == SESSION_CLONE_FOUND)
-		rc = clone_found(fleet, exchange);
+		rc = clone_found(fleet, computer, exchange);
 	else if (verdict != SESSION_CLONE)
 		rc = take_report(fleet, computer, exchange, verdict);
 	if (rc != 0) {

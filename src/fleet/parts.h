@@ -262,6 +262,7 @@ int dialling_tell(struct fleet *fleet, struct computer *computer, struct fleet_e
 void dialling_stored(struct computer *computer, const struct fleet_exchange *exchange, int rc);
 
 /* sessions.c */
+bool fleet_rekeys(const struct fleet *fleet);
 enum session_verdict { SESSION_NEXT, SESSION_FIRST, SESSION_GAP, SESSION_STALE, SESSION_CLONE_FOUND, SESSION_CLONE };
 enum session_verdict session_heard(struct fleet *fleet, struct computer *computer, uint64_t session, uint64_t sequence);
 

@@ -286,6 +286,8 @@ int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wi
 		return err_set(err, ERR_NOT_FOUND, "the computer was removed");
 	if (exchange->failed)
 		return err_set(err, ERR_IO, "the report could not be stored");
+	if (exchange->rekey && !fleet_rekeys(fleet))
+		return err_set(err, ERR_DENIED, "another running agent has this identity (a cloned machine?)");
 	exchange->reply = exchange_memory(exchange, sizeof(*exchange->reply));
 	if (exchange->reply == NULL)
 		return err_set(err, ERR_MEMORY, "out of memory");

@@ -8,6 +8,18 @@
  */
 #include "fleet/parts.h"
 
+bool fleet_rekeys(const struct fleet *fleet)
+{
+	return fleet->options.rekeys == NULL || fleet->options.rekeys(fleet->options.context);
+}
+
+bool fleet_is_clone(const struct fleet *fleet, const struct uuid *id, uint64_t session)
+{
+	const struct computer *computer = computer_find(fleet, id);
+
+	return computer != NULL && session != 0 && computer->clone == session;
+}
+
 static void session_begin(struct computer *computer, uint64_t session, uint64_t sequence, time_us now)
 {
 	computer->other_session = computer->session;
@@ -19,13 +31,15 @@ static void session_begin(struct computer *computer, uint64_t session, uint64_t 
 }
 
 /* The older session spoke: last words, or is it alive beside the newer one? */
-static enum session_verdict session_older(struct computer *computer, uint64_t sequence, time_us now)
+static enum session_verdict session_older(const struct fleet *fleet, struct computer *computer, uint64_t sequence,
+					  time_us now)
 {
+	span_us settle = fleet->options.clone_settle_us > 0 ? fleet->options.clone_settle_us : FLEET_CLONE_SETTLE_US;
 	uint64_t newer = computer->session, older = computer->other_session;
 
 	if (sequence <= computer->other_sequence)
 		return SESSION_STALE;
-	if (now - computer->session_since < FLEET_CLONE_SETTLE_US) {
+	if (now - computer->session_since < settle) {
 		computer->other_sequence = sequence;
 		return SESSION_STALE;
 	}
@@ -68,7 +82,7 @@ enum session_verdict session_heard(struct fleet *fleet, struct computer *compute
 		return sequence == before + 1 ? SESSION_NEXT : SESSION_GAP;
 	}
 	if (session == computer->other_session && computer->other_session != 0)
-		return session_older(computer, sequence, now);
+		return session_older(fleet, computer, sequence, now);
 	session_begin(computer, session, sequence, now);
 	return SESSION_FIRST;
 }

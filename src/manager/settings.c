@@ -59,6 +59,9 @@ static const struct conf_row rows[] = {
 	  .help = "About how many agents a second come back when all have lost the manager: with 250, of 15,000 agents "
 		  "each "
 		  "draws its moment from one minute. More is sooner, and keeps the manager busier meanwhile." },
+	{ ROW("exchange", "clone_settle", CONF_SPAN, clone_settle), .min = SECOND_US, .max = HOUR_US, .initial = "2m",
+	  .help = "How long after an agent was started again what it said before may still arrive. An older run that "
+		  "speaks later than this, beside the newer one, means that two agents have one identity." },
 	{ ROW("dial", "concurrency", CONF_NUMBER, dial_concurrency), .min = 1, .max = 4096, .initial = "64",
 	  .help = "How many agents the manager dials at a time (directions bidirectional and manager-initiated)." },
 	{ ROW("dial", "timeout", CONF_SPAN, dial_timeout), .min = SECOND_US, .max = 2 * MINUTE_US, .initial = "15s",

@@ -21,7 +21,8 @@ struct settings {
 	char *keys_user;
 	char *courier_user;
 	char *hypervisor_user;
-	span_us hold;        /* longest a poll is held */
+	span_us hold; /* longest a poll is held */
+	span_us clone_settle;
 	int64_t return_rate; /* agents a second that come back after they lost the manager */
 	span_us stop_grace;
 	int64_t dial_concurrency;

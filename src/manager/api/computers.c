@@ -140,6 +140,31 @@ int computer_show(struct api_call *call, struct err *err)
 	return rc != 0 ? rc : api_reply_json(call, 200, json);
 }
 
+static const char *text_of(struct api_call *call, const char *name)
+{
+	const char *text = json_string_value(json_object_get(api_body(call), name));
+
+	return text != NULL ? text : "";
+}
+
+int computer_add(struct api_call *call, struct err *err)
+{
+	struct front *front = api_call_front(call);
+	struct front_setting otherwise;
+	const char *policy = text_of(call, "policy");
+	json_t *json = NULL;
+	struct uuid id;
+	int rc = front_setting_get(front, "enrolment.policy", &otherwise, err);
+
+	if (rc == 0)
+		rc = front_computer_add(front, text_of(call, "name"), policy[0] != '\0' ? policy : otherwise.value,
+					text_of(call, "group"), text_of(call, "dial_address"), api_call_actor(call),
+					&id, err);
+	if (rc == 0)
+		rc = row_get(call, &QUERY_API_COMPUTER_BY_ID, &id, "computer", computer_json, &json, err);
+	return rc != 0 ? rc : api_reply_json(call, 201, json);
+}
+
 int computer_dial_address(struct api_call *call, struct err *err)
 {
 	const json_t *address = json_object_get(api_body(call), "dial_address");

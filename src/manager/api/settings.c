@@ -7,7 +7,7 @@
 #include "manager/api/rows.h"
 
 #define CHANGES_MAX     64
-#define VALUE_MAX_BYTES 128
+#define VALUE_MAX_BYTES 1025
 
 static json_t *setting_json(const struct front_setting *setting)
 {

@@ -133,6 +133,11 @@ SHAPE(shape_sign_in, "SignIn", "A user's name and password.",
 	{ "user", SHAPE_TEXT, REQUIRED, 1, ACCOUNT_NAME_MAX_BYTES, .help = "Name of the user." },
 	{ "password", SHAPE_SECRET, REQUIRED, 1, 256, .help = "The password." });
 
+SHAPE(shape_computer_request, "ComputerRequest", "A computer that is known and has no agent yet.",
+	{ "name", SHAPE_NAME, REQUIRED, .max = 255, .help = "The name under which its agent activates." },
+	{ "policy", SHAPE_NAME, .max = 255, .help = "Its policy; that of the setting enrolment.policy if not given." },
+	{ "group", SHAPE_NAME, .max = 255, .help = "Its group." },
+	{ "dial_address", SHAPE_TEXT, 0, 0, 253, .help = "Where its agent may be dialled." });
 SHAPE(shape_dial_address_request, "DialAddressRequest", "Where the manager dials a computer.",
 	{ "dial_address", SHAPE_NAME, REQUIRED | SHAPE_NULLABLE, .max = 253, .help = "Host name or address to dial; null: as the agent reports." });
 
@@ -824,6 +829,7 @@ const struct shape *const shapes_documented[] = {
 	&shape_policy_change_request,
 	&shape_policy_restore_request,
 	&shape_policy_apply_request,
+	&shape_computer_request,
 	&shape_dial_address_request,
 	&shape_computer_change_request,
 	&shape_revert_request,

@@ -205,7 +205,10 @@ static bool check_certificate(struct agent_request *request)
 		return false;
 	}
 	standing = roster_find(request->front->roster, request->fingerprint, &request->computer);
-	if (standing == ROSTER_ACTIVE)
+	request->outsider = (standing == ROSTER_UNKNOWN || standing == ROSTER_DELETED) &&
+			    request->route->complete == exchange_complete &&
+			    stored_setting_number(request->front->stored, STORED_REACTIVATE_UNKNOWN) != 0;
+	if (standing == ROSTER_ACTIVE || request->outsider)
 		return true;
 	if (standing == ROSTER_DEACTIVATED)
 		membership_knocked(request->front, &request->computer);

@@ -35,6 +35,7 @@ struct agent_request {
 	struct loop *loop;
 	struct uuid computer; /* by its certificate */
 	uint8_t fingerprint[SHA256_BYTES];
+	bool outsider; /* by its certificate it is no computer of ours, and may become one again */
 	struct uuid item;
 	char peer[80];
 	uint64_t body_max_bytes;

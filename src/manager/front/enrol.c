@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "manager/front/agent_http.h"
 #include "manager/front/enrolment.h"
+#include "manager/front/membership.h"
 #include "manager/front/policies.h"
 
 #define RETRY_BUSY_S       5
@@ -52,7 +53,7 @@ static int certify(struct enrolment *work, struct err *err)
 
 	if (rc != 0)
 		return rc == ERR_FORMAT || rc == ERR_UNTRUSTED ? err_set(err, ERR_RANGE, "%s", err->text) : rc;
-	return certificate_read(work->certificate, strlen(work->certificate), &work->facts, err);
+	return certificate_read(work->certificate, strlen(work->certificate), &work->facts_made, err);
 }
 
 /* The new computer becomes known to those who hear it. */
@@ -69,6 +70,9 @@ static int admit(struct enrolment *work, struct err *err)
 	};
 	int rc = 0;
 
+	if (work->way == ENROLMENT_TAKES && !work->again)
+		return membership_taken(work->front, &work->computer, work->replaced, work->facts_made.fingerprint,
+					err);
 	if (!work->again) {
 		policies_fill(work->front, &work->computer, &computer);
 		pthread_mutex_lock(&shard->lock);
@@ -81,7 +85,7 @@ static int admit(struct enrolment *work, struct err *err)
 			rc = roster_put(work->front->roster, work->replaced, &work->computer, ROSTER_REVOKED, err);
 	}
 	if (rc == 0 || rc == ERR_EXISTS)
-		rc = roster_put(work->front->roster, work->facts.fingerprint, &work->computer, ROSTER_ACTIVE, err);
+		rc = roster_put(work->front->roster, work->facts_made.fingerprint, &work->computer, ROSTER_ACTIVE, err);
 	return rc;
 }
 
@@ -92,7 +96,7 @@ static int enrol_once(struct enrolment *work, struct err *err)
 
 	if (rc == 0)
 		rc = certify(work, err);
-	if (rc == 0 && !work->again) {
+	if (rc == 0 && !work->again && work->way != ENROLMENT_TAKES) {
 		rc = policies_join(work->front, &work->computer, work->policy, work->appliance, err);
 		joined = rc == 0;
 	}
@@ -129,7 +133,7 @@ static void note_failure(struct enrol *enrol)
 	};
 
 	front->numbers.enrolments_refused++;
-	if (enrol->rc == ERR_DENIED || enrol->rc == ERR_EXPIRED)
+	if (enrol->rc == ERR_DENIED || enrol->rc == ERR_EXPIRED || enrol->rc == ERR_UNTRUSTED)
 		cooldown_failed(front->cooldown, enrol->source);
 	LOG(LOG_WARNING, "enrolment.refused", log_text("peer", enrol->request->peer), log_err(&enrol->err));
 	front_event_later(front, EVENT_ACTIVATION_FAILED, NULL, fields, COUNT_OF(fields));
@@ -215,6 +219,8 @@ void enrol_complete(struct agent_request *request)
 		enrol->work.front = request->front;
 		enrol->work.address = enrol->source;
 		snprintf(enrol->source, sizeof(enrol->source), "%s", source);
+		(void)address_parse_peer(request->peer, &enrol->work.from, NULL);
+		enrol->work.has_certificate = http_client_certificate(request->http, enrol->work.shown);
 		buf_init(&enrol->reply, WIRE_ENROL_REPLY_MAX_BYTES);
 		request->state = enrol;
 		if (front_work(request->front, work, enrol) == 0)

@@ -1,4 +1,4 @@
-/* Enrolment decided. */
+/* Enrolment decided (manager/front/enrolment.h): what is read. */
 #include "manager/front/enrolment.h"
 
 #include <stdio.h>
@@ -12,8 +12,7 @@
 #include "manager/queries.h"
 #include "trust/token.h"
 
-#define POLICY_DEFAULT  "base"
-#define NAME_NUMBER_MAX 10000
+#define POLICY_DEFAULT "base"
 
 /* --- the token's row --- */
 
@@ -52,13 +51,16 @@ static int read_token(struct enrolment *enrolment, struct store_session *session
 {
 	const Muster__Wire__EnrolRequest *request = enrolment->request;
 	struct cursor *cursor = cursor_open(session, &QUERY_ENROLMENT_TOKEN_BY_SECRET);
+	char otherwise[STORED_TEXT_BYTES];
 	int rc = 0, end;
+
+	stored_setting_text(enrolment->front->stored, STORED_ENROLMENT_POLICY, otherwise, sizeof(otherwise));
 
 	cursor_bind_bytes(cursor, "secret_sha256", enrolment->token_hash, SHA256_BYTES);
 	if (cursor_next(cursor)) {
 		rc = check_token_row(cursor, env_wall(enrolment->front->env), enrolment->again, err);
 		if (rc == 0)
-			rc = settle("policy", cursor_text(cursor, "policy"), request->policy, POLICY_DEFAULT,
+			rc = settle("policy", cursor_text(cursor, "policy"), request->policy, otherwise,
 				    enrolment->policy, err);
 		if (rc == 0)
 			rc = settle("group", cursor_text(cursor, "group_name"), request->group, "", enrolment->group,
@@ -76,6 +78,7 @@ static int read_token(struct enrolment *enrolment, struct store_session *session
 static int read_attempt(struct enrolment *enrolment, struct store_session *session, struct err *err)
 {
 	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_BY_ATTEMPT);
+	struct uuid made_for = { 0 };
 	bool deleted = false;
 	int rc;
 
@@ -90,25 +93,61 @@ static int read_attempt(struct enrolment *enrolment, struct store_session *sessi
 		deleted = !cursor_is_null(cursor, "deleted");
 		if (fingerprint.size == SHA256_BYTES)
 			memcpy(enrolment->replaced, fingerprint.data, SHA256_BYTES);
+		cursor_uuid(cursor, "origin", &made_for);
 	}
 	rc = cursor_end(cursor, err);
 	if (rc == 0 && deleted)
 		rc = err_set(err, ERR_WRONG_STATE, "this attempt's computer was deleted meanwhile; enrol anew");
+	/* Made by the certificate that it shows now: being a clone is forgotten when the manager starts again. */
+	if (rc == 0 && enrolment->again && !uuid_is_zero(&made_for) && uuid_equal(&made_for, &enrolment->origin))
+		enrolment->facts.is_clone = true;
 	return rc;
 }
 
-static int read_all(struct store_session *session, void *argument, struct err *err)
-{
-	struct enrolment *enrolment = argument;
-	int rc = read_attempt(enrolment, session, err);
+/* --- a certificate in place of a token --- */
 
-	return rc == 0 ? read_token(enrolment, session, err) : rc;
+static bool comes_with_certificate(const struct enrolment *enrolment)
+{
+	return enrolment->request->token[0] == '\0' && enrolment->request->session != 0 && enrolment->has_certificate;
 }
 
+static void read_standing(struct enrolment *enrolment)
+{
+	struct shard *shard;
+
+	enrolment->facts.by_certificate = true;
+	enrolment->facts.standing = roster_find(enrolment->front->roster, enrolment->shown, &enrolment->origin);
+	if (enrolment->facts.standing == ROSTER_UNKNOWN)
+		return;
+	shard = shards_of(enrolment->front->shards, &enrolment->origin);
+	pthread_mutex_lock(&shard->lock);
+	enrolment->facts.is_clone = fleet_is_clone(shard->fleet, &enrolment->origin, enrolment->request->session);
+	pthread_mutex_unlock(&shard->lock);
+}
+
+/* It goes on with the policy and group of the computer that it was, or was copied from. */
+static int read_origin(struct enrolment *enrolment, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_BY_ID);
+
+	copy_text(enrolment->policy, sizeof(enrolment->policy), POLICY_DEFAULT);
+	cursor_bind_uuid(cursor, "id", &enrolment->origin);
+	if (cursor_next(cursor)) {
+		copy_text(enrolment->policy, sizeof(enrolment->policy), cursor_text(cursor, "policy"));
+		copy_text(enrolment->group, sizeof(enrolment->group), cursor_text(cursor, "group_name"));
+		enrolment->appliance = cursor_number(cursor, "appliance") != 0;
+	}
+	return cursor_end(cursor, err);
+}
+
+/* --- the name --- */
+
+/* The agent's own name for itself, or where it may have none, its machine's. */
 static int check_name(struct enrolment *enrolment, struct err *err)
 {
 	const Muster__Wire__EnrolRequest *request = enrolment->request;
-	const char *name = request->name;
+	bool own = stored_setting_number(enrolment->front->stored, STORED_OWN_NAME) != 0;
+	const char *name = own || enrolment->facts.by_certificate ? request->name : "";
 
 	if (enrolment->again)
 		return 0;
@@ -120,6 +159,43 @@ static int check_name(struct enrolment *enrolment, struct err *err)
 			       WIRE_LABEL_MAX_BYTES);
 	copy_text(enrolment->name, sizeof(enrolment->name), name);
 	return 0;
+}
+
+/* Whose name it is: one that waits to be activated goes before one that has an agent. */
+static int read_name(struct enrolment *enrolment, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_BY_NAME);
+
+	enrolment->facts.name = ENROLMENT_NAME_FREE;
+	cursor_bind_text(cursor, "name", enrolment->name);
+	while (enrolment->facts.name != ENROLMENT_NAME_WAITS && cursor_next(cursor)) {
+		bool waits = !cursor_is_null(cursor, "revoked");
+		struct bytes fingerprint = cursor_bytes(cursor, "certificate_fingerprint");
+
+		if (!waits && enrolment->facts.name != ENROLMENT_NAME_FREE)
+			continue;
+		enrolment->facts.name = waits ? ENROLMENT_NAME_WAITS : ENROLMENT_NAME_MANAGED;
+		cursor_uuid(cursor, "id", &enrolment->computer);
+		if (fingerprint.size == SHA256_BYTES)
+			memcpy(enrolment->replaced, fingerprint.data, SHA256_BYTES);
+	}
+	return cursor_end(cursor, err);
+}
+
+static int read_all(struct store_session *session, void *argument, struct err *err)
+{
+	struct enrolment *enrolment = argument;
+	int rc = read_attempt(enrolment, session, err);
+
+	if (rc == 0 && enrolment->facts.by_certificate)
+		rc = read_origin(enrolment, session, err);
+	else if (rc == 0)
+		rc = read_token(enrolment, session, err);
+	if (rc == 0)
+		rc = check_name(enrolment, err);
+	if (rc == 0 && !enrolment->again)
+		rc = read_name(enrolment, session, err);
+	return rc;
 }
 
 /* The policy as it is written; the name may come in any case, from the token or the agent. */
@@ -135,181 +211,51 @@ static int check_policy(struct enrolment *enrolment, struct err *err)
 		       name);
 }
 
+static int read_rules(struct enrolment *enrolment, struct err *err)
+{
+	struct stored_settings *stored = enrolment->front->stored;
+	struct enrolment_rules *rules = &enrolment->rules;
+	char ranges[STORED_TEXT_BYTES];
+
+	rules->allowed = (enum enrolment_allowed)stored_setting_number(stored, STORED_ENROLMENT_ALLOWED);
+	rules->same_name = (enum same_name)stored_setting_number(stored, STORED_SAME_NAME);
+	rules->reactivate_cloned = stored_setting_number(stored, STORED_REACTIVATE_CLONED) != 0;
+	rules->reactivate_unknown = stored_setting_number(stored, STORED_REACTIVATE_UNKNOWN) != 0;
+	stored_setting_text(stored, STORED_ENROLMENT_ADDRESSES, ranges, sizeof(ranges));
+	return enrolment_ranges_parse(ranges, rules->ranges, &rules->range_count, err);
+}
+
+/* Of a repeated attempt only what may have been forgotten meanwhile is decided anew. */
+static int decide(struct enrolment *enrolment, struct err *err)
+{
+	int rc;
+
+	if (enrolment->again && !enrolment->facts.by_certificate)
+		return 0;
+	rc = enrolment_decide(&enrolment->rules, &enrolment->facts, &enrolment->way, err);
+	if (rc == 0 && !enrolment->again && enrolment->way != ENROLMENT_TAKES)
+		enrolment->computer = env_uuid(enrolment->front->env);
+	return rc;
+}
+
 int enrolment_prepare(struct enrolment *enrolment, struct err *err)
 {
 	struct err form = { 0 };
 	int rc;
 
-	if (token_check(enrolment->request->token, TOKEN_ENROLMENT, &form) != 0)
+	enrolment->facts = (struct enrolment_facts){ .from = enrolment->from };
+	enrolment->way = ENROLMENT_NEW;
+	if (comes_with_certificate(enrolment))
+		read_standing(enrolment);
+	else if (token_check(enrolment->request->token, TOKEN_ENROLMENT, &form) != 0)
 		return err_set(err, ERR_DENIED, "the enrolment token is not one: %s", form.text);
 	token_hash(enrolment->request->token, enrolment->token_hash);
-	rc = store_read(enrolment->front->store, read_all, enrolment, err);
+	rc = read_rules(enrolment, err);
 	if (rc == 0)
-		rc = check_name(enrolment, err);
-	if (rc == 0 && !enrolment->again)
+		rc = store_read(enrolment->front->store, read_all, enrolment, err);
+	if (rc == 0)
+		rc = decide(enrolment, err);
+	if (rc == 0 && !enrolment->again && enrolment->way != ENROLMENT_TAKES)
 		rc = check_policy(enrolment, err);
-	if (rc == 0 && !enrolment->again)
-		enrolment->computer = env_uuid(enrolment->front->env);
 	return rc;
-}
-
-/* --- the write --- */
-
-static int name_taken(struct store_session *session, const char *name, bool *ret_taken, struct err *err)
-{
-	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_BY_NAME);
-
-	cursor_bind_text(cursor, "name", name);
-	*ret_taken = cursor_next(cursor);
-	return cursor_end(cursor, err);
-}
-
-static int note_duplicate(struct enrolment *enrolment, struct store_session *session, struct err *err)
-{
-	const struct front_field fields[] = { { "name", enrolment->name }, { "address", enrolment->address } };
-
-	return front_event(enrolment->front, session, EVENT_DUPLICATE_COMPUTER, NULL, fields, COUNT_OF(fields), err);
-}
-
-/* The name as it is, or with the first number that is free. */
-static int settle_name(struct enrolment *enrolment, struct store_session *session, struct err *err)
-{
-	char name[sizeof(enrolment->name)];
-	bool taken;
-	int rc = name_taken(session, enrolment->name, &taken, err);
-
-	if (rc != 0 || !taken)
-		return rc;
-	if (stored_setting_number(enrolment->front->stored, STORED_SAME_NAME) == SAME_NAME_REFUSE)
-		return err_set(err, ERR_WRONG_STATE,
-			       "a computer with this name is enrolled already; choose another with --name");
-	rc = note_duplicate(enrolment, session, err);
-	for (unsigned number = 2; rc == 0 && taken && number < NAME_NUMBER_MAX; number++) {
-		snprintf(name, sizeof(name), "%.*s-%u", WIRE_LABEL_MAX_BYTES - 6, enrolment->name, number);
-		rc = name_taken(session, name, &taken, err);
-	}
-	if (rc == 0 && taken)
-		rc = err_set(err, ERR_WRONG_STATE, "too many computers have this name");
-	if (rc == 0)
-		copy_text(enrolment->name, sizeof(enrolment->name), name);
-	return rc;
-}
-
-static int use_token(struct enrolment *enrolment, struct store_session *session, struct err *err)
-{
-	struct cursor *cursor = cursor_open(session, &QUERY_ENROLMENT_TOKEN_BY_SECRET);
-	struct uuid id = { 0 };
-	int rc;
-
-	cursor_bind_bytes(cursor, "secret_sha256", enrolment->token_hash, SHA256_BYTES);
-	if (cursor_next(cursor))
-		cursor_uuid(cursor, "id", &id);
-	rc = cursor_end(cursor, err);
-	if (rc != 0)
-		return rc;
-	cursor = cursor_open(session, &QUERY_ENROLMENT_TOKEN_USE);
-	cursor_bind_uuid(cursor, "id", &id);
-	cursor_bind_number(cursor, "now", env_wall(enrolment->front->env));
-	rc = cursor_run(cursor, err);
-	if (rc == 0 && store_changes(session) != 1)
-		rc =
-		    err_set(err, ERR_EXPIRED, "the enrolment token was used up or revoked just now; ask for a new one");
-	return rc;
-}
-
-static int insert_computer(struct enrolment *enrolment, struct store_session *session, struct err *err)
-{
-	static Muster__Wire__Host none = MUSTER__WIRE__HOST__INIT;
-	const Muster__Wire__Host *host = enrolment->request->host != NULL ? enrolment->request->host : &none;
-	time_us now = env_wall(enrolment->front->env);
-	char *addresses = json_of_addresses(host->addresses, host->n_addresses);
-	struct cursor *cursor;
-	int rc;
-
-	if (addresses == NULL)
-		return err_set(err, ERR_MEMORY, "no memory for the computer's addresses");
-	cursor = cursor_open(session, &QUERY_COMPUTER_INSERT);
-	cursor_bind_uuid(cursor, "id", &enrolment->computer);
-	cursor_bind_text(cursor, "name", enrolment->name);
-	cursor_bind_text(cursor, "group_name", enrolment->group);
-	cursor_bind_text(cursor, "policy", enrolment->policy);
-	cursor_bind_number(cursor, "appliance", enrolment->appliance);
-	cursor_bind_bytes(cursor, "certificate_fingerprint", enrolment->facts.fingerprint, SHA256_BYTES);
-	cursor_bind_number(cursor, "certificate_not_after", enrolment->facts.not_after);
-	cursor_bind_text(cursor, "certificate_pem", enrolment->certificate);
-	cursor_bind_number(cursor, "enrolled", now);
-	cursor_bind_bytes(cursor, "enrolment_attempt", enrolment->request->attempt.data,
-			  enrolment->request->attempt.len);
-	cursor_bind_text(cursor, "host_name", host->name);
-	cursor_bind_text(cursor, "os", host->os);
-	cursor_bind_text(cursor, "kernel", host->kernel);
-	cursor_bind_text(cursor, "architecture", host->architecture);
-	cursor_bind_text(cursor, "agent_version", host->agent_version);
-	cursor_bind_text(cursor, "addresses", addresses);
-	cursor_bind_number(cursor, "listen_port", host->listen_port);
-	cursor_bind_text(cursor, "direction", link_direction_name((enum link_direction)host->direction));
-	cursor_bind_text(cursor, "status", "unknown");
-	cursor_bind_text(cursor, "status_cause", "enrolled, not heard yet");
-	cursor_bind_number(cursor, "status_since", now);
-	rc = cursor_run(cursor, err);
-	free(addresses);
-	return rc;
-}
-
-static int insert_events(struct enrolment *enrolment, struct store_session *session, struct err *err)
-{
-	static const struct front_actor actor = { .kind = "system", .name = "enrolment", .peer = "" };
-	const struct front_field created[] = { { "name", enrolment->name }, { "user", "enrolment" } };
-	const struct front_field activated[] = { { "name", enrolment->name }, { "address", enrolment->address } };
-	struct front_actor from = actor;
-	char id[UUID_TEXT_BYTES];
-	int rc;
-
-	uuid_format(&enrolment->computer, id);
-	from.peer = enrolment->address;
-	rc = front_event(enrolment->front, session, EVENT_COMPUTER_CREATED, &enrolment->computer, created,
-			 COUNT_OF(created), err);
-	if (rc == 0)
-		rc = front_event(enrolment->front, session, EVENT_ACTIVATED, &enrolment->computer, activated,
-				 COUNT_OF(activated), err);
-	if (rc == 0)
-		rc = front_audit(enrolment->front, session, &from, "computer.enrol", id, "", "done", err);
-	return rc;
-}
-
-static int renew_certificate(struct enrolment *enrolment, struct store_session *session, struct err *err)
-{
-	struct cursor *cursor = cursor_open(session, &QUERY_EXCHANGE_RENEWED);
-	int rc;
-
-	cursor_bind_uuid(cursor, "id", &enrolment->computer);
-	cursor_bind_bytes(cursor, "certificate_fingerprint", enrolment->facts.fingerprint, SHA256_BYTES);
-	cursor_bind_number(cursor, "certificate_not_after", enrolment->facts.not_after);
-	cursor_bind_text(cursor, "certificate_pem", enrolment->certificate);
-	rc = cursor_run(cursor, err);
-	if (rc == 0 && store_changes(session) != 1)
-		rc = err_set(err, ERR_WRONG_STATE, "this attempt's computer was deleted meanwhile; enrol anew");
-	return rc;
-}
-
-static int write_all(struct store_session *session, void *argument, struct err *err)
-{
-	struct enrolment *enrolment = argument;
-	int rc;
-
-	if (enrolment->again)
-		return renew_certificate(enrolment, session, err);
-	rc = use_token(enrolment, session, err);
-	if (rc == 0)
-		rc = settle_name(enrolment, session, err);
-	if (rc == 0)
-		rc = insert_computer(enrolment, session, err);
-	if (rc == 0)
-		rc = insert_events(enrolment, session, err);
-	return rc;
-}
-
-int enrolment_commit(struct enrolment *enrolment, struct err *err)
-{
-	return store_write_wait(enrolment->front->store, write_all, enrolment, err);
 }

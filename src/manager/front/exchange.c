@@ -8,6 +8,7 @@
 #include "manager/front/agent_http.h"
 #include "manager/front/configuration.h"
 #include "manager/front/hypervisors.h"
+#include "manager/front/membership.h"
 #include "manager/front/parked.h"
 #include "manager/front/policies.h"
 #include "manager/front/progress.h"
@@ -161,6 +162,13 @@ static void reply_now(struct exchange *exchange)
 		signed_configuration_sent(exchange->front, exchange->configuration);
 	if (rc == 0) {
 		agent_reply(exchange->request, 200, AGENT_PROTOBUF, out.data, out.size);
+		end(exchange);
+	} else if (rc == ERR_DENIED) {
+		membership_clone_waits(exchange->front, &exchange->request->computer);
+		agent_refuse_status(exchange->request, 403, "Activation required",
+				    "Another running agent has this identity (a cloned machine?). This one has to be "
+				    "activated anew: muster-agent reset, then muster-agent activate with a token.",
+				    0);
 		end(exchange);
 	} else if (rc == ERR_NOT_FOUND) {
 		agent_refuse_standing(exchange->request);
@@ -456,9 +464,32 @@ static void hear(struct exchange *exchange)
 		store_rows(exchange, rows);
 }
 
+/* No computer of ours, and it may become one: it is told to enrol anew, by the certificate that it has. */
+static void rekey(struct agent_request *request)
+{
+	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;
+	struct buf out;
+
+	reply.protocol = WIRE_PROTOCOL;
+	reply.rekey = true;
+	buf_init(&out, WIRE_REPLY_MAX_BYTES);
+	if (exchange_reply_encode(&reply, &out, NULL) == 0)
+		agent_reply(request, 200, AGENT_PROTOBUF, out.data, out.size);
+	else
+		agent_refuse_status(request, 503, "Out of memory", "Come back later.", RETRY_BUSY_S);
+	buf_done(&out);
+	agent_request_free(request);
+}
+
 void exchange_complete(struct agent_request *request)
 {
-	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	struct exchange *exchange;
+
+	if (request->outsider) {
+		rekey(request);
+		return;
+	}
+	exchange = calloc(1, sizeof(*exchange));
 
 	if (exchange == NULL) {
 		agent_refuse_status(request, 503, "Out of memory", "Come back later.", RETRY_BUSY_S);

@@ -180,6 +180,10 @@ int front_computer_reactivate(struct front *front, const struct uuid *computer, 
 /* Keeps the row; its certificate is refused for good, the agent has to enrol again. */
 int front_computer_revoke(struct front *front, const struct uuid *computer, const struct front_actor *actor,
 			  struct err *err);
+/* A computer that is known and has no agent yet: whoever activates under its name becomes it. address: where it may be
+ * dialled, "": nobody knows. ERR_EXISTS: the name; ERR_NOT_FOUND: the policy. */
+int front_computer_add(struct front *front, const char *name, const char *policy, const char *group,
+		       const char *address, const struct front_actor *actor, struct uuid *ret_id, struct err *err);
 /* Forgets the computer; its rows stay for the history, marked deleted. */
 int front_computer_delete(struct front *front, const struct uuid *computer, const struct front_actor *actor,
 			  struct err *err);
@@ -247,7 +251,7 @@ struct front_setting {
 	const char *type; /* "size", "duration", "number", "choice" */
 	const char *help;
 	const char *default_text;
-	char value[128]; /* as text that set() takes */
+	char value[1025]; /* as text that set() takes */
 	bool is_default;
 };
 size_t front_setting_count(const struct front *front);

@@ -198,12 +198,22 @@ static void hypervisor_broke_rules(void *argument)
 	channel_send(supervisor, MESSAGE_BROKEN_HYPERVISOR, 0, NULL, 0, -1, &err);
 }
 
+/* fleet_options' rekeys: any thread, under a shard's lock. */
+static bool rekeys(void *context)
+{
+	const struct front *front = context;
+
+	return stored_setting_number(front->stored, STORED_REACTIVATE_CLONED) != 0;
+}
+
 static int make_parts(struct front *front, struct channel *supervisor, struct err *err)
 {
 	struct fleet_options fleet = {
 		.env = front->env,
 		.wake = exchange_wake,
 		.dial = dialler_poke,
+		.rekeys = rekeys,
+		.clone_settle_us = front->settings.clone_settle,
 		.context = front,
 		.boot = front->boot,
 		.return_spacing_us = SHARD_COUNT * SECOND_US / front->settings.return_rate,

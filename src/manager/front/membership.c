@@ -322,6 +322,164 @@ int front_computer_reactivate(struct front *front, const struct uuid *computer, 
 	return 0;
 }
 
+int membership_taken(struct front *front, const struct uuid *computer, const uint8_t replaced[SHA256_BYTES],
+		     const uint8_t fingerprint[SHA256_BYTES], struct err *err)
+{
+	int rc = roster_put(front->roster, replaced, computer, ROSTER_REVOKED, err);
+
+	if (rc != 0)
+		return rc;
+	shut_out(front, computer, ROSTER_REVOKED);
+	rc = front_load_computer(front, computer, err);
+	return rc == 0 ? roster_put(front->roster, fingerprint, computer, ROSTER_ACTIVE, err) : rc;
+}
+
+/* --- known, and not activated yet --- */
+
+struct addition {
+	struct front *front;
+	const struct front_actor *actor;
+	struct uuid computer, origin;
+	char name[WIRE_LABEL_MAX_BYTES + 16];
+	char policy[POLICY_NAME_MAX_BYTES + 1];
+	char group[WIRE_LABEL_MAX_BYTES + 1];
+	const char *address, *cause;
+	bool added;
+};
+
+static int check_name_free(const struct addition *addition, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_BY_NAME);
+	bool taken;
+	int rc;
+
+	cursor_bind_text(cursor, "name", addition->name);
+	taken = cursor_next(cursor);
+	rc = cursor_end(cursor, err);
+	return rc == 0 && taken ? err_set(err, ERR_EXISTS, "there is a computer of this name already") : rc;
+}
+
+static int write_addition(struct store_session *session, void *argument, struct err *err)
+{
+	struct addition *addition = argument;
+	const struct front_field fields[] = { { "name", addition->name }, { "user", addition->actor->name } };
+	struct cursor *cursor;
+	uint8_t fingerprint[SHA256_BYTES];
+	char id[UUID_TEXT_BYTES];
+	int rc = check_name_free(addition, session, err);
+
+	if (rc != 0)
+		return rc;
+	memcpy(fingerprint, addition->computer.bytes, UUID_BYTES);
+	memcpy(fingerprint + UUID_BYTES, addition->computer.bytes, UUID_BYTES);
+	uuid_format(&addition->computer, id);
+	cursor = cursor_open(session, &QUERY_COMPUTER_ADD);
+	cursor_bind_uuid(cursor, "id", &addition->computer);
+	cursor_bind_text(cursor, "name", addition->name);
+	cursor_bind_text(cursor, "group_name", addition->group);
+	cursor_bind_text(cursor, "policy", addition->policy);
+	cursor_bind_bytes(cursor, "fingerprint", fingerprint, sizeof(fingerprint));
+	cursor_bind_uuid(cursor, "origin", uuid_is_zero(&addition->origin) ? NULL : &addition->origin);
+	cursor_bind_text(cursor, "dial_address", addition->address);
+	cursor_bind_text(cursor, "cause", addition->cause);
+	cursor_bind_number(cursor, "now", env_wall(addition->front->env));
+	rc = cursor_run(cursor, err);
+	addition->added = rc == 0 && store_changes(session) == 1;
+	if (rc != 0 || !addition->added)
+		return rc;
+	rc = front_event(addition->front, session, EVENT_COMPUTER_CREATED, &addition->computer, fields,
+			 COUNT_OF(fields), err);
+	return rc == 0 ? front_audit(addition->front, session, addition->actor, "computer.add", id, "", "done", err)
+		       : rc;
+}
+
+static int add(struct addition *addition, struct err *err)
+{
+	int rc;
+
+	addition->computer = env_uuid(addition->front->env);
+	rc = policies_join(addition->front, &addition->computer, addition->policy, false, err);
+	if (rc != 0)
+		return rc;
+	rc = store_write_wait(addition->front->store, write_addition, addition, err);
+	if (rc != 0 || !addition->added)
+		policies_leave(addition->front, &addition->computer);
+	else
+		tell(addition->front, &addition->computer);
+	return rc;
+}
+
+int front_computer_add(struct front *front, const char *name, const char *policy, const char *group,
+		       const char *address, const struct front_actor *actor, struct uuid *ret_id, struct err *err)
+{
+	struct addition addition = { .front = front,
+				     .actor = actor,
+				     .address = address,
+				     .cause = "added here, and no agent has activated under its name yet" };
+	int rc;
+
+	snprintf(addition.name, sizeof(addition.name), "%.*s", WIRE_LABEL_MAX_BYTES, name);
+	snprintf(addition.group, sizeof(addition.group), "%.*s", WIRE_LABEL_MAX_BYTES, group);
+	rc = front_policy_name(front, policy, addition.policy, err);
+	if (rc == 0)
+		rc = add(&addition, err);
+	if (rc == 0)
+		*ret_id = addition.computer;
+	return rc;
+}
+
+/* --- a clone that has to be activated by a person --- */
+
+struct clone {
+	struct front *front;
+	struct uuid origin;
+};
+
+static int read_origin(struct store_session *session, void *argument, struct err *err)
+{
+	struct addition *addition = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_BY_ID);
+
+	cursor_bind_uuid(cursor, "id", &addition->origin);
+	if (cursor_next(cursor)) {
+		snprintf(addition->name, sizeof(addition->name), "%.*s-clone", WIRE_LABEL_MAX_BYTES - 6,
+			 cursor_text(cursor, "name"));
+		snprintf(addition->policy, sizeof(addition->policy), "%s", cursor_text(cursor, "policy"));
+		snprintf(addition->group, sizeof(addition->group), "%s", cursor_text(cursor, "group_name"));
+	}
+	return cursor_end(cursor, err);
+}
+
+static void show_clone(void *argument)
+{
+	static const struct front_actor actor = { .kind = "system", .name = "enrolment", .peer = "" };
+	struct clone *clone = argument;
+	struct addition addition = { .front = clone->front,
+				     .actor = &actor,
+				     .origin = clone->origin,
+				     .address = "",
+				     .cause = "a copy of another computer: activate it with a token" };
+	struct err err = { 0 };
+	int rc = store_read(clone->front->store, read_origin, &addition, &err);
+
+	if (rc == 0)
+		rc = add(&addition, &err);
+	if (rc != 0 && rc != ERR_EXISTS) /* it is shown already */
+		LOG(LOG_ERROR, "membership.clone_not_shown", log_err(&err));
+	free(clone);
+}
+
+void membership_clone_waits(struct front *front, const struct uuid *computer)
+{
+	struct clone *clone = malloc(sizeof(*clone));
+
+	if (clone == NULL)
+		return; /* it comes again */
+	*clone = (struct clone){ front, *computer };
+	if (front_work(front, show_clone, clone) != 0)
+		free(clone);
+}
+
 /* --- an agent that would like to come back --- */
 
 struct knock {

@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "conf/value.h"
+#include "manager/front/enrolment_rules.h"
+#include "manager/front/front_policy.h"
 #include "manager/front/front_state.h"
 #include "manager/queries.h"
 
@@ -56,11 +58,50 @@ static const struct conf_row rows[STORED_COUNT] = {
 					 "time-out of its own, has timed out." },
 	[STORED_SAME_NAME] = { .key = "enrolment.same_name",
 			       .type = CONF_CHOICE,
-			       .choices = "number refuse",
+			       .choices = "number refuse reactivate",
 			       .initial = "number",
 			       .help =
-				   "What happens when a computer enrols under a name that another one has: it gets a "
-				   "number behind its name, or it is refused." },
+				   "What happens when a computer activates under a name that another one has: it gets "
+				   "a number behind its name, it is refused, or it becomes that computer, whose agent "
+				   "of before is shut out. One that waits to be activated is always taken." },
+	[STORED_ENROLMENT_ALLOWED] = { .key = "enrolment.allowed",
+				       .type = CONF_CHOICE,
+				       .choices = "any known addresses",
+				       .initial = "any",
+				       .help = "Whose agents may activate themselves, with a token: any computer's, "
+					       "only those of computers that are known here and wait for it (muster "
+					       "computer add), or those that come from one of enrolment.addresses." },
+	[STORED_ENROLMENT_ADDRESSES] = { .key = "enrolment.addresses",
+					 .type = CONF_TEXT,
+					 .max = STORED_TEXT_BYTES - 1,
+					 .initial = "",
+					 .help = "From where agents may activate themselves while enrolment.allowed "
+						 "is addresses: 192.0.2.0/24, 2001:db8::/32, 192.0.2.10-192.0.2.20, "
+						 "one address; several with commas between." },
+	[STORED_ENROLMENT_POLICY] = { .key = "enrolment.policy",
+				      .type = CONF_TEXT,
+				      .min = 1,
+				      .max = 255,
+				      .initial = "base",
+				      .help = "The policy of computers that activate without one of their token's or "
+					      "their own." },
+	[STORED_OWN_NAME] = { .key = "enrolment.own_name",
+			      .type = CONF_BOOLEAN,
+			      .initial = "yes",
+			      .help =
+				  "May an agent say under which name it activates? Otherwise it has its host name." },
+	[STORED_REACTIVATE_CLONED] = { .key = "enrolment.reactivate_cloned",
+				       .type = CONF_BOOLEAN,
+				       .initial = "yes",
+				       .help = "When two live agents have one identity: is the second one given one "
+					       "of its own, as a new computer, without a person? Otherwise it is "
+					       "refused and has to be activated." },
+	[STORED_REACTIVATE_UNKNOWN] = { .key = "enrolment.reactivate_unknown",
+					.type = CONF_BOOLEAN,
+					.initial = "no",
+					.help = "When an agent comes with a certificate of this manager whose computer "
+						"is not here (deleted, or a database from an older backup): does it "
+						"become a computer again, without a person? Otherwise it is refused." },
 	[STORED_ROLLOUT_RATE] = { .key = "policy.rollout_rate",
 				  .type = CONF_NUMBER,
 				  .min = 1,
@@ -106,6 +147,8 @@ struct stored_settings {
 
 static int64_t as_number(enum stored_setting which, const union conf_value *value)
 {
+	if (rows[which].type == CONF_BOOLEAN)
+		return value->boolean;
 	return rows[which].type == CONF_CHOICE ? value->choice : value->number;
 }
 
@@ -117,6 +160,13 @@ int64_t stored_setting_number(struct stored_settings *settings, enum stored_sett
 	number = as_number(which, &settings->values[which]);
 	pthread_rwlock_unlock(&settings->lock);
 	return number;
+}
+
+void stored_setting_text(struct stored_settings *settings, enum stored_setting which, char *text, size_t capacity)
+{
+	pthread_rwlock_rdlock(&settings->lock);
+	snprintf(text, capacity, "%s", settings->values[which].text != NULL ? settings->values[which].text : "");
+	pthread_rwlock_unlock(&settings->lock);
 }
 
 static int find(const char *name)
@@ -142,6 +192,7 @@ static void take_stored(struct stored_settings *settings, const char *name, cons
 		LOG(LOG_WARNING, "settings.stored_value_refused", log_text("name", name), log_err(&err));
 		return;
 	}
+	conf_value_done(&rows[which], &settings->values[which]);
 	settings->values[which] = value;
 	settings->is_default[which] = false;
 }
@@ -181,6 +232,8 @@ void stored_settings_free(struct stored_settings *settings)
 {
 	if (settings == NULL)
 		return;
+	for (size_t i = 0; i < STORED_COUNT; i++)
+		conf_value_done(&rows[i], &settings->values[i]);
 	pthread_rwlock_destroy(&settings->lock);
 	free(settings);
 }
@@ -254,7 +307,32 @@ static int write_change(struct store_session *session, void *argument, struct er
 	return rc;
 }
 
-static int check_change(const struct front_field *field, union conf_value *ret_value, int *ret_which, struct err *err)
+/* What a row of the table cannot say. */
+static int check_addresses(struct front *front, const char *text, struct err *err)
+{
+	struct address_range ranges[ENROLMENT_RANGES_MAX];
+	size_t count;
+
+	(void)front;
+	return enrolment_ranges_parse(text, ranges, &count, err);
+}
+
+static int check_policy(struct front *front, const char *text, struct err *err)
+{
+	char name[POLICY_NAME_MAX_BYTES + 1];
+
+	return front_policy_name(front, text, name, NULL) == 0
+		   ? 0
+		   : err_set(err, ERR_RANGE, "there is no policy '%.100s'", text);
+}
+
+static int (*const checks[STORED_COUNT])(struct front *front, const char *text, struct err *err) = {
+	[STORED_ENROLMENT_ADDRESSES] = check_addresses,
+	[STORED_ENROLMENT_POLICY] = check_policy,
+};
+
+static int check_change(struct front *front, const struct front_field *field, union conf_value *ret_value,
+			int *ret_which, struct err *err)
 {
 	int rc;
 
@@ -263,6 +341,11 @@ static int check_change(const struct front_field *field, union conf_value *ret_v
 		return err_set(err, ERR_UNKNOWN, "there is no setting '%.64s'", field->name);
 	rc = conf_value_parse(&rows[*ret_which], field->value != NULL ? field->value : rows[*ret_which].initial,
 			      ret_value, err);
+	if (rc == 0 && checks[*ret_which] != NULL) {
+		rc = checks[*ret_which](front, ret_value->text != NULL ? ret_value->text : "", err);
+		if (rc != 0)
+			conf_value_done(&rows[*ret_which], ret_value);
+	}
 	return rc == 0 ? 0 : err_add(err, rc, "%s", field->name);
 }
 
@@ -272,17 +355,22 @@ int front_setting_set(struct front *front, const struct front_field *values, siz
 	struct change change = { front, values, count, actor };
 	union conf_value parsed[STORED_COUNT];
 	int which[STORED_COUNT], rc = 0;
+	size_t parsed_count = 0;
 
 	if (count > STORED_COUNT)
 		return err_set(err, ERR_LIMIT, "more settings than there are");
-	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = check_change(&values[i], &parsed[i], &which[i], err);
+	for (; parsed_count < count && rc == 0; parsed_count += rc == 0)
+		rc = check_change(front, &values[parsed_count], &parsed[parsed_count], &which[parsed_count], err);
 	if (rc == 0)
 		rc = store_write_wait(front->store, write_change, &change, err);
-	if (rc != 0)
+	if (rc != 0) {
+		for (size_t i = 0; i < parsed_count; i++)
+			conf_value_done(&rows[which[i]], &parsed[i]);
 		return rc;
+	}
 	pthread_rwlock_wrlock(&front->stored->lock);
 	for (size_t i = 0; i < count; i++) {
+		conf_value_done(&rows[which[i]], &front->stored->values[which[i]]);
 		front->stored->values[which[i]] = parsed[i];
 		front->stored->is_default[which[i]] = values[i].value == NULL;
 	}

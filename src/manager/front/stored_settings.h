@@ -12,7 +12,13 @@ enum stored_setting {
 	STORED_EVENT_RETENTION,       /* span */
 	STORED_UNDELIVERED_RETENTION, /* span */
 	STORED_COMMAND_TIMEOUT,       /* span */
-	STORED_SAME_NAME,             /* enum same_name */
+	STORED_SAME_NAME,             /* enum same_name (enrolment_rules.h) */
+	STORED_ENROLMENT_ALLOWED,     /* enum enrolment_allowed */
+	STORED_ENROLMENT_ADDRESSES,   /* text: ranges (enrolment_ranges_parse()) */
+	STORED_ENROLMENT_POLICY,      /* text: a policy's name */
+	STORED_OWN_NAME,              /* boolean */
+	STORED_REACTIVATE_CLONED,     /* boolean */
+	STORED_REACTIVATE_UNKNOWN,    /* boolean */
 	STORED_ROLLOUT_RATE,          /* agents a second */
 	STORED_VERIFY_INTERVAL,       /* span */
 	STORED_ALERT_RETENTION,       /* span */
@@ -21,13 +27,16 @@ enum stored_setting {
 	STORED_COUNT
 };
 
-enum same_name { SAME_NAME_NUMBER, SAME_NAME_REFUSE };
+#define STORED_TEXT_BYTES 1025 /* longest text of a value, with its NUL */
 
 struct stored_settings;
 
 /* Reads all from the database; a value there that no longer fits is logged and the default is used. Blocks. */
 int stored_settings_open(struct store *store, struct stored_settings **ret_settings, struct err *err);
 void stored_settings_free(struct stored_settings *settings); /* accepts NULL */
+/* Booleans as 0 or 1. */
 int64_t stored_setting_number(struct stored_settings *settings, enum stored_setting which);
+/* text: at most STORED_TEXT_BYTES. */
+void stored_setting_text(struct stored_settings *settings, enum stored_setting which, char *text, size_t capacity);
 
 #endif

@@ -62,8 +62,8 @@ static void copy_detail(const struct buf *body, char *detail, size_t capacity)
 	json_decref(json);
 }
 
-long agent_enrol(struct agent *agent, const char *token, const char *name, long *ret_retry_after, char *detail,
-		 size_t capacity)
+static long enrol(struct agent *agent, const char *token, const char *name, long *ret_retry_after, char *detail,
+		  size_t capacity)
 {
 	Muster__Wire__EnrolRequest request = MUSTER__WIRE__ENROL_REQUEST__INIT;
 	Muster__Wire__Host host = MUSTER__WIRE__HOST__INIT;
@@ -77,6 +77,7 @@ long agent_enrol(struct agent *agent, const char *token, const char *name, long 
 	request.attempt = exchange_bytes(agent->attempt.bytes, UUID_BYTES);
 	request.request = exchange_bytes(agent->request.data, agent->request.size);
 	request.name = (char *)(uintptr_t)name;
+	request.session = token[0] == '\0' ? agent->session : 0;
 	host.name = (char *)(uintptr_t) "host";
 	request.host = &host;
 	buf_init(&packed, ROOM_BYTES);
@@ -84,6 +85,10 @@ long agent_enrol(struct agent *agent, const char *token, const char *name, long 
 		fail_msg("%s", err.text);
 	call.body = packed.data;
 	call.size = packed.size;
+	if (token[0] == '\0') {
+		call.certificate = agent->certificate;
+		call.key = buf_text(&agent->key);
+	}
 	fixture_call(agent->fixture, &call, &answer);
 	if (answer.status == 200)
 		take_reply(agent, &answer.body);
@@ -94,6 +99,17 @@ long agent_enrol(struct agent *agent, const char *token, const char *name, long 
 	buf_done(&packed);
 	answer_done(&answer);
 	return answer.status;
+}
+
+long agent_enrol(struct agent *agent, const char *token, const char *name, long *ret_retry_after, char *detail,
+		 size_t capacity)
+{
+	return enrol(agent, token, name, ret_retry_after, detail, capacity);
+}
+
+long agent_enrol_anew(struct agent *agent, const char *name, char *detail, size_t capacity)
+{
+	return enrol(agent, "", name, NULL, detail, capacity);
 }
 
 void agent_enrolled(struct agent *agent, struct fixture *fixture, const char *name)

@@ -24,6 +24,8 @@ void agent_done(struct agent *agent);
 /* POST /agent/v1/enrol: the status; on 200 the agent is enrolled. detail may be NULL. */
 long agent_enrol(struct agent *agent, const char *token, const char *name, long *ret_retry_after, char *detail,
 		 size_t capacity);
+/* The same with the certificate that it has in place of a token; on 200 it has another. */
+long agent_enrol_anew(struct agent *agent, const char *name, char *detail, size_t capacity);
 /* A token that may be used `uses` times; text is the caller's to free. */
 char *enrolment_token(struct fixture *fixture, int uses, const char *expires);
 /* Both in one, for tests that are about something else. */

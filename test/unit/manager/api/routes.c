@@ -24,7 +24,7 @@ static const struct {
 	{ "GET", "/api/v1/events/streams", ROUTE_FOUND, OPERATION_event_show, "streams", NULL },
 	{ "GET", "/healthz", ROUTE_FOUND, OPERATION_health_live, "", NULL },
 	{ "PUT", "/api/v1/computers/x", ROUTE_NO_METHOD, 0, NULL, "GET, DELETE, PATCH" },
-	{ "get", "/api/v1/computers", ROUTE_NO_METHOD, 0, NULL, "GET" },
+	{ "get", "/api/v1/computers", ROUTE_NO_METHOD, 0, NULL, "GET, POST" },
 	{ "GET", "/", ROUTE_NO_PATH, 0, NULL, NULL },
 	{ "GET", "", ROUTE_NO_PATH, 0, NULL, NULL },
 	{ "GET", "/api/v1/computers/", ROUTE_NO_PATH, 0, NULL, NULL },
