@@ -8,7 +8,9 @@ UPDATE computer
 SET last_heard = :last_heard, clock_offset_us = :clock_offset_us,
     clock_base_us = :clock_base_us, clock_boot = :clock_boot, status = :status, status_cause = :status_cause,
     status_since = :status_since, offline_error = :offline_error, config_fingerprint = :config_fingerprint,
-    config_state = :config_state, trusted_key = :trusted_key, seen_from = :seen_from,
+    config_state = :config_state,
+    trusted_key_since = CASE WHEN trusted_key IS :trusted_key THEN trusted_key_since ELSE :last_heard END,
+    trusted_key = :trusted_key, seen_from = :seen_from,
     agent_interval_us = :agent_interval_us
 WHERE id = :id AND revoked IS NULL; -- what was heard before its membership ended comes too late
 

@@ -65,6 +65,11 @@ const struct alert_definition alert_definitions[ALERT_KINDS] = {
 		.title = { "Legacy TLS profile is on", "レガシー TLS プロファイルが有効" },
 		.text = { "The manager accepts connections that others on the network can read or alter: TLS profile {detail}.",
 			  "マネージャは、ネットワーク上の第三者に読み取られ改ざんされうる接続を受け付けています: TLS プロファイル {detail}。" } },
+	[ALERT_INVALID_SERVER_CERTIFICATE] = {
+		"invalid_server_certificate", ALERT_CRITICAL, .resolves = true,
+		.title = { "Agents without a valid server certificate", "有効なサーバ証明書がないエージェント" },
+		.text = { "One or more agents do not have a valid server certificate and take no orders: {detail}.",
+			  "サーバの有効な証明書がないエージェントが 1 つ以上あり、命令を受け付けません: {detail}。" } },
 };
 /* clang-format on */
 

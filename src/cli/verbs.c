@@ -43,6 +43,13 @@ OPTIONS(verify_options,
 	{ "all", NULL, "All computers.", NULL },
 	{ "outcome", "O", "Show only those with this outcome.", "answered silent away" });
 OPTIONS(delete_options, YES);
+OPTIONS(force_options, { "force", NULL, "Over a file that is there.", NULL });
+OPTIONS(cert_create_options,
+	{ "no-roll-over", NULL, "No succession: no agent follows. With --force.", NULL },
+	{ "force", NULL, "Yes, every agent is to be lost until it is repaired on its machine.", NULL });
+OPTIONS(cert_list_options,
+	{ "l", "FILE", "Write all of them as CSV to a file; - is standard output.", NULL },
+	LIMIT);
 OPTIONS(command_list_options, COMPUTER,
 	{ "state", "S", "Only those in this state.", STATES },
 	{ "kind", "K", "Only those of this kind.", "scan pause resume cancel heartbeat restore delete" },
@@ -263,6 +270,13 @@ static const struct cli_verb verbs[] = {
 
 	{ "tls", "profiles", "", 0, 0, NULL, "List TLS profiles, and which of them the manager's machine can serve",
 	  "A profile is a set of versions and suites that certain generations of agents need. One that cannot be served says what its OpenSSL lacks.", verb_tls_profiles },
+	{ "cert", "show", "", 0, 0, NULL, "Show the server authentication key, those before it, and how many agents trust each", NULL, verb_cert_show },
+	{ "cert", "create", "", 0, 0, cert_create_options, "Roll the server authentication key over to a new one",
+	  "The present key signs the next one and is destroyed; agents follow with their next report, after any absence. "
+	  "Back the new key up: if it is lost, no agent takes orders any more.", verb_cert_create },
+	{ "cert", "export", "FILE", 1, 1, force_options, "Write the public key file that agents take (muster-agent trust FILE); - is standard output", NULL, verb_cert_export },
+	{ "cert", "list-mismatched", "", 0, 0, cert_list_options, "List agents without a valid server certificate",
+	  "They trust another key and take no orders. Repair each on its machine: muster cert export FILE, there muster-agent trust FILE.", verb_cert_list_mismatched },
 	{ "hypervisor", "list", "", 0, 0, hypervisor_list_options, "List hypervisors, and whether they answer", NULL, verb_hypervisor_list },
 	{ "hypervisor", "show", "HYPERVISOR", 1, 1, NULL, "Show a hypervisor", NULL, verb_hypervisor_show },
 	{ "hypervisor", "add", "NAME URI", 2, 2, NULL, "Have a hypervisor asked which virtual machines run",
@@ -299,6 +313,7 @@ static const struct cli_noun nouns[] = {
 	{ "network", "Networks that the manager cannot reach. NETWORK is an id or a name." },
 	{ "destination", "Where events and alerts are sent to. DESTINATION is an id or a name." },
 	{ "tls", "How connections are encrypted." },
+	{ "cert", "The server authentication key, by which agents know this manager's orders." },
 	{ "hypervisor", "Who is asked which virtual machines run. HYPERVISOR is an id or a name." },
 	{ "settings", "Settings that the manager keeps in its database." },
 	{ "system", "The manager itself." },

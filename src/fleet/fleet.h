@@ -263,16 +263,18 @@ bool fleet_configuration_due(const struct fleet *fleet, const struct fleet_excha
  * ERR_IO: the commit failed (answer 503; the agent keeps everything); ERR_DENIED: a clone that is not to be rekeyed. */
 int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wire__Reply **ret_reply,
 		bool *ret_configuration, struct err *err);
-/* Orders that would go with the reply but for the key that signed them, which is not the present one: what they
- * hold is to be signed anew and given to fleet_renew() first. At most `most`; they live until the next call. */
+/* Orders of a computer that would go with the next reply but for the key that signed them, which is not the present
+ * one: what they hold is to be signed anew and given to fleet_renew() first. At most `most`; they live until the next
+ * call. */
 struct fleet_order {
 	struct uuid command;
 	const uint8_t *envelope; /* packed */
 	size_t envelope_size;
 };
-size_t fleet_outdated(const struct fleet *fleet, const struct fleet_exchange *exchange, struct fleet_order *orders,
-		      size_t most);
+size_t fleet_outdated(const struct fleet *fleet, const struct uuid *computer, struct fleet_order *orders, size_t most);
 /* The same order in another envelope; copied. ERR_NOT_FOUND: it ended meanwhile. */
+/* Is this the fingerprint of the present key (or nothing known of keys)? What another signed need not be sent. */
+bool fleet_key_is_present(const struct fleet *fleet, const uint8_t fingerprint[SHA256_BYTES]);
 int fleet_renew(struct fleet *fleet, const struct uuid *computer, const struct uuid *command, const uint8_t *envelope,
 		size_t size, struct err *err);
 /* After fleet_reply(): the reply brings something, or confirms something that was told.

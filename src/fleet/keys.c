@@ -128,6 +128,13 @@ size_t fleet_trusting(const struct fleet *fleet, const uint8_t fingerprint[SHA25
 	return count;
 }
 
+bool fleet_key_is_present(const struct fleet *fleet, const uint8_t fingerprint[SHA256_BYTES])
+{
+	const uint8_t *present = key_chain_present(fleet->keys);
+
+	return fleet->keys == NULL || (present != NULL && memcmp(present, fingerprint, SHA256_BYTES) == 0);
+}
+
 /* --- orders that an older key signed --- */
 
 static bool is_outdated(const struct fleet *fleet, const struct open_command *command)
@@ -142,15 +149,14 @@ bool key_signed(const struct fleet *fleet, const struct open_command *command)
 	return !is_outdated(fleet, command);
 }
 
-size_t fleet_outdated(const struct fleet *fleet, const struct fleet_exchange *exchange, struct fleet_order *orders,
-		      size_t most)
+size_t fleet_outdated(const struct fleet *fleet, const struct uuid *id, struct fleet_order *orders, size_t most)
 {
-	const struct computer *computer = computer_find(fleet, &exchange->computer);
+	const struct computer *computer = computer_find(fleet, id);
 	time_us now = fleet_now(fleet);
 	size_t count = 0;
 	bool waits = false;
 
-	if (computer == NULL || exchange->failed || exchange->rekey || !key_will_obey(fleet, computer))
+	if (computer == NULL || !key_will_obey(fleet, computer))
 		return 0;
 	for (const struct open_command *command = computer->commands; command != NULL; command = command->next)
 		waits |= open_command_sendable(command, now);

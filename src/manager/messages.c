@@ -19,6 +19,11 @@ static const struct channel_permit from_role[] = {
 	{ .type = MESSAGE_READY, .name = "ready", .max_bytes = 0 },
 	{ .type = MESSAGE_BROKEN, .name = "broken", .max_bytes = 0 },
 };
+static const struct channel_permit from_keys[] = {
+	{ .type = MESSAGE_READY, .name = "ready", .max_bytes = 0 },
+	{ .type = MESSAGE_BROKEN, .name = "broken", .max_bytes = 0 },
+	{ .type = MESSAGE_PUBLIC_KEY, .name = "public key", .max_bytes = ENVELOPE_KEY_BYTES },
+};
 static const struct channel_permit from_supervisor[] = {
 	{ .type = MESSAGE_ATTACH, .name = "attach", .max_bytes = 0, .descriptor = true },
 	{ .type = MESSAGE_ATTACH_COURIER, .name = "attach_courier", .max_bytes = 0, .descriptor = true },
@@ -27,6 +32,9 @@ static const struct channel_permit from_supervisor[] = {
 };
 static const struct channel_permit asked_of_keys[] = {
 	{ .type = MESSAGE_SIGN, .name = "sign", .max_bytes = MESSAGE_SIGN_MAX_BYTES + FRAME_BYTES },
+	{ .type = MESSAGE_SIGN_AGAIN, .name = "sign again", .max_bytes = MESSAGE_SIGN_MAX_BYTES + FRAME_BYTES },
+	{ .type = MESSAGE_KEYS, .name = "keys", .max_bytes = 0 },
+	{ .type = MESSAGE_CREATE_KEY, .name = "create a key", .max_bytes = MESSAGE_CREATE_KEY_BYTES },
 	{ .type = MESSAGE_CERTIFY, .name = "certify", .max_bytes = MESSAGE_REQUEST_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_CERTIFY_MANAGER, .name = "certify the manager", .max_bytes = MESSAGE_REQUEST_MAX_BYTES },
 	{ .type = MESSAGE_CERTIFY_SERVER,
@@ -35,6 +43,7 @@ static const struct channel_permit asked_of_keys[] = {
 };
 static const struct channel_permit answered_by_keys[] = {
 	{ .type = MESSAGE_SIGNED, .name = "signed", .max_bytes = SHA256_BYTES + MESSAGE_SIGNATURE_BYTES },
+	{ .type = MESSAGE_KEYS_ARE, .name = "keys are", .max_bytes = MESSAGE_KEYS_MAX_BYTES },
 	{ .type = MESSAGE_CERTIFIED, .name = "certified", .max_bytes = MESSAGE_CERTIFICATE_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_REFUSED, .name = "refused", .max_bytes = ERR_TEXT_BYTES + FRAME_BYTES },
 };
@@ -54,7 +63,7 @@ static const struct channel_permit answered_by_hypervisor[] = {
 };
 
 const struct message_table messages_from_front = { from_front, COUNT_OF(from_front) };
-const struct message_table messages_from_keys = { from_role, COUNT_OF(from_role) };
+const struct message_table messages_from_keys = { from_keys, COUNT_OF(from_keys) };
 const struct message_table messages_from_courier = { from_role, COUNT_OF(from_role) };
 const struct message_table messages_from_hypervisor = { from_role, COUNT_OF(from_role) };
 const struct message_table messages_from_supervisor = { from_supervisor, COUNT_OF(from_supervisor) };
@@ -148,6 +157,72 @@ int message_unpack_signed(const void *data, size_t size, struct message_signed *
 	rc = unpack_end(&in);
 	if (rc == 0)
 		*ret_answer = answer;
+	return rc;
+}
+
+static int take_flag(struct unpack *in, bool *ret_flag)
+{
+	uint8_t value = unpack_u8(in);
+
+	*ret_flag = value == 1;
+	return value > 1 && in->status == 0 ? ERR_FORMAT : 0;
+}
+
+void message_pack_keys(struct buf *out, const struct message_keys *keys)
+{
+	struct buf by;
+
+	buf_init(&by, SUCCESSION_MAX_BYTES);
+	if (keys->followed && succession_pack(&keys->by, &by, NULL) != 0)
+		buf_reset(&by);
+	pack_u8(out, keys->has_key ? 1 : 0);
+	buf_append(out, keys->public_key, sizeof(keys->public_key));
+	pack_u8(out, by.size > 0 ? 1 : 0);
+	pack_bytes(out, by.data, by.size);
+	buf_done(&by);
+}
+
+int message_unpack_keys(const void *data, size_t size, struct message_keys *ret_keys)
+{
+	struct message_keys keys = { .has_key = false };
+	struct unpack in;
+	struct bytes by;
+	int rc;
+
+	unpack_init(&in, data, size);
+	rc = take_flag(&in, &keys.has_key);
+	unpack_fixed(&in, keys.public_key, sizeof(keys.public_key));
+	if (rc == 0)
+		rc = take_flag(&in, &keys.followed);
+	by = unpack_bytes(&in, SUCCESSION_MAX_BYTES);
+	if (rc == 0)
+		rc = unpack_end(&in);
+	if (rc == 0 && keys.followed)
+		rc = succession_unpack(by.data, by.size, &keys.by, NULL) == 0 ? 0 : ERR_FORMAT;
+	if (rc == 0)
+		*ret_keys = keys;
+	return rc;
+}
+
+void message_pack_create_key(struct buf *out, const struct message_create_key *create)
+{
+	pack_u8(out, create->succeed ? 1 : 0);
+	pack_u64(out, create->known);
+}
+
+int message_unpack_create_key(const void *data, size_t size, struct message_create_key *ret_create)
+{
+	struct message_create_key create;
+	struct unpack in;
+	int rc;
+
+	unpack_init(&in, data, size);
+	rc = take_flag(&in, &create.succeed);
+	create.known = unpack_u64(&in);
+	if (rc == 0)
+		rc = unpack_end(&in);
+	if (rc == 0)
+		*ret_create = create;
 	return rc;
 }
 

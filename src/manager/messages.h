@@ -4,8 +4,9 @@
  *   supervisor -> front           ATTACH (keys), ATTACH_COURIER, ATTACH_HYPERVISOR; STOP
  *   each -> supervisor            READY; BROKEN: the role it is connected with (front: keys) broke the rules, end it
  *   front -> supervisor           BROKEN_COURIER, BROKEN_HYPERVISOR
- *   front -> keys                 SIGN, CERTIFY, CERTIFY_MANAGER, CERTIFY_SERVER
- *   keys -> front                 SIGNED, CERTIFIED, REFUSED
+ *   front -> keys                 SIGN, SIGN_AGAIN, CERTIFY, CERTIFY_MANAGER, CERTIFY_SERVER, KEYS, CREATE_KEY
+ *   keys -> front                 SIGNED, CERTIFIED, KEYS_ARE, REFUSED
+ *   keys -> supervisor            PUBLIC_KEY: what DIR/server-authentication.pub is to hold
  *   front -> courier              DELIVER (courier/delivery.h)
  *   courier -> front              DELIVERED, REFUSED
  *   front -> hypervisor           WATCH (hypervisor/hypervisor_messages.h)
@@ -21,7 +22,7 @@
 #include "base/hex.h"
 #include "base/pack.h"
 #include "os/channel.h"
-#include "wire/limits.h"
+#include "wire/succession.h"
 
 enum message_type {
 	MESSAGE_ATTACH = 1,
@@ -39,11 +40,16 @@ enum message_type {
 	MESSAGE_REFUSED = 14,
 	MESSAGE_CERTIFY_MANAGER = 15, /* as CERTIFY, for the manager itself: its payload is the request */
 	MESSAGE_CERTIFY_SERVER = 16,  /* one more certificate with the names of one that we have */
+	MESSAGE_PUBLIC_KEY = 17,      /* the raw public key */
+	MESSAGE_SIGN_AGAIN = 18,      /* as SIGN, of orders that another key signed: they were issued before */
 	MESSAGE_DELIVER = 20,
 	MESSAGE_DELIVERED = 21,
 	MESSAGE_WATCH = 30,
 	MESSAGE_MACHINES = 31,
 	MESSAGE_LINK = 32,
+	MESSAGE_KEYS = 40, /* which key is present? */
+	MESSAGE_KEYS_ARE = 41,
+	MESSAGE_CREATE_KEY = 42,
 };
 
 #define MESSAGE_SIGN_MAX_BYTES        WIRE_SIGNED_MAX_BYTES
@@ -51,6 +57,8 @@ enum message_type {
 #define MESSAGE_CERTIFICATE_MAX_BYTES (16 * 1024) /* of PEM with its NUL */
 #define MESSAGE_SIGNATURE_BYTES       64
 #define MESSAGE_ORDERS_MAX            WIRE_BATCH_MAX /* signed together */
+#define MESSAGE_KEYS_MAX_BYTES        (2 + ENVELOPE_KEY_BYTES + 4 + SUCCESSION_MAX_BYTES)
+#define MESSAGE_CREATE_KEY_BYTES      (1 + 8)
 
 struct message_table {
 	const struct channel_permit *permits;
@@ -86,6 +94,16 @@ struct message_signed {
 	uint8_t key[SHA256_BYTES];
 	uint8_t signature[MESSAGE_SIGNATURE_BYTES];
 };
+/* The server authentication key that is present, and the succession by which it came to be. */
+struct message_keys {
+	bool has_key, followed;
+	uint8_t public_key[ENVELOPE_KEY_BYTES];
+	struct succession by; /* if followed */
+};
+struct message_create_key {
+	bool succeed;   /* the present key signs the next one */
+	uint64_t known; /* serial of the last succession that is stored; 0: none */
+};
 struct message_refused {
 	int code; /* enum err_code, negative */
 	char text[ERR_TEXT_BYTES];
@@ -101,6 +119,10 @@ void message_pack_certify_server(struct buf *out, const struct message_certify_s
 int message_unpack_certify_server(const void *data, size_t size, struct message_certify_server *ret_certify);
 void message_pack_signed(struct buf *out, const struct message_signed *answer);
 int message_unpack_signed(const void *data, size_t size, struct message_signed *ret_answer);
+void message_pack_keys(struct buf *out, const struct message_keys *keys);
+int message_unpack_keys(const void *data, size_t size, struct message_keys *ret_keys);
+void message_pack_create_key(struct buf *out, const struct message_create_key *create);
+int message_unpack_create_key(const void *data, size_t size, struct message_create_key *ret_create);
 /* pem needs MESSAGE_CERTIFICATE_MAX_BYTES. */
 void message_pack_certified(struct buf *out, const char *pem);
 int message_unpack_certified(const void *data, size_t size, char *pem);

@@ -21,9 +21,10 @@ struct role_row {
 	const char *name;
 	size_t user_offset; /* of its user's name in struct settings */
 	unsigned needs;
-	const char *write_path;        /* below the data directory, NULL: none */
-	const char *const *read_paths; /* besides the data directory, if there is a write_path; NULL: none */
-	const char *own_path;          /* below the data directory, read besides read_paths; NULL: none */
+	const char *write_path; /* below the data directory, NULL: none */
+	const char *const
+	    *read_paths;      /* besides the data directory, if there is a write_path; NULL: none of all that */
+	const char *own_path; /* below the data directory, read besides read_paths; NULL: none */
 	uint64_t memory_max_bytes;
 };
 
@@ -45,7 +46,7 @@ static const char *const hypervisor_reads[] = { "/etc", "/run/systemd/resolve", 
 static const char *const front_reads[] = { "/etc", "/run/systemd/resolve", "/usr/lib", "/lib", "/usr/lib64", NULL };
 
 static const struct role_row role_rows[] = {
-	{ ROLE_NAME_KEYS, offsetof(struct settings, keys_user), 0, NULL, NULL, NULL, 256 * MIB },
+	{ ROLE_NAME_KEYS, offsetof(struct settings, keys_user), ROLE_FILES, LAYOUT_KEYS, NULL, NULL, 256 * MIB },
 	{ ROLE_NAME_FRONT, offsetof(struct settings, front_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS,
 	  LAYOUT_FRONT, front_reads, NULL, 0 },
 	{ ROLE_NAME_COURIER, offsetof(struct settings, courier_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS, NULL,
@@ -100,11 +101,11 @@ static const char *const *reads_of(const struct role_row *row, const char *data_
 {
 	size_t count = 0;
 
-	if (row->read_paths == NULL && row->write_path == NULL && row->own_path == NULL)
+	if (row->read_paths == NULL && row->own_path == NULL)
 		return NULL;
 	for (size_t i = 0; row->read_paths != NULL && row->read_paths[i] != NULL && count < READ_PATHS_MAX; i++)
 		list[count++] = row->read_paths[i];
-	if (row->write_path != NULL)
+	if (row->write_path != NULL && row->read_paths != NULL)
 		list[count++] = data_directory;
 	if (row->own_path != NULL) {
 		snprintf(own, LAYOUT_PATH_BYTES, "%s/%s", data_directory, row->own_path);

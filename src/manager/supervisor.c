@@ -2,9 +2,11 @@
 #include "manager/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -15,7 +17,10 @@
 #include "manager/messages.h"
 #include "manager/role_start.h"
 #include "os/env.h"
+#include "os/files.h"
 #include "os/role.h"
+#include "trust/secret_file.h"
+#include "trust/signing_key.h"
 
 #define PAUSE_FIRST_US     (100 * MILLISECOND_US)
 #define PAUSE_MAX_US       (30 * SECOND_US)
@@ -271,6 +276,30 @@ static struct role *accused(struct supervisor *supervisor, size_t by, uint16_t m
 	return NULL;
 }
 
+/* What people give to agents that lost their trust: keys says which key it is, and may not write there itself. */
+static void publish_key(const struct supervisor *supervisor, const struct channel_message *message)
+{
+	struct buf pem, before;
+	struct err err = { 0 };
+	char path[LAYOUT_PATH_BYTES];
+	int rc = message->size == ENVELOPE_KEY_BYTES ? 0 : err_set(&err, ERR_FORMAT, "not a key");
+
+	buf_init(&pem, SECRET_FILE_MAX_BYTES);
+	buf_init(&before, SECRET_FILE_MAX_BYTES);
+	snprintf(path, sizeof(path), "%s/%s", supervisor->data_directory, LAYOUT_TRUST_KEY);
+	if (rc == 0)
+		rc = signing_public_pem(message->payload, &pem, &err);
+	if (rc == 0 && files_read(AT_FDCWD, path, SECRET_FILE_MAX_BYTES, &before, NULL) == 0 &&
+	    before.size == pem.size && memcmp(before.data, pem.data, pem.size) == 0)
+		rc = ERR_EXISTS;
+	if (rc == 0)
+		rc = files_write(AT_FDCWD, path, pem.data, pem.size, 0644, &err);
+	if (rc != 0 && rc != ERR_EXISTS)
+		LOG(LOG_WARNING, "supervisor.public_key_not_written", log_err(&err));
+	buf_done(&pem);
+	buf_done(&before);
+}
+
 static void hear_role(struct supervisor *supervisor, size_t index)
 {
 	struct role *role = &supervisor->roles[index];
@@ -285,6 +314,8 @@ static void hear_role(struct supervisor *supervisor, size_t index)
 		other = accused(supervisor, index, message.type);
 	if (rc == 0 && message.type == MESSAGE_READY) {
 		role->came_up = true;
+	} else if (rc == 0 && message.type == MESSAGE_PUBLIC_KEY) {
+		publish_key(supervisor, &message);
 	} else if (rc == 0 && other != NULL && other->pid != 0) {
 		LOG(LOG_ERROR, "supervisor.role_broke_rules", log_text("which", other->name));
 		kill(other->pid, SIGKILL);

@@ -54,24 +54,38 @@ int signing_key_store(const struct signing_key *key, const char *path, struct er
 	return status;
 }
 
+int signing_key_pem(const struct signing_key *key, struct buf *out, struct err *err)
+{
+	return openssl_key_pem(key->key, out, err);
+}
+
+int signing_key_parse(const void *pem, size_t size, struct signing_key **ret_key, struct err *err)
+{
+	EVP_PKEY *key = openssl_key_parse(pem, size, err);
+
+	if (key == NULL)
+		return ERR_FORMAT;
+	if (!openssl_key_is_ed25519(key)) {
+		EVP_PKEY_free(key);
+		return err_set(err, ERR_UNTRUSTED, "not an Ed25519 key");
+	}
+	return signing_key_new(key, ret_key, err);
+}
+
 int signing_key_load(const char *path, struct signing_key **ret_key, struct err *err)
 {
-	EVP_PKEY *key = NULL;
 	struct buf pem;
 	int status;
 
 	buf_init(&pem, SECRET_FILE_MAX_BYTES);
 	status = secret_file_read(path, true, &pem, err);
-	if (status == 0 && (key = openssl_key_parse(pem.data, pem.size, err)) == NULL)
-		status = err_add(err, ERR_FORMAT, "%s", path);
-	buf_wipe(&pem);
-	if (status != 0)
-		return status;
-	if (!openssl_key_is_ed25519(key)) {
-		EVP_PKEY_free(key);
-		return err_set(err, ERR_UNTRUSTED, "%s: not an Ed25519 key", path);
+	if (status == 0) {
+		status = signing_key_parse(pem.data, pem.size, ret_key, err);
+		if (status != 0)
+			status = err_add(err, status, "%s", path);
 	}
-	return signing_key_new(key, ret_key, err);
+	buf_wipe(&pem);
+	return status;
 }
 
 void signing_key_free(struct signing_key *key)

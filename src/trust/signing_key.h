@@ -22,6 +22,10 @@ int signing_key_generate(struct signing_key **ret_key, struct err *err);
 int signing_key_store(const struct signing_key *key, const char *path, struct err *err);
 /* ERR_NOT_FOUND, ERR_FORMAT (no PEM key), ERR_UNTRUSTED (not Ed25519, or readable by others). */
 int signing_key_load(const char *path, struct signing_key **ret_key, struct err *err);
+/* Appends PKCS#8 PEM, a secret. */
+int signing_key_pem(const struct signing_key *key, struct buf *out, struct err *err);
+/* The first private key of a PEM text. ERR_FORMAT, ERR_UNTRUSTED (not Ed25519). */
+int signing_key_parse(const void *pem, size_t size, struct signing_key **ret_key, struct err *err);
 void signing_key_free(struct signing_key *key);
 
 void signing_key_public(const struct signing_key *key, uint8_t public_key[ENVELOPE_KEY_BYTES]);

@@ -215,6 +215,7 @@ static void check_machine_state(struct sim *sim, const struct sim_machine *machi
 		sim_fail(sim, "machine %u: component %u is stored as %u", machine->index, machine->component_state,
 			 computer->component_state);
 	check_configuration(sim, machine, computer, &shown);
+	keys_check(sim, machine);
 	for (unsigned i = 0; i < machine->item_count; i++) {
 		bool same = false;
 
@@ -311,6 +312,7 @@ void check_restless(struct sim *sim, size_t left)
 
 void check_end(struct sim *sim)
 {
+	keys_end(sim);
 	for (size_t i = 0; i < sim->store.command_count && !sim->failed; i++)
 		check_command(sim, i);
 	for (size_t i = 0; i < sim->store.computer_count && !sim->failed; i++) {

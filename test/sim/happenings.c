@@ -171,22 +171,25 @@ static void do_dial_now(struct sim *sim, struct sim_machine *machine)
 		fleet_dial_now(sim->manager.fleet, &machine->computer, NULL);
 }
 
+static void do_roll_over(struct sim *sim, struct sim_machine *machine)
+{
+	(void)machine;
+	keys_roll_over(sim);
+}
+
 static const struct happening {
 	void (*run)(struct sim *sim, struct sim_machine *machine);
 	unsigned weight, machine, fleet;
 	bool fault;
 } happenings[] = {
-	{ do_event, 40, 400, 0, false },       { do_scan, 12, 60, 0, false },
-	{ do_restore, 4, 20, 0, false },       { do_heartbeat, 3, 10, 0, false },
-	{ do_pause, 5, 30, 0, false },         { do_cancel, 6, 20, 0, false },
-	{ do_state, 5, 40, 0, false },         { do_item, 5, 30, 0, false },
-	{ do_configuration, 2, 0, 80, false }, { do_clone, 2, 0, 15, false },
-	{ do_kill_link, 3, 20, 0, true },      { do_power_off, 3, 10, 0, true },
-	{ do_die_inside, 5, 20, 0, true },     { do_kill_manager, 2, 0, 40, true },
-	{ do_stall_manager, 1, 0, 20, true },  { do_cut, 4, 40, 0, true },
-	{ do_clock, 2, 4, 0, true },           { do_manager_clock, 1, 0, 6, true },
-	{ do_dial_now, 2, 10, 0, false },      { do_damage, 1, 1, 0, true },
-	{ do_cut_site, 0, 0, 60, true },       { do_power_off_site, 0, 0, 15, true },
+	{ do_event, 40, 400, 0, false },   { do_scan, 12, 60, 0, false },         { do_restore, 4, 20, 0, false },
+	{ do_heartbeat, 3, 10, 0, false }, { do_pause, 5, 30, 0, false },         { do_cancel, 6, 20, 0, false },
+	{ do_state, 5, 40, 0, false },     { do_item, 5, 30, 0, false },          { do_configuration, 2, 0, 80, false },
+	{ do_clone, 2, 0, 15, false },     { do_kill_link, 3, 20, 0, true },      { do_power_off, 3, 10, 0, true },
+	{ do_die_inside, 5, 20, 0, true }, { do_kill_manager, 2, 0, 40, true },   { do_stall_manager, 1, 0, 20, true },
+	{ do_cut, 4, 40, 0, true },        { do_clock, 2, 4, 0, true },           { do_manager_clock, 1, 0, 6, true },
+	{ do_dial_now, 2, 10, 0, false },  { do_damage, 1, 1, 0, true },          { do_roll_over, 2, 0, 20, false },
+	{ do_cut_site, 0, 0, 60, true },   { do_power_off_site, 0, 0, 15, true },
 };
 
 /* How often, in a thousand days. */

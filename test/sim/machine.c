@@ -605,13 +605,14 @@ static span_us own_poll(const struct sim_machine *machine)
 void machine_start(struct sim_machine *machine)
 {
 	struct sim *sim = machine->sim;
+	const struct envelope_key key = keys_of_machine(machine);
 	const struct endpoint_options options = {
 		.env = &machine->env,
 		.storage = disk_storage(&machine->disk),
 		.actor = { machine, actor_start, actor_pause, actor_resume, actor_cancel, actor_upload, actor_rekey,
 			   .configurer = configuring_shell(), .trace = actor_trace },
 		.computer = machine->computer,
-		.keys = &sim_key,
+		.keys = &key,
 		.key_count = 1,
 		.verify = sim_verify,
 		.digest = sim_digest,
@@ -710,6 +711,7 @@ void machine_clone(struct sim_machine *from, struct sim_machine *to)
 	sim_log(sim, "m%u is cloned to m%u", from->index, to->index);
 	to->computer = from->computer;
 	to->heartbeat_s = from->heartbeat_s;
+	to->enrolled_key = from->enrolled_key;
 	to->site = from->site;
 	to->has_clone = from->has_clone = true;
 	computer->holders++;
@@ -756,6 +758,8 @@ static void take_new_identity(struct sim_machine *machine)
 	if (!shares_identity(machine))
 		sim_fail(sim, "machine %u was told to re-key and holds its identity alone", machine->index);
 	machine->computer = env_uuid(&machine->env);
+	machine->enrolled_key = sim->keys.present; /* as the answer to its enrolment says */
+	buf_reset(&machine->disk.files[3].durable);
 	left_alone(sim, former);
 	computer = store_add_computer(sim, machine);
 	computer->version = former->version;

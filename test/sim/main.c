@@ -20,6 +20,7 @@ static const char *const break_names[BREAKS] = {
 	[BREAK_NOT_RESTORED] = "not-restored",
 	[BREAK_ALERT_LOST] = "alert-lost",
 	[BREAK_ALERT_KEPT] = "alert-kept",
+	[BREAK_CHAIN_CUT] = "chain-cut",
 };
 
 static const char usage_text[] =
@@ -200,6 +201,9 @@ static void print_counts(const struct sim_counts *counts)
 	       (unsigned long long)counts->talks, (unsigned long long)counts->faults,
 	       (unsigned long long)counts->crashes, (unsigned long long)counts->commands,
 	       (unsigned long long)counts->events, (long long)(counts->simulated / DAY_US), sim_cpu_seconds());
+	printf("%llu roll-overs of the server authentication key with %llu signatures, %llu orders signed anew\n",
+	       (unsigned long long)counts->roll_overs, (unsigned long long)counts->succession_signatures,
+	       (unsigned long long)counts->orders_renewed);
 	printf("%llu times offline by the arithmetic, %llu told, %llu over before they could be told; %llu alerts "
 	       "raised in all\n",
 	       (unsigned long long)counts->declared, (unsigned long long)counts->stored,

@@ -113,34 +113,41 @@ static struct sim_event *request_after(struct sim *sim, struct sim_request *requ
 
 /* --- signing --- */
 
-static uint8_t *sign(const Muster__Wire__Signed *content, size_t *ret_size)
+uint8_t *manager_sign_payload(struct sim *sim, const void *payload, size_t size, size_t *ret_size)
 {
-	struct envelope_seal seal = { .merkle = NULL };
+	const struct bytes leaf = { payload, size };
+	const struct envelope_key key = sim_key(sim->keys.present);
+	struct merkle *merkle = merkle_new(sim_digest, &leaf, 1);
+	struct envelope_seal seal = { .merkle = merkle };
 	uint8_t message[ENVELOPE_MESSAGE_BYTES];
-	struct buf payload, packed;
-	struct merkle *merkle;
-	struct bytes leaf;
+	struct buf packed;
 	uint8_t *taken;
 
-	buf_init(&payload, WIRE_SIGNED_MAX_BYTES);
 	buf_init(&packed, WIRE_ENVELOPE_MAX_BYTES);
-	if (envelope_payload(content, &payload, NULL) != 0)
-		abort();
-	leaf = (struct bytes){ payload.data, payload.size };
-	merkle = merkle_new(sim_digest, &leaf, 1);
 	if (merkle == NULL)
 		abort();
-	seal.merkle = merkle;
-	memcpy(seal.fingerprint, sim_key.fingerprint, SHA256_BYTES);
+	memcpy(seal.fingerprint, key.fingerprint, SHA256_BYTES);
 	envelope_message(merkle, message);
-	sim_sign(message, sizeof(message), seal.signature);
-	if (envelope_pack(&seal, 0, payload.data, payload.size, &packed, NULL) != 0)
+	sim_sign(sim->keys.present, message, sizeof(message), seal.signature);
+	if (envelope_pack(&seal, 0, payload, size, &packed, NULL) != 0)
 		abort();
 	taken = buf_take(&packed, ret_size);
 	merkle_free(merkle);
-	buf_done(&payload);
 	buf_done(&packed);
 	return taken;
+}
+
+static uint8_t *sign(struct sim *sim, const Muster__Wire__Signed *content, size_t *ret_size)
+{
+	struct buf payload;
+	uint8_t *envelope;
+
+	buf_init(&payload, WIRE_SIGNED_MAX_BYTES);
+	if (envelope_payload(content, &payload, NULL) != 0)
+		abort();
+	envelope = manager_sign_payload(sim, payload.data, payload.size, ret_size);
+	buf_done(&payload);
+	return envelope;
 }
 
 /* Agents that are connected are told one after the other, as a roll-out does. */
@@ -199,7 +206,7 @@ static uint8_t *sign_configuration(struct sim *sim, struct sim_stored_computer *
 	content.expires_us = content.issued_us + DAY_US;
 	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_CONFIGURATION;
 	content.configuration = &configuration.message;
-	return sign(&content, ret_size);
+	return sign(sim, &content, ret_size);
 }
 
 /* --- answering --- */
@@ -216,7 +223,8 @@ void manager_pack_reply(struct sim *sim, Muster__Wire__Reply *reply, bool config
 		uint8_t *bytes = sign_configuration(sim, computer, &size);
 
 		envelope = muster__wire__envelope__unpack(NULL, size, bytes);
-		reply->configuration = envelope;
+		if (envelope != NULL && fleet_key_is_present(sim->manager.fleet, envelope->key.data))
+			reply->configuration = envelope;
 		free(bytes);
 	}
 	if (exchange_reply_encode(reply, out, &err) != 0)
@@ -244,6 +252,7 @@ static void reply_now(struct sim *sim, struct sim_request *request)
 	Muster__Wire__Reply *reply;
 	bool configuration = false;
 
+	keys_renew_orders(sim, &id);
 	if (fleet_reply(sim->manager.fleet, request->exchange, &reply, &configuration, NULL) != 0) {
 		network_error(sim, request->machine, request->machine_generation, request->lane, request->token);
 	} else {
@@ -318,6 +327,11 @@ static void give_to_talk(struct sim *sim, struct sim_request *request)
 	request->arena = NULL;
 	request_free(sim, request);
 	talk_stored(sim, talk, exchange, arena);
+}
+
+void manager_answer_woken(struct sim *sim)
+{
+	answer_woken(sim);
 }
 
 /* --- the writer: in order, each after its commit --- */
@@ -514,7 +528,7 @@ static void sign_command(struct sim *sim, struct sim_stored_computer *computer, 
 	content.expires_us = stored->expires;
 	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_COMMAND;
 	content.command = command;
-	stored->envelope = sign(&content, &stored->envelope_size);
+	stored->envelope = sign(sim, &content, &stored->envelope_size);
 	if (stored->kind != COMMAND_SCAN && stored->kind != COMMAND_HEARTBEAT && stored->kind != COMMAND_RESTORE)
 		free(command->pause);
 	free(command);
@@ -679,6 +693,7 @@ void manager_start(struct sim *sim)
 		if (fleet_add(manager->fleet, &sim->store.computers[i].record, NULL) != 0)
 			abort();
 	}
+	keys_manager_started(sim);
 	fleet_listen(manager->fleet);
 	hand_over_open(sim);
 	life_manager_started(sim);
@@ -704,6 +719,7 @@ static void end(struct sim *sim)
 	manager->woken = NULL;
 	fleet_free(manager->fleet);
 	manager->fleet = NULL;
+	keys_manager_ended(sim);
 }
 
 void manager_done(struct sim *sim)

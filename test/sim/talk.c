@@ -182,6 +182,7 @@ void talk_stored(struct sim *sim, uint64_t id, struct fleet_exchange *exchange, 
 	buf_init(&out, WIRE_REPLY_MAX_BYTES);
 	if (talk != NULL) {
 		fleet_answer(fleet, exchange, false, NULL, &until);
+		keys_renew_orders(sim, &talk->computer);
 		if (fleet_reply(fleet, exchange, &reply, &configuration, NULL) != 0) {
 			end(sim, talk, ERR_IO, "not stored");
 		} else if (!fleet_more(exchange) || ++talk->rounds > ROUNDS_MAX) {

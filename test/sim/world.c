@@ -140,8 +140,6 @@ void network_error(struct sim *sim, unsigned machine, uint64_t generation, unsig
 
 /* --- signatures --- */
 
-const struct envelope_key sim_key = { .fingerprint = { 1, 2, 3 }, .public_key = { 4, 5, 6 } };
-
 void sim_digest(const void *data, size_t size, uint8_t out[SHA256_BYTES])
 {
 	const uint8_t *bytes = data;
@@ -155,20 +153,25 @@ void sim_digest(const void *data, size_t size, uint8_t out[SHA256_BYTES])
 	}
 }
 
-void sim_sign(const void *message, size_t size, uint8_t signature[ENVELOPE_SIGNATURE_BYTES])
+void sim_sign(unsigned key, const void *message, size_t size, uint8_t signature[ENVELOPE_SIGNATURE_BYTES])
 {
 	sim_digest(message, size, signature);
 	memset(signature + SHA256_BYTES, 0x5a, ENVELOPE_SIGNATURE_BYTES - SHA256_BYTES);
+	memcpy(signature + SHA256_BYTES, &key, sizeof(key));
 }
 
 bool sim_verify(void *context, const uint8_t key[ENVELOPE_KEY_BYTES], const void *message, size_t size,
 		const uint8_t signature[ENVELOPE_SIGNATURE_BYTES])
 {
 	uint8_t expected[ENVELOPE_SIGNATURE_BYTES];
+	struct envelope_key known;
+	unsigned number;
 
 	(void)context;
-	sim_sign(message, size, expected);
-	return memcmp(key, sim_key.public_key, ENVELOPE_KEY_BYTES) == 0 &&
+	memcpy(&number, key + 3, sizeof(number));
+	known = sim_key(number);
+	sim_sign(number, message, size, expected);
+	return memcmp(key, known.public_key, ENVELOPE_KEY_BYTES) == 0 &&
 	       memcmp(signature, expected, sizeof(expected)) == 0;
 }
 
@@ -304,6 +307,9 @@ static void add_counts(struct sim_counts *sum, const struct sim_counts *counts)
 	sum->crashes += counts->crashes;
 	sum->faults += counts->faults;
 	sum->talks += counts->talks;
+	sum->roll_overs += counts->roll_overs;
+	sum->succession_signatures += counts->succession_signatures;
+	sum->orders_renewed += counts->orders_renewed;
 	sum->commands += counts->commands;
 	sum->events += counts->events;
 	sum->alerts += counts->alerts;

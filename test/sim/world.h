@@ -47,6 +47,7 @@ enum sim_break {
 	BREAK_NOT_RESTORED,      /* a component keeps what the other one refused */
 	BREAK_ALERT_LOST,        /* offline is stored, its alert is not */
 	BREAK_ALERT_KEPT,        /* online is stored, the alert stays */
+	BREAK_CHAIN_CUT,         /* of the way from key to key the last step alone is kept */
 	BREAKS
 };
 
@@ -119,6 +120,15 @@ void disk_power_lost(struct sim_disk *disk);
 void disk_damage(struct sim_disk *disk);
 void disk_copy(struct sim_disk *to, const struct sim_disk *from);
 
+/* --- keys.c: the manager's server authentication keys --- */
+#define SIM_KEYS_MAX 200
+struct sim_keys {
+	unsigned present; /* in the keys role's file: the number of the key, and of the steps to it */
+	unsigned stored;  /* of them in the database */
+	struct succession steps[SIM_KEYS_MAX];
+	struct key_chain *chain;
+};
+
 /* --- machine.c: a computer with guard and link --- */
 struct sim_job {
 	struct uuid id;
@@ -181,6 +191,7 @@ struct sim_machine {
 	struct sim_request *requests;        /* at the manager */
 	uint64_t talk;                       /* the connection that the manager dialled last; 0: closed */
 	enum link_direction direction;       /* as it told the manager */
+	unsigned enrolled_key;               /* the manager's, when it enrolled */
 };
 void machine_init(struct sim *sim, unsigned index);
 void machine_done(struct sim_machine *machine);
@@ -340,6 +351,19 @@ void manager_store_talk(struct sim *sim, struct fleet_exchange *exchange, struct
 void manager_pack_reply(struct sim *sim, Muster__Wire__Reply *reply, bool configuration, const struct uuid *id,
 			struct buf *out);
 
+/* Signs a packed Signed with the present key: a packed envelope, to free(). */
+uint8_t *manager_sign_payload(struct sim *sim, const void *payload, size_t size, size_t *ret_size);
+void manager_answer_woken(struct sim *sim);
+
+/* --- keys.c --- */
+struct envelope_key keys_of_machine(struct sim_machine *machine);
+void keys_manager_started(struct sim *sim);
+void keys_manager_ended(struct sim *sim);
+void keys_roll_over(struct sim *sim);
+void keys_renew_orders(struct sim *sim, const struct uuid *computer);
+void keys_check(struct sim *sim, const struct sim_machine *machine);
+void keys_end(struct sim *sim);
+
 /* --- talk.c: the manager dials --- */
 void talk_dial(void *sim); /* fleet_options.dial */
 /* The rows are stored (or there were none); takes exchange and arena. */
@@ -353,6 +377,7 @@ struct sim_counts {
 	uint64_t steps, exchanges, crashes, commands, events, alerts;
 	uint64_t declared, stored, excused; /* offline, by the arithmetic; told; come back or crashed before it was */
 	uint64_t faults, talks;
+	uint64_t roll_overs, succession_signatures, orders_renewed;
 	span_us simulated;
 };
 struct sim {
@@ -367,6 +392,7 @@ struct sim {
 	time_us site_cut_until[SIM_SITES_MAX];
 	unsigned sites;
 	struct sim_manager manager;
+	struct sim_keys keys;
 	struct sim_store store;
 	size_t *touched; /* computers that this step changed */
 	size_t touched_count;
@@ -399,10 +425,10 @@ void network_reply(struct sim *sim, unsigned machine, uint64_t generation, unsig
 void network_error(struct sim *sim, unsigned machine, uint64_t generation, unsigned lane, uint64_t token);
 /* Signatures and digests of the simulation: not secure, and alike in kind. */
 void sim_digest(const void *data, size_t size, uint8_t out[SHA256_BYTES]);
-void sim_sign(const void *message, size_t size, uint8_t signature[ENVELOPE_SIGNATURE_BYTES]);
+void sim_sign(unsigned key, const void *message, size_t size, uint8_t signature[ENVELOPE_SIGNATURE_BYTES]);
 bool sim_verify(void *context, const uint8_t key[ENVELOPE_KEY_BYTES], const void *message, size_t size,
 		const uint8_t signature[ENVELOPE_SIGNATURE_BYTES]);
-extern const struct envelope_key sim_key;
+struct envelope_key sim_key(unsigned number); /* keys.c */
 
 /* --- main.c --- */
 double sim_cpu_seconds(void);

@@ -3,6 +3,7 @@
 
 #include "manager/api/handlers.h"
 #include "manager/api/rows.h"
+#include "manager/front/front_server_key.h"
 #include "manager/front/hypervisors.h"
 #include "manager/queries.h"
 
@@ -41,12 +42,11 @@ static const struct row_field fields[] = {
 
 static json_t *certificate_match(struct api_call *call, struct cursor *cursor)
 {
-	const struct front_identity *identity = front_identity(api_call_front(call));
 	struct bytes trusted = cursor_bytes(cursor, "trusted_key");
 
 	if (trusted.size != SHA256_BYTES)
 		return json_null();
-	return json_boolean(memcmp(trusted.data, identity->server_authentication_hash, SHA256_BYTES) == 0);
+	return json_boolean(front_key_standing(api_call_front(call), trusted.data) != KEY_MISMATCHED);
 }
 
 /* What memory knows is newer than the row: liveness reaches the database in batches. */

@@ -170,6 +170,13 @@ const struct api_route api_routes[] = {
 	{ "GET", V1 "/tls-profiles", ACCESS_READ, 0, "system", "The TLS profiles, and which of them this machine can serve",
 	  &shape_no_query, NULL, 200, JSON, &shape_tls_profiles, OPERATION_tls_profile_list },
 
+	{ "GET", V1 "/server-key", ACCESS_READ, 0, "server-key", "Show the server authentication key, those before it, and how many agents trust each",
+	  &shape_no_query, NULL, 200, JSON, &shape_server_key, OPERATION_server_key_show },
+	{ "POST", V1 "/server-key", ACCESS_ADMINISTER, ROUTE_IDEMPOTENT, "server-key", "Roll the server authentication key over: the present one signs the next, and agents follow",
+	  &shape_no_query, &shape_server_key_request, 201, JSON, &shape_server_key, OPERATION_server_key_make },
+	{ "GET", V1 "/server-key/mismatched", ACCESS_READ, 0, "server-key", "List agents without a valid server certificate: they trust another key",
+	  &shape_page_query, NULL, 200, JSON, &shape_mismatched_agents, OPERATION_server_key_mismatched },
+
 	{ "GET", V1 "/policy-settings", ACCESS_READ, 0, "policies", "List the settings that policies and computers may hold",
 	  &shape_no_query, NULL, 200, JSON, &shape_policy_settings, OPERATION_policy_setting_list },
 	{ "GET", V1 "/policies", ACCESS_READ, 0, "policies", "The tree of policies, each before those below it",

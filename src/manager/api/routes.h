@@ -104,6 +104,9 @@ enum route_flag {
 	X(network_change) \
 	X(network_remove) \
 	X(tls_profile_list) \
+	X(server_key_show) \
+	X(server_key_make) \
+	X(server_key_mismatched) \
 	X(policy_setting_list) \
 	X(policy_list) \
 	X(policy_add) \

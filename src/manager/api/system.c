@@ -5,6 +5,7 @@
 #include "manager/api/handlers.h"
 #include "manager/api/rows.h"
 #include "manager/api/tls_profiles.h"
+#include "manager/front/front_server_key.h"
 
 #define WHOLE(value) json_integer((json_int_t)(value))
 
@@ -12,6 +13,7 @@ int system_show(struct api_call *call, struct err *err)
 {
 	struct front *front = api_call_front(call);
 	const struct front_identity *identity = front_identity(front);
+	uint8_t key[ENVELOPE_KEY_BYTES], fingerprint[SHA256_BYTES];
 	struct front_counts counts = { 0 };
 	json_t *json = json_object();
 
@@ -21,8 +23,10 @@ int system_show(struct api_call *call, struct err *err)
 	json_object_set_new(json, "version", json_string(MUSTER_VERSION));
 	json_object_set_new(json, "url", json_shown(identity->url, strlen(identity->url)));
 	json_object_set_new(json, "ca_fingerprint", json_sha256(identity->ca_fingerprint));
-	json_object_set_new(json, "server_authentication_fingerprint",
-			    json_sha256(identity->server_authentication_hash));
+	json_object_set_new(json, "server_authentication_present",
+			    json_boolean(front_server_key(front, key, fingerprint)));
+	json_object_set_new(json, "server_authentication_fingerprint", json_sha256(fingerprint));
+	json_object_set_new(json, "agents_without_valid_certificate", WHOLE(front_mismatched(front, NULL, 0)));
 	json_object_set_new(json, "agent_port", json_integer(identity->agent_port));
 	json_object_set_new(json, "tls_profiles", tls_profiles_enabled(front_listening(front)));
 	json_object_set_new(json, "legacy_tls", json_boolean(tls_profiles_legacy(front_listening(front)->all) != 0));

@@ -16,6 +16,7 @@
 #include "manager/front/exchange.h"
 #include "manager/front/progress.h"
 #include "manager/front/records.h"
+#include "manager/front/server_keys.h"
 #include "net/client.h"
 
 #define DIAL_PATH      "/manager/v1/exchange"
@@ -40,6 +41,7 @@ struct talk {
 	struct arena *arena;
 	struct records *records;
 	struct signed_configuration *configuration; /* signed for the reply, or NULL */
+	bool due;                                   /* it is wanted */
 	uint64_t largest_file;                      /* of quarantine, to ask for */
 	unsigned rounds;
 	bool resumed;    /* its TLS session */
@@ -306,21 +308,25 @@ static void sign(void *argument)
 {
 	struct talk *talk = argument;
 
-	talk->configuration = signed_configuration_new(talk->dialler->front, &talk->computer);
+	server_keys_renew(talk->dialler->front, talk->shard, &talk->computer);
+	if (talk->due)
+		talk->configuration = signed_configuration_new(talk->dialler->front, &talk->computer);
 	if (loop_post(talk->dialler->loop, signed_or_not, talk) != 0)
 		LOG(LOG_ERROR, "dial.lost", log_uuid("computer", &talk->computer), log_text("error", "no memory"));
 }
 
-/* Answers; a configuration that is due is signed before. */
+/* Answers; a configuration that is due is signed before, and orders whose key has been followed by another. */
 static void go_on(struct talk *talk)
 {
 	struct fleet *fleet = talk->shard->fleet;
+	struct fleet_order outdated;
 	time_us until;
 	bool due;
 
 	pthread_mutex_lock(&talk->shard->lock);
 	fleet_answer(fleet, talk->fleet, false, NULL, &until);
-	due = fleet_configuration_due(fleet, talk->fleet);
+	talk->due = fleet_configuration_due(fleet, talk->fleet);
+	due = talk->due || fleet_outdated(fleet, &talk->computer, &outdated, 1) > 0;
 	pthread_mutex_unlock(&talk->shard->lock);
 	talk->elsewhere = due && front_work(talk->dialler->front, sign, talk) == 0;
 	if (!talk->elsewhere)

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "manager/front/agent_http.h"
 #include "manager/front/enrolment.h"
+#include "manager/front/front_server_key.h"
 #include "manager/front/membership.h"
 #include "manager/front/policies.h"
 
@@ -91,8 +92,14 @@ static int admit(struct enrolment *work, struct err *err)
 
 static int enrol_once(struct enrolment *work, struct err *err)
 {
-	int rc = enrolment_prepare(work, err);
+	uint8_t key[ENVELOPE_KEY_BYTES], fingerprint[SHA256_BYTES];
 	bool joined = false;
+	int rc;
+
+	if (!front_server_key(work->front, key, fingerprint))
+		return err_set(err, ERR_BUSY,
+			       "this manager has no server authentication key now; it has to be restored first");
+	rc = enrolment_prepare(work, err);
 
 	if (rc == 0)
 		rc = certify(work, err);
@@ -110,14 +117,15 @@ static int enrol_once(struct enrolment *work, struct err *err)
 static int pack_reply(const struct enrolment *work, struct buf *out, struct err *err)
 {
 	const struct front_identity *identity = front_identity(work->front);
+	uint8_t key[ENVELOPE_KEY_BYTES], fingerprint[SHA256_BYTES];
 	Muster__Wire__EnrolReply reply = MUSTER__WIRE__ENROL_REPLY__INIT;
 
 	reply.protocol = WIRE_PROTOCOL;
 	reply.computer = exchange_bytes(work->computer.bytes, UUID_BYTES);
 	reply.certificate = exchange_bytes(work->certificate, strlen(work->certificate));
 	reply.authority = exchange_bytes(identity->ca_pem, strlen(identity->ca_pem));
-	reply.server_authentication =
-	    exchange_bytes(identity->server_authentication, sizeof(identity->server_authentication));
+	(void)front_server_key(work->front, key, fingerprint);
+	reply.server_authentication = exchange_bytes(key, sizeof(key));
 	reply.name = (char *)(uintptr_t)work->name;
 	reply.listen_port = identity->agent_port;
 	return exchange_enrol_reply_encode(&reply, out, err);

@@ -13,6 +13,7 @@
 #include "manager/front/policies.h"
 #include "manager/front/progress.h"
 #include "manager/front/records.h"
+#include "manager/front/server_keys.h"
 
 #define STOP_RETURN_MS 3000 /* agents come back this long after an orderly stop, and a part of the announced window */
 #define RETRY_BUSY_S   5
@@ -38,7 +39,8 @@ struct exchange {
 	size_t wanted_count;
 	uint64_t largest_file;                      /* to ask for */
 	struct signed_configuration *configuration; /* made ready for the reply */
-	bool signing;                               /* a worker makes it */
+	bool due;                                   /* it is wanted */
+	bool signing;                               /* a worker makes it, or signs orders anew */
 };
 
 static void unref(struct exchange *exchange)
@@ -94,8 +96,8 @@ struct extras {
 };
 
 /* Packs the fleet's reply with the extras in it for as long as that takes: both have owners of their own. */
-static int pack_with(Muster__Wire__Reply *reply, const struct extras *extras, bool configuration, struct buf *out,
-		     bool *ret_sent, struct err *err)
+static int pack_with(const struct fleet *fleet, Muster__Wire__Reply *reply, const struct extras *extras,
+		     bool configuration, struct buf *out, bool *ret_sent, struct err *err)
 {
 	ProtobufCBinaryData wanted[RECORDS_WANTED_MAX];
 	int rc;
@@ -104,7 +106,8 @@ static int pack_with(Muster__Wire__Reply *reply, const struct extras *extras, bo
 		wanted[i] = exchange_bytes(extras->wanted[i].bytes, UUID_BYTES);
 	reply->n_upload_quarantine = extras->wanted_count;
 	reply->upload_quarantine = extras->wanted_count > 0 ? wanted : NULL;
-	if (configuration && extras->configuration != NULL)
+	if (configuration && extras->configuration != NULL &&
+	    fleet_key_is_present(fleet, extras->configuration->envelope->key.data))
 		reply->configuration = extras->configuration->envelope;
 	rc = exchange_reply_encode(reply, out, err);
 	*ret_sent = rc == 0 && reply->configuration != NULL;
@@ -126,7 +129,7 @@ static int pack_reply(struct exchange *exchange, struct buf *out, bool *ret_sent
 		return rc;
 	if (exchange->front->stopping)
 		reply->return_after_ms = STOP_RETURN_MS;
-	return pack_with(reply, &extras, configuration, out, ret_sent, err);
+	return pack_with(exchange->shard->fleet, reply, &extras, configuration, out, ret_sent, err);
 }
 
 int exchange_pack_dialled(struct shard *shard, struct fleet_exchange *fleet,
@@ -144,7 +147,7 @@ int exchange_pack_dialled(struct shard *shard, struct fleet_exchange *fleet,
 		extras.wanted = records_wanted(records, &extras.wanted_count);
 	fleet_reply_answers(fleet, reply);
 	*ret_more = fleet_more(fleet) || extras.wanted_count > 0;
-	return pack_with(reply, &extras, due, out, ret_sent, err);
+	return pack_with(shard->fleet, reply, &extras, due, out, ret_sent, err);
 }
 
 static void reply_now(struct exchange *exchange)
@@ -200,22 +203,26 @@ static void sign(void *argument)
 {
 	struct exchange *exchange = argument;
 
-	exchange->configuration = signed_configuration_new(exchange->front, &exchange->computer);
+	server_keys_renew(exchange->front, exchange->shard, &exchange->computer);
+	if (exchange->due)
+		exchange->configuration = signed_configuration_new(exchange->front, &exchange->computer);
 	if (loop_post(exchange->loop, signed_or_not, exchange) != 0)
 		LOG(LOG_ERROR, "exchange.lost", log_uuid("computer", &exchange->computer),
 		    log_text("error", "no memory"));
 }
 
-/* Answers; a configuration that is due is signed before. */
+/* Answers; a configuration that is due is signed before, and orders whose key has been followed by another. */
 static void finish(struct exchange *exchange)
 {
+	struct fleet_order outdated;
 	bool due;
 
 	unpark(exchange);
 	loop_timer_free(exchange->timer);
 	exchange->timer = NULL;
 	pthread_mutex_lock(&exchange->shard->lock);
-	due = fleet_configuration_due(exchange->shard->fleet, exchange->fleet);
+	exchange->due = fleet_configuration_due(exchange->shard->fleet, exchange->fleet);
+	due = exchange->due || fleet_outdated(exchange->shard->fleet, &exchange->request->computer, &outdated, 1) > 0;
 	pthread_mutex_unlock(&exchange->shard->lock);
 	if (due) {
 		exchange->computer = exchange->request->computer;

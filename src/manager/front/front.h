@@ -39,12 +39,11 @@ const char *front_data_directory(const struct front *front);
 int front_work(struct front *front, void (*function)(void *argument), void *argument);
 
 struct front_identity {
-	const char *name;                                 /* of this manager */
-	const char *url;                                  /* https://name:port */
-	const char *ca_pem;                               /* GET /ca.pem */
-	uint8_t ca_fingerprint[SHA256_BYTES];             /* of the CA certificate's DER */
-	uint8_t server_authentication[32];                /* raw Ed25519 public key */
-	uint8_t server_authentication_hash[SHA256_BYTES]; /* what agents report as trusted */
+	const char *name;                     /* of this manager */
+	const char *url;                      /* https://name:port */
+	const char *ca_pem;                   /* GET /ca.pem */
+	uint8_t ca_fingerprint[SHA256_BYTES]; /* of the CA certificate's DER */
+	uint8_t server_authentication[32];    /* as `init` wrote it; front_server_key() is the one that is present */
 	uint16_t agent_port;
 };
 const struct front_identity *front_identity(const struct front *front);

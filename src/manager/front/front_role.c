@@ -20,6 +20,7 @@
 #include "manager/front/own_clock.h"
 #include "manager/front/policies.h"
 #include "manager/front/self_watch.h"
+#include "manager/front/server_keys.h"
 #include "manager/front/tls_listeners.h"
 #include "manager/front/uploads.h"
 #include "manager/front/verify.h"
@@ -245,6 +246,8 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 		rc = policies_new(front, &front->policies, err);
 	if (rc == 0)
 		rc = front_networks_open(front, &front->networks, err);
+	if (rc == 0)
+		rc = server_keys_open(front, &front->server_keys, err);
 	if (rc == 0 && (front->feed = feed_new(err)) == NULL)
 		rc = err->code;
 	if (rc == 0 && (front->signer = signer_new(front->env, keys_broke_rules, supervisor, err)) == NULL)
@@ -302,6 +305,13 @@ static int start_threads(struct front *front, unsigned *ret_started, struct err 
 	return 0;
 }
 
+/* Each time: it may have another key than the one before it. */
+static void attach_keys(struct front *front, int fd)
+{
+	signer_attach(front->signer, fd);
+	server_keys_attached(front);
+}
+
 static void obey(struct front *front, struct channel *supervisor)
 {
 	struct channel_message message;
@@ -313,7 +323,7 @@ static void obey(struct front *front, struct channel *supervisor)
 		else if (message.type == MESSAGE_ATTACH_HYPERVISOR)
 			hypervisors_attach(front->hypervisors, message.fd);
 		else
-			signer_attach(front->signer, message.fd);
+			attach_keys(front, message.fd);
 	}
 }
 
@@ -389,6 +399,7 @@ static void done(struct front *front)
 	feed_free(front->feed);
 	shards_free(front->shards);
 	front_networks_free(front->networks);
+	server_keys_free(front->server_keys);
 	signer_free(front->signer);
 	policies_free(front->policies);
 	stored_settings_free(front->stored);

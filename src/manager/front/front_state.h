@@ -34,6 +34,7 @@ struct hypervisors;
 struct front_networks;
 struct tls_listeners;
 struct policies;
+struct server_keys;
 struct uploads;
 struct verifier;
 
@@ -69,6 +70,7 @@ struct front {
 	struct event_switches *switches;
 	struct alerting *alerting;
 	struct policies *policies;
+	struct server_keys *server_keys;
 	struct front_networks *networks;
 	struct verifier *verifier;
 	struct hypervisors *hypervisors;

@@ -7,6 +7,7 @@
 #include "manager/front/exchange.h"
 #include "manager/front/retention.h"
 #include "manager/front/self_watch.h"
+#include "manager/front/server_keys.h"
 #include "manager/front/tls_listeners.h"
 #include "manager/front/uploads.h"
 #include "manager/front/verify.h"
@@ -156,6 +157,7 @@ static const struct {
 	{ 10 * SECOND_US, give_back },
 	{ MINUTE_US, crowded },
 	{ MINUTE_US, maintenance_room },
+	{ 5 * SECOND_US, server_keys_review },
 	{ 250 * MILLISECOND_US, verify_tick },
 	{ MINUTE_US, verify_schedule },
 	{ MINUTE_US, self_watch },

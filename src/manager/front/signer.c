@@ -180,8 +180,8 @@ static int ask(struct signer *signer, uint16_t type, const struct buf *question,
 	pthread_mutex_lock(&signer->turn);
 	do {
 		rc = one_try(signer, type, question, deadline, ret_message, err);
-	} while (rc == ERR_CLOSED && signer->open == false && env_monotonic(signer->env) < deadline &&
-		 !signer->stopping);
+	} while (rc == ERR_CLOSED && type != MESSAGE_CREATE_KEY && signer->open == false &&
+		 env_monotonic(signer->env) < deadline && !signer->stopping);
 	if (rc == 0 && ret_message->type == MESSAGE_REFUSED) {
 		rc = message_unpack_refused(ret_message->payload, ret_message->size, &refused);
 		rc = rc == 0 ? err_set(err, refused.code, "the keys role refused: %s", refused.text)
@@ -205,7 +205,7 @@ static size_t one_message(const struct bytes *payloads, size_t count)
 	return taken;
 }
 
-static int ask_signature(struct signer *signer, const struct bytes *payloads, size_t count,
+static int ask_signature(struct signer *signer, uint16_t type, const struct bytes *payloads, size_t count,
 			 struct message_signed *ret_answer, struct err *err)
 {
 	struct channel_message message;
@@ -214,7 +214,7 @@ static int ask_signature(struct signer *signer, const struct bytes *payloads, si
 
 	buf_init(&question, CHANNEL_PAYLOAD_MAX_BYTES);
 	message_pack_sign(&question, payloads, count);
-	rc = ask(signer, MESSAGE_SIGN, &question, MESSAGE_SIGNED, &message, err);
+	rc = ask(signer, type, &question, MESSAGE_SIGNED, &message, err);
 	buf_done(&question);
 	if (rc != 0)
 		return rc;
@@ -223,13 +223,13 @@ static int ask_signature(struct signer *signer, const struct bytes *payloads, si
 	return rc == 0 ? 0 : err_set(err, rc, "the keys role sent a signature that does not decode");
 }
 
-static int sign_message(struct signer *signer, const struct bytes *payloads, size_t count, struct buf *const *outs,
-			struct err *err)
+static int sign_message(struct signer *signer, uint16_t type, const struct bytes *payloads, size_t count,
+			struct buf *const *outs, struct err *err)
 {
 	struct envelope_seal seal = { .merkle = NULL };
 	struct message_signed answer;
 	struct merkle *merkle;
-	int rc = ask_signature(signer, payloads, count, &answer, err);
+	int rc = ask_signature(signer, type, payloads, count, &answer, err);
 
 	if (rc != 0)
 		return rc;
@@ -245,16 +245,28 @@ static int sign_message(struct signer *signer, const struct bytes *payloads, siz
 	return rc;
 }
 
-int signer_envelopes(struct signer *signer, const struct bytes *payloads, size_t count, struct buf *const *outs,
-		     struct err *err)
+static int sign_all(struct signer *signer, uint16_t type, const struct bytes *payloads, size_t count,
+		    struct buf *const *outs, struct err *err)
 {
 	int rc = 0;
 
 	for (size_t done = 0, taken; rc == 0 && done < count; done += taken) {
 		taken = one_message(payloads + done, count - done);
-		rc = sign_message(signer, payloads + done, taken, outs + done, err);
+		rc = sign_message(signer, type, payloads + done, taken, outs + done, err);
 	}
 	return rc;
+}
+
+int signer_envelopes(struct signer *signer, const struct bytes *payloads, size_t count, struct buf *const *outs,
+		     struct err *err)
+{
+	return sign_all(signer, MESSAGE_SIGN, payloads, count, outs, err);
+}
+
+int signer_envelopes_again(struct signer *signer, const struct bytes *payloads, size_t count, struct buf *const *outs,
+			   struct err *err)
+{
+	return sign_all(signer, MESSAGE_SIGN_AGAIN, payloads, count, outs, err);
 }
 
 int signer_envelope(struct signer *signer, const void *payload, size_t size, struct buf *out, struct err *err)
@@ -262,6 +274,40 @@ int signer_envelope(struct signer *signer, const void *payload, size_t size, str
 	const struct bytes one = { payload, size };
 
 	return signer_envelopes(signer, &one, 1, &out, err);
+}
+
+static int ask_keys(struct signer *signer, uint16_t type, const struct buf *question, struct message_keys *ret_keys,
+		    struct err *err)
+{
+	struct channel_message message;
+	int rc = ask(signer, type, question, MESSAGE_KEYS_ARE, &message, err);
+
+	if (rc != 0)
+		return rc;
+	rc = message_unpack_keys(message.payload, message.size, ret_keys);
+	pthread_mutex_unlock(&signer->turn);
+	return rc == 0 ? 0 : err_set(err, rc, "the keys role said of its keys what does not decode");
+}
+
+int signer_keys(struct signer *signer, struct message_keys *ret_keys, struct err *err)
+{
+	struct buf nothing;
+
+	buf_init(&nothing, 1);
+	return ask_keys(signer, MESSAGE_KEYS, &nothing, ret_keys, err);
+}
+
+int signer_create_key(struct signer *signer, const struct message_create_key *create, struct message_keys *ret_keys,
+		      struct err *err)
+{
+	struct buf question;
+	int rc;
+
+	buf_init(&question, MESSAGE_CREATE_KEY_BYTES);
+	message_pack_create_key(&question, create);
+	rc = ask_keys(signer, MESSAGE_CREATE_KEY, &question, ret_keys, err);
+	buf_done(&question);
+	return rc;
 }
 
 static int ask_certificate(struct signer *signer, uint16_t type, const struct buf *question, char *pem, struct err *err)

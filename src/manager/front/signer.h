@@ -3,7 +3,7 @@
  * One request is under way at a time (a signature takes some tens of
  * microseconds). A keys role that dies is replaced by the supervisor, which
  * hands over a new channel; a request that was under way is asked again, which
- * is harmless since keys remembers nothing. Safe from any worker thread; never
+ * is harmless since keys remembers nothing (but for a key to be made). Safe from any worker thread; never
  * from a loop's thread. What keys answers is checked like outside input.
  */
 #ifndef MUSTER_MANAGER_FRONT_SIGNER_H
@@ -29,6 +29,17 @@ int signer_envelope(struct signer *signer, const void *payload, size_t size, str
 /* Several at once: all, or none. outs[i] is for payloads[i]. */
 int signer_envelopes(struct signer *signer, const struct bytes *payloads, size_t count, struct buf *const *outs,
 		     struct err *err);
+/* The same for orders that another key has signed before: issued some time ago. */
+int signer_envelopes_again(struct signer *signer, const struct bytes *payloads, size_t count, struct buf *const *outs,
+			   struct err *err);
+
+/* Which server authentication key is present. */
+int signer_keys(struct signer *signer, struct message_keys *ret_keys, struct err *err);
+/* Has another one made, once: what was asked and not answered is not asked again. ERR_CONFLICT: front does not know
+ * the last succession. */
+int signer_create_key(struct signer *signer, const struct message_create_key *create, struct message_keys *ret_keys,
+		      struct err *err);
+
 /* pem needs MESSAGE_CERTIFICATE_MAX_BYTES. */
 int signer_certify(struct signer *signer, const struct uuid *computer, const void *request, size_t size, char *pem,
 		   struct err *err);

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "manager/keys/order_check.h"
+#include "manager/keys/server_key.h"
 #include "manager/layout.h"
 #include "manager/messages.h"
 #include "manager/role_start.h"
@@ -24,7 +25,7 @@
 struct keys {
 	const struct env *env;
 	struct authority *authority;
-	struct signing_key *signing;
+	struct server_key server;
 	struct channel supervisor;
 	struct channel front;
 	bool front_open;
@@ -33,30 +34,30 @@ struct keys {
 
 static int load(struct keys *keys, const char *data_directory, struct err *err)
 {
-	char key_path[LAYOUT_PATH_BYTES], certificate_path[LAYOUT_PATH_BYTES], trust_path[LAYOUT_PATH_BYTES];
+	char key_path[LAYOUT_PATH_BYTES], certificate_path[LAYOUT_PATH_BYTES];
 	int rc;
 
 	snprintf(key_path, sizeof(key_path), "%s/%s", data_directory, LAYOUT_KEYS_CA);
 	snprintf(certificate_path, sizeof(certificate_path), "%s/%s", data_directory, LAYOUT_CA);
-	snprintf(trust_path, sizeof(trust_path), "%s/%s", data_directory, LAYOUT_KEYS_TRUST);
 	rc = authority_load(key_path, certificate_path, &keys->authority, err);
-	if (rc != 0)
-		return err_add(err, rc, "certificate authority");
-	rc = signing_key_load(trust_path, &keys->signing, err);
-	return rc == 0 ? 0 : err_add(err, rc, "server authentication key");
+	return rc == 0 ? 0 : err_add(err, rc, "certificate authority");
 }
 
 /* Signs the tree over them that it makes itself: never a root that front names. */
 static int seal(const struct keys *keys, const struct message_sign *asked, struct message_signed *ret_answer,
 		struct err *err)
 {
-	struct merkle *merkle = merkle_new(fingerprint_of, asked->payloads, asked->count);
+	const struct signing_key *key;
 	struct envelope_seal seal;
-	int rc;
+	struct merkle *merkle;
+	int rc = server_key_present(&keys->server, &key, err);
 
+	if (rc != 0)
+		return rc;
+	merkle = merkle_new(fingerprint_of, asked->payloads, asked->count);
 	if (merkle == NULL)
 		return err_set(err, ERR_MEMORY, "no memory to sign %zu orders", asked->count);
-	rc = signing_key_seal(keys->signing, merkle, &seal, err);
+	rc = signing_key_seal(key, merkle, &seal, err);
 	merkle_free(merkle);
 	if (rc != 0)
 		return rc;
@@ -68,6 +69,7 @@ static int seal(const struct keys *keys, const struct message_sign *asked, struc
 /* All of them, or none. */
 static int sign(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
 {
+	bool again = message->type == MESSAGE_SIGN_AGAIN;
 	struct message_signed result;
 	struct message_sign asked;
 	time_us now = env_wall(keys->env);
@@ -76,7 +78,7 @@ static int sign(struct keys *keys, const struct channel_message *message, struct
 	if (rc != 0)
 		return err_set(err, rc, "the request does not decode");
 	for (size_t i = 0; rc == 0 && i < asked.count; i++)
-		rc = order_check(asked.payloads[i].data, asked.payloads[i].size, now, err);
+		rc = order_check(asked.payloads[i].data, asked.payloads[i].size, now, again, err);
 	if (rc == 0)
 		rc = seal(keys, &asked, &result, err);
 	if (rc == 0)
@@ -141,11 +143,51 @@ static int certify_server(struct keys *keys, const struct channel_message *messa
 	return rc;
 }
 
+static int tell_keys(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+{
+	struct message_keys state;
+
+	(void)message;
+	(void)err;
+	server_key_state(&keys->server, &state);
+	message_pack_keys(answer, &state);
+	return 0;
+}
+
+/* What people take to repair an agent is a file of the supervisor's to write: the directory is not ours. */
+static void tell_public_key(struct keys *keys)
+{
+	struct message_keys state;
+	struct err err = { 0 };
+
+	server_key_state(&keys->server, &state);
+	if (state.has_key && channel_send(&keys->supervisor, MESSAGE_PUBLIC_KEY, 0, state.public_key,
+					  sizeof(state.public_key), -1, &err) != 0)
+		LOG(LOG_WARNING, "keys.public_key_not_told", log_err(&err));
+}
+
+static int create_key(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+{
+	struct message_create_key asked;
+	int rc = message_unpack_create_key(message->payload, message->size, &asked);
+
+	if (rc != 0)
+		return err_set(err, rc, "the request does not decode");
+	rc = server_key_create(&keys->server, asked.succeed, asked.known, err);
+	if (rc != 0)
+		return rc;
+	tell_public_key(keys);
+	return tell_keys(keys, message, answer, err);
+}
+
 static const struct {
 	uint16_t asked, answered;
 	int (*handle)(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err);
 } requests[] = {
 	{ MESSAGE_SIGN, MESSAGE_SIGNED, sign },
+	{ MESSAGE_SIGN_AGAIN, MESSAGE_SIGNED, sign },
+	{ MESSAGE_KEYS, MESSAGE_KEYS_ARE, tell_keys },
+	{ MESSAGE_CREATE_KEY, MESSAGE_KEYS_ARE, create_key },
 	{ MESSAGE_CERTIFY, MESSAGE_CERTIFIED, certify },
 	{ MESSAGE_CERTIFY_MANAGER, MESSAGE_CERTIFIED, certify_manager },
 	{ MESSAGE_CERTIFY_SERVER, MESSAGE_CERTIFIED, certify_server },
@@ -243,13 +285,18 @@ int keys_main(const char *data_directory)
 {
 	struct keys keys = { .env = env_system(), .supervisor = { .fd = -1 }, .front = { .fd = -1 } };
 	struct err err = { 0 };
+	char reached[LAYOUT_PATH_BYTES];
 	int rc;
 
 	rc = role_start(ROLE_NAME_KEYS, data_directory, &keys.supervisor, &err);
 	if (rc == 0)
 		rc = load(&keys, data_directory, &err);
 	if (rc == 0)
-		rc = role_enclose(ROLE_NAME_KEYS, data_directory, NULL, 0, &err);
+		rc = role_enclose(ROLE_NAME_KEYS, data_directory, reached, sizeof(reached), &err);
+	if (rc == 0)
+		rc = server_key_open(&keys.server, keys.env, reached, &err);
+	if (rc == 0)
+		tell_public_key(&keys);
 	if (rc == 0)
 		rc = channel_send(&keys.supervisor, MESSAGE_READY, 0, NULL, 0, -1, &err);
 	if (rc == 0) {
@@ -262,6 +309,6 @@ int keys_main(const char *data_directory)
 	close_front(&keys);
 	channel_done(&keys.supervisor);
 	authority_free(keys.authority);
-	signing_key_free(keys.signing);
+	server_key_done(&keys.server);
 	return rc == 0 ? 0 : 1;
 }

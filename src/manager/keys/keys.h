@@ -1,6 +1,6 @@
 /* The keys role: holds the CA's and the server authentication key, certifies
- * and signs for front after checking what it is. No network; no file but the
- * two it opens at its start.
+ * and signs for front after checking what it is. No network; no file but those
+ * below keys/, and ca.pem at its start.
  */
 #ifndef MUSTER_MANAGER_KEYS_KEYS_H
 #define MUSTER_MANAGER_KEYS_KEYS_H

@@ -3,9 +3,10 @@
 
 #include "wire/exchange.h"
 
-static int check_times(const Muster__Wire__Signed *order, time_us now, struct err *err)
+static int check_times(const Muster__Wire__Signed *order, time_us now, bool again, struct err *err)
 {
-	if (order->issued_us < now - ORDER_ISSUED_TOLERANCE_US || order->issued_us > now + ORDER_ISSUED_TOLERANCE_US)
+	if ((!again && order->issued_us < now - ORDER_ISSUED_TOLERANCE_US) ||
+	    order->issued_us > now + ORDER_ISSUED_TOLERANCE_US)
 		return err_set(err, ERR_RANGE, "the order's time of issue is not the present");
 	if (order->expires_us <= order->issued_us)
 		return err_set(err, ERR_RANGE, "the order expires before it is issued");
@@ -30,7 +31,7 @@ static int check_content(const Muster__Wire__Signed *order, struct err *err)
 	return 0;
 }
 
-int order_check(const void *payload, size_t size, time_us now, struct err *err)
+int order_check(const void *payload, size_t size, time_us now, bool again, struct err *err)
 {
 	Muster__Wire__Signed *order;
 	struct arena *arena;
@@ -40,7 +41,7 @@ int order_check(const void *payload, size_t size, time_us now, struct err *err)
 		return err_add(err, rc, "order");
 	rc = check_content(order, err);
 	if (rc == 0)
-		rc = check_times(order, now, err);
+		rc = check_times(order, now, again, err);
 	arena_free(arena);
 	return rc;
 }

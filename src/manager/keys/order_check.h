@@ -5,6 +5,7 @@
 #ifndef MUSTER_MANAGER_KEYS_ORDER_CHECK_H
 #define MUSTER_MANAGER_KEYS_ORDER_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -14,7 +15,8 @@
 #define ORDER_VALID_MAX_US        (400 * DAY_US)  /* from issue to expiry */
 
 /* payload: a packed Signed, as it will be signed. ERR_FORMAT, ERR_LIMIT, ERR_VERSION from its decoding; ERR_RANGE when
- * its times are not in order; ERR_DENIED without a computer. */
-int order_check(const void *payload, size_t size, time_us now, struct err *err);
+ * its times are not in order; ERR_DENIED without a computer. again: it was issued, and signed with a key that another
+ * has followed; any time before now will do. */
+int order_check(const void *payload, size_t size, time_us now, bool again, struct err *err);
 
 #endif

@@ -39,7 +39,7 @@ static int check(const struct order *order, time_us now)
 	buf_init(&out, WIRE_SIGNED_MAX_BYTES);
 	rc = order_pack(order, &out, NULL);
 	if (rc == 0)
-		rc = order_check(out.data, out.size, now, NULL);
+		rc = order_check(out.data, out.size, now, false, NULL);
 	buf_done(&out);
 	return rc;
 }
@@ -119,8 +119,8 @@ static void rubbish_is_not_signed(void **state)
 	static const uint8_t rubbish[] = { 0xff, 0xff, 0x01, 0x02 };
 
 	(void)state;
-	assert_int_not_equal(order_check(rubbish, sizeof(rubbish), NOW, NULL), 0);
-	assert_int_not_equal(order_check("", 0, NOW, NULL), 0);
+	assert_int_not_equal(order_check(rubbish, sizeof(rubbish), NOW, false, NULL), 0);
+	assert_int_not_equal(order_check("", 0, NOW, false, NULL), 0);
 }
 
 static void no_order_is_valid_for_years(void **state)

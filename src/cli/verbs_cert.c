@@ -1,0 +1,190 @@
+/* muster cert: the key by which agents know this manager's orders. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+#define FILE_BYTES_MAX ((size_t)64 * 1024 * 1024)
+
+static const char warning_backup[] =
+    "Back it up now (muster cert backup FILE): if it is lost, no agent takes orders any more\n"
+    "until each is repaired on its machine or installed anew.\n";
+
+/* --- files --- */
+
+/* "-": standard output. Never over a file that is there, unless forced. */
+static int write_file(const char *path, const char *text, size_t size, mode_t mode, bool force, struct err *err)
+{
+	int fd, rc = 0;
+	size_t done = 0;
+
+	if (strcmp(path, "-") == 0)
+		return cli_print(text, size, err);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (force ? O_TRUNC : O_EXCL), mode);
+	if (fd < 0 && errno == EEXIST)
+		return err_set(err, ERR_EXISTS, "%s is there already; give another name, or --force", path);
+	if (fd < 0)
+		return err_errno(err, errno, "%s", path);
+	while (rc == 0 && done < size) {
+		ssize_t n = write(fd, text + done, size - done);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno != EINTR)
+			rc = err_errno(err, errno, "%s", path);
+	}
+	if (rc == 0 && fsync(fd) != 0 && errno != EINVAL)
+		rc = err_errno(err, errno, "%s", path);
+	close(fd);
+	return rc;
+}
+
+/* --- create, show, export --- */
+
+static const char *text_of(const json_t *json, const char *name)
+{
+	const char *text = json_string_value(json_object_get(json, name));
+
+	return text != NULL ? text : "";
+}
+
+static long long number_of(const json_t *json, const char *name)
+{
+	return (long long)json_integer_value(json_object_get(json, name));
+}
+
+int verb_cert_create(struct cli *cli, struct err *err)
+{
+	bool roll_over = !cli_flag(cli, "no-roll-over"), force = cli_flag(cli, "force");
+	json_t *body, *answer = NULL;
+	int rc;
+
+	if (!roll_over) {
+		fputs("Without a roll-over no agent trusts the new key: each one takes no orders until it is repaired\n"
+		      "on its machine (muster-agent trust FILE), or installed anew.\n",
+		      stderr);
+		if (!force)
+			return err_set(err, ERR_REFUSED, "nothing was done; say --force if that is meant");
+	}
+	body = json_pack("{sb, sb}", "roll_over", roll_over, "force", force);
+	rc = cli_request(cli, "POST", "/server-key", body, &answer, err);
+	json_decref(body);
+	if (rc != 0)
+		return rc;
+	fputs(warning_backup, stderr);
+	rc = cli_say(cli, json_incref(answer), err,
+		     roll_over ? "The server authentication key is now %s; agents follow as they report (%lld of %lld "
+				 "have)."
+			       : "The server authentication key is now %s; %lld of %lld agents trust it.",
+		     text_of(answer, "fingerprint"), number_of(answer, "agents"),
+		     number_of(answer, "agents") + number_of(answer, "following") + number_of(answer, "mismatched"));
+	json_decref(answer);
+	return rc;
+}
+
+static int show_keys(struct cli *cli, const json_t *answer, struct err *err)
+{
+	static const struct column columns[] = {
+		{ "KEY", "fingerprint", COLUMN_ID }, { "IS", "standing", COLUMN_TEXT },
+		{ "ORIGIN", "origin", COLUMN_TEXT }, { "SINCE", "since", COLUMN_TIME },
+		{ "UNTIL", "until", COLUMN_TIME },   { "BACKED UP", "backed_up", COLUMN_TIME },
+		{ "BY", "made_by", COLUMN_TEXT },    { "AGENTS", "agents", COLUMN_NUMBER },
+	};
+
+	return list_show(cli, json_pack("{sO}", "items", json_object_get(answer, "keys")), columns, COUNT_OF(columns),
+			 "No keys.", err);
+}
+
+int verb_cert_show(struct cli *cli, struct err *err)
+{
+	json_t *answer = NULL;
+	const json_t *latest;
+	int rc = cli_request(cli, "GET", "/server-key", NULL, &answer, err);
+
+	if (rc != 0)
+		return rc;
+	if (cli->output == OUTPUT_JSON)
+		return cli_show(cli, answer, err);
+	rc = show_keys(cli, answer, err);
+	latest = json_array_get(json_object_get(answer, "keys"), 0);
+	if (!json_is_true(json_object_get(answer, "present")))
+		fputs("THE KEY IS MISSING: no order can be signed. Restore it: muster cert restore FILE\n", stderr);
+	else if (json_is_null(json_object_get(latest, "backed_up")))
+		fputs("There is no backup of the present key yet: muster cert backup FILE\n", stderr);
+	if (number_of(answer, "mismatched") > 0)
+		fprintf(stderr,
+			"%lld agents do not have a valid server certificate: muster cert list-mismatched -l -\n",
+			number_of(answer, "mismatched"));
+	json_decref(answer);
+	return rc;
+}
+
+int verb_cert_export(struct cli *cli, struct err *err)
+{
+	const char *path = cli->arguments.words[0];
+	json_t *answer = NULL;
+	const char *pem;
+	int rc = cli_request(cli, "GET", "/server-key", NULL, &answer, err);
+
+	if (rc != 0)
+		return rc;
+	pem = text_of(answer, "public_key");
+	if (!json_is_true(json_object_get(answer, "present")))
+		rc = err_set(err, ERR_WRONG_STATE, "the key is missing; restore it first: muster cert restore FILE");
+	if (rc == 0)
+		rc = write_file(path, pem, strlen(pem), 0644, cli_flag(cli, "force"), err);
+	json_decref(answer);
+	if (rc == 0 && strcmp(path, "-") != 0)
+		rc = cli_say(cli, NULL, err, "%s: on an agent's machine, muster-agent trust %s", path, path);
+	return rc;
+}
+
+/* --- who is mismatched --- */
+
+struct listing {
+	struct table table;
+	struct buf out;
+	uint64_t count;
+};
+
+static int add_page(void *context, json_t *items, struct err *err)
+{
+	struct listing *listing = context;
+
+	table_csv(&listing->table, items, &listing->out);
+	listing->count += json_array_size(items);
+	return listing->out.status == 0 ? 0 : err_set(err, listing->out.status, "the list is too large");
+}
+
+int verb_cert_list_mismatched(struct cli *cli, struct err *err)
+{
+	static const struct column columns[] = {
+		{ "COMPUTER", "computer", COLUMN_TEXT }, { "ADDRESS", "address", COLUMN_TEXT },
+		{ "POLICY", "policy", COLUMN_TEXT },     { "TRUSTS", "trusted_key_fingerprint", COLUMN_ID },
+		{ "SINCE", "since", COLUMN_TIME },       { "LAST CONTACT", "last_contact", COLUMN_TIME },
+		{ NULL, "group", COLUMN_TEXT },          { NULL, "id", COLUMN_ID },
+	};
+	const struct list list = { .path = "/server-key/mismatched",
+				   .columns = columns,
+				   .column_count = COUNT_OF(columns),
+				   .nothing = "All agents have a valid server certificate." };
+	const char *path = cli_option(cli, "l");
+	struct listing listing = { .count = 0 };
+	int rc;
+
+	if (path == NULL)
+		return list_run(cli, &list, err);
+	buf_init(&listing.out, FILE_BYTES_MAX);
+	table_init(&listing.table, columns, COUNT_OF(columns), 0);
+	rc = list_pages(cli, list.path, 0, add_page, &listing, err);
+	if (rc == 0) /* people run it again into the same file */
+		rc = write_file(path, buf_text(&listing.out), listing.out.size, 0644, true, err);
+	buf_done(&listing.out);
+	if (rc == 0 && strcmp(path, "-") != 0)
+		fprintf(stderr, "%llu agents without a valid server certificate: %s\n",
+			(unsigned long long)listing.count, path);
+	return rc;
+}

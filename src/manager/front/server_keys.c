@@ -1,0 +1,592 @@
+/* The server authentication key in front. What keys says is checked: it may have been taken over. */
+#include "manager/front/server_keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "manager/front/alerting.h"
+#include "manager/queries.h"
+#include "trust/fingerprint.h"
+#include "trust/signing_key.h"
+
+#define TOLD_AT_ONCE 256 /* computers, under a shard's lock */
+
+struct server_keys {
+	struct front *front;
+	pthread_mutex_t editing; /* over a whole change: keys, database, shards */
+	pthread_mutex_t lock;    /* of what follows */
+	bool present, known;     /* known: keys has said so in this run */
+	uint8_t public_key[ENVELOPE_KEY_BYTES], fingerprint[SHA256_BYTES];
+	struct key_chain *chain;
+	uint64_t last_serial; /* of the successions stored */
+	/* What the alert said last; under `editing`. */
+	bool told;
+	size_t told_count;
+	struct uuid told_ids[ALERT_NAMED_MAX];
+};
+
+/* --- what the database knows --- */
+
+struct known {
+	bool present;
+	uint8_t public_key[ENVELOPE_KEY_BYTES];
+	struct succession *steps;
+	size_t count, capacity;
+	uint64_t last_serial;
+};
+
+static void known_done(struct known *known)
+{
+	free(known->steps);
+}
+
+static int add_step(struct known *known, struct bytes record, struct err *err)
+{
+	struct succession step;
+	int rc = succession_unpack(record.data, record.size, &step, err);
+
+	if (rc == 0)
+		rc = succession_check(&step, signing_key_verify, NULL, err);
+	if (rc != 0)
+		return rc;
+	if (known->count == known->capacity) {
+		size_t capacity = known->capacity * 2 + 16;
+		struct succession *steps = reallocarray(known->steps, capacity, sizeof(*steps));
+
+		if (steps == NULL)
+			return err_set(err, ERR_MEMORY, "no memory for the chain of keys");
+		known->steps = steps;
+		known->capacity = capacity;
+	}
+	known->steps[known->count++] = step;
+	if (step.serial > known->last_serial)
+		known->last_serial = step.serial;
+	return 0;
+}
+
+static int read_present(struct store_session *session, struct known *known, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_SERVER_KEY_PRESENT);
+
+	if (cursor_next(cursor)) {
+		struct bytes key = cursor_bytes(cursor, "public_key");
+
+		known->present = key.size == ENVELOPE_KEY_BYTES;
+		if (known->present)
+			memcpy(known->public_key, key.data, ENVELOPE_KEY_BYTES);
+	}
+	return cursor_end(cursor, err);
+}
+
+static int read_known(struct store_session *session, void *argument, struct err *err)
+{
+	struct known *known = argument;
+	struct cursor *cursor;
+	int rc = read_present(session, known, err), end;
+
+	if (rc != 0)
+		return rc;
+	cursor = cursor_open(session, &QUERY_KEY_SUCCESSION_ALL);
+	while (rc == 0 && cursor_next(cursor))
+		rc = add_step(known, cursor_bytes(cursor, "record"), err);
+	end = cursor_end(cursor, rc == 0 ? err : NULL);
+	return rc != 0 ? rc : end;
+}
+
+/* --- in force --- */
+
+/* Those who hold a request are told one after the other, at the pace of a roll-out. */
+static void tell_all(struct front *front)
+{
+	span_us gap = SECOND_US / stored_setting_number(front->stored, STORED_ROLLOUT_RATE);
+	time_us slot = env_monotonic(front->env);
+
+	for (size_t i = 0; i < SHARD_COUNT; i++) {
+		struct shard *shard = shards_at(front->shards, i);
+		bool more = true;
+
+		while (more) {
+			pthread_mutex_lock(&shard->lock);
+			more = fleet_tell_keys(shard->fleet, TOLD_AT_ONCE, gap, &slot);
+			pthread_mutex_unlock(&shard->lock);
+		}
+	}
+}
+
+static void give_to_shards(struct front *front, const struct key_chain *chain)
+{
+	for (size_t i = 0; i < SHARD_COUNT; i++) {
+		struct shard *shard = shards_at(front->shards, i);
+
+		pthread_mutex_lock(&shard->lock);
+		fleet_set_keys(shard->fleet, chain);
+		pthread_mutex_unlock(&shard->lock);
+	}
+}
+
+/* The former chain is freed once no shard has it any more. present NULL: keys has none. */
+static int use(struct server_keys *keys, const uint8_t *present, const struct known *known, struct err *err)
+{
+	struct key_chain *chain, *former;
+	int rc = key_chain_new(present, known->steps, known->count, fingerprint_of, &chain, err);
+
+	if (rc != 0)
+		return rc;
+	pthread_mutex_lock(&keys->lock);
+	former = keys->chain;
+	keys->chain = chain;
+	keys->present = present != NULL;
+	keys->last_serial = known->last_serial;
+	if (present != NULL)
+		memcpy(keys->public_key, present, ENVELOPE_KEY_BYTES);
+	else if (known->present)
+		memcpy(keys->public_key, known->public_key, ENVELOPE_KEY_BYTES);
+	signing_key_fingerprint(keys->public_key, keys->fingerprint);
+	give_to_shards(keys->front, chain);
+	pthread_mutex_unlock(&keys->lock);
+	key_chain_free(former);
+	return 0;
+}
+
+int server_keys_open(struct front *front, struct server_keys **ret_keys, struct err *err)
+{
+	struct server_keys *keys = calloc(1, sizeof(*keys));
+	struct known known = { .count = 0 };
+	int rc;
+
+	if (keys == NULL)
+		return err_set(err, ERR_MEMORY, "keys: no memory");
+	keys->front = front;
+	pthread_mutex_init(&keys->editing, NULL);
+	pthread_mutex_init(&keys->lock, NULL);
+	rc = store_read(front->store, read_known, &known, err);
+	if (rc == 0 && !known.present) { /* before the first start none is stored */
+		memcpy(known.public_key, front->identity.server_authentication, ENVELOPE_KEY_BYTES);
+		known.present = true;
+	}
+	if (rc == 0)
+		rc = use(keys, known.public_key, &known, err);
+	known_done(&known);
+	if (rc == 0)
+		*ret_keys = keys;
+	else
+		server_keys_free(keys);
+	return rc == 0 ? 0 : err_add(err, rc, "server authentication keys");
+}
+
+void server_keys_free(struct server_keys *keys)
+{
+	if (keys == NULL)
+		return;
+	key_chain_free(keys->chain);
+	pthread_mutex_destroy(&keys->editing);
+	pthread_mutex_destroy(&keys->lock);
+	free(keys);
+}
+
+/* --- what keys has, stored --- */
+
+struct storing {
+	struct front *front;
+	const struct message_keys *state;
+	const char *origin; /* of a key that did not follow another */
+	uint32_t event;     /* likewise */
+	const struct front_actor *actor;
+	const char *action; /* of the audit entry */
+	bool news;          /* it was not present before */
+};
+
+static int put_succession(struct store_session *session, const struct succession *by, struct err *err)
+{
+	uint8_t old_print[SHA256_BYTES], new_print[SHA256_BYTES];
+	struct cursor *cursor;
+	struct buf record;
+	int rc;
+
+	buf_init(&record, SUCCESSION_MAX_BYTES);
+	rc = succession_pack(by, &record, err);
+	if (rc != 0)
+		return rc;
+	signing_key_fingerprint(by->old_key, old_print);
+	signing_key_fingerprint(by->new_key, new_print);
+	cursor = cursor_open(session, &QUERY_KEY_SUCCESSION_PUT);
+	cursor_bind_bytes(cursor, "new_fingerprint", new_print, sizeof(new_print));
+	cursor_bind_bytes(cursor, "old_fingerprint", old_print, sizeof(old_print));
+	cursor_bind_number(cursor, "serial", (int64_t)by->serial);
+	cursor_bind_number(cursor, "issued", by->issued);
+	cursor_bind_bytes(cursor, "record", record.data, record.size);
+	rc = cursor_run(cursor, err);
+	buf_done(&record);
+	return rc;
+}
+
+static int put_key(const struct storing *storing, struct store_session *session, const char *origin,
+		   const uint8_t fingerprint[SHA256_BYTES], struct err *err)
+{
+	time_us now = env_wall(storing->front->env);
+	struct cursor *cursor = cursor_open(session, &QUERY_SERVER_KEY_END_OTHERS);
+	int rc;
+
+	cursor_bind_number(cursor, "now", now);
+	cursor_bind_bytes(cursor, "fingerprint", fingerprint, SHA256_BYTES);
+	rc = cursor_run(cursor, err);
+	if (rc != 0)
+		return rc;
+	cursor = cursor_open(session, &QUERY_SERVER_KEY_PUT);
+	cursor_bind_bytes(cursor, "fingerprint", fingerprint, SHA256_BYTES);
+	cursor_bind_bytes(cursor, "public_key", storing->state->public_key, ENVELOPE_KEY_BYTES);
+	cursor_bind_text(cursor, "origin", origin);
+	cursor_bind_number(cursor, "now", now);
+	cursor_bind_text(cursor, "made_by", storing->actor->name);
+	return cursor_run(cursor, err);
+}
+
+static int note_key(const struct storing *storing, struct store_session *session, uint32_t event,
+		    const struct known *before, const uint8_t fingerprint[SHA256_BYTES], struct err *err)
+{
+	char now[SHA256_TEXT_BYTES], former[SHA256_TEXT_BYTES] = "";
+	const struct front_field fields[] = { { "fingerprint", now },
+					      { "before", former },
+					      { "user", storing->actor->name } };
+	uint8_t print[SHA256_BYTES];
+	int rc;
+
+	hex_format(fingerprint, SHA256_BYTES, now);
+	if (before->present) {
+		signing_key_fingerprint(before->public_key, print);
+		hex_format(print, sizeof(print), former);
+	}
+	rc = front_event(storing->front, session, event, NULL, fields, COUNT_OF(fields), err);
+	if (rc == 0)
+		rc = front_audit(storing->front, session, storing->actor, storing->action, now, "", "done", err);
+	return rc;
+}
+
+/* Its file is missing: none is present, and no agent trusts what is not there. */
+static int write_no_key(struct store_session *session, void *argument, struct err *err)
+{
+	const struct storing *storing = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_SERVER_KEY_END_ALL);
+
+	cursor_bind_number(cursor, "now", env_wall(storing->front->env));
+	return cursor_run(cursor, err);
+}
+
+/* In one transaction: the key, its succession, the event, the audit entry. Told again it changes nothing. */
+static int write_state(struct store_session *session, void *argument, struct err *err)
+{
+	struct storing *storing = argument;
+	const struct message_keys *state = storing->state;
+	struct known before = { .count = 0 };
+	uint8_t fingerprint[SHA256_BYTES];
+	int rc = read_present(session, &before, err);
+	bool first = !before.present;
+
+	storing->news = rc == 0 && (first || memcmp(before.public_key, state->public_key, ENVELOPE_KEY_BYTES) != 0);
+	if (rc != 0 || !storing->news)
+		return rc;
+	signing_key_fingerprint(state->public_key, fingerprint);
+	if (state->followed)
+		rc = put_succession(session, &state->by, err);
+	if (rc == 0)
+		rc = put_key(storing, session, state->followed && storing->event == 0 ? "rolled_over" : storing->origin,
+			     fingerprint, err);
+	if (rc != 0 || (first && storing->event == 0)) /* `init` told of that one */
+		return rc;
+	return note_key(storing, session,
+			storing->event != 0 ? storing->event
+			: state->followed   ? EVENT_KEY_ROLLED_OVER
+					    : EVENT_KEY_CREATED,
+			&before, fingerprint, err);
+}
+
+static int check_state(const struct message_keys *state, struct err *err)
+{
+	if (!state->has_key || !state->followed)
+		return 0;
+	if (memcmp(state->by.new_key, state->public_key, ENVELOPE_KEY_BYTES) != 0)
+		return err_set(err, ERR_UNTRUSTED, "keys told of a succession to another key than its own");
+	return succession_check(&state->by, signing_key_verify, NULL, err);
+}
+
+/* What keys has becomes what is stored and in force. Under `editing`. */
+static int take_state(struct server_keys *keys, const struct message_keys *state, struct storing *storing,
+		      struct err *err)
+{
+	struct known known = { .count = 0 };
+	int rc = check_state(state, err);
+
+	storing->front = keys->front;
+	storing->state = state;
+	if (rc == 0)
+		rc = store_write_wait(keys->front->store, state->has_key ? write_state : write_no_key, storing, err);
+	if (rc == 0)
+		rc = store_read(keys->front->store, read_known, &known, err);
+	if (rc == 0)
+		rc = use(keys, state->has_key ? state->public_key : NULL, &known, err);
+	known_done(&known);
+	if (rc == 0) {
+		keys->known = true;
+		tell_all(keys->front);
+	}
+	return rc;
+}
+
+static void ask_keys(void *argument)
+{
+	static const struct front_actor actor = { .kind = "system", .name = "manager", .peer = "" };
+	struct front *front = argument;
+	struct server_keys *keys = front->server_keys;
+	struct storing storing = { .origin = "created", .actor = &actor, .action = "server_key.found" };
+	struct message_keys state;
+	struct err err = { 0 };
+	int rc;
+
+	pthread_mutex_lock(&keys->editing);
+	rc = signer_keys(front->signer, &state, &err);
+	if (rc == 0)
+		rc = take_state(keys, &state, &storing, &err);
+	if (rc == 0 && !state.has_key)
+		LOG(LOG_ERROR, "front.no_server_key",
+		    log_text("advice", "no order can be signed: restore the key with `muster cert restore FILE`"));
+	pthread_mutex_unlock(&keys->editing);
+	if (rc != 0)
+		LOG(LOG_ERROR, "front.keys_not_known", log_err(&err));
+}
+
+void server_keys_attached(struct front *front)
+{
+	if (front_work(front, ask_keys, front) != 0)
+		LOG(LOG_ERROR, "front.keys_not_asked", log_text("error", "too much to do"));
+}
+
+/* --- changes that people make --- */
+
+int front_server_key_create(struct front *front, bool succeed, const struct front_actor *actor, struct err *err)
+{
+	struct server_keys *keys = front->server_keys;
+	struct storing storing = { .origin = "created",
+				   .actor = actor,
+				   .action = succeed ? "server_key.roll_over" : "server_key.create" };
+	struct message_create_key create = { .succeed = succeed };
+	struct message_keys state;
+	int rc;
+
+	pthread_mutex_lock(&keys->editing);
+	create.known = keys->last_serial;
+	rc = signer_create_key(front->signer, &create, &state, err);
+	if (rc == 0)
+		rc = take_state(keys, &state, &storing, err);
+	pthread_mutex_unlock(&keys->editing);
+	if (rc != 0)
+		server_keys_attached(front); /* whatever it came to, front learns of it */
+	return rc;
+}
+
+/* --- orders that another key signed --- */
+
+struct renewing {
+	struct uuid command;
+	Muster__Wire__Envelope *envelope;
+	struct arena *arena;
+};
+
+static size_t collect_outdated(struct shard *shard, const struct uuid *computer, struct renewing *renewing)
+{
+	struct fleet_order orders[WIRE_REPLY_COMMANDS_MAX];
+	size_t count, kept = 0;
+
+	pthread_mutex_lock(&shard->lock);
+	count = fleet_outdated(shard->fleet, computer, orders, COUNT_OF(orders));
+	for (size_t i = 0; i < count; i++) {
+		struct renewing *one = &renewing[kept];
+
+		if (exchange_envelope_decode(orders[i].envelope, orders[i].envelope_size, &one->envelope, &one->arena,
+					     NULL) != 0)
+			continue;
+		one->command = orders[i].command;
+		kept++;
+	}
+	pthread_mutex_unlock(&shard->lock);
+	return kept;
+}
+
+static int sign_again(struct front *front, const struct renewing *renewing, size_t count, struct buf *envelopes,
+		      struct err *err)
+{
+	struct bytes payloads[WIRE_REPLY_COMMANDS_MAX];
+	struct buf *outs[WIRE_REPLY_COMMANDS_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		payloads[i] = (struct bytes){ renewing[i].envelope->payload.data, renewing[i].envelope->payload.len };
+		outs[i] = &envelopes[i];
+	}
+	return signer_envelopes_again(front->signer, payloads, count, outs, err);
+}
+
+void server_keys_renew(struct front *front, struct shard *shard, const struct uuid *computer)
+{
+	struct renewing renewing[WIRE_REPLY_COMMANDS_MAX];
+	struct buf envelopes[WIRE_REPLY_COMMANDS_MAX];
+	size_t count = collect_outdated(shard, computer, renewing);
+	struct err err = { 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i < count; i++)
+		buf_init(&envelopes[i], WIRE_ENVELOPE_MAX_BYTES);
+	if (count > 0)
+		rc = sign_again(front, renewing, count, envelopes, &err);
+	if (rc != 0)
+		LOG(LOG_ERROR, "orders.not_signed_again", log_uuid("computer", computer), log_err(&err));
+	pthread_mutex_lock(&shard->lock);
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		(void)fleet_renew(shard->fleet, computer, &renewing[i].command, envelopes[i].data, envelopes[i].size,
+				  NULL);
+	pthread_mutex_unlock(&shard->lock);
+	for (size_t i = 0; i < count; i++) {
+		arena_free(renewing[i].arena);
+		buf_done(&envelopes[i]);
+	}
+}
+
+/* --- looking --- */
+
+bool front_server_key(struct front *front, uint8_t public_key[ENVELOPE_KEY_BYTES], uint8_t fingerprint[SHA256_BYTES])
+{
+	struct server_keys *keys = front->server_keys;
+	bool present;
+
+	pthread_mutex_lock(&keys->lock);
+	present = keys->present;
+	memcpy(public_key, keys->public_key, ENVELOPE_KEY_BYTES);
+	memcpy(fingerprint, keys->fingerprint, SHA256_BYTES);
+	pthread_mutex_unlock(&keys->lock);
+	return present;
+}
+
+enum key_standing front_key_standing(struct front *front, const uint8_t fingerprint[SHA256_BYTES])
+{
+	struct server_keys *keys = front->server_keys;
+	enum key_standing standing;
+
+	pthread_mutex_lock(&keys->lock);
+	standing = key_chain_standing(keys->chain, fingerprint);
+	pthread_mutex_unlock(&keys->lock);
+	return standing;
+}
+
+size_t front_key_trusting(struct front *front, const uint8_t fingerprint[SHA256_BYTES])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SHARD_COUNT; i++) {
+		struct shard *shard = shards_at(front->shards, i);
+
+		pthread_mutex_lock(&shard->lock);
+		count += fleet_trusting(shard->fleet, fingerprint);
+		pthread_mutex_unlock(&shard->lock);
+	}
+	return count;
+}
+
+size_t front_mismatched(struct front *front, struct uuid *ids, size_t most)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SHARD_COUNT; i++) {
+		struct shard *shard = shards_at(front->shards, i);
+
+		pthread_mutex_lock(&shard->lock);
+		count +=
+		    fleet_mismatched(shard->fleet, count < most ? ids + count : NULL, count < most ? most - count : 0);
+		pthread_mutex_unlock(&shard->lock);
+	}
+	return count;
+}
+
+void front_server_key_show(struct front *front, struct front_server_key *ret_key)
+{
+	static const uint8_t untold[SHA256_BYTES];
+	size_t computers, online, told;
+
+	*ret_key = (struct front_server_key){ .present = false };
+	ret_key->present = front_server_key(front, ret_key->public_key, ret_key->fingerprint);
+	ret_key->trusting = front_key_trusting(front, ret_key->fingerprint);
+	ret_key->mismatched = front_mismatched(front, NULL, 0);
+	shards_count(front->shards, &computers, &online);
+	told = computers - front_key_trusting(front, untold);
+	if (ret_key->present && told > ret_key->trusting + ret_key->mismatched)
+		ret_key->following = told - ret_key->trusting - ret_key->mismatched;
+}
+
+/* --- the alert --- */
+
+struct told {
+	struct front *front;
+	size_t count, named;
+	struct uuid ids[ALERT_NAMED_MAX];
+};
+
+static int read_names(struct store_session *session, const struct told *told, char names[][512], struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < told->named; i++) {
+		struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_BY_ID);
+
+		cursor_bind_uuid(cursor, "id", &told->ids[i]);
+		snprintf(names[i], 512, "%s", cursor_next(cursor) ? cursor_text(cursor, "name") : "?");
+		rc = cursor_end(cursor, err);
+	}
+	return rc;
+}
+
+static int write_told(struct store_session *session, void *argument, struct err *err)
+{
+	const struct told *told = argument;
+	char names[ALERT_NAMED_MAX][512];
+	const char *list[ALERT_NAMED_MAX];
+	struct alert_fact fact;
+	struct buf detail;
+	int rc = read_names(session, told, names, err);
+
+	buf_init(&detail, 4096);
+	for (size_t i = 0; i < told->named; i++)
+		list[i] = names[i];
+	if (rc == 0)
+		alert_names(list, told->named, told->count, ALERT_ENGLISH, &detail);
+	if (rc == 0)
+		rc = alert_fact_make(ALERT_INVALID_SERVER_CERTIFICATE, told->count > 0, NULL, NULL, buf_text(&detail),
+				     env_wall(told->front->env), &fact, err);
+	if (rc == 0) {
+		rc = alerting_tell(told->front, session, &fact, err);
+		alert_fact_done(&fact);
+	}
+	buf_done(&detail);
+	return rc;
+}
+
+void server_keys_review(void *argument)
+{
+	struct front *front = argument;
+	struct server_keys *keys = front->server_keys;
+	struct told told = { .front = front };
+	struct err err = { 0 };
+
+	pthread_mutex_lock(&keys->editing);
+	told.count = front_mismatched(front, told.ids, ALERT_NAMED_MAX);
+	told.named = told.count < ALERT_NAMED_MAX ? told.count : ALERT_NAMED_MAX;
+	if (keys->known && (!keys->told || told.count != keys->told_count ||
+			    memcmp(told.ids, keys->told_ids, sizeof(told.ids)) != 0)) {
+		if (store_write_wait(front->store, write_told, &told, &err) == 0) {
+			keys->told = true;
+			keys->told_count = told.count;
+			memcpy(keys->told_ids, told.ids, sizeof(told.ids));
+		} else {
+			LOG(LOG_ERROR, "front.mismatch_not_told", log_err(&err));
+		}
+	}
+	pthread_mutex_unlock(&keys->editing);
+}

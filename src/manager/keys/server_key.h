@@ -1,0 +1,36 @@
+/* The server authentication key in the keys role: rolled over, replaced, told of.
+ *
+ * A manager whose key file is missing has none, and says what to do; it never
+ * makes another by itself. Every change is one rename of the key's file
+ * (trust/key_file.h), which front learns of afterwards. What front asks is
+ * untrusted.
+ */
+#ifndef MUSTER_MANAGER_KEYS_SERVER_KEY_H
+#define MUSTER_MANAGER_KEYS_SERVER_KEY_H
+
+#include "manager/layout.h"
+#include "manager/messages.h"
+#include "trust/key_file.h"
+
+struct server_key {
+	const struct env *env;
+	char path[LAYOUT_PATH_BYTES];
+	struct key_file file;
+};
+
+/* A missing file is no error: there is no key then. */
+int server_key_open(struct server_key *key, const struct env *env, const char *data_directory, struct err *err);
+void server_key_done(struct server_key *key);
+
+/* The key for signing; ERR_NOT_FOUND with what a person has to do. */
+int server_key_present(const struct server_key *key, const struct signing_key **ret_key, struct err *err);
+void server_key_state(const struct server_key *key, struct message_keys *ret_state);
+
+/* Another key. With a succession, the last thing that the present one signs; `known` is the serial number of the last
+ * one that front has stored, so that none is ever lost (ERR_CONFLICT). Without, no agent follows. */
+int server_key_create(struct server_key *key, bool succeed, uint64_t known, struct err *err);
+/* The key of a backup, or of a person's own: by succession if front says so and there is a present one. Takes it over.
+ */
+int server_key_use(struct server_key *key, struct signing_key *other, bool succeed, uint64_t known, struct err *err);
+
+#endif

@@ -1,0 +1,152 @@
+/* Server authentication keys: the keys role's file, which a crash leaves whole,
+ * the database that learns of it a moment later, and the chain that the fleet
+ * goes by. A roll-over is one signature, whatever the number of agents. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+struct envelope_key sim_key(unsigned number)
+{
+	struct envelope_key key = { .public_key = { 4, 5, 6 } };
+
+	memcpy(key.public_key + 3, &number, sizeof(number));
+	sim_digest(key.public_key, sizeof(key.public_key), key.fingerprint);
+	return key;
+}
+
+/* Of the disk, as the daemon reads it at its start; the first one, with which all enrol, when there is none yet. */
+struct envelope_key keys_of_machine(struct sim_machine *machine)
+{
+	struct envelope_key key = sim_key(machine->enrolled_key);
+	struct endpoint_storage storage = disk_storage(&machine->disk);
+	struct buf file;
+
+	buf_init(&file, ENVELOPE_KEY_BYTES);
+	if (storage.read(storage.context, ENDPOINT_KEY_FILE, &file, NULL) == 0 && file.size == ENVELOPE_KEY_BYTES) {
+		memcpy(key.public_key, file.data, ENVELOPE_KEY_BYTES);
+		sim_digest(key.public_key, sizeof(key.public_key), key.fingerprint);
+	}
+	buf_done(&file);
+	return key;
+}
+
+static void build_chain(struct sim *sim)
+{
+	struct sim_keys *keys = &sim->keys;
+	struct envelope_key present = sim_key(keys->stored);
+	size_t skip = sim->options.broken == BREAK_CHAIN_CUT && keys->stored > 1 ? keys->stored - 1 : 0;
+	struct key_chain *former = keys->chain;
+	time_us slot = env_monotonic(&sim->manager.env);
+
+	if (key_chain_new(present.public_key, keys->steps + skip, keys->stored - skip, sim_digest, &keys->chain,
+			  NULL) != 0)
+		abort();
+	fleet_set_keys(sim->manager.fleet, keys->chain);
+	key_chain_free(former);
+	while (fleet_tell_keys(sim->manager.fleet, 64, sim->large ? SECOND_US / 10 : MILLISECOND_US, &slot))
+		continue;
+}
+
+/* What keys has is stored, and in force. */
+static void learn(struct sim *sim)
+{
+	sim->keys.stored = sim->keys.present;
+	build_chain(sim);
+}
+
+void keys_manager_started(struct sim *sim)
+{
+	sim->keys.chain = NULL;
+	learn(sim);
+}
+
+void keys_manager_ended(struct sim *sim)
+{
+	key_chain_free(sim->keys.chain);
+	sim->keys.chain = NULL;
+}
+
+static void stored(struct sim *sim, struct sim_event *event)
+{
+	if (!sim->manager.up || event->generation != sim->manager.generation)
+		return;
+	learn(sim);
+	manager_answer_woken(sim);
+}
+
+void keys_roll_over(struct sim *sim)
+{
+	struct sim_keys *keys = &sim->keys;
+	uint8_t message[SUCCESSION_MESSAGE_BYTES];
+	struct succession *step;
+
+	/* The record of one that is not stored yet lies in the file that would be replaced. */
+	if (!sim->manager.up || keys->stored != keys->present || keys->present == SIM_KEYS_MAX)
+		return;
+	step = &keys->steps[keys->present];
+	*step = (struct succession){ .serial = keys->present + 1, .issued = env_wall(&sim->manager.env) };
+	memcpy(step->old_key, sim_key(keys->present).public_key, ENVELOPE_KEY_BYTES);
+	memcpy(step->new_key, sim_key(keys->present + 1).public_key, ENVELOPE_KEY_BYTES);
+	succession_message(step, message);
+	sim_sign(keys->present, message, sizeof(message), step->signature);
+	sim->counts.succession_signatures++;
+	keys->present++; /* one rename */
+	sim->counts.roll_overs++;
+	sim_log(sim, "the server authentication key is rolled over to %u", keys->present);
+	if (sim_chance(sim, 100)) {
+		manager_kill(sim); /* before front has learned of it */
+		return;
+	}
+	sim_after(sim, (span_us)sim_below(sim, SIM_WRITE_MOST_US), stored)->generation = sim->manager.generation;
+}
+
+/* Before a reply is made: what another key signed is signed anew, the same bytes. */
+void keys_renew_orders(struct sim *sim, const struct uuid *computer)
+{
+	struct fleet_order orders[WIRE_REPLY_COMMANDS_MAX];
+	size_t count = fleet_outdated(sim->manager.fleet, computer, orders, COUNT_OF(orders));
+
+	for (size_t i = 0; i < count; i++) {
+		Muster__Wire__Envelope *envelope =
+		    muster__wire__envelope__unpack(NULL, orders[i].envelope_size, orders[i].envelope);
+		struct uuid command = orders[i].command;
+		uint8_t *anew;
+		size_t size;
+
+		if (envelope == NULL)
+			abort();
+		anew = manager_sign_payload(sim, envelope->payload.data, envelope->payload.len, &size);
+		if (fleet_renew(sim->manager.fleet, computer, &command, anew, size, NULL) != 0)
+			sim_fail(sim, "an order that is open cannot be signed anew");
+		sim->counts.orders_renewed++;
+		free(anew);
+		muster__wire__envelope__free_unpacked(envelope, NULL);
+	}
+}
+
+/* At rest nobody is mismatched, and nobody is left behind, whoever was away for however long. */
+void keys_check(struct sim *sim, const struct sim_machine *machine)
+{
+	struct envelope_key present = sim_key(sim->keys.present);
+	uint8_t trusted[SHA256_BYTES];
+	struct fleet_computer shown;
+
+	endpoint_trusted(machine->endpoint, trusted);
+	if (memcmp(trusted, present.fingerprint, SHA256_BYTES) != 0)
+		sim_fail(sim, "machine %u trusts another key than the present one, number %u", machine->index,
+			 sim->keys.present);
+	fleet_show(sim->manager.fleet, &machine->computer, &shown, NULL);
+	if (memcmp(shown.trusted_key, present.fingerprint, SHA256_BYTES) != 0)
+		sim_fail(sim, "machine %u is shown with a key that it does not trust any more", machine->index);
+}
+
+void keys_end(struct sim *sim)
+{
+	if (fleet_mismatched(sim->manager.fleet, NULL, 0) != 0)
+		sim_fail(sim, "%zu agents are mismatched", fleet_mismatched(sim->manager.fleet, NULL, 0));
+	if (sim->counts.succession_signatures != sim->counts.roll_overs)
+		sim_fail(sim, "%llu signatures for %llu roll-overs",
+			 (unsigned long long)sim->counts.succession_signatures,
+			 (unsigned long long)sim->counts.roll_overs);
+}
