@@ -143,6 +143,7 @@ static void do_manager_clock(struct sim *sim, struct sim_machine *machine)
 {
 	(void)machine;
 	sim->manager.clock_offset = sim_below(sim, 2) == 0 ? 0 : some_jump(sim);
+	sim_log(sim, "the manager's clock is off by %lld s", (long long)(sim->manager.clock_offset / SECOND_US));
 }
 
 static void do_damage(struct sim *sim, struct sim_machine *machine)

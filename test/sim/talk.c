@@ -226,6 +226,25 @@ static void report_came(struct sim *sim, struct sim_event *event)
 
 /* --- dialling --- */
 
+static void find_holder(struct sim *sim, struct sim_talk *talk)
+{
+	const struct sim_stored_computer *stored = store_computer(sim, &talk->computer);
+
+	if (stored != NULL && stored->holders == 1 &&
+	    uuid_equal(&sim->machines[stored->machine].computer, &talk->computer)) {
+		talk->machine = stored->machine;
+		return;
+	}
+	for (size_t i = 0; i < sim->machine_count; i++) {
+		const struct sim_machine *machine = &sim->machines[i];
+
+		/* Of two that hold one identity either may answer. */
+		if (uuid_equal(&machine->computer, &talk->computer) &&
+		    (talk->machine == NOBODY || sim_below(sim, 2) == 0))
+			talk->machine = (unsigned)i;
+	}
+}
+
 static void begin(struct sim *sim, const struct uuid *computer)
 {
 	static const uint8_t opening[] = { 0x08, WIRE_PROTOCOL }; /* a Reply of nothing but its protocol */
@@ -237,13 +256,7 @@ static void begin(struct sim *sim, const struct uuid *computer)
 	talk->id = ++sim->token;
 	talk->computer = *computer;
 	talk->machine = NOBODY;
-	for (size_t i = 0; i < sim->machine_count; i++) {
-		const struct sim_machine *machine = &sim->machines[i];
-
-		/* Of two that hold one identity either may answer. */
-		if (uuid_equal(&machine->computer, computer) && (talk->machine == NOBODY || sim_below(sim, 2) == 0))
-			talk->machine = (unsigned)i;
-	}
+	find_holder(sim, talk);
 	talk->next = sim->manager.talks;
 	sim->manager.talks = talk;
 	sim->counts.talks++;
