@@ -358,6 +358,14 @@ static int describe(struct agent *agent, struct err *err)
 
 /* --- listening --- */
 
+/* Until all are connected some still dial by themselves, and wait less for a dial. */
+static bool is_observed(const struct agent *agent)
+{
+	time_us observed = atomic_load(&agent->crowd->plan->observed);
+
+	return observed != 0 && agent->dialled_at >= observed;
+}
+
 /* Of several messages over one connection the first is the dial. */
 static void count_dial(struct agent *agent)
 {
@@ -367,7 +375,7 @@ static void count_dial(struct agent *agent)
 	listener_counters(agent->listener, &counters);
 	if (counters.accepted == agent->accepted)
 		return;
-	if (agent->dialled_at != 0)
+	if (is_observed(agent))
 		figures_latency(&agent->crowd->figures, LATENCY_DIALS, now - agent->dialled_at);
 	agent->accepted = counters.accepted;
 	agent->dialled_at = now;
@@ -377,9 +385,14 @@ void agent_count_silence(struct agent *agent)
 {
 	struct figures *figures = &agent->crowd->figures;
 	time_us now = env_monotonic(agent->crowd->plan->env);
+	time_us since = atomic_load(&agent->crowd->plan->observed);
 
-	if (agent->dialled_at != 0 && now - agent->dialled_at > atomic_load(&figures->latencies[LATENCY_DIALS].max))
-		figures_latency(figures, LATENCY_DIALS, now - agent->dialled_at);
+	if (agent->dialled_at == 0 || since == 0)
+		return;
+	if (agent->dialled_at > since)
+		since = agent->dialled_at;
+	if (now - since > atomic_load(&figures->latencies[LATENCY_DIALS].max))
+		figures_latency(figures, LATENCY_DIALS, now - since);
 }
 
 static void on_spoken(void *argument)

@@ -13,7 +13,7 @@
 #include "net/loop.h"
 #include "net/tls.h"
 
-/* What all crowds share; constant while they run, but for `identities` and `ordered`. */
+/* What all crowds share; constant while they run, but for `identities`, `ordered` and `observed`. */
 struct fleet_plan {
 	const struct options *options;
 	const struct env *env;
@@ -26,6 +26,7 @@ struct fleet_plan {
 	bool loopback; /* agents have source addresses of their own */
 	struct identities *identities;
 	atomic_int_fast64_t ordered;          /* wall clock: when the fan-out was ordered; 0: not yet */
+	atomic_int_fast64_t observed;         /* monotonic: when all were connected; 0: not yet */
 	void (*fatal)(const struct err *err); /* nothing can come of it; any thread */
 };
 

@@ -161,6 +161,7 @@ static void begin_steady(struct simulation *simulation, time_us now)
 	struct err err = { 0 };
 
 	simulation->steady_at = now;
+	atomic_store(&simulation->plan.observed, now);
 	add_up(simulation, &simulation->steady);
 	if (!simulation->options.fan_out)
 		return;

@@ -167,6 +167,13 @@ class Load:
         for thread in self.threads:
             thread.start()
 
+    def worked(self, batches):
+        """So many have been made; what ended the work instead is raised."""
+        for thread in self.threads:
+            if thread.error is not None:
+                raise thread.error
+        return self.batches >= batches
+
     def finish(self):
         """No new work; what is under way ends."""
         self.stopping.set()

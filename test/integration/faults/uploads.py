@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """kill -9 in the midst of uploads that are held back by upload_rate.
 
-usage: uploads.py [--rounds N] [--seed S]
+usage: uploads.py [--rounds N] [--seed S] [--turned]
 
 Each round puts large files into quarantine and kills a process whenever the
 manager has a part of one of them: what it has must be gone on with or sent
 anew, and in the end both copies are the same byte for byte. A round without
-kills shows that the rate is kept.
+kills shows that the rate is kept. --turned: the agent only listens, so that files
+go over connections that the manager dialled and the agent was given the turn of.
 """
 import argparse
 import os
@@ -17,6 +18,7 @@ import time
 from collections import Counter
 
 import account
+import direction
 from load import Load
 from world import MARK, Failure, World, wait_until
 
@@ -97,14 +99,23 @@ def kill_meanwhile(world, load, chance, kills):
     return books
 
 
-def run(world, rounds, seed):
-    world.both(f"[link]\nupload_rate = {RATE}\n")
+def only_listen(world):
+    direction.dial_on_loopback(world)
+    direction.turn(world, "manager-initiated")
+
+
+def run(world, rounds, seed, turned):
+    world.both(f"{direction.SETTINGS}\nupload_rate = {RATE}\n")
+    if turned:
+        only_listen(world)
     load, chance, kills = Load(world, seed), random.Random(f"{seed} uploads"), Counter()
     check_rate(world, load, chance)
     for number in range(1, rounds + 1):
         before = Counter(kills)
         books = kill_meanwhile(world, load, chance, kills)
         print(f"round {number}: killed {dict(kills - before)}, {len(books.items)} copies the same", flush=True)
+    if turned:
+        direction.wait_kept(world, "manager-initiated")
     if rounds and not kills:
         raise Failure("nothing was killed in the midst of an upload")
 
@@ -113,11 +124,12 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
+    arguments.add_argument("--turned", action="store_true")
     given = arguments.parse_args()
     print(f"seed {given.seed}", flush=True)
     world, failed = World("uploads"), True
     try:
-        run(world, given.rounds, given.seed)
+        run(world, given.rounds, given.seed, given.turned)
         failed = False
         print("[  PASSED  ] 1 test(s).")
     except Failure as failure:
