@@ -75,6 +75,14 @@ const struct conf_row *conf_find(const struct conf_table *table, const char *sec
 	return NULL;
 }
 
+#define NAME_BYTES 64 /* of a section or a key of ours, with its NUL */
+
+/* Where a row was set, and by which of its names. */
+struct setting {
+	unsigned line; /* 0: it was not */
+	char section[NAME_BYTES], key[NAME_BYTES];
+};
+
 struct reading {
 	const struct conf_table *table;
 	const char *file_name;
@@ -84,7 +92,7 @@ struct reading {
 	size_t count;  /* problems */
 	struct buf *problems;
 	union conf_value *values; /* one a row */
-	unsigned *lines;          /* where each row was set, 0: not */
+	struct setting *set;      /* one a row */
 };
 
 /* "FILE:LINE: [section] key = value: " and then what the caller appends, and a newline. */
@@ -116,19 +124,80 @@ static void problem_of_line(struct reading *reading, const char *what)
 	buf_printf(reading->problems, "%s\n", what);
 }
 
-static bool section_known(const struct conf_table *table, const char *section)
+/* Names another section in one of its aliases? */
+static bool alias_in(const struct conf_row *row, const char *section)
 {
-	for (size_t i = 0; i < table->count; i++) {
-		if (strcasecmp(table->rows[i].section, section) == 0)
+	size_t size = strlen(section);
+
+	for (const char *at = row->aliases; at != NULL && *at != '\0'; at += strcspn(at, " ")) {
+		at += strspn(at, " ");
+		if (strncasecmp(at, section, size) == 0 && at[size] == '.')
 			return true;
 	}
 	return false;
+}
+
+static bool section_known(const struct conf_table *table, const char *section)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		if (strcasecmp(table->rows[i].section, section) == 0 || alias_in(&table->rows[i], section))
+			return true;
+	}
+	return false;
+}
+
+static bool same_value(const struct conf_row *row, const union conf_value *a, const union conf_value *b)
+{
+	struct buf first, second;
+	bool same;
+
+	buf_init(&first, 4 * CONF_VALUE_BYTES);
+	buf_init(&second, 4 * CONF_VALUE_BYTES);
+	conf_value_format(row, a, &first);
+	conf_value_format(row, b, &second);
+	same = strcmp(buf_text(&first), buf_text(&second)) == 0;
+	buf_done(&first);
+	buf_done(&second);
+	return same;
+}
+
+static bool by_same_name(const struct setting *set, const char *section, const char *key)
+{
+	return set->line != 0 && strcasecmp(set->section, section) == 0 && strcasecmp(set->key, key) == 0;
+}
+
+/* The row was set before by another of its names: no harm, as long as both say the same. Takes value. */
+static void on_second(struct reading *reading, const struct conf_row *row, const char *section, const char *key,
+		      const char *text, union conf_value *value)
+{
+	size_t place = (size_t)(row - reading->table->rows);
+	const struct setting *before = &reading->set[place];
+	char what[3 * NAME_BYTES + 128];
+
+	if (!same_value(row, value, &reading->values[place])) {
+		snprintf(what, sizeof(what),
+			 "contradicts [%s] %s in line %u, which is the same setting by another name; take out one of "
+			 "the two lines",
+			 before->section, before->key, before->line);
+		problem_of(reading, section, key, row->flags & CONF_SECRET ? NULL : text, what);
+	}
+	conf_value_done(row, value);
+}
+
+static void note(struct reading *reading, size_t place, const char *section, const char *key)
+{
+	struct setting *set = &reading->set[place];
+
+	set->line = reading->line;
+	snprintf(set->section, sizeof(set->section), "%s", section);
+	snprintf(set->key, sizeof(set->key), "%s", key);
 }
 
 static int on_setting(void *argument, const char *section, const char *key, const char *text)
 {
 	struct reading *reading = argument;
 	const struct conf_row *row = conf_find(reading->table, section, key);
+	union conf_value value = { 0 };
 	struct err err = { 0 };
 	size_t place;
 
@@ -140,15 +209,20 @@ static int on_setting(void *argument, const char *section, const char *key, cons
 		return 1;
 	}
 	place = (size_t)(row - reading->table->rows);
-	if (reading->lines[place] != 0) {
+	if (by_same_name(&reading->set[place], section, key)) {
 		problem_of(reading, section, key, NULL, "given twice");
 		return 1;
 	}
-	if (conf_value_parse(row, text, &reading->values[place], &err) != 0) {
+	if (conf_value_parse(row, text, &value, &err) != 0) {
 		problem_of(reading, section, key, row->flags & CONF_SECRET ? NULL : text, err.text);
 		return 1;
 	}
-	reading->lines[place] = reading->line;
+	if (reading->set[place].line != 0) {
+		on_second(reading, row, section, key, text, &value);
+		return 1;
+	}
+	reading->values[place] = value;
+	note(reading, place, section, key);
 	return 1;
 }
 
@@ -198,7 +272,7 @@ static void check_required(struct reading *reading)
 	for (size_t i = 0; i < reading->table->count; i++) {
 		const struct conf_row *row = &reading->table->rows[i];
 
-		if ((row->flags & CONF_REQUIRED) && row->initial == NULL && reading->lines[i] == 0)
+		if ((row->flags & CONF_REQUIRED) && row->initial == NULL && reading->set[i].line == 0)
 			problem_of(reading, row->section, row->key, NULL, "must be given");
 	}
 }
@@ -211,7 +285,7 @@ static int finish(struct reading *reading, void *target, struct err *err)
 		return err_set(err, ERR_FORMAT, "%s: %zu problem%s", reading->file_name, reading->count,
 			       reading->count == 1 ? "" : "s");
 	for (size_t i = 0; i < table->count; i++) {
-		if (reading->lines[i] != 0)
+		if (reading->set[i].line != 0)
 			conf_value_store(&table->rows[i], target, &reading->values[i]);
 	}
 	return 0;
@@ -229,8 +303,8 @@ int conf_read_text(const struct conf_table *table, const char *file_name, const 
 		reading.at += 3;
 	reading.end = (const char *)text + size;
 	reading.values = calloc(table->count + 1, sizeof(*reading.values));
-	reading.lines = calloc(table->count + 1, sizeof(*reading.lines));
-	if (reading.values == NULL || reading.lines == NULL) {
+	reading.set = calloc(table->count + 1, sizeof(*reading.set));
+	if (reading.values == NULL || reading.set == NULL) {
 		rc = err_set(err, ERR_MEMORY, "%s: out of memory", file_name);
 	} else {
 		/* Values are taken as they stand: a comment has a line of its own. */
@@ -243,7 +317,7 @@ int conf_read_text(const struct conf_table *table, const char *file_name, const 
 	for (size_t i = 0; reading.values != NULL && i < table->count; i++)
 		conf_value_done(&table->rows[i], &reading.values[i]);
 	free(reading.values);
-	free(reading.lines);
+	free(reading.set);
 	return rc;
 }
 

@@ -195,6 +195,28 @@ static void append_cell(struct buf *out, const char *text)
 	buf_append_text(out, " |");
 }
 
+/* "Also `Name`, `[Section] Name`." */
+static void append_aliases(struct buf *out, const char *aliases)
+{
+	const char *before = " Also ";
+
+	for (const char *at = aliases; at != NULL && *at != '\0';) {
+		int size = (int)strcspn(at, " ");
+		const char *dot = memchr(at, '.', (size_t)size);
+
+		if (dot != NULL)
+			buf_printf(out, "%s`[%.*s] %.*s`", before, (int)(dot - at), at, size - (int)(dot - at) - 1,
+				   dot + 1);
+		else
+			buf_printf(out, "%s`%.*s`", before, size, at);
+		before = ", ";
+		at += size;
+		at += strspn(at, " ");
+	}
+	if (aliases != NULL)
+		buf_append_text(out, ".");
+}
+
 static void refer_row(const struct conf_row *row, struct buf *out)
 {
 	struct buf allowed;
@@ -207,8 +229,7 @@ static void refer_row(const struct conf_row *row, struct buf *out)
 	append_cell(out, needed                                            ? "must be given"
 			 : row->initial == NULL || row->initial[0] == '\0' ? "none"
 									   : row->initial);
-	if (row->aliases != NULL)
-		buf_printf(out, " Also `%s`.", row->aliases);
+	append_aliases(out, row->aliases);
 	append_cell(out, row->help);
 	buf_append_text(out, "\n");
 	buf_done(&allowed);

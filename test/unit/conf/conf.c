@@ -30,7 +30,8 @@ static const struct conf_row rows[] = {
 	{ "listen", "address", "Listen", CONF_LISTEN, 0, AT(listen), 0, 0, NULL, "0.0.0.0:4343", "Where to listen." },
 	{ "process", "workers", NULL, CONF_NUMBER, 0, AT(workers), 1, 64, NULL, "4", "Threads | workers." },
 	{ "process", "user", NULL, CONF_TEXT, 0, AT(user), 0, 32, NULL, "", "Whose rights it takes." },
-	{ "process", "wait", "Command.Polling", CONF_SPAN, 0, AT(wait), SECOND_US, HOUR_US, NULL, "60s", "How long." },
+	{ "process", "wait", "Command.Polling Patience", CONF_SPAN, 0, AT(wait), SECOND_US, HOUR_US, NULL, "60s",
+	  "How long." },
 	{ "process", "mode", NULL, CONF_CHOICE, 0, AT(mode), 0, 0, "held periodic", "held", "Which way." },
 	{ "process", "password", NULL, CONF_TEXT, CONF_SECRET, AT(password), 0, 99, NULL, "", "A secret." },
 	{ "process", "fast", NULL, CONF_BOOLEAN, 0, AT(fast), 0, 0, NULL, "yes", "Fast." },
@@ -100,6 +101,33 @@ static void every_problem_at_once_and_nothing_applied(void **state)
 			    "example.ini:15: [process] fast = perhaps: allowed: yes or no\n");
 	assert_int_equal(settings.workers, 4);
 	assert_string_equal(settings.user, "");
+	buf_done(&problems);
+	conf_done(&table, &settings);
+}
+
+static void other_names_must_not_contradict(void **state)
+{
+	struct settings settings;
+	struct buf problems;
+	struct err err;
+
+	(void)state;
+	conf_init(&table, &settings, NULL);
+	assert_int_equal(
+	    read_text(&settings, "[process]\nwait = 5s\nPatience = 5\n[command]\npolling = 5000ms\n", &problems, &err),
+	    0);
+	assert_int_equal(settings.wait, 5 * SECOND_US);
+	buf_done(&problems);
+	assert_int_equal(
+	    read_text(&settings, "[process]\nwait = 5s\n[Command]\nPolling = 6\nPolling = 6\nx = 1\n", &problems, &err),
+	    ERR_FORMAT);
+	assert_string_equal(
+	    buf_text(&problems),
+	    "example.ini:4: [Command] Polling = 6: contradicts [process] wait in line 2, which is the same "
+	    "setting by another name; take out one of the two lines\n"
+	    "example.ini:5: [Command] Polling = 6: contradicts [process] wait in line 2, which is the same "
+	    "setting by another name; take out one of the two lines\n"
+	    "example.ini:6: [Command] x: no such setting in this section\n");
 	buf_done(&problems);
 	conf_done(&table, &settings);
 }
@@ -256,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_then_values),
 		cmocka_unit_test(every_problem_at_once_and_nothing_applied),
+		cmocka_unit_test(other_names_must_not_contradict),
 		cmocka_unit_test(odd_files_are_refused),
 		cmocka_unit_test(a_fresh_file_reads_back),
 		cmocka_unit_test(a_fresh_file_explains_itself),
