@@ -42,6 +42,8 @@ OPTIONS(watch_options, WATCH);
 OPTIONS(verify_options,
 	{ "all", NULL, "All computers.", NULL },
 	{ "outcome", "O", "Show only those with this outcome.", "answered silent away" });
+OPTIONS(ports_options,
+	{ "check", NULL, "Have the manager connect to each.", NULL });
 OPTIONS(delete_options, YES);
 OPTIONS(force_options, { "force", NULL, "Over a file that is there.", NULL });
 OPTIONS(cert_create_options,
@@ -292,6 +294,8 @@ static const struct cli_verb verbs[] = {
 	{ "settings", "set", "NAME=VALUE...", 1, MANY, NULL, "Change settings, all or none", NULL, verb_settings_set },
 	{ "settings", "unset", "NAME...", 1, MANY, NULL, "Go back to the default", NULL, verb_settings_unset },
 
+	{ "ports", NULL, "", 0, 0, ports_options, "List the manager's ports: where it listens, whom it connects to, what for",
+	  "Without --check, listeners are shown as they are, and others as not tried. With it, exits 1 unless all could be reached. On the manager's machine, muster-manager ports works without a running manager; muster-agent ports shows an agent's.", verb_ports },
 	{ "system", "show", "", 0, 0, NULL, "Show the manager's version, identity, limits and counts", NULL, verb_system_show },
 
 	{ "completion", NULL, "bash", 1, 1, NULL, "Print completion for a shell",

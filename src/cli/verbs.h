@@ -121,6 +121,7 @@ VERB(verb_cert_create);
 VERB(verb_cert_show);
 VERB(verb_cert_export);
 VERB(verb_cert_list_mismatched);
+VERB(verb_ports);
 VERB(verb_policy_create);
 VERB(verb_policy_delete);
 VERB(verb_policy_rename);

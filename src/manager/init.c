@@ -31,7 +31,6 @@
 #include "trust/signing_key.h"
 #include "wire/envelope.h"
 
-#define DEFAULT_PORT     4343
 #define FIRST_USER       "admin"
 #define FREE_NUMBER_LOW  61184 /* a range that Debian leaves to nobody */
 #define FREE_NUMBER_HIGH 65519
@@ -131,9 +130,9 @@ static void choose_listen(struct making *making)
 	*listen = making->options->listen;
 	if (listen->count > 0)
 		return;
-	listen->items[listen->count++] = (struct conf_address){ "0.0.0.0", DEFAULT_PORT };
+	listen->items[listen->count++] = (struct conf_address){ "0.0.0.0", SETTINGS_HTTPS_PORT };
 	if (has_ipv6())
-		listen->items[listen->count++] = (struct conf_address){ "::", DEFAULT_PORT };
+		listen->items[listen->count++] = (struct conf_address){ "::", SETTINGS_HTTPS_PORT };
 }
 
 /* A user of that name if the system has one, else a number that nobody has. */

@@ -22,6 +22,7 @@
 #include "manager/layout.h"
 #include "manager/listening.h"
 #include "manager/local_token.h"
+#include "manager/ports_show.h"
 #include "manager/role_start.h"
 #include "manager/settings.h"
 #include "manager/supervisor.h"
@@ -29,14 +30,15 @@
 #include "store/store.h"
 #include "trust/fingerprint.h"
 
-#define PREVIOUS_WAIT_US (12 * SECOND_US)
+#define PREVIOUS_WAIT_US  (12 * SECOND_US)
+#define PORTS_PATIENCE_US (3 * SECOND_US)
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 
 struct arguments {
 	char *data; /* absolute; owned */
 	struct init_options init;
-	bool json, check_config, help;
+	bool json, check_config, check, help;
 	const char *role;
 	span_us expires;
 	struct conf_addresses listen;
@@ -45,11 +47,17 @@ struct arguments {
 /* --- options: one table for all subcommands; each names the letters it takes --- */
 
 static const struct option options[] = {
-	{ "data", required_argument, NULL, 'd' },   { "listen", required_argument, NULL, 'l' },
-	{ "name", required_argument, NULL, 'n' },   { "agent-port", required_argument, NULL, 'p' },
-	{ "output", required_argument, NULL, 'o' }, { "check-config", no_argument, NULL, 'c' },
-	{ "role", required_argument, NULL, 'r' },   { "expires", required_argument, NULL, 'e' },
-	{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+	{ "data", required_argument, NULL, 'd' },
+	{ "listen", required_argument, NULL, 'l' },
+	{ "name", required_argument, NULL, 'n' },
+	{ "agent-port", required_argument, NULL, 'p' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "check-config", no_argument, NULL, 'c' },
+	{ "check", no_argument, NULL, 'k' },
+	{ "role", required_argument, NULL, 'r' },
+	{ "expires", required_argument, NULL, 'e' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int usage_error(const char *command, const char *text)
@@ -114,6 +122,9 @@ static int take_option(struct arguments *arguments, int letter, char *text, stru
 	case 'c':
 		arguments->check_config = true;
 		return 0;
+	case 'k':
+		arguments->check = true;
+		return 0;
 	case 'r':
 		arguments->role = text;
 		return 0;
@@ -175,6 +186,17 @@ static int command_init(struct arguments *arguments, struct err *err)
 	return 0;
 }
 
+/* Whether its ports can be had, unless it is this manager that has them. */
+static int check_ports(const char *data, const struct settings *settings, struct buf *problems, struct err *err)
+{
+	char path[LAYOUT_PATH_BYTES];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", data, LAYOUT_DATABASE) >= sizeof(path) ||
+	    store_check_free(path, NULL) != 0)
+		return 0;
+	return manager_ports_check(settings, problems, err);
+}
+
 static int check_settings(const struct arguments *arguments, bool show, struct err *err)
 {
 	struct settings settings;
@@ -186,6 +208,8 @@ static int check_settings(const struct arguments *arguments, bool show, struct e
 	rc = settings_load(arguments->data, &settings, &problems, err);
 	if (rc == 0) {
 		rc = listening_check(&settings, &problems, err);
+		if (rc == 0 && show)
+			rc = check_ports(arguments->data, &settings, &problems, err);
 		if (rc == 0 && show) {
 			conf_show(&settings_table, &settings, &text);
 			printf("%s", buf_text(&text));
@@ -217,6 +241,25 @@ static int check_not_running(const char *data, struct err *err)
 	return rc == 0 ? 0 : err_add(err, rc, "a manager runs already on this data directory");
 }
 
+/* Said before anything is started: the roles' log comes later and is longer. */
+static int check_listen(const char *data, struct err *err)
+{
+	struct settings settings;
+	struct buf problems;
+	int rc;
+
+	buf_init(&problems, CONF_PROBLEMS_BYTES);
+	rc = settings_load(data, &settings, &problems, err);
+	if (rc == 0) {
+		rc = manager_ports_check(&settings, &problems, err);
+		conf_done(&settings_table, &settings);
+	}
+	if (rc != 0)
+		fprintf(stderr, "%s", buf_text(&problems));
+	buf_done(&problems);
+	return rc;
+}
+
 static int command_run(struct arguments *arguments, struct err *err)
 {
 	int rc = check_settings(arguments, arguments->check_config, err);
@@ -225,12 +268,70 @@ static int command_run(struct arguments *arguments, struct err *err)
 		return rc;
 	/* Else the ports, which are taken first, would be all that is complained about. */
 	rc = check_not_running(arguments->data, err);
+	if (rc == 0)
+		rc = check_listen(arguments->data, err);
 	if (rc != 0)
 		return rc;
 	log_setup("muster-manager", "supervisor", 2, LOG_INFO, env_system_wall);
 	if (supervisor_run(arguments->data) != 0)
 		return err_set(err, ERR_REFUSED, "the manager could not run; the log lines above say why");
 	return 0;
+}
+
+/* --- ports --- */
+
+static void tell_silent(const char *data, const struct settings *settings, struct manager_ports *ports)
+{
+	struct buf problems;
+	bool blocked;
+
+	buf_init(&problems, CONF_PROBLEMS_BYTES);
+	blocked = check_ports(data, settings, &problems, NULL) != 0;
+	for (size_t i = 0; i < ports->count; i++) {
+		struct port_row *row = &ports->rows[i];
+
+		if (row->state == PORT_SILENT && !blocked)
+			snprintf(row->detail, sizeof(row->detail), "the manager does not run; the port is free");
+	}
+	if (blocked)
+		fprintf(stderr, "%s", buf_text(&problems));
+	buf_done(&problems);
+}
+
+static int command_ports(struct arguments *arguments, struct err *err)
+{
+	static struct manager_ports ports;
+	struct settings settings;
+	struct buf problems;
+	json_t *json;
+	int rc;
+
+	buf_init(&problems, CONF_PROBLEMS_BYTES);
+	rc = settings_load(arguments->data, &settings, &problems, err);
+	if (rc != 0) {
+		fprintf(stderr, "%s", buf_text(&problems));
+		buf_done(&problems);
+		return rc;
+	}
+	manager_ports_of_settings(&settings, &ports);
+	ports_try(ports.rows, ports.count, PORTS_PATIENCE_US);
+	if (arguments->check)
+		tell_silent(arguments->data, &settings, &ports);
+	for (size_t i = 0; arguments->check && i < ports.count; i++) {
+		if (ports.rows[i].state == PORT_SILENT)
+			rc = ERR_REFUSED;
+	}
+	if (arguments->json) {
+		json = manager_ports_json(&ports);
+		json_dumpf(json, stdout, JSON_INDENT(2));
+		printf("\n");
+		json_decref(json);
+	} else {
+		manager_ports_print(&ports, stdout);
+	}
+	conf_done(&settings_table, &settings);
+	buf_done(&problems);
+	return rc == 0 ? 0 : err_set(err, rc, "not all of this manager's ports are listened on");
 }
 
 static int command_token(struct arguments *arguments, struct err *err)
@@ -271,6 +372,14 @@ static const struct subcommand {
 	  "Runs the manager in the foreground; log lines (JSON) go to stderr. SIGTERM and SIGINT stop it in order.\n\n"
 	  "  --data DIR       as given to `init`\n"
 	  "  --check-config   read DIR/manager.ini, list every problem or every setting, and exit\n" },
+	{ "ports", "dkoh", command_ports, "list this manager's ports and whether they are listened on",
+	  "usage: muster-manager ports --data DIR [--check] [-o json]\n\n"
+	  "Lists the ports of DIR/manager.ini: from whom, to whom, what for, which setting says so, and whether this\n"
+	  "machine listens there now. Works without a running manager; `muster ports` asks one that runs, and shows\n"
+	  "destinations and hypervisors as well.\n\n"
+	  "  --check              exit 1 unless all are listened on, and say of those that are not whether they could\n"
+	  "                       be: taken by another program, or in need of a privilege\n"
+	  "  -o, --output json    one JSON array\n" },
 	{ "token", "dreh", command_token, "print a new API token, for scripts on this machine",
 	  "usage: muster-manager token --data DIR [--role ROLE] [--expires DURATION]\n\n"
 	  "Writes a new API token into the database and prints it. Works beside a running manager.\n\n"

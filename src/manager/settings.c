@@ -13,9 +13,16 @@ static const struct conf_row rows[] = {
 	{ ROW("manager", "name", CONF_TEXT, name), .min = 1, .max = 253, .flags = CONF_REQUIRED,
 	  .help = "The name under which agents and people reach this manager. It stands in the TLS certificate that "
 		  "`muster-manager init` made." },
-	{ ROW("network", "listen", CONF_LISTEN, listen), .initial = "0.0.0.0:4343, [::]:4343",
+	{ ROW("network", "listen", CONF_LISTEN, listen), .initial = "",
 	  .help = "Addresses and ports for the console, the API and the agents' exchange (HTTPS). [::] is every "
-		  "IPv6 address and no IPv4 one: name 0.0.0.0 besides." },
+		  "IPv6 address and no IPv4 one: name 0.0.0.0 besides. Empty: every address, on https_port." },
+	{ ROW("network", "https_port", CONF_NUMBER, https_port), .aliases = "INI_SERVER_SECTION.Master_SSLPort",
+	  .min = 0, .max = 65535, .initial = "0",
+	  .help = "The port for console, API and agents on every address, where listen is empty. 0: 4343. Where listen "
+		  "is not empty it must name this port." },
+	{ ROW("network", "http_port", CONF_NUMBER, http_port), .aliases = "INI_SERVER_SECTION.Master_DomainPort",
+	  .min = 1, .max = 65535, .initial = "8059",
+	  .help = "The port of the HTTP listener, which is off: nothing is served in clear." },
 	{ ROW("network", "tls_profiles", CONF_TEXT, tls_profiles), .min = 1, .max = 1000, .initial = "modern",
 	  .help = "Which TLS versions and suites are accepted: names of profiles (`muster tls profiles` lists them). "
 		  "Names behind PORT: hold for the listeners on that port instead, as in "
@@ -28,8 +35,10 @@ static const struct conf_row rows[] = {
 	  .help = "Profiles named legacy- are served with accept-risk alone: connections made with them can be read "
 		  "later by whoever records them and gets the key, and TLS 1.0 has weaknesses of its own. An alert is "
 		  "open while one is on." },
-	{ ROW("network", "agent_port", CONF_NUMBER, agent_port), .aliases = "Client_LocalServer_Port", .min = 1,
-	  .max = 65535, .initial = "21112",
+	{ ROW("network", "agent_port", CONF_NUMBER, agent_port),
+	  .aliases = "Client_LocalServer_Port INI_CLIENT_SECTION.Client_LocalServer_Port "
+		     "INI_CLIENT_SECTION.Cliernt_LocalServer_Port", /* as the originals' manual spells it */
+	  .min = 1, .max = 65535, .initial = "21112",
 	  .help = "The port on which agents listen for this manager. `init` draws a random five-digit one." },
 	{ ROW("network", "connections", CONF_NUMBER, connections), .min = 16, .max = 1000000, .initial = "100000",
 	  .help =
@@ -75,6 +84,8 @@ static const struct conf_row rows[] = {
 	  .help = "The most writes in one commit." },
 	{ ROW("store", "queue_count", CONF_NUMBER, queue_count), .min = 16, .max = 1000000, .initial = "20000",
 	  .help = "The most writes that wait; past it agents are asked to come back later and keep their events." },
+	{ ROW("INI_SERVER_SECTION", "Master_EnableSSL", CONF_CHOICE, enable_ssl), .choices = "1 2", .initial = "1",
+	  .help = "As in the originals: 1 is TLS, 2 is none. 2 is refused, since nothing is served in clear." },
 	{ ROW("log", "level", CONF_CHOICE, log_level), .choices = "error warning info debug", .initial = "info",
 	  .help = "The least severe lines that are logged." },
 };
@@ -90,6 +101,54 @@ const struct conf_table settings_table = {
 _Static_assert(LEGACY_TLS_ACCEPT_RISK == 1, "choices of [network] legacy_tls are in the order of enum legacy_tls");
 _Static_assert(LOG_ERROR == 0 && LOG_DEBUG == 3, "choices of [log] level are in the order of enum log_level");
 
+/* --- what rows say together --- */
+
+static void add_problem(struct buf *problems, size_t *count, const char *what)
+{
+	++*count;
+	buf_printf(problems, "%s: %s\n", LAYOUT_SETTINGS, what);
+}
+
+static bool listens_on(const struct conf_addresses *listen, int64_t port)
+{
+	for (size_t i = 0; i < listen->count; i++) {
+		if (listen->items[i].port == port)
+			return true;
+	}
+	return false;
+}
+
+/* Listeners as [network] listen would have them. */
+static void listen_everywhere(struct settings *settings)
+{
+	uint16_t port = settings->https_port != 0 ? (uint16_t)settings->https_port : SETTINGS_HTTPS_PORT;
+
+	settings->listen.items[0] = (struct conf_address){ "0.0.0.0", port };
+	settings->listen.items[1] = (struct conf_address){ "::", port };
+	settings->listen.count = 2;
+}
+
+static int settle(struct settings *settings, struct buf *problems, struct err *err)
+{
+	size_t count = 0;
+
+	if (settings->enable_ssl != 0)
+		add_problem(
+		    problems, &count,
+		    "[INI_SERVER_SECTION] Master_EnableSSL = 2: nothing is served in clear; set it to 1 or take "
+		    "it out");
+	if (settings->listen.count == 0)
+		listen_everywhere(settings);
+	else if (settings->https_port != 0 && !listens_on(&settings->listen, settings->https_port))
+		add_problem(
+		    problems, &count,
+		    "[network] https_port (also [INI_SERVER_SECTION] Master_SSLPort) contradicts [network] "
+		    "listen, which does not name that port; take out one of the two, or put the port into listen");
+	return count == 0
+		   ? 0
+		   : err_set(err, ERR_FORMAT, "%s: %zu problem%s", LAYOUT_SETTINGS, count, count == 1 ? "" : "s");
+}
+
 int settings_load(const char *data_directory, struct settings *settings, struct buf *problems, struct err *err)
 {
 	char path[LAYOUT_PATH_BYTES];
@@ -101,6 +160,8 @@ int settings_load(const char *data_directory, struct settings *settings, struct 
 		rc = err_set(err, ERR_LIMIT, "the data directory's path is too long");
 	else
 		rc = conf_read(&settings_table, path, settings, problems, err);
+	if (rc == 0)
+		rc = settle(settings, problems, err);
 	if (rc == ERR_NOT_FOUND)
 		rc = err_set(err, rc, "%s is missing; was `muster-manager init` run on this data directory?", path);
 	if (rc != 0)

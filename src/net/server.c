@@ -152,13 +152,14 @@ static int listen_failure(const char *address, struct err *err)
 {
 	if (errno == EADDRINUSE)
 		return err_set(err, ERR_BUSY,
-			       "cannot listen on %s (agents, console and API): another program has this port; stop it "
-			       "or choose another port",
+			       "cannot listen on %s: another program has this port; stop it or choose another port",
 			       address);
 	if (errno == EACCES)
 		return err_set(err, ERR_DENIED,
-			       "cannot listen on %s (agents, console and API): ports below 1024 need a privilege",
+			       "cannot listen on %s: ports below 1024 need a privilege (root, or CAP_NET_BIND_SERVICE)",
 			       address);
+	if (errno == EADDRNOTAVAIL)
+		return err_set(err, ERR_NOT_FOUND, "cannot listen on %s: this computer has no such address", address);
 	return err_errno(err, errno, "cannot listen on %s", address);
 }
 
@@ -272,6 +273,21 @@ static void watch_all(void *argument)
 	for (struct listener *each = server->listeners; each != NULL; each = each->next)
 		if (each->watch == NULL)
 			each->watch = loop_watch_new(server->homes[0].loop, each->fd, on_connection, each);
+}
+
+int http_server_may_listen(const char *address, struct err *err)
+{
+	struct sockaddr_storage parsed;
+	socklen_t size = 0;
+	int fd, r = parse_address(address, &parsed, &size, err);
+
+	if (r != 0)
+		return r;
+	fd = open_socket(&parsed, size);
+	if (fd < 0)
+		return listen_failure(address, err);
+	close(fd);
+	return 0;
 }
 
 int http_server_listen(struct http_server *server, const char *address, uint16_t *ret_port, struct err *err)

@@ -62,9 +62,13 @@ struct http_handlers {
 struct http_server *http_server_new(struct loop *const *loops, struct tls_server *const *tls, size_t count,
 				    const struct http_limits *limits, const struct http_handlers *handlers,
 				    struct err *err);
-/* "0.0.0.0:4343", "[::]:4343", "127.0.0.1:0". ERR_BUSY names port and purpose when taken.
+/* "0.0.0.0:4343", "[::]:4343", "127.0.0.1:0". ERR_BUSY: the port is taken; ERR_DENIED: it needs a
+ * privilege; ERR_NOT_FOUND: not an address of this computer. What it is for and which setting says so is the caller's
+ * to add.
  * Call before the loops run. ret_port gives the real port. */
 int http_server_listen(struct http_server *server, const char *address, uint16_t *ret_port, struct err *err);
+/* Whether one could listen there now; the same errors. Opens the port for a moment. */
+int http_server_may_listen(const char *address, struct err *err);
 /* The same with TLS of its own: as many as there are loops; they and the array outlive the server. */
 int http_server_listen_with(struct http_server *server, const char *address, struct tls_server *const *tls,
 			    uint16_t *ret_port, struct err *err);

@@ -177,6 +177,11 @@ const struct api_route api_routes[] = {
 	{ "GET", V1 "/server-key/mismatched", ACCESS_READ, 0, "server-key", "List agents without a valid server certificate: they trust another key",
 	  &shape_page_query, NULL, 200, JSON, &shape_mismatched_agents, OPERATION_server_key_mismatched },
 
+	{ "GET", V1 "/ports", ACCESS_READ, 0, "system", "Ports: where the manager listens, and whom it connects to",
+	  &shape_no_query, NULL, 200, JSON, &shape_ports, OPERATION_port_list },
+	{ "POST", V1 "/ports/check", ACCESS_OPERATE, 0, "system", "The same, after connecting to each: takes up to 5 s, and longer where names do not resolve",
+	  &shape_no_query, NULL, 200, JSON, &shape_ports, OPERATION_port_check },
+
 	{ "GET", V1 "/policy-settings", ACCESS_READ, 0, "policies", "List the settings that policies and computers may hold",
 	  &shape_no_query, NULL, 200, JSON, &shape_policy_settings, OPERATION_policy_setting_list },
 	{ "GET", V1 "/policies", ACCESS_READ, 0, "policies", "The tree of policies, each before those below it",

@@ -107,6 +107,8 @@ enum route_flag {
 	X(server_key_show) \
 	X(server_key_make) \
 	X(server_key_mismatched) \
+	X(port_list) \
+	X(port_check) \
 	X(policy_setting_list) \
 	X(policy_list) \
 	X(policy_add) \

@@ -566,6 +566,20 @@ SHAPE_STATIC(shape_mismatched_agent, "MismatchedAgent", "An agent without a vali
 	{ "last_contact", SHAPE_TIME, NULLABLE, .help = "When it last reported." });
 LIST(shape_mismatched_agents, "MismatchedAgents", shape_mismatched_agent);
 
+static const char *const port_states[] = { "not tried", "off", "listening", "not listening", "reachable", "unreachable", NULL };
+SHAPE(shape_port, "Port", "A port on which somebody listens for somebody.",
+	{ "from", SHAPE_TEXT, REQUIRED, .help = "Who connects." },
+	{ "to", SHAPE_TEXT, REQUIRED, .help = "To whom." },
+	{ "name", SHAPE_TEXT, NULLABLE, .help = "Of the destination or hypervisor." },
+	{ "protocol", SHAPE_TEXT, REQUIRED, .help = "What is spoken." },
+	{ "address", SHAPE_TEXT, NULLABLE, .help = "Where; null: at each agent's own address, or nowhere." },
+	{ "port", SHAPE_NUMBER, NULLABLE, 1, 65535, .help = "Its number." },
+	{ "purpose", SHAPE_TEXT, REQUIRED, .help = "What for." },
+	{ "setting", SHAPE_TEXT, REQUIRED, .help = "Which setting, or which command, decides it." },
+	{ "state", SHAPE_CHOICE, REQUIRED, .choices = port_states, .help = "How it stands; `off`: by the settings." },
+	{ "detail", SHAPE_TEXT, REQUIRED, .help = "Why it is not reachable, or what else there is to know; may be empty." });
+LIST(shape_ports, "Ports", shape_port);
+
 SHAPE(shape_policy_setting, "PolicySetting", "A setting that policies and computers may hold.",
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
 	{ "type", SHAPE_CHOICE, REQUIRED, .choices = policy_setting_types, .help = "What values it takes." },
@@ -864,6 +878,8 @@ const struct shape *const shapes_documented[] = {
 	&shape_server_key,
 	&shape_mismatched_agent,
 	&shape_mismatched_agents,
+	&shape_port,
+	&shape_ports,
 	&shape_policy_request,
 	&shape_policy_change_request,
 	&shape_policy_restore_request,

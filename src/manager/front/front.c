@@ -28,6 +28,11 @@ const char *front_data_directory(const struct front *front)
 	return front->data_directory;
 }
 
+const struct settings *front_settings(const struct front *front)
+{
+	return &front->settings;
+}
+
 const struct listening *front_listening(const struct front *front)
 {
 	return tls_listeners_plan(front->listeners);

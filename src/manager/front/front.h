@@ -51,6 +51,9 @@ const struct front_identity *front_identity(const struct front *front);
 /* Where the manager listens and with which TLS profiles. */
 struct listening;
 const struct listening *front_listening(const struct front *front);
+/* manager.ini as it was at the start. */
+struct settings;
+const struct settings *front_settings(const struct front *front);
 
 /* --- who asks: goes into audit entries and into issued_by --- */
 /* A request that may be made again until it is answered, and is done once: the commands that it makes have the same

@@ -1,0 +1,68 @@
+/* /ports: where the manager listens and whom it connects to. Addresses are administrators'. */
+#include <stdlib.h>
+
+#include "manager/api/call_state.h"
+#include "manager/api/handlers.h"
+#include "manager/ports_show.h"
+#include "manager/queries.h"
+
+#define PATIENCE_US (5 * SECOND_US)
+
+static int add_rows(struct store_session *session, const struct store_statement *statement, const char *address,
+		    struct manager_ports *ports, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, statement);
+
+	while (cursor_next(cursor))
+		manager_ports_add(ports, cursor_text(cursor, "name"), cursor_text(cursor, address),
+				  cursor_number(cursor, "enabled") != 0);
+	return cursor_end(cursor, err);
+}
+
+static int add_stored(struct store_session *session, void *argument, struct err *err)
+{
+	struct manager_ports *ports = argument;
+	int rc = add_rows(session, &QUERY_DESTINATION_ALL, "url", ports, err);
+
+	return rc == 0 ? add_rows(session, &QUERY_HYPERVISOR_ALL, "uri", ports, err) : rc;
+}
+
+/* The call came over one of the listeners, and they were opened together or not at all. */
+static void mark_listening(struct manager_ports *ports)
+{
+	for (size_t i = 0; i < ports->count; i++) {
+		if (ports->rows[i].here && ports->rows[i].state == PORT_NOT_TRIED)
+			ports->rows[i].state = PORT_LISTENING;
+	}
+}
+
+static int answer(struct api_call *call, bool check, struct err *err)
+{
+	struct front *front = api_call_front(call);
+	struct manager_ports *ports = malloc(sizeof(*ports));
+	json_t *json = NULL;
+	int rc;
+
+	if (ports == NULL)
+		return err_set(err, ERR_MEMORY, "no memory for the table of ports");
+	manager_ports_of_settings(front_settings(front), ports);
+	rc = store_read(api_call_store(call), add_stored, ports, err);
+	if (rc == 0 && check)
+		ports_try(ports->rows, ports->count, PATIENCE_US);
+	if (rc == 0) {
+		mark_listening(ports);
+		json = json_pack("{so, sn}", "items", manager_ports_json(ports), "next");
+	}
+	free(ports);
+	return rc == 0 ? api_reply_json(call, 200, json) : rc;
+}
+
+int port_list(struct api_call *call, struct err *err)
+{
+	return answer(call, false, err);
+}
+
+int port_check(struct api_call *call, struct err *err)
+{
+	return answer(call, true, err);
+}
