@@ -46,6 +46,9 @@ static const struct arguments_option restore_options[] = {
 static const struct arguments_option reset_options[] = {
 	DATA, { "--yes", NULL, "yes, remove the identity", false }, OUTPUT, END
 };
+static const struct arguments_option ports_options[] = {
+	DATA, { "--check", NULL, "connect to each; exit status 1 unless all answer", false }, OUTPUT, END
+};
 static const struct arguments_option role_options[] = { { "--data", "DIR", "data directory", true }, END };
 
 static const struct arguments_command commands[] = {
@@ -70,6 +73,10 @@ static const struct arguments_command commands[] = {
 	{ "settings", "", 0, 0, "Lists the settings in force, and where each comes from.",
 	  "ORIGIN is policy (the manager's: locked, agent.ini does not count), agent.ini, or default.", plain_options,
 	  false, local_settings },
+	{ "ports", "", 0, 0, "Lists ports: where this agent listens, where it finds its manager.",
+	  "STATE is how it stands: as the running agent says, or with --check as trying it says;\n"
+	  "off where the direction in force leaves that way unused.",
+	  ports_options, false, local_ports },
 	{ "quarantine list", "", 0, 0, "Lists files in quarantine.", "", plain_options, false, local_quarantine_list },
 	{ "quarantine restore", "ID", 1, 1, "Puts a file back with its owner, mode and times.",
 	  "Fetches the manager's copy when the one on this computer is lost.", restore_options, false,

@@ -134,9 +134,15 @@ static int make_listener(struct link_listen *listen, struct err *err)
 						  .refused = on_refused,
 						  .argument = link };
 
-	if (rc == 0 && (listen->listener = listener_new(&options, err)) == NULL)
-		rc = err->code;
-	return rc;
+	if (rc != 0)
+		return rc;
+	listen->listener = listener_new(&options, err);
+	return listen->listener != NULL
+		   ? 0
+		   : err_add(err, err->code,
+			     "port %u, on which the manager dials this agent (setting [link] listen_port in agent.ini; "
+			     "one for all agents: [network] agent_port in the manager's manager.ini)",
+			     (unsigned)options.port);
 }
 
 static void not_listening(struct link_listen *listen, const struct err *err)

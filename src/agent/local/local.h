@@ -21,6 +21,7 @@ int local_status(const struct arguments *arguments);
 int local_scan(const struct arguments *arguments);
 int local_heartbeat(const struct arguments *arguments);
 int local_settings(const struct arguments *arguments);
+int local_ports(const struct arguments *arguments);
 int local_events(const struct arguments *arguments);
 int local_quarantine_list(const struct arguments *arguments);
 int local_quarantine_restore(const struct arguments *arguments);

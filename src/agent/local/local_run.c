@@ -15,6 +15,7 @@
 #include "agent/settings_message.h"
 #include "agent/users.h"
 #include "base/log.h"
+#include "net/server.h"
 #include "os/env.h"
 #include "os/files.h"
 
@@ -166,6 +167,25 @@ static int check_identity(const char *data, struct err *err)
 	return rc;
 }
 
+/* Unless it is this agent that has the port. A policy may have changed the direction since. */
+static int check_port(const char *data, const struct settings *settings, struct err *err)
+{
+	char text[80];
+	bool bracket = strchr(settings->listen_address, ':') != NULL;
+	const char *address = settings->listen_address[0] != '\0' ? settings->listen_address : "0.0.0.0";
+	int rc;
+
+	if (settings->listen_port == 0 || settings->direction == LINK_AGENT_INITIATED ||
+	    control_reachable(data, NULL) == 0)
+		return 0;
+	snprintf(text, sizeof(text), "%s%.60s%s:%u", bracket ? "[" : "", address, bracket ? "]" : "",
+		 (unsigned)settings->listen_port);
+	rc = http_server_may_listen(text, err);
+	return rc == 0 ? 0
+		       : err_add(err, rc, "port %u, on which the manager dials this agent (setting [link] listen_port)",
+				 (unsigned)settings->listen_port);
+}
+
 int local_run(const struct arguments *arguments)
 {
 	bool check = arguments_given(arguments, "--check-config");
@@ -175,8 +195,7 @@ int local_run(const struct arguments *arguments)
 	int rc = data ? load_settings(data, check, &settings, &err) : err.code;
 
 	if (rc == 0 && data != NULL) {
-		if (!check)
-			rc = check_identity(data, &err);
+		rc = check ? check_port(data, &settings, &err) : check_identity(data, &err);
 		if (rc == 0 && !check) {
 			log_setup("muster-agent", "guard", STDERR_FILENO, (enum log_level)settings.log_level,
 				  env_system_wall);
