@@ -15,7 +15,7 @@
 #include "base/units.h"
 
 #define PORT_HOST_BYTES 256
-#define PORT_TEXT_BYTES 160
+#define PORT_TEXT_BYTES 480
 
 enum port_state {
 	PORT_NOT_TRIED,

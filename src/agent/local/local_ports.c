@@ -73,12 +73,12 @@ static void apply_status(struct port_row rows[ROWS], const json_t *status)
 
 	if (rows[TO_MANAGER].state == PORT_NOT_TRIED) {
 		rows[TO_MANAGER].state = connected ? PORT_REACHABLE : PORT_UNREACHABLE;
-		snprintf(rows[TO_MANAGER].detail, PORT_TEXT_BYTES, "%.150s",
+		snprintf(rows[TO_MANAGER].detail, PORT_TEXT_BYTES, "%.470s",
 			 connected ? "" : local_text(status, "cause"));
 	}
 	if (rows[TO_AGENT].state == PORT_NOT_TRIED) {
 		rows[TO_AGENT].state = listening ? PORT_LISTENING : PORT_SILENT;
-		snprintf(rows[TO_AGENT].detail, PORT_TEXT_BYTES, "%.150s", local_text(link, "problem"));
+		snprintf(rows[TO_AGENT].detail, PORT_TEXT_BYTES, "%.470s", local_text(link, "problem"));
 	}
 }
 

@@ -357,6 +357,40 @@ def settings_out_of_range_are_all_named(w):
     refused(agent.command("run"), 1, "workers", "speed")
 
 
+def ports_as_they_stand(w):
+    """Before the agent runs, while it runs, and when another program has its port."""
+    agent = w.agent()
+    assert agent.activate(w.url, w.token(), w.fingerprint, "--name", "ports")[0] == 0
+    own = w.manager.identity["agent_port"]
+    outward, inward = agent.ask("ports")
+    assert (outward["address"], outward["port"], outward["state"]) == ("127.0.0.1", w.manager.port, "not tried"), outward
+    assert (inward["port"], inward["state"]) == (own, "not listening"), inward
+    code, out, _ = agent.command("ports", "--check")
+    assert code == 1 and "reachable" in out and "[link] listen_port" in out, out
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("0.0.0.0", own))
+        other.listen()
+        words = (f"port {own}, on which the manager dials this agent", "[link] listen_port", "another program has this port")
+        refused(agent.command("run", "--check-config"), 1, *words)
+        agent.add_signatures()
+        agent.start()
+        wait_for("the event", lambda: any(all(word in event["text"] for word in words) for event in
+                                          w.events(agent.status()["computer"], 4013)))
+        inward = agent.ask("ports")[1]
+        assert inward["state"] == "not listening" and "another program" in inward["detail"], inward
+    agent.stop()
+    agent.start()
+    wait_for("the port", lambda: agent.ask("ports")[1]["state"] == "listening")
+    wait_for("the manager", lambda: agent.ask("ports")[0]["state"] == "reachable")
+    code, out, _ = agent.command("ports", "--check")
+    assert code == 0, out
+    agent.stop()
+    with open(agent.path("agent.ini"), "a", encoding="ascii") as file:
+        file.write("\n[link]\ndirection = agent-initiated\n")
+    assert agent.ask("ports")[1]["state"] == "off"
+
+
 TESTS = [value for value in list(globals().values())
          if callable(value) and getattr(value, "__code__", None) and value.__code__.co_varnames[:1] == ("w",)
          and value.__code__.co_argcount == 1 and value.__module__ == "__main__"]
