@@ -66,7 +66,7 @@ static int copy_text(const json_t *root, const char *name, char *to, size_t capa
 
 int identity_files_who(int directory, struct agent_identity *ret_identity, struct err *err)
 {
-	json_t *root;
+	json_t *root = NULL;
 	char id[UUID_TEXT_BYTES];
 	int rc = read_json(directory, "computer.json", &root, err);
 

@@ -96,7 +96,7 @@ int session_file_read(struct session_file *ret_session, struct err *err)
 {
 	char path[SESSION_TEXT_BYTES];
 	struct buf text;
-	int directory, rc = open_directory(false, &directory, path, sizeof(path), err);
+	int directory = -1, rc = open_directory(false, &directory, path, sizeof(path), err);
 
 	if (rc != 0)
 		return rc;
@@ -115,7 +115,7 @@ int session_file_write(const struct session_file *session, struct err *err)
 {
 	char path[SESSION_TEXT_BYTES], *text;
 	json_t *json = json_object();
-	int directory, rc = open_directory(true, &directory, path, sizeof(path), err);
+	int directory = -1, rc = open_directory(true, &directory, path, sizeof(path), err);
 
 	for (size_t i = 0; i < COUNT_OF(members); i++)
 		json_object_set_new(json, members[i].name, json_string((const char *)session + members[i].offset));
@@ -136,7 +136,7 @@ int session_file_write(const struct session_file *session, struct err *err)
 int session_file_write_ca(const void *pem, size_t pem_size, char *ret_path, size_t size, struct err *err)
 {
 	char path[SESSION_TEXT_BYTES];
-	int directory, rc = open_directory(true, &directory, path, sizeof(path), err);
+	int directory = -1, rc = open_directory(true, &directory, path, sizeof(path), err);
 
 	if (rc != 0)
 		return rc;
@@ -150,7 +150,7 @@ int session_file_write_ca(const void *pem, size_t pem_size, char *ret_path, size
 int session_file_remove(struct err *err)
 {
 	char path[SESSION_TEXT_BYTES];
-	int directory, rc = open_directory(false, &directory, path, sizeof(path), err);
+	int directory = -1, rc = open_directory(false, &directory, path, sizeof(path), err);
 
 	if (rc != 0)
 		return rc == ERR_NOT_FOUND ? 0 : rc;

@@ -146,7 +146,7 @@ static int change_node(const struct editing *editing, const struct front_policy_
 		       struct err *err)
 {
 	struct policy_tree *tree = editing->policies->tree;
-	struct policy_node *parent;
+	struct policy_node *parent = NULL;
 	int rc = 0;
 
 	if (edit->name != NULL && strcmp(edit->name, policy_name(node)) != 0)
