@@ -285,3 +285,8 @@ int64_t store_changes(struct store_session *session)
 {
 	return sqlite3_changes64(session->database);
 }
+
+int64_t store_inserted(struct store_session *session)
+{
+	return sqlite3_last_insert_rowid(session->database);
+}

@@ -134,7 +134,13 @@ void store_close(struct store *store)
 int store_write(struct store *store, store_function function,
 		void (*done)(void *argument, int rc, const struct err *err), void *argument)
 {
-	return writer_queue(store->writer, function, done, argument);
+	return writer_queue(store->writer, NULL, function, done, argument);
+}
+
+int store_write_of(struct store *store, const struct uuid *of, store_function function,
+		   void (*done)(void *argument, int rc, const struct err *err), void *argument)
+{
+	return writer_queue(store->writer, of, function, done, argument);
 }
 
 /* A write that somebody waits for. */

@@ -67,7 +67,12 @@ typedef int (*store_function)(struct store_session *session, void *argument, str
  * When it returns an error (ERR_BUSY: queue full; ERR_CLOSED; ERR_MEMORY) nothing is queued and done is not called. */
 int store_write(struct store *store, store_function function,
 		void (*done)(void *argument, int rc, const struct err *err), void *argument);
-/* The same, waiting for the commit. Not from a loop thread. */
+/* The same for a write that touches rows of one thing, such as a computer, and nothing of another's: writes that wait
+ * together are done in the order of `of`, those of the same as they were queued, and none of them before or after a
+ * write of store_write() that was queued after or before it. */
+int store_write_of(struct store *store, const struct uuid *of, store_function function,
+		   void (*done)(void *argument, int rc, const struct err *err), void *argument);
+/* As store_write(), waiting for the commit. Not from a loop thread. */
 int store_write_wait(struct store *store, store_function function, void *argument, struct err *err);
 /* Runs function on a reader in one consistent snapshot. Blocks for a free reader. */
 int store_read(struct store *store, store_function function, void *argument, struct err *err);
@@ -107,5 +112,7 @@ int store_after(struct store_session *session, void (*function)(void *argument, 
 int store_make_room(struct store_session *session, size_t cache_bytes, size_t log_bytes, struct err *err);
 /* Rows the last INSERT, UPDATE or DELETE of this session changed. */
 int64_t store_changes(struct store_session *session);
+/* The number (rowid) of the row that it inserted last. */
+int64_t store_inserted(struct store_session *session);
 
 #endif

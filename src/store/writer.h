@@ -11,7 +11,7 @@ int writer_new(struct store_session *session, const struct store_options *option
 	       struct err *err);
 /* Finishes what is queued, refuses more, joins the thread. Accepts NULL. */
 void writer_free(struct writer *writer);
-int writer_queue(struct writer *writer, store_function function,
+int writer_queue(struct writer *writer, const struct uuid *of, store_function function,
 		 void (*done)(void *argument, int rc, const struct err *err), void *argument);
 void writer_counters(struct writer *writer, struct store_counters *out);
 

@@ -376,7 +376,7 @@ static int store_rows(struct talk *talk, const struct fleet_rows *rows)
 	talk->largest_file = rows->quarantine_count > 0 ? exchange_largest_file(front, &talk->computer) : 0;
 	talk->elsewhere = true;
 	if (rc == 0)
-		rc = store_write(front->store, write_rows, written, talk);
+		rc = store_write_of(front->store, &talk->computer, write_rows, written, talk);
 	if (rc == 0)
 		return 0;
 	talk->elsewhere = false;

@@ -419,7 +419,8 @@ static void store_rows(struct exchange *exchange, const struct fleet_rows *rows)
 		exchange->largest_file = exchange_largest_file(exchange->front, &exchange->request->computer);
 	if (rc == 0) {
 		exchange->writing = true;
-		rc = store_write(exchange->front->store, write_rows, written, exchange);
+		rc =
+		    store_write_of(exchange->front->store, &exchange->request->computer, write_rows, written, exchange);
 	}
 	if (rc == 0)
 		return;
@@ -587,7 +588,8 @@ static void store_ticked(struct ticked *one)
 	int rc = records_make(fleet_exchange_rows(one->fleet), false, one->front->env, &one->records, &err);
 
 	if (rc == 0)
-		rc = store_write(one->front->store, write_ticked, written_ticked, one);
+		rc = store_write_of(one->front->store, &fleet_exchange_rows(one->fleet)->computer, write_ticked,
+				    written_ticked, one);
 	if (rc != 0)
 		tick_done(one, rc);
 }

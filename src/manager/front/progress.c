@@ -57,7 +57,8 @@ static void note_one(struct front *front, const struct uuid *computer, const Mus
 	progress->computer = *computer;
 	progress->command = exchange_uuid(&command->id);
 	progress->json = json_of_progress(command->progress);
-	if (progress->json == NULL || store_write(front->store, write_progress, written, progress) != 0)
+	if (progress->json == NULL ||
+	    store_write_of(front->store, &progress->computer, write_progress, written, progress) != 0)
 		progress_free(progress);
 }
 

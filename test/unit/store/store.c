@@ -272,6 +272,68 @@ static void a_full_queue_refuses(void **state)
 	assert_int_equal(items_of(fixture->store), 10);
 }
 
+/* Which of the queued writes ran when: only the writer's thread looks at it before they are done. */
+struct step {
+	struct outcome *outcome;
+	const char *name;
+	char *ran; /* names in the order in which they ran */
+};
+
+static int step_run(struct store_session *session, void *argument, struct err *err)
+{
+	const struct step *step = argument;
+
+	(void)session;
+	(void)err;
+	strcat(step->ran, step->name);
+	return 0;
+}
+
+static void step_done(void *argument, int rc, const struct err *err)
+{
+	struct job job = { .outcome = ((struct step *)argument)->outcome };
+
+	job_done(&job, rc, err);
+}
+
+/* "b1": the first of b; "-1": of nobody. */
+static void queue_steps(struct store *store, struct step *steps, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct uuid of = { { (uint8_t)names[i][0] } };
+
+		steps[i] = (struct step){ steps[0].outcome, names[i], steps[0].ran };
+		assert_int_equal(names[i][0] == '-' ? store_write(store, step_run, step_done, &steps[i])
+						    : store_write_of(store, &of, step_run, step_done, &steps[i]),
+				 0);
+	}
+}
+
+static void what_waits_is_done_in_the_order_of_whose_it_is(void **state)
+{
+	static const char *const names[] = { "c1", "a1", "b1", "a2", "c2", "-1", "b2", "-2", "-3", "c3", "b3", "a3" };
+	struct fixture *fixture = *state;
+	struct step steps[COUNT_OF(names)];
+	struct outcome outcome;
+	char ran[64] = "";
+	struct gate gate;
+
+	for (size_t group = 1; group <= 5; group += 2) {
+		store_close(fixture->store);
+		fixture->options.group_count = group; /* a run is longer than a group, and ends inside one */
+		fixture_open(fixture);
+		outcome_init(&outcome);
+		steps[0] = (struct step){ .outcome = &outcome, .ran = ran };
+		ran[0] = '\0';
+		gate_close(&gate, fixture->store);
+		queue_steps(fixture->store, steps, names, COUNT_OF(names));
+		gate_open(&gate);
+		outcome_wait(&outcome, (int)COUNT_OF(names));
+		assert_int_equal(outcome.good, COUNT_OF(names));
+		assert_string_equal(ran, "a1a2b1c1c2-1b2-2-3a3b3c3");
+	}
+}
+
 static void closing_finishes_what_is_queued(void **state)
 {
 	struct fixture *fixture = *state;
@@ -280,8 +342,11 @@ static void closing_finishes_what_is_queued(void **state)
 
 	outcome_init(&outcome);
 	for (int i = 0; i < 300; i++) {
+		struct uuid of = { { (uint8_t)(1 + i % 7) } };
+
 		jobs[i] = (struct job){ { .id = i + 1 }, &outcome };
-		assert_int_equal(store_write(fixture->store, job_run, job_done, &jobs[i]), 0);
+		assert_int_equal(store_write_of(fixture->store, i % 50 == 0 ? NULL : &of, job_run, job_done, &jobs[i]),
+				 0);
 	}
 	store_close(fixture->store);
 	assert_int_equal(outcome.good, 300);
@@ -478,6 +543,7 @@ int main(void)
 		TEST(unique_violation_is_exists),
 		TEST(others_are_told_after_the_commit),
 		TEST(a_full_queue_refuses),
+		TEST(what_waits_is_done_in_the_order_of_whose_it_is),
 		TEST(closing_finishes_what_is_queued),
 		TEST(a_read_sees_one_moment),
 		TEST(a_reader_cannot_write),
