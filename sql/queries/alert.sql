@@ -2,7 +2,7 @@
 -- "AND state <> 'resolved'" lets the index of those that are not serve.
 
 -- name: alert_find
-SELECT id, detail FROM alert
+SELECT number, id, detail FROM alert
 WHERE state = 'open' AND type = :type AND coalesce(computer, x'') = coalesce(:computer, x'') AND subject = :subject;
 
 -- name: alert_raise
@@ -10,10 +10,10 @@ INSERT INTO alert (id, type, computer, subject, detail, severity, raised)
 VALUES (:id, :type, :computer, :subject, :detail, :severity, :raised);
 
 -- name: alert_amend
-UPDATE alert SET detail = :detail WHERE id = :id;
+UPDATE alert SET detail = :detail WHERE number = :number;
 
 -- name: alert_end
-UPDATE alert SET state = :state, ended = :ended, dismissed_by = :dismissed_by WHERE id = :id AND state = 'open';
+UPDATE alert SET state = :state, ended = :ended, dismissed_by = :dismissed_by WHERE number = :number AND state = 'open';
 
 -- name: alert_change_insert
 INSERT INTO alert_change (id, alert, change, time, changed_by, reason)
@@ -25,10 +25,10 @@ FROM alert LEFT JOIN computer ON computer.id = alert.computer
 WHERE alert.id = :id;
 
 -- name: alert_open_of_computer
-SELECT id, type, subject FROM alert WHERE coalesce(computer, x'') = :computer AND state = 'open';
+SELECT number, id, type, subject FROM alert WHERE coalesce(computer, x'') = :computer AND state = 'open';
 
 -- name: alert_open_of_type
-SELECT id, computer, subject FROM alert WHERE +type = :type AND state = 'open' AND state <> 'resolved';
+SELECT number, id, computer, subject FROM alert WHERE +type = :type AND state = 'open' AND state <> 'resolved';
 
 -- name: alert_set_severity
 UPDATE alert SET severity = :severity WHERE +type = :type AND state = 'open' AND state <> 'resolved';
@@ -40,7 +40,10 @@ DELETE FROM alert WHERE state <> 'open' AND ended < :time;
 SELECT type, severity, count(*) AS count FROM alert WHERE state = 'open' AND state <> 'resolved' GROUP BY type, severity;
 
 -- name: alert_changes_of
-SELECT * FROM alert_change WHERE alert = :alert ORDER BY number DESC LIMIT :limit;
+SELECT * FROM alert_change
+WHERE alert = (SELECT number FROM alert WHERE id = :alert)
+ORDER BY number DESC
+LIMIT :limit;
 
 -- name: alert_alike
 -- Which computers have an open alert of the type, the first first.
@@ -59,7 +62,7 @@ WHERE state = 'open' AND state <> 'resolved' AND +type = :type;
 -- What followers and notifiers read: every change with its alert, in order.
 SELECT alert_change.number AS position, alert_change.id AS change_id, alert_change.change, alert_change.time,
        alert_change.changed_by, alert_change.reason, alert.*, computer.name AS computer_name
-FROM alert_change JOIN alert ON alert.id = alert_change.alert LEFT JOIN computer ON computer.id = alert.computer
+FROM alert_change JOIN alert ON alert.number = alert_change.alert LEFT JOIN computer ON computer.id = alert.computer
 WHERE alert_change.number > :position
 ORDER BY alert_change.number
 LIMIT :limit;

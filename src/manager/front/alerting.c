@@ -115,7 +115,7 @@ static int note(struct front *front, struct store_session *session, const struct
 
 	uuid_format(&change->alert, alert);
 	cursor_bind_uuid(cursor, "id", &id);
-	cursor_bind_uuid(cursor, "alert", &change->alert);
+	cursor_bind_number(cursor, "alert", change->number);
 	cursor_bind_text(cursor, "change", change->change);
 	cursor_bind_number(cursor, "time", env_wall(front->env));
 	cursor_bind_text(cursor, "changed_by", change->by);
@@ -132,8 +132,8 @@ static int raise(struct front *front, struct store_session *session, const struc
 		 enum alert_severity severity, struct err *err)
 {
 	struct uuid id = env_uuid(front->env);
-	const struct alert_change_row change = {
-		id, fact->kind, fact->computer, fact->subject, "raised", ALERTING_BY_ITSELF, ""
+	struct alert_change_row change = {
+		0, id, fact->kind, fact->computer, fact->subject, "raised", ALERTING_BY_ITSELF, ""
 	};
 	struct cursor *cursor = cursor_open(session, &QUERY_ALERT_RAISE);
 	int rc;
@@ -146,14 +146,15 @@ static int raise(struct front *front, struct store_session *session, const struc
 	cursor_bind_text(cursor, "severity", alert_severity_name(severity));
 	cursor_bind_number(cursor, "raised", fact->time);
 	rc = cursor_run(cursor, err);
+	change.number = store_inserted(session);
 	return rc == 0 ? note(front, session, &change, err) : rc;
 }
 
-static int amend(struct store_session *session, const struct uuid *id, const char *detail, struct err *err)
+static int amend(struct store_session *session, int64_t number, const char *detail, struct err *err)
 {
 	struct cursor *cursor = cursor_open(session, &QUERY_ALERT_AMEND);
 
-	cursor_bind_uuid(cursor, "id", id);
+	cursor_bind_number(cursor, "number", number);
 	cursor_bind_text(cursor, "detail", detail);
 	return cursor_run(cursor, err);
 }
@@ -164,7 +165,7 @@ int alerting_end(struct front *front, struct store_session *session, const struc
 	struct cursor *cursor = cursor_open(session, &QUERY_ALERT_END);
 	int rc;
 
-	cursor_bind_uuid(cursor, "id", &change->alert);
+	cursor_bind_number(cursor, "number", change->number);
 	cursor_bind_text(cursor, "state", alert_state_name(state));
 	cursor_bind_number(cursor, "ended", env_wall(front->env));
 	cursor_bind_text(cursor, "dismissed_by", state == ALERT_DISMISSED ? change->by : "");
@@ -175,6 +176,7 @@ int alerting_end(struct front *front, struct store_session *session, const struc
 }
 
 struct open_alert {
+	int64_t number;
 	struct uuid id;
 	char detail[ALERT_DETAIL_MAX_BYTES + 1];
 	bool there;
@@ -189,6 +191,7 @@ static int find(struct store_session *session, const struct alert_fact *fact, st
 	cursor_bind_text(cursor, "subject", fact->subject);
 	open->there = cursor_next(cursor);
 	if (open->there) {
+		open->number = cursor_number(cursor, "number");
 		cursor_uuid(cursor, "id", &open->id);
 		snprintf(open->detail, sizeof(open->detail), "%s", cursor_text(cursor, "detail"));
 	}
@@ -199,8 +202,8 @@ int alerting_tell(struct front *front, struct store_session *session, const stru
 {
 	struct alert_settings settings = alerting_settings(front);
 	struct open_alert open;
-	struct alert_change_row change = { { { 0 } },          fact->kind, fact->computer, fact->subject, "resolved",
-					   ALERTING_BY_ITSELF, "" };
+	struct alert_change_row change = { 0,          { { 0 } },          fact->kind, fact->computer, fact->subject,
+					   "resolved", ALERTING_BY_ITSELF, "" };
 	int rc = find(session, fact, &open, err);
 
 	if (rc != 0)
@@ -209,8 +212,9 @@ int alerting_tell(struct front *front, struct store_session *session, const stru
 	case ALERT_RAISE:
 		return raise(front, session, fact, settings.severity[fact->kind], err);
 	case ALERT_AMEND:
-		return amend(session, &open.id, fact->detail, err);
+		return amend(session, open.number, fact->detail, err);
 	case ALERT_RESOLVE:
+		change.number = open.number;
 		change.alert = open.id;
 		return alerting_end(front, session, &change, ALERT_RESOLVED, err);
 	case ALERT_UNCHANGED:
@@ -259,6 +263,7 @@ static int many_add(struct many *many, struct cursor *cursor, enum alert_kind ki
 	item->subject = strdup(cursor_text(cursor, "subject"));
 	if (item->subject == NULL)
 		return err_set(err, ERR_MEMORY, "alerts: no memory");
+	item->number = cursor_number(cursor, "number");
 	cursor_uuid(cursor, "id", &item->alert);
 	if (computer != NULL)
 		item->computer = *computer;

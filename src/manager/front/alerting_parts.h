@@ -17,6 +17,7 @@ struct alert_settings alerting_settings(struct front *front);
 
 /* One change of an alert, as it is noted: row, event and news. */
 struct alert_change_row {
+	int64_t number; /* the alert's in the database */
 	struct uuid alert;
 	enum alert_kind kind;
 	struct uuid computer;

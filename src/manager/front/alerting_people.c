@@ -25,6 +25,7 @@ static int read_change(struct store_session *session, const struct uuid *alert, 
 		const char *state = cursor_text(cursor, "state");
 
 		there = true;
+		change->number = cursor_number(cursor, "number");
 		change->alert = *alert;
 		change->kind = alert_kind_parse(cursor_text(cursor, "type"));
 		if (!cursor_is_null(cursor, "computer"))
