@@ -341,15 +341,22 @@ static void test_every_kind_of_command(void **state)
 	Muster__Wire__Target target = MUSTER__WIRE__TARGET__INIT;
 	Muster__Wire__Restore restore = MUSTER__WIRE__RESTORE__INIT;
 	Muster__Wire__Scan scan = MUSTER__WIRE__SCAN__INIT;
+	static const uint8_t fingerprint[SHA256_BYTES] = { 0xca };
+	Muster__Wire__Move move = MUSTER__WIRE__MOVE__INIT;
+	char manager[] = "https://manager.example:4343", token[] = "mse_token";
 	const ProtobufCMessageDescriptor *descriptor = &muster__wire__command__descriptor;
 
 	(void)state;
+	move.manager = manager;
+	move.token = token;
+	move.authority = exchange_bytes(fingerprint, sizeof(fingerprint));
 	scan.paths = scan.exclude = paths;
 	scan.n_paths = scan.n_exclude = 2;
 	target.id = restore.item = exchange_bytes(item_id.bytes, UUID_BYTES);
 	for (unsigned i = 0; i < descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
-		ProtobufCMessage *const samples[] = { &nothing.base, &target.base, &restore.base, &scan.base };
+		ProtobufCMessage *const samples[] = { &nothing.base, &target.base, &restore.base, &scan.base,
+						      &move.base };
 		ProtobufCMessage *sample = NULL;
 
 		if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0)
