@@ -33,7 +33,7 @@ enum err_code {
 	ERR_RESOLVE = -19,  /* a host name that does not resolve */
 	ERR_CONNECT = -20,  /* TCP connection refused or unreachable */
 	ERR_TLS = -21,      /* handshake failed for another cause than trust */
-	ERR_CLOCK = -22,    /* a certificate is not valid yet or any more: clock? */
+	ERR_CLOCK = -22,    /* not of the present: a certificate not valid yet or any more, an order's stamp */
 	ERR_VERSION = -23,  /* the peer speaks a version we do not */
 	ERR_REFUSED = -24,  /* the peer understood and said no */
 	ERR_USAGE = -25,    /* command line */

@@ -345,7 +345,7 @@ static int cancel_unsent(struct issue *issue, bool *ret_ended, struct err *err)
 	return rc;
 }
 
-static int sign(struct issue *issue, struct err *err)
+static int sign_stamped(struct issue *issue, struct err *err)
 {
 	struct buf payload;
 	int rc;
@@ -355,6 +355,18 @@ static int sign(struct issue *issue, struct err *err)
 	if (rc == 0)
 		rc = signer_envelope(issue->front->signer, payload.data, payload.size, &issue->envelope, err);
 	buf_done(&payload);
+	return rc;
+}
+
+static int sign(struct issue *issue, struct err *err)
+{
+	int rc = sign_stamped(issue, err);
+
+	for (int stamps = 1; rc == ERR_CLOCK && stamps < ORDER_STAMPS_MAX; stamps++) {
+		issue->order.issued = env_wall(issue->front->env);
+		buf_reset(&issue->envelope);
+		rc = sign_stamped(issue, err);
+	}
 	return rc;
 }
 

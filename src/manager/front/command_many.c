@@ -171,7 +171,7 @@ static int pack_orders(const struct chunk *chunk, struct buf *all, struct bytes 
 	return rc;
 }
 
-static int sign(struct chunk *chunk, struct err *err)
+static int sign_stamped(struct chunk *chunk, struct err *err)
 {
 	const size_t room = chunk->count > 0 ? chunk->count : 1;
 	struct bytes *payloads = calloc(room, sizeof(*payloads));
@@ -188,6 +188,27 @@ static int sign(struct chunk *chunk, struct err *err)
 	buf_done(&all);
 	free(payloads);
 	free(outs);
+	return rc;
+}
+
+static void stamp_anew(struct chunk *chunk)
+{
+	time_us now = env_wall(chunk->many->front->env);
+
+	for (size_t i = 0; i < chunk->count; i++) {
+		chunk->ones[i].issue.order.issued = now;
+		buf_reset(&chunk->ones[i].issue.envelope);
+	}
+}
+
+static int sign(struct chunk *chunk, struct err *err)
+{
+	int rc = sign_stamped(chunk, err);
+
+	for (int stamps = 1; rc == ERR_CLOCK && stamps < ORDER_STAMPS_MAX; stamps++) {
+		stamp_anew(chunk);
+		rc = sign_stamped(chunk, err);
+	}
 	return rc;
 }
 

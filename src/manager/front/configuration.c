@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "fleet/event_types.h"
+#include "manager/front/order.h"
 #include "manager/front/policies.h"
 #include "trust/fingerprint.h"
 #include "wire/envelope.h"
@@ -32,26 +33,48 @@ static int pack_signed(const struct front *front, const struct uuid *computer, c
 	return rc;
 }
 
+static int sign_stamped(struct front *front, const struct uuid *computer, const struct buf *packed, uint64_t serial,
+			struct buf *envelope, struct err *err)
+{
+	struct buf payload;
+	int rc;
+
+	buf_init(&payload, WIRE_SIGNED_MAX_BYTES);
+	rc = pack_signed(front, computer, packed, serial, &payload, err);
+	if (rc == 0)
+		rc = signer_envelope(front->signer, payload.data, payload.size, envelope, err);
+	buf_done(&payload);
+	return rc;
+}
+
+static int sign(struct front *front, const struct uuid *computer, const struct buf *packed, uint64_t serial,
+		struct buf *envelope, struct err *err)
+{
+	int rc = sign_stamped(front, computer, packed, serial, envelope, err);
+
+	for (int stamps = 1; rc == ERR_CLOCK && stamps < ORDER_STAMPS_MAX; stamps++) {
+		buf_reset(envelope);
+		rc = sign_stamped(front, computer, packed, serial, envelope, err);
+	}
+	return rc;
+}
+
 static int make(struct front *front, struct signed_configuration *made, struct err *err)
 {
-	struct buf packed, payload, envelope;
+	struct buf packed, envelope;
 	uint64_t serial = 0;
 	int rc;
 
 	buf_init(&packed, EFFECTIVE_PACKED_BYTES);
-	buf_init(&payload, WIRE_SIGNED_MAX_BYTES);
 	buf_init(&envelope, WIRE_ENVELOPE_MAX_BYTES);
 	rc = policies_configuration(front, &made->computer, &packed, &serial, err);
 	if (rc == 0) {
 		fingerprint_of(packed.data, packed.size, made->fingerprint);
-		rc = pack_signed(front, &made->computer, &packed, serial, &payload, err);
+		rc = sign(front, &made->computer, &packed, serial, &envelope, err);
 	}
-	if (rc == 0)
-		rc = signer_envelope(front->signer, payload.data, payload.size, &envelope, err);
 	if (rc == 0)
 		rc = exchange_envelope_decode(envelope.data, envelope.size, &made->envelope, &made->arena, err);
 	buf_done(&packed);
-	buf_done(&payload);
 	buf_done(&envelope);
 	return rc;
 }

@@ -19,6 +19,9 @@ struct order {
 	const struct front_command *arguments; /* paths, exclude, overwrite */
 };
 
+/* An order is stamped, and then keys refuses it with ERR_CLOCK: the clock was set in between, and it is stamped anew.
+ * So often in a row it is not. */
+#define ORDER_STAMPS_MAX 3
 /* An order stays valid a little longer than its command lives, so that clocks that differ do not matter. */
 time_us order_expires(time_us issued, span_us timeout);
 /* Appends a packed Signed. ERR_LIMIT, ERR_FORMAT as exchange_signed_encode(): what an agent would refuse. */

@@ -7,7 +7,7 @@ static int check_times(const Muster__Wire__Signed *order, time_us now, bool agai
 {
 	if ((!again && order->issued_us < now - ORDER_ISSUED_TOLERANCE_US) ||
 	    order->issued_us > now + ORDER_ISSUED_TOLERANCE_US)
-		return err_set(err, ERR_RANGE, "the order's time of issue is not the present");
+		return err_set(err, ERR_CLOCK, "the order's time of issue is not the present");
 	if (order->expires_us <= order->issued_us)
 		return err_set(err, ERR_RANGE, "the order expires before it is issued");
 	if (order->expires_us - order->issued_us > ORDER_VALID_MAX_US)

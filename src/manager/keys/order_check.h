@@ -14,9 +14,10 @@
 #define ORDER_ISSUED_TOLERANCE_US (5 * MINUTE_US) /* either side of now */
 #define ORDER_VALID_MAX_US        (400 * DAY_US)  /* from issue to expiry */
 
-/* payload: a packed Signed, as it will be signed. ERR_FORMAT, ERR_LIMIT, ERR_VERSION from its decoding; ERR_RANGE when
- * its times are not in order; ERR_DENIED without a computer. again: it was issued, and signed with a key that another
- * has followed; any time before now will do. */
+/* payload: a packed Signed, as it will be signed. ERR_FORMAT, ERR_LIMIT, ERR_VERSION from its decoding; ERR_CLOCK when
+ * it was not issued now (the clock may have been set since), ERR_RANGE when its times are not in order; ERR_DENIED
+ * without a computer. again: it was issued, and signed with a key that another has followed; any time before now will
+ * do. */
 int order_check(const void *payload, size_t size, time_us now, bool again, struct err *err);
 
 #endif

@@ -5,7 +5,7 @@ usage: clocks.py [--rounds N] [--seed S]
 
 clock.c shifts what both programs read, each by its own file; spans are measured
 by clocks that nobody can set, so nothing may time out, stick, be lost or be done
-twice. Then a command's time-out is seen to pass in its own time, while the
+twice. Then orders are given in the midst of leaps, and a command's time-out is seen to pass in its own time, while the
 manager's clock leaps both ways. Last, the manager's clock is set while it is
 down: that is no change of the agent's, and one of the agent's is still told.
 """
@@ -14,15 +14,17 @@ import os
 import random
 import struct
 import sys
+import threading
 import time
 
 import account
 from load import Load
-from world import V1, Agent, Failure, Manager, World, wait_until
+from world import V1, Agent, Failure, Manager, Quietly, World, wait_until
 
 FARTHEST_S = 10 * 3600  # an agent obeys while clocks differ by less than a day
 LEAPS = 4
 TIMEOUT_S = 12
+ORDERS = 150
 
 
 class Clock:
@@ -115,6 +117,31 @@ def time_out(world, clocks):
     print(f"timed out after {time.monotonic() - began:.1f} s of {TIMEOUT_S}, through leaps of {2 * leap / 3600:+.0f} h")
 
 
+def orders_meanwhile(world, clocks):
+    """An order whose stamp is hours away before it is signed is stamped anew: each is taken at the first try."""
+    stop = threading.Event()
+
+    def to_and_fro():
+        while not stop.is_set():
+            clocks[0].set(-clocks[0].offset_s or FARTHEST_S / 2)
+            stop.wait(0.1)  # the rate of leaps is the test's input
+    leaping = Quietly(to_and_fro)
+    leaping.start()
+    path, ids = f"{V1}/computers/{world.agent.id}/commands", []
+    try:
+        for _ in range(ORDERS):
+            status, told = world.manager.once("POST", path, {"kind": "heartbeat"})
+            if status != 201:
+                raise Failure(f"an order in the midst of leaps: {status} {told}")
+            ids.append(told["id"])
+    finally:
+        stop.set()
+        leaping.join_or_raise()
+    for each in ids:
+        wait_until("its end", lambda each=each: world.manager.get(f"/commands/{each}")["state"] == "succeeded")
+    print(f"{len(ids)} orders while the manager's clock went to and fro, all taken and done")
+
+
 def clock_changes(world):
     return [event["fields"] for event in world.manager.all_of(f"/events?computer={world.agent.id}&type=734")]
 
@@ -151,6 +178,7 @@ def run(world, rounds, seed):
         print(f"round {number}: clocks off by {', '.join(f'{clock.offset_s / 3600:+.1f} h' for clock in clocks)};"
               f" {len(books.events)} events, {len(books.commands)} commands, {len(books.items)} items,"
               " all counts exact", flush=True)
+    orders_meanwhile(world, clocks)
     time_out(world, clocks)
     set_while_down(world, clocks)
 
