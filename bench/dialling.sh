@@ -71,26 +71,26 @@ done
 metrics
 cpu=$(($(cpu_us "$manager_pid") - cpu)) dials=$(($(metric muster_dials_total) - dials)) resumed=$(($(metric muster_dials_resumed_total) - resumed))
 seconds=$(calculate "($(date +%s%N) - $start) / 1e9")
-failed=$(($(metric muster_dials_failed_total) - failed)) highest=$(metric muster_dials_highest) bound=$(metric muster_dials_max)
+failed=$(($(metric muster_dials_failed_total) - failed)) ramp_highest=$(metric muster_dials_highest) bound=$(metric muster_dials_max)
 alerts=$(offline_alerts) memory_kb=$(pss_kb "$manager_pid")
 
 # shellcheck disable=SC2046
 kill -9 $(family "$manager_pid")
-wait "$manager_pid" 2>/dev/null || true
+{ wait "$manager_pid" || true; } 2>/dev/null
 manager_start
 full_cpu=$(cpu_us "$manager_pid") start=$(date +%s%N)
 wait_for $((interval * 2)) "all to be dialled again" dialled "$agents"
 full_cpu=$(($(cpu_us "$manager_pid") - full_cpu)) again=$(calculate "($(date +%s%N) - $start) / 1e9")
-full_dials=$(metric muster_dials_total) full_resumed=$(metric muster_dials_resumed_total)
+full_dials=$(metric muster_dials_total) full_resumed=$(metric muster_dials_resumed_total) highest=$(metric muster_dials_highest)
 alerts=$((alerts + $(offline_alerts))) memory_again_kb=$(pss_kb "$manager_pid")
 stop_fleets
 longest=$(jq -s 'map(.between_dials_ms.max) | max / 1000' "$BENCH_WORK/one.json" "$BENCH_WORK/two.json")
 each=$(calculate "$dials / $agents / ($seconds / $interval)") cpu_each=$(calculate "$cpu / $dials") full_each=$(calculate "$full_cpu / $full_dials")
 note "$agents agents, $fewest online at the fewest, dialled $dials times in $seconds s: $each times an interval of $interval s; $missed missed, $failed failed; $longest s apart at most, the restart included"
-note "at once: $highest of $bound; $cpu_each us of processor time each, $resumed resumed; offline alerts: $alerts; $((memory_kb / 1024)) MB, $((empty_kb / 1024)) MB before"
+note "at once: $ramp_highest of $bound while they came, $highest since the restart; $cpu_each us of processor time each, $resumed resumed; offline alerts: $alerts; $((memory_kb / 1024)) MB, $((empty_kb / 1024)) MB before"
 note "killed and started: $full_dials dialled in $again s, $full_each us each, $full_resumed resumed; $((memory_again_kb / 1024)) MB"
 detail=$(jq -n --argjson agents "$agents" --argjson fewest_online "$fewest" --argjson dials "$dials" --argjson seconds "$seconds" --argjson interval_s "$interval" \
-  --argjson missed "$missed" --argjson failed "$failed" --argjson resumed "$resumed" --argjson at_once "$highest" --argjson bound "$bound" \
+  --argjson missed "$missed" --argjson failed "$failed" --argjson resumed "$resumed" --argjson at_once "$highest" --argjson at_once_ramp "$ramp_highest" --argjson bound "$bound" \
   --argjson longest_s "$longest" --argjson offline_alerts "$alerts" --argjson memory_kb "$memory_kb" --argjson empty_kb "$empty_kb" \
   --argjson again_s "$again" --argjson again_dials "$full_dials" --argjson again_memory_kb "$memory_again_kb" '$ARGS.named')
 result dialling "$each" "dials/interval" on-schedule 1 "$detail"

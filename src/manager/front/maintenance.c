@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include "base/log.h"
+#include "manager/front/dialler.h"
 #include "manager/front/exchange.h"
 #include "manager/front/retention.h"
 #include "manager/front/self_watch.h"
@@ -91,10 +92,12 @@ static void give_back(void *argument)
 {
 	struct front *front = argument;
 	struct http_server_counters counters;
-	int64_t calls; /* requests that were no exchanges; both counters move meanwhile */
+	struct dialler_counters dials;
+	int64_t calls; /* requests that were no exchanges; all counters move meanwhile */
 
 	http_server_counters(front->server, &counters);
-	calls = (int64_t)(counters.requests - front->numbers.exchanges);
+	dialler_counters(front->dialler, &dials);
+	calls = (int64_t)(counters.requests + dials.rounds - front->numbers.exchanges);
 	if (counters.accepted - front->trimmed_at < STORM_CONNECTIONS && calls - front->trimmed_calls < STORM_CALLS)
 		return;
 	front->trimmed_at = counters.accepted;
