@@ -131,6 +131,12 @@ def manager_initiated():
         site.json("event", "list", "--type", "2002", "--computer", "listens")))
 
 
+def resumed():
+    """Dials whose TLS session was that of the one before."""
+    shown = run(["curl", "-s", "--cacert", site.manager.ca, f"{site.manager.url}/metrics"]).expect(0).out
+    return next(int(line.split()[1]) for line in shown.splitlines() if line.startswith("muster_dials_resumed_total "))
+
+
 def lost_and_found():
     """What an agent that may not dial has in quarantine reaches the manager, and comes back from there."""
     agent = next(each for each in site.agents if each.name == "listens")
@@ -170,6 +176,7 @@ def lost_and_found():
     os.unlink(path)
     assert not dialled, dialled
     assert agent.link()["direction"] == "manager-initiated" and agent.link()["proven"], agent.link()
+    assert resumed() > 0
 
 
 def switched_live():
