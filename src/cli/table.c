@@ -215,6 +215,8 @@ static void append_cell(const struct column *column, const json_t *item, struct 
 		append_time(json_string_value(value), &raw);
 	else if (column->kind == COLUMN_SIZE && json_is_integer(value))
 		table_size(json_integer_value(value), &raw);
+	else if (column->kind == COLUMN_MARK && json_is_boolean(value))
+		buf_append_text(&raw, json_is_true(value) ? "yes" : "");
 	else
 		append_value(value, &raw);
 	table_clean(raw.status == 0 ? buf_text(&raw) : "…", out);

@@ -18,6 +18,7 @@ enum column_kind {
 	COLUMN_TIME,   /* RFC 3339 in JSON; shown without fraction, UTC */
 	COLUMN_NUMBER, /* right-aligned */
 	COLUMN_SIZE,   /* bytes; shown as 1.2 MB */
+	COLUMN_MARK,   /* true is "yes", false nothing */
 	COLUMN_FIELDS, /* an object, shown as a=b c=d; may be cut */
 };
 

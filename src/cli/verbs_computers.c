@@ -11,6 +11,7 @@ static const struct column computer_columns[] = {
 	{ "CAUSE", "status_cause", COLUMN_TEXT },
 	{ "GROUP", "group", COLUMN_TEXT },
 	{ "POLICY", "policy", COLUMN_TEXT },
+	{ "APPLIANCE", "appliance", COLUMN_MARK },
 	{ "LAST HEARD", "last_heard", COLUMN_TIME },
 	{ "ID", "id", COLUMN_ID },
 	{ NULL, "status_since", COLUMN_TIME },
@@ -21,7 +22,6 @@ static const struct column computer_columns[] = {
 	{ NULL, "certificate_match", COLUMN_TEXT },
 	{ NULL, "patterns", COLUMN_TEXT },
 	{ NULL, "open_alerts", COLUMN_NUMBER },
-	{ NULL, "appliance", COLUMN_TEXT },
 };
 
 int verb_computer_list(struct cli *cli, struct err *err)

@@ -80,6 +80,22 @@ static void later_pages_keep_the_widths(void **state)
 	buf_done(&out);
 }
 
+static void what_holds_is_marked(void **state)
+{
+	json_t *items = json_loads("[{\"on\":true,\"id\":\"1\"},{\"on\":false,\"id\":\"2\"},{\"id\":\"3\"}]", 0, NULL);
+	static const struct column two[] = { { "ON", "on", COLUMN_MARK }, { "ID", "id", COLUMN_ID } };
+	struct table table;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 1000);
+	table_init(&table, two, 2, 80);
+	table_page(&table, items, &out);
+	assert_string_equal(buf_text(&out), "ON   ID\nyes  1\n     2\n     3\n");
+	json_decref(items);
+	buf_done(&out);
+}
+
 static void hostile_text_cannot_steer_the_terminal(void **state)
 {
 	static const struct {
@@ -215,6 +231,7 @@ int main(void)
 		cmocka_unit_test(rows_line_up),
 		cmocka_unit_test(texts_are_cut_to_the_width_and_ids_never),
 		cmocka_unit_test(later_pages_keep_the_widths),
+		cmocka_unit_test(what_holds_is_marked),
 		cmocka_unit_test(hostile_text_cannot_steer_the_terminal),
 		cmocka_unit_test(csv_quotes_what_needs_it),
 		cmocka_unit_test(an_empty_csv_has_its_header),
