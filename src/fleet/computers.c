@@ -82,9 +82,9 @@ size_t fleet_count(const struct fleet *fleet)
 	return fleet->heaps[DUE_TICK].count;
 }
 
-size_t fleet_online(const struct fleet *fleet)
+size_t fleet_with_status(const struct fleet *fleet, enum fleet_status status)
 {
-	return fleet->online;
+	return fleet->with_status[status];
 }
 
 void fleet_alive(struct fleet *fleet, const struct uuid *id)

@@ -16,7 +16,10 @@ int fleet_new(const struct fleet_options *options, struct fleet **ret_fleet, str
 	options->env->random(options->env->context, &seed, sizeof(seed));
 	fleet->options = *options;
 	fleet->computers = map_new(seed);
-	if (fleet->computers == NULL) {
+	fleet->groups = map_new(seed);
+	if (fleet->computers == NULL || fleet->groups == NULL) {
+		map_free(fleet->computers);
+		map_free(fleet->groups);
 		free(fleet);
 		return err_set(err, ERR_MEMORY, "out of memory");
 	}
@@ -50,6 +53,7 @@ void fleet_free(struct fleet *fleet)
 		fleet_remove(fleet, &id);
 	}
 	map_free(fleet->computers);
+	map_free(fleet->groups);
 	free(fleet->inside);
 	for (size_t i = 0; i < DUE_KINDS; i++)
 		free(fleet->heaps[i].items);
@@ -101,6 +105,11 @@ int fleet_add(struct fleet *fleet, const struct fleet_computer *record, struct e
 	computer->configuration_refused = record->configuration_state == FLEET_CONFIGURATION_FAILED;
 	computer->configuration_next = computer->configuration_refused ? fleet_now(fleet) + FLEET_REFUSED_RETRY_US : 0;
 	computer->agent_interval_us = record->agent_interval_us;
+	if (group_join(fleet, computer, &record->group, err) != 0) {
+		map_remove(fleet->computers, record->id.bytes, UUID_BYTES);
+		free(computer);
+		return ERR_MEMORY;
+	}
 	placement_restore(fleet, computer, record);
 	liveness_restore(fleet, computer, record);
 	due_insert(fleet, computer, computer_due(fleet, computer));
@@ -119,12 +128,12 @@ void fleet_remove(struct fleet *fleet, const struct uuid *id)
 		fleet_wake(fleet, computer, NULL);
 	while (computer->commands != NULL)
 		open_command_remove(computer, computer->commands);
-	if (computer->status == FLEET_ONLINE)
-		fleet->online--;
+	fleet->with_status[computer->status]--;
 	due_remove(fleet, computer);
 	due_dial_remove(fleet, computer);
 	map_remove(fleet->computers, id->bytes, UUID_BYTES);
 	placement_done(fleet, computer);
+	group_leave(fleet, computer);
 	free(computer->link_error);
 	free(computer);
 }
@@ -199,6 +208,7 @@ int fleet_want_configuration(struct fleet *fleet, const struct uuid *id, const u
 	computer->configuration_next = delay_us > 0 ? fleet_now(fleet) + delay_us : 0;
 	computer->configuration_sent_count = 0;
 	computer->configuration_refused = false;
+	group_count(computer);
 	if (delay_us > 0)
 		due_by(fleet, computer, configuration_wake_at(fleet, computer));
 	else if (configuration_differs(computer))

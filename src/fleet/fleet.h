@@ -79,6 +79,7 @@ struct fleet_options {
 /* A computer as stored, for restoring; and as shown. */
 struct fleet_computer {
 	struct uuid id;
+	struct uuid group;      /* that it counts in, fleet_count_group(); zeroes: none */
 	uint64_t events_stored; /* highest event number stored */
 	span_us interval_us;    /* heartbeat interval; 0: the default of 10 min */
 	/* What its agent goes by, as it said last; 0: not known. While the wanted configuration is not in
@@ -237,7 +238,11 @@ size_t fleet_trusting(const struct fleet *fleet, const uint8_t fingerprint[SHA25
 int fleet_show(const struct fleet *fleet, const struct uuid *computer, struct fleet_computer *ret_computer,
 	       struct err *err);
 size_t fleet_count(const struct fleet *fleet);
-size_t fleet_online(const struct fleet *fleet);
+/* The group (the policy) that it counts in; fleet_add() takes that of the record. ERR_NOT_FOUND, ERR_MEMORY. */
+int fleet_set_group(struct fleet *fleet, const struct uuid *computer, const struct uuid *group, struct err *err);
+/* How far the group's computers are with their configuration. Does not go through them. */
+void fleet_count_group(const struct fleet *fleet, const struct uuid *group, size_t counts[FLEET_CONFIGURATION_STATES]);
+size_t fleet_with_status(const struct fleet *fleet, enum fleet_status status);
 
 /* --- exchange --- */
 /* certificate: whose certificate the connection showed. ERR_NOT_FOUND: not a

@@ -78,6 +78,7 @@ static void take_fingerprints(struct computer *computer, struct fleet_exchange *
 	    memcmp(key, computer->trusted_key, SHA256_BYTES) == 0)
 		return;
 	memcpy(computer->configuration, configuration, SHA256_BYTES);
+	group_count(computer);
 	key_heard(computer, key);
 	computer->row_dirty = true;
 	exchange->confirms = true;
@@ -153,6 +154,7 @@ static void take_refusal(const struct fleet *fleet, struct computer *computer, c
 	if (!configuration_differs(computer) || refused == computer->configuration_refused)
 		return;
 	computer->configuration_refused = refused;
+	group_count(computer);
 	if (refused)
 		computer->configuration_next = fleet_now(fleet) + FLEET_REFUSED_RETRY_US;
 	computer->row_dirty = true;

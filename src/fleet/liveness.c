@@ -52,10 +52,8 @@ enum fleet_status fleet_status_parse(const char *name)
 static void set_status(struct fleet *fleet, struct computer *computer, enum fleet_status status, const char *cause)
 {
 	computer_trace(fleet, &computer->id, "status", status_names[computer->status], status_names[status]);
-	if (computer->status == FLEET_ONLINE)
-		fleet->online--;
-	if (status == FLEET_ONLINE)
-		fleet->online++;
+	fleet->with_status[computer->status]--;
+	fleet->with_status[status]++;
 	computer->status = (uint8_t)status;
 	computer->cause = cause;
 	computer->status_since = env_wall(fleet->options.env);
@@ -331,11 +329,11 @@ void liveness_restore(struct fleet *fleet, struct computer *computer, const stru
 	} else if (record->status == FLEET_ONLINE && wall - record->last_heard < span) {
 		computer->status = FLEET_ONLINE;
 		computer->cause = "";
-		fleet->online++;
 	} else {
 		computer->status_since = wall;
 		computer->cause = cause_restart;
 	}
+	fleet->with_status[computer->status]++;
 	if (computer->missed == FLEET_UNLIMITED)
 		liveness_allowed(fleet, computer);
 }

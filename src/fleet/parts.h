@@ -96,6 +96,8 @@ struct computer {
 	uint8_t machine;     /* enum machine_state, as hypervisors say */
 	bool clock_doubted;  /* looked changed once, and may have been late */
 	bool clock_unknown;  /* measured on another boot: the next report says from where */
+	struct group *group; /* NULL: none */
+	uint8_t counted_as;  /* there: its configuration_state() as of the last group_count() */
 	uint8_t configuration_sent_count;
 	uint8_t key_sent_count;
 	bool configuration_refused; /* the wanted one, by the agent's last word */
@@ -135,7 +137,7 @@ struct computer {
 
 struct fleet {
 	struct fleet_options options;
-	struct map *computers;
+	struct map *computers, *groups;
 	struct computer *first, *unplaced; /* of all; the next to be placed anew, NULL: none */
 	struct computer *untold;           /* the next to be told of a new key, NULL: none */
 	const struct key_chain *keys;      /* NULL: nothing is known of keys */
@@ -143,7 +145,7 @@ struct fleet {
 	uint32_t table;   /* how often `networks` took another's place */
 	uint32_t *inside; /* computers in each of the networks; NULL: no memory to count */
 	struct due_heap heaps[DUE_KINDS];
-	size_t online;
+	size_t with_status[FLEET_STATUSES];
 	time_us started;
 	time_us listening_since; /* silence before this is forgiven */
 	time_us last_tick;
@@ -188,6 +190,13 @@ static inline time_us fleet_now(const struct fleet *fleet)
 /* fleet.c */
 /* What agents are told: to come back at a moment drawn from this when they lose the manager. */
 span_us fleet_return_window(const struct fleet *fleet);
+
+/* groups.c */
+/* Joins another group, or stays where it is for zeroes. ERR_MEMORY: as before. */
+int group_join(struct fleet *fleet, struct computer *computer, const struct uuid *id, struct err *err);
+void group_leave(struct fleet *fleet, struct computer *computer);
+/* After whatever configuration_state() is made of. */
+void group_count(struct computer *computer);
 
 /* computers.c */
 struct computer *computer_find(const struct fleet *fleet, const struct uuid *id);

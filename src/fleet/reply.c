@@ -219,6 +219,7 @@ static bool configuration_now(const struct fleet *fleet, struct computer *comput
 	computer->configuration_next = now + wait;
 	if (count < 6)
 		computer->configuration_sent_count++;
+	group_count(computer);
 	return true;
 }
 

@@ -80,18 +80,16 @@ static void write_simple(const struct figures *figures, struct buf *out)
 			"muster_build_info{version=\"" MUSTER_VERSION "\"} 1\n");
 }
 
-/* The live count of those online and offline; the rest is known but was never heard or is new. */
 static void write_status(const struct front_counts *counts, struct buf *out)
 {
-	uint64_t heard = counts->online + counts->offline;
-
 	buf_printf(out,
 		   "# HELP muster_computers_by_status Computers by status.\n"
 		   "# TYPE muster_computers_by_status gauge\n"
 		   "muster_computers_by_status{status=\"online\"} %" PRIu64 "\n"
 		   "muster_computers_by_status{status=\"offline\"} %" PRIu64 "\n"
+		   "muster_computers_by_status{status=\"vm_stopped\"} %" PRIu64 "\n"
 		   "muster_computers_by_status{status=\"unknown\"} %" PRIu64 "\n",
-		   counts->online, counts->offline, counts->computers > heard ? counts->computers - heard : 0);
+		   counts->online, counts->offline, counts->vm_stopped, counts->unknown);
 }
 
 /* States come from our own table: safe as labels. */

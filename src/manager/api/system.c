@@ -35,6 +35,8 @@ int system_show(struct api_call *call, struct err *err)
 	json_object_set_new(json, "computers", WHOLE(counts.computers));
 	json_object_set_new(json, "online", WHOLE(counts.online));
 	json_object_set_new(json, "offline", WHOLE(counts.offline));
+	json_object_set_new(json, "vm_stopped", WHOLE(counts.vm_stopped));
+	json_object_set_new(json, "unknown", WHOLE(counts.unknown));
 	json_object_set_new(json, "connected", WHOLE(counts.held_polls));
 	json_object_set_new(json, "connections_max", WHOLE(counts.connections_max));
 	json_object_set_new(json, "open_files_limit", WHOLE(counts.open_files_limit));

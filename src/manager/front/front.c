@@ -147,16 +147,17 @@ void front_counts(struct front *front, struct front_counts *ret_counts)
 {
 	const struct front_numbers *numbers = &front->numbers;
 	struct dialler_counters dials;
-	size_t computers, online;
+	size_t counts[FLEET_STATUSES], computers = shards_count(front->shards, counts);
 	uint64_t open = 0;
 
-	shards_count(front->shards, &computers, &online);
 	store_read(front->store, count_open, &open, NULL);
 	dialler_counters(front->dialler, &dials);
 	*ret_counts = (struct front_counts){
 		.computers = computers,
-		.online = online,
-		.offline = computers - online,
+		.online = counts[FLEET_ONLINE],
+		.offline = counts[FLEET_OFFLINE],
+		.vm_stopped = counts[FLEET_VM_STOPPED],
+		.unknown = counts[FLEET_UNKNOWN],
 		.held_polls = front->parked.count,
 		.exchanges = numbers->exchanges,
 		.exchanges_refused = numbers->exchanges_refused,

@@ -148,7 +148,7 @@ struct front_live {
 int front_computer_live(struct front *front, const struct uuid *computer, struct front_live *ret_live, struct err *err);
 
 struct front_counts {
-	uint64_t computers, online, offline, held_polls;
+	uint64_t computers, online, offline, vm_stopped, unknown, held_polls;
 	uint64_t exchanges, exchanges_refused, events_stored, events_repeated;
 	uint64_t enrolments, enrolments_refused;
 	uint64_t commands_open;

@@ -142,9 +142,8 @@ void maintenance_room(void *argument)
 {
 	struct front *front = argument;
 	struct err err = { 0 };
-	size_t computers, online;
+	size_t counts[FLEET_STATUSES], computers = shards_count(front->shards, counts);
 
-	shards_count(front->shards, &computers, &online);
 	if (computers <= front->room_for + front->room_for / 8)
 		return;
 	front->room_for = computers;

@@ -351,6 +351,8 @@ void policies_fill(struct front *front, const struct uuid *computer, struct flee
 	if (node != NULL && policy_outcome(node) != NULL) {
 		const struct outcome *outcome = policy_outcome(node);
 
+		if (policy_parent(node) != NULL)
+			record->group = *policy_id(policy_parent(node));
 		record->interval_us = outcome->effective.heartbeat_interval_us;
 		record->missed = missed_of(&outcome->effective);
 		record->clock_limit_us = clock_limit_of(&outcome->effective);
@@ -381,6 +383,23 @@ int policies_join(struct front *front, const struct uuid *computer, const char *
 	pthread_mutex_unlock(&policies->lock);
 	pthread_mutex_unlock(&policies->editing);
 	return rc;
+}
+
+void policies_regroup(struct policies *policies, const struct uuid *computer)
+{
+	struct shard *shard = shards_of(policies->front->shards, computer);
+	const struct policy_node *node = policy_find(policies->tree, computer);
+	struct err err = { 0 };
+	int rc = 0;
+
+	if (node == NULL || policy_parent(node) == NULL)
+		return;
+	pthread_mutex_lock(&shard->lock);
+	rc = fleet_set_group(shard->fleet, computer, policy_id(policy_parent(node)), &err);
+	pthread_mutex_unlock(&shard->lock);
+	/* One that is not managed is in no shard. */
+	if (rc != 0 && rc != ERR_NOT_FOUND)
+		LOG(LOG_ERROR, "policy.not_counted", log_uuid("computer", computer), log_err(&err));
 }
 
 void policies_leave(struct front *front, const struct uuid *computer)
@@ -519,20 +538,21 @@ void policies_changed(void *context, const struct uuid *computer, const struct o
 void front_policy_counts(struct front *front, const struct policy_node *policy,
 			 struct front_configuration_counts *ret_counts)
 {
-	const struct policy_node *computer = NULL;
+	uint64_t others;
 
-	*ret_counts = (struct front_configuration_counts){ 0 };
-	while ((computer = policy_computer_next(policy, computer)) != NULL) {
-		struct shard *shard = shards_of(front->shards, policy_id(computer));
-		struct fleet_computer shown = { .configuration_state = FLEET_CONFIGURATION_PENDING };
+	*ret_counts = (struct front_configuration_counts){ .computers = policy_computer_count(policy) };
+	for (size_t i = 0; i < SHARD_COUNT; i++) {
+		struct shard *shard = shards_at(front->shards, i);
+		size_t counts[FLEET_CONFIGURATION_STATES];
 
 		pthread_mutex_lock(&shard->lock);
-		(void)fleet_show(shard->fleet, policy_id(computer), &shown, NULL);
+		fleet_count_group(shard->fleet, policy_id(policy), counts);
 		pthread_mutex_unlock(&shard->lock);
-		ret_counts->computers++;
-		ret_counts->pending += shown.configuration_state == FLEET_CONFIGURATION_PENDING;
-		ret_counts->sent += shown.configuration_state == FLEET_CONFIGURATION_SENT;
-		ret_counts->applied += shown.configuration_state == FLEET_CONFIGURATION_APPLIED;
-		ret_counts->failed += shown.configuration_state == FLEET_CONFIGURATION_FAILED;
+		ret_counts->sent += counts[FLEET_CONFIGURATION_SENT];
+		ret_counts->applied += counts[FLEET_CONFIGURATION_APPLIED];
+		ret_counts->failed += counts[FLEET_CONFIGURATION_FAILED];
 	}
+	/* Those that are in no shard, because they are not managed, have nothing sent either. */
+	others = ret_counts->sent + ret_counts->applied + ret_counts->failed;
+	ret_counts->pending = ret_counts->computers > others ? ret_counts->computers - others : 0;
 }

@@ -45,6 +45,8 @@ const char *policies_direction(struct front *front, const struct uuid *computer)
 int64_t policies_largest_file(struct front *front, const struct uuid *computer);
 
 /* policy_edit.c: a change comes into force; callback of policy_commit(). With `lock` held. */
+/* With the lock of looking: the computer counts in the policy that it hangs under now. */
+void policies_regroup(struct policies *policies, const struct uuid *computer);
 void policies_changed(void *policies, const struct uuid *computer, const struct outcome *before,
 		      const struct outcome *after);
 

@@ -307,13 +307,19 @@ static int settle(struct editing *editing, struct err *err)
 	return rc;
 }
 
-static void end(struct policies *policies, bool commit)
+static void end(const struct editing *editing, bool commit)
 {
+	struct policies *policies = editing->policies;
+
 	pthread_mutex_lock(&policies->lock);
 	if (commit)
 		policy_commit(policies->tree, policies_changed, policies);
 	else
 		policy_rollback(policies->tree);
+	for (size_t i = 0; commit && i < editing->steps.count; i++) {
+		if (editing->steps.steps[i].is_computer)
+			policies_regroup(policies, &editing->steps.steps[i].subject);
+	}
 	pthread_mutex_unlock(&policies->lock);
 }
 
@@ -345,7 +351,7 @@ static int edit_all(struct editing *editing, struct front_policy_edit *edits, si
 	}
 	if (commit)
 		policies->revision = editing->steps.revision; /* before anybody is told */
-	end(policies, commit);
+	end(editing, commit);
 	return rc;
 }
 

@@ -509,14 +509,13 @@ size_t front_mismatched(struct front *front, struct uuid *ids, size_t most)
 void front_server_key_show(struct front *front, struct front_server_key *ret_key)
 {
 	static const uint8_t untold[SHA256_BYTES];
-	size_t computers, online, told;
+	size_t counts[FLEET_STATUSES], told;
 
 	*ret_key = (struct front_server_key){ .present = false };
 	ret_key->present = front_server_key(front, ret_key->public_key, ret_key->fingerprint);
 	ret_key->trusting = front_key_trusting(front, ret_key->fingerprint);
 	ret_key->mismatched = front_mismatched(front, NULL, 0);
-	shards_count(front->shards, &computers, &online);
-	told = computers - front_key_trusting(front, untold);
+	told = shards_count(front->shards, counts) - front_key_trusting(front, untold);
 	if (ret_key->present && told > ret_key->trusting + ret_key->mismatched)
 		ret_key->following = told - ret_key->trusting - ret_key->mismatched;
 }

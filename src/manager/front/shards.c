@@ -2,6 +2,7 @@
 #include "manager/front/shards.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct shards {
 	struct shard items[SHARD_COUNT];
@@ -66,15 +67,19 @@ void shards_end_issuing(struct shards *shards)
 		pthread_mutex_unlock(&shards->items[i].issuing);
 }
 
-void shards_count(struct shards *shards, size_t *ret_computers, size_t *ret_online)
+size_t shards_count(struct shards *shards, size_t counts[FLEET_STATUSES])
 {
-	*ret_computers = *ret_online = 0;
+	size_t computers = 0;
+
+	memset(counts, 0, FLEET_STATUSES * sizeof(*counts));
 	for (size_t i = 0; i < SHARD_COUNT; i++) {
 		struct shard *shard = &shards->items[i];
 
 		pthread_mutex_lock(&shard->lock);
-		*ret_computers += fleet_count(shard->fleet);
-		*ret_online += fleet_online(shard->fleet);
+		computers += fleet_count(shard->fleet);
+		for (unsigned status = 0; status < FLEET_STATUSES; status++)
+			counts[status] += fleet_with_status(shard->fleet, (enum fleet_status)status);
 		pthread_mutex_unlock(&shard->lock);
 	}
+	return computers;
 }

@@ -31,6 +31,6 @@ void shards_listen(struct shards *shards);
 /* `issuing` of all shards, for an order for many computers. */
 void shards_begin_issuing(struct shards *shards);
 void shards_end_issuing(struct shards *shards);
-void shards_count(struct shards *shards, size_t *ret_computers, size_t *ret_online);
+size_t shards_count(struct shards *shards, size_t counts[FLEET_STATUSES]);
 
 #endif

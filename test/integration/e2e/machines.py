@@ -133,6 +133,9 @@ def a_stopped_machine_is_no_alert():
     wait_until("plain is offline", lambda: open_alerts("plain") == ["computer_offline"])
     assert open_alerts("web") == [] and computer("web")["status"] == "vm_stopped"
     assert [each["name"] for each in site.json("computer", "list", "--state", "vm_stopped")] == ["web"]
+    figures = site.json("system", "show")
+    assert figures["vm_stopped"] == 1, figures
+    assert sum(figures[status] for status in ("online", "offline", "vm_stopped", "unknown")) == figures["computers"]
     event, = site.wait_events(732, computer="web")
     assert event["fields"] == {"offline_error": "no"}, event
 

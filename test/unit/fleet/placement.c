@@ -525,7 +525,7 @@ static void a_restart_knows_who_was_inside(void **state)
 	record.address_count = 1;
 	fleet = fleet_with(table, &record);
 	assert_true(is_inside(fleet, &record.id));
-	assert_int_equal(fleet_online(fleet), 1);
+	assert_int_equal(fleet_with_status(fleet, FLEET_ONLINE), 1);
 	tick_until(fleet, now + 30 * MINUTE_US);
 	assert_false(is_offline(fleet, &record.id));
 	tick_until(fleet, now + SECOND_US);

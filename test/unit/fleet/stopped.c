@@ -159,7 +159,8 @@ static void a_stopped_machine_is_no_error(void **state)
 	assert_int_equal(shown(fleet).status, FLEET_VM_STOPPED);
 	assert_string_equal(shown(fleet).cause, "virtual machine shut off");
 	assert_int_equal(shown(fleet).status_since, WALL_START + now);
-	assert_int_equal(fleet_online(fleet), 0);
+	assert_int_equal(fleet_with_status(fleet, FLEET_ONLINE), 0);
+	assert_int_equal(fleet_with_status(fleet, FLEET_VM_STOPPED), 1);
 	pass(fleet, 24 * HOUR_US);
 	machine(fleet, MACHINE_STOPPED); /* again: nothing new */
 	pass(fleet, MINUTE_US);
