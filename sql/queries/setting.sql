@@ -15,5 +15,9 @@ INSERT INTO counter (name, value) VALUES (:name, 1)
 ON CONFLICT (name) DO UPDATE SET value = counter.value + 1
 RETURNING value;
 
+-- name: counter_put
+INSERT INTO counter (name, value) VALUES (:name, :value)
+ON CONFLICT (name) DO UPDATE SET value = max(counter.value, excluded.value);
+
 -- name: setting_unset
 DELETE FROM setting WHERE name = :name;

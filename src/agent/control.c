@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "base/units.h"
 
-enum control_part { PART_ITEM = 1, PART_OVERWRITE = 2, PART_LIMIT = 4, PART_PATHS = 8 };
+enum control_part { PART_ITEM = 1, PART_OVERWRITE = 2, PART_LIMIT = 4, PART_PATHS = 8, PART_KEY = 16 };
 
 static const struct {
 	const char *name;
@@ -24,6 +24,7 @@ static const struct {
 	[CONTROL_QUARANTINE_RESTORE] = { "quarantine.restore", PART_ITEM | PART_OVERWRITE },
 	[CONTROL_QUARANTINE_DELETE] = { "quarantine.delete", PART_ITEM },
 	[CONTROL_STOP] = { "stop", 0 },
+	[CONTROL_TRUST] = { "trust", PART_KEY },
 };
 
 const char *control_kind_name(enum control_kind kind)
@@ -94,6 +95,23 @@ static int parse_paths(const json_t *root, const char *name, char ***ret_paths, 
 	return 0;
 }
 
+/* And the password that goes with it, if one was given. */
+static int parse_key(const json_t *root, struct control_request *request, struct err *err)
+{
+	const char *key = json_string_value(json_object_get(root, "key"));
+	const char *password = json_string_value(json_object_get(root, "password"));
+
+	if (key == NULL || strlen(key) != 2 * sizeof(request->key) ||
+	    hex_parse(key, request->key, sizeof(request->key), NULL) != 0)
+		return err_set(err, ERR_FORMAT, "the request names no key");
+	if (password == NULL)
+		return 0;
+	if (strlen(password) > CONTROL_PASSWORD_MAX)
+		return err_set(err, ERR_LIMIT, "the password is longer than %d bytes", CONTROL_PASSWORD_MAX);
+	request->password = strdup(password);
+	return request->password != NULL ? 0 : err_set(err, ERR_MEMORY, "out of memory");
+}
+
 static int parse_parts(const json_t *root, unsigned parts, struct control_request *request, struct err *err)
 {
 	int rc = 0;
@@ -119,6 +137,8 @@ static int parse_parts(const json_t *root, unsigned parts, struct control_reques
 		if (rc == 0)
 			rc = parse_paths(root, "exclude", &request->exclude, &request->exclude_count, err);
 	}
+	if (rc == 0 && (parts & PART_KEY))
+		rc = parse_key(root, request, err);
 	return rc;
 }
 
@@ -158,6 +178,9 @@ void control_request_done(struct control_request *request)
 {
 	free_paths(request->paths, request->path_count);
 	free_paths(request->exclude, request->exclude_count);
+	if (request->password != NULL)
+		explicit_bzero(request->password, strlen(request->password));
+	free(request->password);
 	*request = (struct control_request){ 0 };
 }
 
@@ -201,6 +224,14 @@ char *control_request_format(const struct control_request *request)
 	if (parts & PART_PATHS) {
 		json_object_set_new(root, "paths", names(request->paths, request->path_count));
 		json_object_set_new(root, "exclude", names(request->exclude, request->exclude_count));
+	}
+	if (parts & PART_KEY) {
+		char key[2 * sizeof(request->key) + 1];
+
+		hex_format(request->key, sizeof(request->key), key);
+		json_object_set_new(root, "key", json_string(key));
+		if (request->password != NULL)
+			json_object_set_new(root, "password", json_string(request->password));
 	}
 	text = json_dumps(root, JSON_COMPACT);
 	json_decref(root);

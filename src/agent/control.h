@@ -25,6 +25,7 @@
 #define CONTROL_PATHS_MAX         256
 #define CONTROL_PATH_MAX_BYTES    4096
 #define CONTROL_EVENTS_MAX        10000
+#define CONTROL_PASSWORD_MAX      256
 
 enum control_kind {
 	CONTROL_STATUS,
@@ -37,6 +38,7 @@ enum control_kind {
 	CONTROL_QUARANTINE_RESTORE,
 	CONTROL_QUARANTINE_DELETE,
 	CONTROL_STOP,
+	CONTROL_TRUST,
 };
 
 struct control_request {
@@ -48,6 +50,8 @@ struct control_request {
 	size_t path_count;
 	char **exclude;
 	size_t exclude_count;
+	uint8_t key[32]; /* trust: the raw public key */
+	char *password;  /* trust: as given, NULL for none; wiped */
 };
 
 /* "scan", "quarantine.list"... */

@@ -49,6 +49,9 @@ static const struct arguments_option reset_options[] = {
 static const struct arguments_option ports_options[] = {
 	DATA, { "--check", NULL, "connect to each; exit status 1 unless all answer", false }, OUTPUT, END
 };
+static const struct arguments_option trust_options[] = {
+	DATA, { "--password", "PW", "the unload password, if one is set", false }, OUTPUT, END
+};
 static const struct arguments_option role_options[] = { { "--data", "DIR", "data directory", true }, END };
 
 static const struct arguments_command commands[] = {
@@ -86,6 +89,10 @@ static const struct arguments_command commands[] = {
 	{ "reset", "", 0, 0, "Removes this agent's identity, so that it can be activated again.",
 	  "Keeps quarantined files, signatures and settings. The agent must not be running.", reset_options, false,
 	  local_reset },
+	{ "trust", "FILE", 1, 1, "Trusts another server authentication key of the manager.",
+	  "FILE is what `muster cert export FILE` wrote. For an agent that does not have a valid server\n"
+	  "certificate and therefore takes no orders. Needs no network; the agent may run or not.",
+	  trust_options, false, local_trust },
 	{ "stop", "", 0, 0, "Stops the running agent.", "", plain_options, false, local_stop },
 	{ "role link", "", 0, 0, "Started by the agent itself.", "", role_options, true, local_link },
 	{ 0 },

@@ -49,6 +49,9 @@ OPTIONS(force_options, { "force", NULL, "Over a file that is there.", NULL });
 OPTIONS(cert_create_options,
 	{ "no-roll-over", NULL, "No succession: no agent follows. With --force.", NULL },
 	{ "force", NULL, "Yes, every agent is to be lost until it is repaired on its machine.", NULL });
+OPTIONS(cert_backup_options,
+	{ "password-file", "FILE", "Read the password from a file's first line, - for standard input; asked for if not given.", NULL },
+	{ "force", NULL, "backup: over a file that is there. restore: over another key that is present.", NULL });
 OPTIONS(cert_list_options,
 	{ "l", "FILE", "Write all of them as CSV to a file; - is standard output.", NULL },
 	LIMIT);
@@ -277,6 +280,13 @@ static const struct cli_verb verbs[] = {
 	  "The present key signs the next one and is destroyed; agents follow with their next report, after any absence. "
 	  "Back the new key up: if it is lost, no agent takes orders any more.", verb_cert_create },
 	{ "cert", "export", "FILE", 1, 1, force_options, "Write the public key file that agents take (muster-agent trust FILE); - is standard output", NULL, verb_cert_export },
+	{ "cert", "import", "FILE", 1, 1, force_options, "Take up a private key (Ed25519, PKCS#8 in PEM) from elsewhere",
+	  "Over a key that is present only with --force; that one then signs the new one, and agents follow.", verb_cert_import },
+	{ "cert", "backup", "FILE", 1, 1, cert_backup_options, "Back up the server authentication key, the CA and what agents know of this manager, under a password",
+	  "With this file and its password a manager on another machine takes the fleet over: muster-manager init --data DIR --restore FILE. "
+	  "Keep both in safe places, apart from each other and from the manager.", verb_cert_backup },
+	{ "cert", "restore", "FILE", 1, 1, cert_backup_options, "Restore the server authentication key of this manager from a backup",
+	  "Over another key that is present only with --force: agents that trust that one are lost then.", verb_cert_restore },
 	{ "cert", "list-mismatched", "", 0, 0, cert_list_options, "List agents without a valid server certificate",
 	  "They trust another key and take no orders. Repair each on its machine: muster cert export FILE, there muster-agent trust FILE.", verb_cert_list_mismatched },
 	{ "hypervisor", "list", "", 0, 0, hypervisor_list_options, "List hypervisors, and whether they answer", NULL, verb_hypervisor_list },

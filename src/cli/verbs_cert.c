@@ -5,7 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "cli/cli.h"
+#include "os/files.h"
+#include "trust/backup.h"
 
 #define FILE_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
@@ -139,6 +143,148 @@ int verb_cert_export(struct cli *cli, struct err *err)
 	json_decref(answer);
 	if (rc == 0 && strcmp(path, "-") != 0)
 		rc = cli_say(cli, NULL, err, "%s: on an agent's machine, muster-agent trust %s", path, path);
+	return rc;
+}
+
+/* --- backup, restore, import --- */
+
+static int read_whole(const char *path, size_t most, struct buf *out, struct err *err)
+{
+	buf_init(out, most);
+	return files_read(AT_FDCWD, path, most, out, err);
+}
+
+static int to_base64(const struct buf *file, struct buf *text, struct err *err)
+{
+	buf_init(text, 2 * file->size + 16);
+	if (buf_room(text, file->size * 4 / 3 + 8) == NULL)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	buf_grow(text, (size_t)EVP_EncodeBlock(text->data, file->data, (int)file->size));
+	return 0;
+}
+
+static int from_base64(const char *text, struct buf *file, struct err *err)
+{
+	size_t length = strlen(text), padding = 0;
+	int size = -1;
+
+	buf_init(file, length + 4);
+	if (length > 0 && buf_room(file, length + 4) != NULL)
+		size = EVP_DecodeBlock(file->data, (const uint8_t *)text, (int)length);
+	while (padding < 2 && padding < length && text[length - 1 - padding] == '=')
+		padding++;
+	if (size < 0 || (size_t)size < padding)
+		return err_set(err, ERR_FORMAT, "the manager's answer holds no file");
+	buf_grow(file, (size_t)size - padding);
+	return 0;
+}
+
+/* Before a password is asked for: nothing is worse than a backup that could not be written after all. */
+static int check_free(const char *path, bool force, struct err *err)
+{
+	if (strcmp(path, "-") == 0 || force || access(path, F_OK) != 0)
+		return 0;
+	return err_set(err, ERR_EXISTS, "%s is there already; give another name, or --force", path);
+}
+
+static int fetch_backup(struct cli *cli, const char *password, struct buf *file, struct err *err)
+{
+	json_t *body = json_pack("{ss}", "password", password), *answer = NULL;
+	int rc = body != NULL ? cli_request(cli, "POST", "/server-key/backup", body, &answer, err)
+			      : err_set(err, ERR_USAGE, "the password must be UTF-8");
+
+	json_decref(body);
+	if (rc == 0)
+		rc = from_base64(text_of(answer, "file"), file, err);
+	json_decref(answer);
+	return rc;
+}
+
+int verb_cert_backup(struct cli *cli, struct err *err)
+{
+	const char *path = cli->arguments.words[0];
+	bool force = cli_flag(cli, "force");
+	struct buf password = { 0 }, file = { 0 };
+	int rc = check_free(path, force, err);
+
+	if (rc == 0)
+		rc = secret_ask_new(cli_option(cli, "password-file"), &password, err);
+	if (rc == 0)
+		rc = fetch_backup(cli, buf_text(&password), &file, err);
+	if (rc == 0)
+		rc = write_file(path, (const char *)file.data, file.size, 0600, force, err);
+	buf_wipe(&password);
+	buf_done(&file);
+	if (rc == 0 && strcmp(path, "-") != 0)
+		rc = cli_say(cli, NULL, err,
+			     "%s: keep it and its password in safe places, apart from each other. Whoever has both "
+			     "commands the fleet; without them a lost key orphans every agent.",
+			     path);
+	return rc;
+}
+
+static int send_restore(struct cli *cli, const struct buf *file, const char *password, json_t **ret_answer,
+			struct err *err)
+{
+	struct buf text = { 0 };
+	json_t *body = NULL;
+	int rc = to_base64(file, &text, err);
+
+	if (rc == 0 && (body = json_pack("{ss, ss, sb}", "file", buf_text(&text), "password", password, "force",
+					 cli_flag(cli, "force"))) == NULL)
+		rc = err_set(err, ERR_USAGE, "the password must be UTF-8");
+	if (rc == 0)
+		rc = cli_request(cli, "POST", "/server-key/restore", body, ret_answer, err);
+	json_decref(body);
+	buf_done(&text);
+	return rc;
+}
+
+int verb_cert_restore(struct cli *cli, struct err *err)
+{
+	const char *path = cli->arguments.words[0];
+	struct buf password = { 0 }, file = { 0 };
+	json_t *answer = NULL;
+	int rc = read_whole(path, BACKUP_MAX_BYTES, &file, err);
+
+	if (rc == ERR_LIMIT)
+		rc = err_set(err, ERR_FORMAT, "%s: this is not a backup of a manager's keys", path);
+	if (rc == 0 && (rc = backup_look(file.data, file.size, err)) != 0)
+		rc = err_add(err, rc, "%s", path);
+	if (rc == 0)
+		rc = secret_read(cli_option(cli, "password-file"), "password of the backup", &password, err);
+	if (rc == 0)
+		rc = send_restore(cli, &file, buf_text(&password), &answer, err);
+	buf_wipe(&password);
+	buf_done(&file);
+	if (rc != 0)
+		return rc;
+	rc = cli_say(cli, json_incref(answer), err,
+		     "The server authentication key %s is restored; %lld agents trust it, %lld do not.",
+		     text_of(answer, "fingerprint"), number_of(answer, "agents") + number_of(answer, "following"),
+		     number_of(answer, "mismatched"));
+	json_decref(answer);
+	return rc;
+}
+
+int verb_cert_import(struct cli *cli, struct err *err)
+{
+	struct buf pem = { 0 };
+	json_t *body = NULL, *answer = NULL;
+	int rc = read_whole(cli->arguments.words[0], 4096, &pem, err);
+
+	if (rc == 0 && (body = json_pack("{ss, sb}", "key", buf_text(&pem), "force", cli_flag(cli, "force"))) == NULL)
+		rc = err_set(err, ERR_FORMAT, "%s: not a private key in PEM form", cli->arguments.words[0]);
+	if (rc == 0)
+		rc = cli_request(cli, "POST", "/server-key/import", body, &answer, err);
+	json_decref(body);
+	buf_wipe(&pem);
+	if (rc != 0)
+		return rc;
+	fputs(warning_backup, stderr);
+	rc = cli_say(cli, json_incref(answer), err, "The server authentication key is now %s.",
+		     text_of(answer, "fingerprint"));
+	json_decref(answer);
 	return rc;
 }
 

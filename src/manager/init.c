@@ -101,8 +101,11 @@ static uint16_t random_port(const struct env *env)
 static int choose_name(struct making *making, struct err *err)
 {
 	char host[254] = "";
+	const struct backup *backup = making->options->restore;
 	const char *name = making->options->name;
 
+	if (name == NULL && backup != NULL)
+		name = backup->name;
 	if (name == NULL) {
 		if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
 			snprintf(host, sizeof(host), "localhost");
@@ -180,8 +183,9 @@ static int choose_settings(struct making *making, struct err *err)
 	if (rc != 0)
 		return rc;
 	choose_listen(making);
-	making->settings.agent_port =
-	    making->options->agent_port != 0 ? making->options->agent_port : random_port(making->env);
+	making->settings.agent_port = making->options->agent_port != 0   ? making->options->agent_port
+				      : making->options->restore != NULL ? making->options->restore->agent_port
+									 : random_port(making->env);
 	making->result.agent_port = (uint16_t)making->settings.agent_port;
 	snprintf(making->result.url, sizeof(making->result.url), "https://%s:%u", making->result.name,
 		 (unsigned)making->settings.listen.items[0].port);
@@ -277,19 +281,33 @@ static int give_all(const struct making *making, struct err *err)
 
 /* --- keys and certificates --- */
 
+/* As the agents of the earlier manager know it. */
+static int restore_authority(struct making *making, const char *key_path, const char *certificate_path, struct err *err)
+{
+	const struct backup *backup = making->options->restore;
+	int rc = secret_file_write(key_path, backup->authority_key.data, backup->authority_key.size, 0600, err);
+
+	if (rc == 0)
+		rc = secret_file_write(certificate_path, backup->authority.data, backup->authority.size, 0644, err);
+	return rc == 0 ? authority_load(key_path, certificate_path, &making->authority, err) : rc;
+}
+
 static int make_authority(struct making *making, struct err *err)
 {
 	char name[65], key_path[LAYOUT_PATH_BYTES], certificate_path[LAYOUT_PATH_BYTES];
 	int rc;
 
 	snprintf(name, sizeof(name), "Muster CA of %.50s", making->result.name);
-	rc = authority_generate(name, env_wall(making->env), &making->authority, err);
-	if (rc == 0)
-		rc = path_of(making, LAYOUT_KEYS_CA, key_path, err);
+	rc = path_of(making, LAYOUT_KEYS_CA, key_path, err);
 	if (rc == 0)
 		rc = path_of(making, LAYOUT_CA, certificate_path, err);
-	if (rc == 0)
-		rc = authority_store(making->authority, key_path, certificate_path, err);
+	if (rc == 0 && making->options->restore != NULL) {
+		rc = restore_authority(making, key_path, certificate_path, err);
+	} else if (rc == 0) {
+		rc = authority_generate(name, env_wall(making->env), &making->authority, err);
+		if (rc == 0)
+			rc = authority_store(making->authority, key_path, certificate_path, err);
+	}
 	if (rc == 0)
 		authority_fingerprint(making->authority, making->result.ca_fingerprint);
 	return rc == 0 ? 0 : err_add(err, rc, "certificate authority");
@@ -299,7 +317,10 @@ static int make_signing_key(struct making *making, struct err *err)
 {
 	char path[LAYOUT_PATH_BYTES], public_path[LAYOUT_PATH_BYTES];
 	struct buf pem;
-	int rc = signing_key_generate(&making->signing, err);
+	const struct backup *backup = making->options->restore;
+	int rc = backup != NULL
+		     ? signing_key_parse(backup->server_key.data, backup->server_key.size, &making->signing, err)
+		     : signing_key_generate(&making->signing, err);
 
 	buf_init(&pem, SECRET_FILE_MAX_BYTES);
 	if (rc == 0)
@@ -399,6 +420,55 @@ struct first_rows {
 	char hash[PASSWORD_ENCODED_BYTES];
 };
 
+/* Agents have seen numbers up to those of the backup, and of what was done after it was made. */
+#define NUMBERS_AHEAD 1000000
+
+static int put_counter(struct store_session *session, const char *name, uint64_t value, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_COUNTER_PUT);
+
+	cursor_bind_text(cursor, "name", name);
+	cursor_bind_number(cursor, "value", (int64_t)(value + NUMBERS_AHEAD));
+	return cursor_run(cursor, err);
+}
+
+/* What agents that trust a key before the restored one are told. */
+static int put_step(struct store_session *session, const struct succession *step, struct err *err)
+{
+	uint8_t old_print[SHA256_BYTES], new_print[SHA256_BYTES];
+	struct cursor *cursor;
+	struct buf record;
+	int rc = succession_check(step, signing_key_verify, NULL, err);
+
+	buf_init(&record, SUCCESSION_MAX_BYTES);
+	if (rc == 0)
+		rc = succession_pack(step, &record, err);
+	if (rc != 0)
+		return rc;
+	signing_key_fingerprint(step->old_key, old_print);
+	signing_key_fingerprint(step->new_key, new_print);
+	cursor = cursor_open(session, &QUERY_KEY_SUCCESSION_PUT);
+	cursor_bind_bytes(cursor, "new_fingerprint", new_print, sizeof(new_print));
+	cursor_bind_bytes(cursor, "old_fingerprint", old_print, sizeof(old_print));
+	cursor_bind_number(cursor, "serial", (int64_t)step->serial);
+	cursor_bind_number(cursor, "issued", step->issued);
+	cursor_bind_bytes(cursor, "record", record.data, record.size);
+	rc = cursor_run(cursor, err);
+	buf_done(&record);
+	return rc;
+}
+
+static int write_restored(struct store_session *session, const struct backup *backup, struct err *err)
+{
+	int rc = put_counter(session, "policy_revision", backup->policy_revision, err);
+
+	if (rc == 0)
+		rc = put_counter(session, "command_serial", backup->command_serial, err);
+	for (size_t i = 0; rc == 0 && i < backup->step_count; i++)
+		rc = put_step(session, &backup->steps[i], err);
+	return rc;
+}
+
 static int write_first_rows(struct store_session *session, void *argument, struct err *err)
 {
 	static const struct front_actor actor = { .kind = "system", .name = "init", .peer = "" };
@@ -408,6 +478,7 @@ static int write_first_rows(struct store_session *session, void *argument, struc
 	char text[SHA256_TEXT_BYTES];
 	const struct front_field key[] = { { "fingerprint", text } };
 	const struct front_field user[] = { { "name", FIRST_USER }, { "user", "init" }, { "role", "administrator" } };
+	bool restored = rows->making->options->restore != NULL;
 	struct uuid id;
 	int rc;
 
@@ -417,7 +488,10 @@ static int write_first_rows(struct store_session *session, void *argument, struc
 	if (rc == 0)
 		rc = journal_audit(env, session, &actor, "user.create", FIRST_USER, "", "done", err);
 	if (rc == 0)
-		rc = journal_event(env, session, EVENT_KEY_CREATED, key, COUNT_OF(key), err);
+		rc = journal_event(env, session, restored ? EVENT_KEY_RESTORED : EVENT_KEY_CREATED, key, COUNT_OF(key),
+				   err);
+	if (rc == 0 && restored)
+		rc = write_restored(session, rows->making->options->restore, err);
 	if (rc == 0)
 		rc = journal_event(env, session, EVENT_USER_CREATED, user, COUNT_OF(user), err);
 	return rc;

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "conf/value.h"
+#include "trust/backup.h"
 #include "trust/password.h"
 
 struct init_options {
@@ -16,6 +17,8 @@ struct init_options {
 	const char *name;             /* NULL: the host's */
 	struct conf_addresses listen; /* none: every address, port 4343 */
 	uint16_t agent_port;          /* 0: a random one of five digits */
+	const struct backup
+	    *restore; /* keys, CA, name and port of an earlier manager, whose agents stay; NULL: new ones */
 };
 
 struct init_result {

@@ -7,6 +7,8 @@
  *             role courier    courier.c     syslog, mail, webhooks
  *   token   local_token.c   an API token for this machine
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
@@ -27,6 +29,7 @@
 #include "manager/settings.h"
 #include "manager/supervisor.h"
 #include "os/env.h"
+#include "os/files.h"
 #include "store/store.h"
 #include "trust/fingerprint.h"
 
@@ -39,7 +42,7 @@ struct arguments {
 	char *data; /* absolute; owned */
 	struct init_options init;
 	bool json, check_config, check, help;
-	const char *role;
+	const char *role, *restore, *password_file;
 	span_us expires;
 	struct conf_addresses listen;
 };
@@ -56,6 +59,8 @@ static const struct option options[] = {
 	{ "check", no_argument, NULL, 'k' },
 	{ "role", required_argument, NULL, 'r' },
 	{ "expires", required_argument, NULL, 'e' },
+	{ "restore", required_argument, NULL, 'R' },
+	{ "password-file", required_argument, NULL, 'P' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -128,6 +133,12 @@ static int take_option(struct arguments *arguments, int letter, char *text, stru
 	case 'r':
 		arguments->role = text;
 		return 0;
+	case 'R':
+		arguments->restore = text;
+		return 0;
+	case 'P':
+		arguments->password_file = text;
+		return 0;
 	case 'e':
 		rc = span_parse(text, &arguments->expires, err);
 		return rc == 0 ? 0 : err_add(err, rc, "--expires");
@@ -161,20 +172,69 @@ static void print_text(const char *data, const struct init_result *result, const
 	       "  3. muster token create --enrolment\n"
 	       "  4. on each computer:\n"
 	       "     muster-agent activate %s --token TOKEN --ca-fingerprint %s --data /var/lib/muster-agent\n\n"
-	       "Keep a copy of %s/keys in a safe place: without it agents cannot be commanded any more.\n",
+	       "Back the keys up when it runs: muster cert backup FILE. If they are lost without a backup, no agent "
+	       "takes\n"
+	       "orders any more until each is repaired on its machine, or installed anew.\n",
 	       data, result->name, result->url, fingerprint, (unsigned)result->agent_port, result->user,
-	       result->password, data, result->url, data, LAYOUT_CA, result->url, fingerprint, data);
+	       result->password, data, result->url, data, LAYOUT_CA, result->url, fingerprint);
+}
+
+/* The first line of a file, or of standard input. */
+static int read_password(const char *path, char password[BACKUP_PASSWORD_MAX + 1], struct err *err)
+{
+	FILE *file;
+	bool read;
+
+	if (path == NULL)
+		return err_set(err, ERR_USAGE, "--restore needs --password-file FILE (- is standard input)");
+	file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	if (file == NULL)
+		return err_errno(err, errno, "%s", path);
+	setvbuf(file, NULL, _IONBF, 0); /* no copy of it stays behind */
+	read = fgets(password, BACKUP_PASSWORD_MAX + 1, file) != NULL;
+	if (file != stdin)
+		fclose(file);
+	if (!read)
+		return err_set(err, ERR_FORMAT, "%s: the first line is empty", path);
+	password[strcspn(password, "\r\n")] = '\0';
+	return 0;
+}
+
+static int open_backup(const struct arguments *arguments, struct backup *ret_backup, struct err *err)
+{
+	char password[BACKUP_PASSWORD_MAX + 1];
+	struct buf file;
+	int rc = read_password(arguments->password_file, password, err);
+
+	buf_init(&file, BACKUP_MAX_BYTES);
+	if (rc == 0)
+		rc = files_read(AT_FDCWD, arguments->restore, BACKUP_MAX_BYTES, &file, err);
+	if (rc == ERR_LIMIT)
+		rc = err_set(err, ERR_FORMAT, "this is not a backup of a manager's keys");
+	if (rc == 0)
+		rc = backup_open(file.data, file.size, password, ret_backup, err);
+	explicit_bzero(password, sizeof(password));
+	buf_done(&file);
+	return rc == 0 || rc == ERR_USAGE ? rc : err_add(err, rc, "%s", arguments->restore);
 }
 
 static int command_init(struct arguments *arguments, struct err *err)
 {
 	struct init_result result;
 	char fingerprint[SHA256_TEXT_BYTES];
-	int rc;
+	struct backup backup;
+	int rc = 0;
 
+	if (arguments->restore != NULL)
+		rc = open_backup(arguments, &backup, err);
+	if (rc != 0)
+		return rc;
+	arguments->init.restore = arguments->restore != NULL ? &backup : NULL;
 	arguments->init.data_directory = arguments->data;
 	arguments->init.listen = arguments->listen;
 	rc = init_make(&arguments->init, &result, err);
+	if (arguments->restore != NULL)
+		backup_done(&backup);
 	if (rc != 0)
 		return rc;
 	hex_format(result.ca_fingerprint, SHA256_BYTES, fingerprint);
@@ -357,8 +417,10 @@ static const struct subcommand {
 	const char *summary;
 	const char *help;
 } subcommands[] = {
-	{ "init", "dlnpoh", command_init, "set up a data directory: keys, certificates, database, first administrator",
-	  "usage: muster-manager init --data DIR [--listen ADDR:PORT]... [--name NAME] [--agent-port N] [-o json]\n\n"
+	{ "init", "dlnpoRPh", command_init,
+	  "set up a data directory: keys, certificates, database, first administrator",
+	  "usage: muster-manager init --data DIR [--listen ADDR:PORT]... [--name NAME] [--agent-port N] [-o json]\n"
+	  "                           [--restore FILE --password-file FILE]\n\n"
 	  "Sets up a manager in DIR and prints the first administrator's password once. A directory that was set\n"
 	  "up before is never touched.\n\n"
 	  "  --data DIR           where everything is kept; made if missing\n"
@@ -366,7 +428,11 @@ static const struct subcommand {
 	  "                       port 4343)\n"
 	  "  --name NAME          host name by which agents and people reach the manager (default: this host's)\n"
 	  "  --agent-port N       port on which agents will listen (default: a random one of five digits)\n"
-	  "  -o, --output json    what was made as one JSON object\n" },
+	  "  -o, --output json    what was made as one JSON object\n"
+	  "  --restore FILE       a manager that was elsewhere before: with the keys, CA, name and agent port of its\n"
+	  "                       backup (muster cert backup), so that its agents go on. For its computers, policies\n"
+	  "                       and users put its database in the place of DIR/front/muster.db before the first run\n"
+	  "  --password-file FILE the backup's password is the first line; - is standard input\n" },
 	{ "run", "dch", command_run, "run the manager until SIGTERM",
 	  "usage: muster-manager run --data DIR [--check-config]\n\n"
 	  "Runs the manager in the foreground; log lines (JSON) go to stderr. SIGTERM and SIGINT stop it in order.\n\n"

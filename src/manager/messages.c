@@ -35,6 +35,11 @@ static const struct channel_permit asked_of_keys[] = {
 	{ .type = MESSAGE_SIGN_AGAIN, .name = "sign again", .max_bytes = MESSAGE_SIGN_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_KEYS, .name = "keys", .max_bytes = 0 },
 	{ .type = MESSAGE_CREATE_KEY, .name = "create a key", .max_bytes = MESSAGE_CREATE_KEY_BYTES },
+	{ .type = MESSAGE_IMPORT_KEY,
+	  .name = "import a key",
+	  .max_bytes = MESSAGE_PRIVATE_KEY_MAX_BYTES + FRAME_BYTES },
+	{ .type = MESSAGE_BACK_UP, .name = "back up", .max_bytes = CHANNEL_PAYLOAD_MAX_BYTES },
+	{ .type = MESSAGE_RESTORE, .name = "restore", .max_bytes = CHANNEL_PAYLOAD_MAX_BYTES },
 	{ .type = MESSAGE_CERTIFY, .name = "certify", .max_bytes = MESSAGE_REQUEST_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_CERTIFY_MANAGER, .name = "certify the manager", .max_bytes = MESSAGE_REQUEST_MAX_BYTES },
 	{ .type = MESSAGE_CERTIFY_SERVER,
@@ -44,6 +49,8 @@ static const struct channel_permit asked_of_keys[] = {
 static const struct channel_permit answered_by_keys[] = {
 	{ .type = MESSAGE_SIGNED, .name = "signed", .max_bytes = SHA256_BYTES + MESSAGE_SIGNATURE_BYTES },
 	{ .type = MESSAGE_KEYS_ARE, .name = "keys are", .max_bytes = MESSAGE_KEYS_MAX_BYTES },
+	{ .type = MESSAGE_BACKED_UP, .name = "backed up", .max_bytes = BACKUP_MAX_BYTES },
+	{ .type = MESSAGE_RESTORED, .name = "restored", .max_bytes = CHANNEL_PAYLOAD_MAX_BYTES },
 	{ .type = MESSAGE_CERTIFIED, .name = "certified", .max_bytes = MESSAGE_CERTIFICATE_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_REFUSED, .name = "refused", .max_bytes = ERR_TEXT_BYTES + FRAME_BYTES },
 };
@@ -224,6 +231,130 @@ int message_unpack_create_key(const void *data, size_t size, struct message_crea
 	if (rc == 0)
 		*ret_create = create;
 	return rc;
+}
+
+void message_pack_import_key(struct buf *out, const struct message_import_key *import)
+{
+	message_pack_create_key(out, &import->create);
+	pack_u8(out, import->force ? 1 : 0);
+	pack_bytes(out, import->pem.data, import->pem.size);
+}
+
+int message_unpack_import_key(const void *data, size_t size, struct message_import_key *ret_import)
+{
+	struct message_import_key import;
+	struct unpack in;
+	int rc = size < MESSAGE_CREATE_KEY_BYTES
+		     ? ERR_FORMAT
+		     : message_unpack_create_key(data, MESSAGE_CREATE_KEY_BYTES, &import.create);
+
+	if (rc != 0)
+		return rc;
+	unpack_init(&in, (const uint8_t *)data + MESSAGE_CREATE_KEY_BYTES, size - MESSAGE_CREATE_KEY_BYTES);
+	rc = take_flag(&in, &import.force);
+	import.pem = unpack_bytes(&in, MESSAGE_PRIVATE_KEY_MAX_BYTES);
+	if (rc == 0)
+		rc = unpack_end(&in);
+	if (rc == 0)
+		*ret_import = import;
+	return rc;
+}
+
+static void pack_steps(struct buf *out, const struct succession *steps, size_t count)
+{
+	pack_u16(out, (uint16_t)count);
+	for (size_t i = 0; i < count; i++) {
+		struct buf step;
+
+		buf_init(&step, SUCCESSION_MAX_BYTES);
+		if (succession_pack(&steps[i], &step, NULL) != 0 && out->status == 0)
+			out->status = ERR_FORMAT;
+		pack_bytes(out, step.data, step.size);
+		buf_done(&step);
+	}
+}
+
+static int unpack_steps(struct unpack *in, struct succession *steps, size_t *ret_count)
+{
+	size_t count = unpack_u16(in);
+	int rc = count > BACKUP_SUCCESSIONS_MAX ? ERR_LIMIT : in->status;
+
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		struct bytes step = unpack_bytes(in, SUCCESSION_MAX_BYTES);
+
+		rc = in->status != 0 ? in->status : succession_unpack(step.data, step.size, &steps[i], NULL);
+	}
+	*ret_count = count;
+	return rc == 0 ? unpack_end(in) : ERR_FORMAT;
+}
+
+void message_pack_back_up(struct buf *out, const struct message_back_up *back_up)
+{
+	pack_text(out, back_up->password);
+	pack_text(out, back_up->name);
+	pack_u16(out, back_up->agent_port);
+	pack_u64(out, back_up->policy_revision);
+	pack_u64(out, back_up->command_serial);
+	pack_steps(out, back_up->steps, back_up->step_count);
+}
+
+int message_unpack_back_up(const void *data, size_t size, struct message_back_up *ret_back_up)
+{
+	struct unpack in;
+
+	unpack_init(&in, data, size);
+	unpack_text(&in, ret_back_up->password, sizeof(ret_back_up->password));
+	unpack_text(&in, ret_back_up->name, sizeof(ret_back_up->name));
+	ret_back_up->agent_port = unpack_u16(&in);
+	ret_back_up->policy_revision = unpack_u64(&in);
+	ret_back_up->command_serial = unpack_u64(&in);
+	return unpack_steps(&in, ret_back_up->steps, &ret_back_up->step_count);
+}
+
+void message_pack_restore(struct buf *out, const struct message_restore *restore)
+{
+	pack_text(out, restore->password);
+	pack_u8(out, restore->force ? 1 : 0);
+	pack_u64(out, restore->known);
+	pack_bytes(out, restore->file.data, restore->file.size);
+}
+
+int message_unpack_restore(const void *data, size_t size, struct message_restore *ret_restore)
+{
+	struct unpack in;
+	int rc;
+
+	unpack_init(&in, data, size);
+	unpack_text(&in, ret_restore->password, sizeof(ret_restore->password));
+	rc = take_flag(&in, &ret_restore->force);
+	ret_restore->known = unpack_u64(&in);
+	ret_restore->file = unpack_bytes(&in, BACKUP_MAX_BYTES);
+	return rc == 0 ? unpack_end(&in) : rc;
+}
+
+void message_pack_restored(struct buf *out, const struct message_restored *restored)
+{
+	struct buf keys;
+
+	buf_init(&keys, MESSAGE_KEYS_MAX_BYTES);
+	message_pack_keys(&keys, &restored->keys);
+	pack_bytes(out, keys.data, keys.size);
+	pack_u64(out, (uint64_t)restored->made);
+	pack_steps(out, restored->steps, restored->step_count);
+	buf_done(&keys);
+}
+
+int message_unpack_restored(const void *data, size_t size, struct message_restored *ret_restored)
+{
+	struct unpack in;
+	struct bytes keys;
+	int rc;
+
+	unpack_init(&in, data, size);
+	keys = unpack_bytes(&in, MESSAGE_KEYS_MAX_BYTES);
+	rc = in.status != 0 ? in.status : message_unpack_keys(keys.data, keys.size, &ret_restored->keys);
+	ret_restored->made = (time_us)unpack_u64(&in);
+	return rc == 0 ? unpack_steps(&in, ret_restored->steps, &ret_restored->step_count) : rc;
 }
 
 void message_pack_certified(struct buf *out, const char *pem)

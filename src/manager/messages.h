@@ -4,8 +4,9 @@
  *   supervisor -> front           ATTACH (keys), ATTACH_COURIER, ATTACH_HYPERVISOR; STOP
  *   each -> supervisor            READY; BROKEN: the role it is connected with (front: keys) broke the rules, end it
  *   front -> supervisor           BROKEN_COURIER, BROKEN_HYPERVISOR
- *   front -> keys                 SIGN, SIGN_AGAIN, CERTIFY, CERTIFY_MANAGER, CERTIFY_SERVER, KEYS, CREATE_KEY
- *   keys -> front                 SIGNED, CERTIFIED, KEYS_ARE, REFUSED
+ *   front -> keys                 SIGN, SIGN_AGAIN, CERTIFY, CERTIFY_MANAGER, CERTIFY_SERVER, KEYS, CREATE_KEY,
+ *                                 IMPORT_KEY, BACK_UP, RESTORE
+ *   keys -> front                 SIGNED, CERTIFIED, KEYS_ARE, BACKED_UP, RESTORED, REFUSED
  *   keys -> supervisor            PUBLIC_KEY: what DIR/server-authentication.pub is to hold
  *   front -> courier              DELIVER (courier/delivery.h)
  *   courier -> front              DELIVERED, REFUSED
@@ -22,6 +23,7 @@
 #include "base/hex.h"
 #include "base/pack.h"
 #include "os/channel.h"
+#include "trust/backup.h"
 #include "wire/succession.h"
 
 enum message_type {
@@ -50,6 +52,11 @@ enum message_type {
 	MESSAGE_KEYS = 40, /* which key is present? */
 	MESSAGE_KEYS_ARE = 41,
 	MESSAGE_CREATE_KEY = 42,
+	MESSAGE_IMPORT_KEY = 43,
+	MESSAGE_BACK_UP = 44,
+	MESSAGE_BACKED_UP = 45, /* the file */
+	MESSAGE_RESTORE = 46,
+	MESSAGE_RESTORED = 47,
 };
 
 #define MESSAGE_SIGN_MAX_BYTES        WIRE_SIGNED_MAX_BYTES
@@ -59,6 +66,7 @@ enum message_type {
 #define MESSAGE_ORDERS_MAX            WIRE_BATCH_MAX /* signed together */
 #define MESSAGE_KEYS_MAX_BYTES        (2 + ENVELOPE_KEY_BYTES + 4 + SUCCESSION_MAX_BYTES)
 #define MESSAGE_CREATE_KEY_BYTES      (1 + 8)
+#define MESSAGE_PRIVATE_KEY_MAX_BYTES 4096 /* PEM */
 
 struct message_table {
 	const struct channel_permit *permits;
@@ -104,6 +112,34 @@ struct message_create_key {
 	bool succeed;   /* the present key signs the next one */
 	uint64_t known; /* serial of the last succession that is stored; 0: none */
 };
+/* A key that a person brought. Secret: wipe the message. */
+struct message_import_key {
+	struct message_create_key create; /* succeed: if there is a present key */
+	bool force;                       /* over one that is present */
+	struct bytes pem;                 /* points into the message */
+};
+/* What of a backup keys does not know by itself. */
+struct message_back_up {
+	char password[BACKUP_PASSWORD_MAX + 1]; /* wipe */
+	char name[BACKUP_NAME_MAX_BYTES + 1];
+	uint16_t agent_port;
+	uint64_t policy_revision, command_serial;
+	size_t step_count;
+	struct succession steps[BACKUP_SUCCESSIONS_MAX];
+};
+struct message_restore {
+	char password[BACKUP_PASSWORD_MAX + 1]; /* wipe */
+	bool force;                             /* over another key that is present */
+	uint64_t known;                         /* as in CREATE_KEY */
+	struct bytes file;                      /* points into the message */
+};
+/* What is not secret of the backup that was restored. */
+struct message_restored {
+	struct message_keys keys;
+	time_us made;
+	size_t step_count;
+	struct succession steps[BACKUP_SUCCESSIONS_MAX];
+};
 struct message_refused {
 	int code; /* enum err_code, negative */
 	char text[ERR_TEXT_BYTES];
@@ -123,6 +159,14 @@ void message_pack_keys(struct buf *out, const struct message_keys *keys);
 int message_unpack_keys(const void *data, size_t size, struct message_keys *ret_keys);
 void message_pack_create_key(struct buf *out, const struct message_create_key *create);
 int message_unpack_create_key(const void *data, size_t size, struct message_create_key *ret_create);
+void message_pack_import_key(struct buf *out, const struct message_import_key *import);
+int message_unpack_import_key(const void *data, size_t size, struct message_import_key *ret_import);
+void message_pack_back_up(struct buf *out, const struct message_back_up *back_up);
+int message_unpack_back_up(const void *data, size_t size, struct message_back_up *ret_back_up);
+void message_pack_restore(struct buf *out, const struct message_restore *restore);
+int message_unpack_restore(const void *data, size_t size, struct message_restore *ret_restore);
+void message_pack_restored(struct buf *out, const struct message_restored *restored);
+int message_unpack_restored(const void *data, size_t size, struct message_restored *ret_restored);
 /* pem needs MESSAGE_CERTIFICATE_MAX_BYTES. */
 void message_pack_certified(struct buf *out, const char *pem);
 int message_unpack_certified(const void *data, size_t size, char *pem);

@@ -221,6 +221,11 @@ void authority_free(struct authority *authority)
 	free(authority);
 }
 
+int authority_key_pem(const struct authority *authority, struct buf *out, struct err *err)
+{
+	return openssl_key_pem(authority->key, out, err);
+}
+
 int authority_pem(const struct authority *authority, struct buf *out, struct err *err)
 {
 	return openssl_certificate_pem(authority->certificate, out, err);

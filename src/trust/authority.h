@@ -33,6 +33,8 @@ int authority_load(const char *key_path, const char *certificate_path, struct au
 		   struct err *err);
 void authority_free(struct authority *authority);
 
+/* Appends its private key as PKCS#8 PEM: for a backup. */
+int authority_key_pem(const struct authority *authority, struct buf *out, struct err *err);
 /* Appends the root's PEM. */
 int authority_pem(const struct authority *authority, struct buf *out, struct err *err);
 /* SHA-256 of the root's DER: what an installer line carries. */

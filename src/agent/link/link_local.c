@@ -13,6 +13,7 @@
 #include "agent/link/link_jobs.h"
 #include "agent/link/link_listen.h"
 #include "agent/link/link_upload.h"
+#include "agent/local_action.h"
 #include "base/log.h"
 
 #define HEARTBEATS_MAX    16
@@ -70,6 +71,16 @@ static json_t *configuration_line(const struct link *link)
 			 control_name(state.refused, strlen(state.refused)));
 }
 
+static json_t *trusted_key(const struct link *link)
+{
+	uint8_t fingerprint[SHA256_BYTES];
+	char text[SHA256_TEXT_BYTES];
+
+	endpoint_trusted(link->endpoint, fingerprint);
+	hex_format(fingerprint, sizeof(fingerprint), text);
+	return json_string(text);
+}
+
 static json_t *status_line(struct link_local *local)
 {
 	struct link *link = local->link;
@@ -86,6 +97,8 @@ static json_t *status_line(struct link_local *local)
 			 status.connected, "since", when(local->since), "cause", control_name(cause, strlen(cause)),
 			 "cause_code", status.connected || !status.last_error ? "" : err_name(status.last_error),
 			 "revoked", link_exchange_denied(link->exchange), "last_exchange", when(status.last_contact));
+	json_object_set_new(line, "trusted_key_fingerprint", trusted_key(link));
+	json_object_set_new(line, "refused", json_integer((json_int_t)status.refused));
 	json_object_set_new(line, "network_interval_s",
 			    status.pace_us > 0 ? json_integer((json_int_t)(status.pace_us / SECOND_US)) : json_null());
 	json_object_set_new(line, "network_polls", json_boolean(status.pace_periodic));
@@ -189,6 +202,21 @@ static int on_stop(struct link_local *local, const struct control_request *reque
 	return 0;
 }
 
+/* By hand: the key of a manager that it could not follow. */
+static int on_trust(struct link_local *local, const struct control_request *request, struct control_client *client,
+		    struct err *err)
+{
+	int rc = local_action_allowed(LOCAL_ACTION_TRUST, request->password, err);
+
+	if (rc == 0)
+		rc = endpoint_trust(local->link->endpoint, request->key, err);
+	if (rc != 0)
+		return rc;
+	link_wake(local->link);
+	control_client_end(client, 0, NULL);
+	return 0;
+}
+
 static const handler handlers[] = {
 	[CONTROL_STATUS] = on_status,
 	[CONTROL_SCAN] = on_scan,
@@ -200,6 +228,7 @@ static const handler handlers[] = {
 	[CONTROL_QUARANTINE_RESTORE] = on_quarantine,
 	[CONTROL_QUARANTINE_DELETE] = on_quarantine,
 	[CONTROL_STOP] = on_stop,
+	[CONTROL_TRUST] = on_trust,
 };
 
 static void on_request(void *context, struct control_client *client, const struct control_request *request)

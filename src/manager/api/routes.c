@@ -174,6 +174,12 @@ const struct api_route api_routes[] = {
 	  &shape_no_query, NULL, 200, JSON, &shape_server_key, OPERATION_server_key_show },
 	{ "POST", V1 "/server-key", ACCESS_ADMINISTER, ROUTE_IDEMPOTENT, "server-key", "Roll the server authentication key over: the present one signs the next, and agents follow",
 	  &shape_no_query, &shape_server_key_request, 201, JSON, &shape_server_key, OPERATION_server_key_make },
+	{ "POST", V1 "/server-key/import", ACCESS_ADMINISTER, 0, "server-key", "Take up a private key from elsewhere",
+	  &shape_no_query, &shape_server_key_import, 201, JSON, &shape_server_key, OPERATION_server_key_import },
+	{ "POST", V1 "/server-key/backup", ACCESS_ADMINISTER, 0, "server-key", "Back up the key, the CA and what a manager needs for its agents to stay, under a password",
+	  &shape_no_query, &shape_key_backup_request, 200, JSON, &shape_key_backup, OPERATION_server_key_back_up },
+	{ "POST", V1 "/server-key/restore", ACCESS_ADMINISTER, 0, "server-key", "Restore the key from a backup of this manager",
+	  &shape_no_query, &shape_key_restore_request, 201, JSON, &shape_server_key, OPERATION_server_key_restore },
 	{ "GET", V1 "/server-key/mismatched", ACCESS_READ, 0, "server-key", "List agents without a valid server certificate: they trust another key",
 	  &shape_page_query, NULL, 200, JSON, &shape_mismatched_agents, OPERATION_server_key_mismatched },
 

@@ -106,6 +106,9 @@ enum route_flag {
 	X(tls_profile_list) \
 	X(server_key_show) \
 	X(server_key_make) \
+	X(server_key_import) \
+	X(server_key_back_up) \
+	X(server_key_restore) \
 	X(server_key_mismatched) \
 	X(port_list) \
 	X(port_check) \

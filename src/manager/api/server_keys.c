@@ -3,10 +3,13 @@
 
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "manager/api/call_state.h"
 #include "manager/api/handlers.h"
 #include "manager/api/rows.h"
 #include "manager/queries.h"
+#include "trust/backup.h"
 #include "trust/signing_key.h"
 
 #define WHOLE(value) json_integer((json_int_t)(value))
@@ -96,6 +99,83 @@ int server_key_make(struct api_call *call, struct err *err)
 				   "is repaired on its machine (muster-agent trust FILE). Say \"force\": true if that "
 				   "is meant.");
 	rc = front_server_key_create(api_call_front(call), succeed, api_call_actor(call), err);
+	return rc == 0 ? show(call, 201, err) : rc;
+}
+
+/* --- in and out --- */
+
+static const char *text_of(const struct api_call *call, const char *name)
+{
+	const char *text = json_string_value(json_object_get(api_body(call), name));
+
+	return text != NULL ? text : "";
+}
+
+static struct bytes bytes_of(const char *text)
+{
+	return (struct bytes){ (const uint8_t *)text, strlen(text) };
+}
+
+int server_key_import(struct api_call *call, struct err *err)
+{
+	bool force = json_is_true(json_object_get(api_body(call), "force"));
+	int rc = front_server_key_import(api_call_front(call), bytes_of(text_of(call, "key")), force,
+					 api_call_actor(call), err);
+
+	return rc == 0 ? show(call, 201, err) : rc;
+}
+
+int server_key_back_up(struct api_call *call, struct err *err)
+{
+	struct buf file, text;
+	int rc;
+
+	buf_init(&file, BACKUP_MAX_BYTES);
+	buf_init(&text, 2 * BACKUP_MAX_BYTES);
+	rc =
+	    front_server_key_back_up(api_call_front(call), text_of(call, "password"), api_call_actor(call), &file, err);
+	if (rc == 0 && buf_room(&text, file.size * 4 / 3 + 8) == NULL)
+		rc = err_set(err, ERR_MEMORY, "no memory for the backup");
+	if (rc == 0) {
+		buf_grow(&text, (size_t)EVP_EncodeBlock(text.data, file.data, (int)file.size));
+		rc = api_reply_json(call, 200, json_pack("{ss}", "file", buf_text(&text)));
+	}
+	buf_done(&file);
+	buf_done(&text);
+	return rc;
+}
+
+/* Base64 in one line, as it was given out. */
+static int decode_file(const char *text, struct buf *out, struct err *err)
+{
+	size_t length = strlen(text), padding = 0;
+	uint8_t *room = buf_room(out, length + 4);
+	int size = room != NULL && length > 0 ? EVP_DecodeBlock(room, (const uint8_t *)text, (int)length) : -1;
+
+	while (padding < 2 && padding < length && text[length - 1 - padding] == '=')
+		padding++;
+	if (size < 0 || (size_t)size < padding)
+		return err_set(err, ERR_FORMAT, "file: not base64");
+	buf_grow(out, (size_t)size - padding);
+	return 0;
+}
+
+int server_key_restore(struct api_call *call, struct err *err)
+{
+	bool force = json_is_true(json_object_get(api_body(call), "force"));
+	struct buf file;
+	int rc;
+
+	buf_init(&file, 3 * BACKUP_MAX_BYTES);
+	rc = decode_file(text_of(call, "file"), &file, err);
+	if (rc == 0)
+		rc = backup_look(file.data, file.size, err);
+	if (rc == 0)
+		rc = front_server_key_restore(api_call_front(call), (struct bytes){ file.data, file.size },
+					      text_of(call, "password"), force, api_call_actor(call), err);
+	buf_done(&file);
+	if (rc == ERR_DENIED) /* the file's password, not the caller's token */
+		return api_problem(call, 422, "The backup does not open", "%s", err->text);
 	return rc == 0 ? show(call, 201, err) : rc;
 }
 

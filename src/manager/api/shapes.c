@@ -537,6 +537,17 @@ LIST(shape_tls_profiles, "TlsProfiles", shape_tls_profile);
 SHAPE(shape_server_key_request, "ServerKeyRequest", "Another server authentication key.",
 	{ "roll_over", SHAPE_BOOLEAN, 0, .help = "The present key signs the next one, so that every agent follows: true if not given." },
 	{ "force", SHAPE_BOOLEAN, 0, .help = "Needed without a roll-over: every agent is lost until it is repaired on its machine." });
+SHAPE(shape_server_key_import, "ServerKeyImport", "A private key from elsewhere.",
+	{ "key", SHAPE_SECRET, SHAPE_REQUIRED, 1, 4096, .help = "An Ed25519 key, PKCS#8 in PEM." },
+	{ "force", SHAPE_BOOLEAN, 0, .help = "Over another key that is present, which then signs this one." });
+SHAPE(shape_key_backup_request, "KeyBackupRequest", "A backup of the manager's keys.",
+	{ "password", SHAPE_SECRET, SHAPE_REQUIRED, 8, 256, .help = "Without it nobody opens the file." });
+SHAPE(shape_key_backup, "KeyBackup", "A backup of the manager's keys.",
+	{ "file", SHAPE_TEXT, REQUIRED, .help = "The file, as base64." });
+SHAPE(shape_key_restore_request, "KeyRestoreRequest", "A backup of the manager's keys, to be restored.",
+	{ "file", SHAPE_TEXT, SHAPE_REQUIRED, 1, 100000, .help = "The file, as base64." },
+	{ "password", SHAPE_SECRET, SHAPE_REQUIRED, 1, 256, .help = "With which it was made." },
+	{ "force", SHAPE_BOOLEAN, 0, .help = "Over another key that is present: agents that trust that one are lost." });
 SHAPE_STATIC(shape_known_key, "KnownKey", "A server authentication key that this manager has had.",
 	{ "fingerprint", SHAPE_TEXT, REQUIRED, .help = "SHA-256 of the public key." },
 	{ "standing", SHAPE_TEXT, REQUIRED, .help = "present; before: it leads to the present one, agents follow; mismatched: it does not." },
@@ -876,6 +887,10 @@ const struct shape *const shapes_documented[] = {
 	&shape_tls_profile,
 	&shape_tls_profiles,
 	&shape_server_key_request,
+	&shape_server_key_import,
+	&shape_key_backup_request,
+	&shape_key_backup,
+	&shape_key_restore_request,
 	&shape_known_key,
 	&shape_server_key,
 	&shape_mismatched_agent,

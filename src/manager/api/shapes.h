@@ -29,7 +29,8 @@ extern const struct shape shape_session, shape_principal, shape_computer, shape_
     shape_destination_change, shape_destination, shape_destinations, shape_destination_test, shape_hypervisor_request,
     shape_hypervisor_change, shape_hypervisor, shape_hypervisors, shape_hypervisor_machines_query,
     shape_hypervisor_machine, shape_hypervisor_machines, shape_hypervisor_test, shape_policy_setting, shape_tls_profile,
-    shape_server_key_request, shape_server_key, shape_mismatched_agents, shape_tls_profiles, shape_port, shape_ports,
+    shape_server_key_request, shape_server_key_import, shape_key_backup_request, shape_key_backup,
+    shape_key_restore_request, shape_server_key, shape_mismatched_agents, shape_tls_profiles, shape_port, shape_ports,
     shape_policy_settings, shape_policy, shape_policies, shape_override, shape_overrides, shape_differences,
     shape_policy_result, shape_policy_history, shape_effective_settings, shape_network_request, shape_network_change,
     shape_network, shape_networks, shape_audit_entry, shape_audit, shape_system, shape_health, shape_problem;

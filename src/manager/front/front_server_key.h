@@ -30,5 +30,16 @@ size_t front_mismatched(struct front *front, struct uuid *ids, size_t most);
 /* Another key. succeed: the present one signs it, and every agent follows; else none does before it is repaired by
  * hand. ERR_NOT_FOUND: there is none to sign it. */
 int front_server_key_create(struct front *front, bool succeed, const struct front_actor *actor, struct err *err);
+/* One that a person brought, as PEM: over another that is present only with force (ERR_EXISTS), and that one then signs
+ * it. ERR_FORMAT, ERR_UNTRUSTED: no Ed25519 key. */
+int front_server_key_import(struct front *front, struct bytes pem, bool force, const struct front_actor *actor,
+			    struct err *err);
+/* The keys, the CA and what else a manager needs for its agents to stay, under a password; appended to out. */
+int front_server_key_back_up(struct front *front, const char *password, const struct front_actor *actor,
+			     struct buf *out, struct err *err);
+/* The key of such a file. ERR_DENIED: wrong password, or altered; ERR_FORMAT; ERR_UNTRUSTED: of another manager;
+ * ERR_EXISTS: over another key that is present only with force, and agents that trust that one are lost. */
+int front_server_key_restore(struct front *front, struct bytes file, const char *password, bool force,
+			     const struct front_actor *actor, struct err *err);
 
 #endif

@@ -191,8 +191,10 @@ void server_keys_free(struct server_keys *keys)
 struct storing {
 	struct front *front;
 	const struct message_keys *state;
-	const char *origin; /* of a key that did not follow another */
-	uint32_t event;     /* likewise */
+	const char *origin;             /* NULL: as the key came to be */
+	uint32_t event;                 /* 0: likewise */
+	const struct succession *steps; /* of a backup: to be known too */
+	size_t step_count;
 	const struct front_actor *actor;
 	const char *action; /* of the audit entry */
 	bool news;          /* it was not present before */
@@ -283,7 +285,10 @@ static int write_state(struct store_session *session, void *argument, struct err
 	uint8_t fingerprint[SHA256_BYTES];
 	int rc = read_present(session, &before, err);
 	bool first = !before.present;
+	const char *origin = storing->origin != NULL ? storing->origin : state->followed ? "rolled_over" : "created";
 
+	for (size_t i = 0; rc == 0 && i < storing->step_count; i++)
+		rc = put_succession(session, &storing->steps[i], err);
 	storing->news = rc == 0 && (first || memcmp(before.public_key, state->public_key, ENVELOPE_KEY_BYTES) != 0);
 	if (rc != 0 || !storing->news)
 		return rc;
@@ -291,8 +296,7 @@ static int write_state(struct store_session *session, void *argument, struct err
 	if (state->followed)
 		rc = put_succession(session, &state->by, err);
 	if (rc == 0)
-		rc = put_key(storing, session, state->followed && storing->event == 0 ? "rolled_over" : storing->origin,
-			     fingerprint, err);
+		rc = put_key(storing, session, origin, fingerprint, err);
 	if (rc != 0 || (first && storing->event == 0)) /* `init` told of that one */
 		return rc;
 	return note_key(storing, session,
@@ -339,7 +343,7 @@ static void ask_keys(void *argument)
 	static const struct front_actor actor = { .kind = "system", .name = "manager", .peer = "" };
 	struct front *front = argument;
 	struct server_keys *keys = front->server_keys;
-	struct storing storing = { .origin = "created", .actor = &actor, .action = "server_key.found" };
+	struct storing storing = { .actor = &actor, .action = "server_key.found" };
 	struct message_keys state;
 	struct err err = { 0 };
 	int rc;
@@ -367,9 +371,7 @@ void server_keys_attached(struct front *front)
 int front_server_key_create(struct front *front, bool succeed, const struct front_actor *actor, struct err *err)
 {
 	struct server_keys *keys = front->server_keys;
-	struct storing storing = { .origin = "created",
-				   .actor = actor,
-				   .action = succeed ? "server_key.roll_over" : "server_key.create" };
+	struct storing storing = { .actor = actor, .action = succeed ? "server_key.roll_over" : "server_key.create" };
 	struct message_create_key create = { .succeed = succeed };
 	struct message_keys state;
 	int rc;
@@ -382,6 +384,161 @@ int front_server_key_create(struct front *front, bool succeed, const struct fron
 	pthread_mutex_unlock(&keys->editing);
 	if (rc != 0)
 		server_keys_attached(front); /* whatever it came to, front learns of it */
+	return rc;
+}
+
+/* One that was given up is not to come back: agents that followed on from it would have to be led in a circle. */
+static int check_import(struct server_keys *keys, struct bytes pem, struct err *err)
+{
+	uint8_t public_key[ENVELOPE_KEY_BYTES], fingerprint[SHA256_BYTES];
+	struct signing_key *key;
+	int rc = signing_key_parse(pem.data, pem.size, &key, err);
+
+	if (rc != 0)
+		return rc;
+	signing_key_public(key, public_key);
+	signing_key_free(key);
+	signing_key_fingerprint(public_key, fingerprint);
+	if (front_key_standing(keys->front, fingerprint) == KEY_BEFORE)
+		return err_set(err, ERR_WRONG_STATE,
+			       "this key was the manager's before, and others have followed it; it cannot be taken up "
+			       "again");
+	return 0;
+}
+
+int front_server_key_import(struct front *front, struct bytes pem, bool force, const struct front_actor *actor,
+			    struct err *err)
+{
+	struct server_keys *keys = front->server_keys;
+	struct storing storing = { .origin = "imported", .actor = actor, .action = "server_key.import" };
+	struct message_import_key import = { .create.succeed = true, .force = force, .pem = pem };
+	struct message_keys state;
+	int rc;
+
+	pthread_mutex_lock(&keys->editing);
+	import.create.known = keys->last_serial;
+	rc = check_import(keys, pem, err);
+	if (rc == 0)
+		rc = signer_import_key(front->signer, &import, &state, err);
+	if (rc == 0)
+		rc = take_state(keys, &state, &storing, err);
+	pthread_mutex_unlock(&keys->editing);
+	return rc;
+}
+
+/* --- backups --- */
+
+static int read_revision(struct store_session *session, void *argument, struct err *err)
+{
+	uint64_t *revision = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_POLICY_COUNTER);
+
+	if (cursor_next(cursor))
+		*revision = (uint64_t)cursor_number(cursor, "value");
+	return cursor_end(cursor, err);
+}
+
+static int gather(struct front *front, const char *password, struct message_back_up *back_up, struct err *err)
+{
+	struct known known = { .count = 0 };
+	size_t skip;
+	int rc = store_read(front->store, read_known, &known, err);
+
+	if (rc == 0)
+		rc = store_read(front->store, read_revision, &back_up->policy_revision, err);
+	if (rc == 0 && strlen(password) > BACKUP_PASSWORD_MAX)
+		rc = err_set(err, ERR_RANGE, "a backup's password has at most %d bytes", BACKUP_PASSWORD_MAX);
+	snprintf(back_up->password, sizeof(back_up->password), "%s", password);
+	snprintf(back_up->name, sizeof(back_up->name), "%s", front->identity.name);
+	back_up->agent_port = front->identity.agent_port;
+	back_up->command_serial = front->command_serial;
+	skip = known.count > BACKUP_SUCCESSIONS_MAX ? known.count - BACKUP_SUCCESSIONS_MAX : 0;
+	back_up->step_count = known.count - skip;
+	if (rc == 0 && back_up->step_count > 0)
+		memcpy(back_up->steps, known.steps + skip, back_up->step_count * sizeof(back_up->steps[0]));
+	known_done(&known);
+	return rc;
+}
+
+struct backed_up {
+	struct front *front;
+	const struct front_actor *actor;
+	uint8_t fingerprint[SHA256_BYTES];
+};
+
+static int write_backed_up(struct store_session *session, void *argument, struct err *err)
+{
+	const struct backed_up *done = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_SERVER_KEY_BACKED_UP);
+	char text[SHA256_TEXT_BYTES];
+	int rc;
+
+	hex_format(done->fingerprint, SHA256_BYTES, text);
+	cursor_bind_number(cursor, "now", env_wall(done->front->env));
+	cursor_bind_bytes(cursor, "fingerprint", done->fingerprint, SHA256_BYTES);
+	rc = cursor_run(cursor, err);
+	return rc == 0 ? front_audit(done->front, session, done->actor, "server_key.back_up", text, "", "done", err)
+		       : rc;
+}
+
+int front_server_key_back_up(struct front *front, const char *password, const struct front_actor *actor,
+			     struct buf *out, struct err *err)
+{
+	struct message_back_up *back_up = calloc(1, sizeof(*back_up));
+	struct backed_up done = { .front = front, .actor = actor };
+	uint8_t key[ENVELOPE_KEY_BYTES];
+	int rc;
+
+	if (back_up == NULL)
+		return err_set(err, ERR_MEMORY, "no memory for a backup");
+	pthread_mutex_lock(&front->server_keys->editing);
+	(void)front_server_key(front, key, done.fingerprint);
+	rc = gather(front, password, back_up, err);
+	if (rc == 0)
+		rc = signer_back_up(front->signer, back_up, out, err);
+	if (rc == 0)
+		rc = store_write_wait(front->store, write_backed_up, &done, err);
+	pthread_mutex_unlock(&front->server_keys->editing);
+	explicit_bzero(back_up, sizeof(*back_up));
+	free(back_up);
+	return rc;
+}
+
+static int restore_under_lock(struct server_keys *keys, struct message_restore *restore,
+			      struct message_restored *restored, struct storing *storing, struct err *err)
+{
+	int rc;
+
+	restore->known = keys->last_serial;
+	rc = signer_restore(keys->front->signer, restore, restored, err);
+	for (size_t i = 0; rc == 0 && i < restored->step_count; i++)
+		rc = succession_check(&restored->steps[i], signing_key_verify, NULL, err);
+	if (rc != 0)
+		return rc;
+	storing->steps = restored->steps;
+	storing->step_count = restored->step_count;
+	return take_state(keys, &restored->keys, storing, err);
+}
+
+int front_server_key_restore(struct front *front, struct bytes file, const char *password, bool force,
+			     const struct front_actor *actor, struct err *err)
+{
+	struct server_keys *keys = front->server_keys;
+	struct storing storing = {
+		.origin = "restored", .event = EVENT_KEY_RESTORED, .actor = actor, .action = "server_key.restore"
+	};
+	struct message_restore restore = { .force = force, .file = file };
+	struct message_restored *restored = calloc(1, sizeof(*restored));
+	int rc;
+
+	if (restored == NULL)
+		return err_set(err, ERR_MEMORY, "no memory for a backup");
+	snprintf(restore.password, sizeof(restore.password), "%s", password);
+	pthread_mutex_lock(&keys->editing);
+	rc = restore_under_lock(keys, &restore, restored, &storing, err);
+	pthread_mutex_unlock(&keys->editing);
+	explicit_bzero(restore.password, sizeof(restore.password));
+	free(restored);
 	return rc;
 }
 

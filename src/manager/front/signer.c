@@ -12,7 +12,8 @@
 #include "trust/fingerprint.h"
 #include "wire/envelope.h"
 
-#define ANSWER_WAIT_US (10 * SECOND_US)
+#define ANSWER_WAIT_US   (10 * SECOND_US)
+#define PASSWORD_WAIT_US (90 * SECOND_US) /* where keys makes a key of a password, which is slow on purpose */
 
 struct signer {
 	const struct env *env;
@@ -171,7 +172,8 @@ static int one_try(struct signer *signer, uint16_t type, const struct buf *quest
 static int ask(struct signer *signer, uint16_t type, const struct buf *question, uint16_t expected,
 	       struct channel_message *ret_message, struct err *err)
 {
-	time_us deadline = env_monotonic(signer->env) + ANSWER_WAIT_US;
+	bool slow = type == MESSAGE_BACK_UP || type == MESSAGE_RESTORE;
+	time_us deadline = env_monotonic(signer->env) + (slow ? PASSWORD_WAIT_US : ANSWER_WAIT_US);
 	struct message_refused refused;
 	int rc;
 
@@ -308,6 +310,54 @@ int signer_create_key(struct signer *signer, const struct message_create_key *cr
 	rc = ask_keys(signer, MESSAGE_CREATE_KEY, &question, ret_keys, err);
 	buf_done(&question);
 	return rc;
+}
+
+int signer_import_key(struct signer *signer, const struct message_import_key *import, struct message_keys *ret_keys,
+		      struct err *err)
+{
+	struct buf question;
+	int rc;
+
+	buf_init(&question, CHANNEL_PAYLOAD_MAX_BYTES);
+	message_pack_import_key(&question, import);
+	rc = ask_keys(signer, MESSAGE_IMPORT_KEY, &question, ret_keys, err);
+	buf_wipe(&question);
+	return rc;
+}
+
+int signer_back_up(struct signer *signer, const struct message_back_up *back_up, struct buf *out, struct err *err)
+{
+	struct channel_message message;
+	struct buf question;
+	int rc;
+
+	buf_init(&question, CHANNEL_PAYLOAD_MAX_BYTES);
+	message_pack_back_up(&question, back_up);
+	rc = ask(signer, MESSAGE_BACK_UP, &question, MESSAGE_BACKED_UP, &message, err);
+	buf_wipe(&question);
+	if (rc != 0)
+		return rc;
+	rc = buf_append(out, message.payload, message.size);
+	pthread_mutex_unlock(&signer->turn);
+	return rc == 0 ? 0 : err_set(err, rc, "no room for the backup");
+}
+
+int signer_restore(struct signer *signer, const struct message_restore *restore, struct message_restored *ret_restored,
+		   struct err *err)
+{
+	struct channel_message message;
+	struct buf question;
+	int rc;
+
+	buf_init(&question, CHANNEL_PAYLOAD_MAX_BYTES);
+	message_pack_restore(&question, restore);
+	rc = ask(signer, MESSAGE_RESTORE, &question, MESSAGE_RESTORED, &message, err);
+	buf_wipe(&question);
+	if (rc != 0)
+		return rc;
+	rc = message_unpack_restored(message.payload, message.size, ret_restored);
+	pthread_mutex_unlock(&signer->turn);
+	return rc == 0 ? 0 : err_set(err, rc, "the keys role said of a backup what does not decode");
 }
 
 static int ask_certificate(struct signer *signer, uint16_t type, const struct buf *question, char *pem, struct err *err)

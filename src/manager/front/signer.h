@@ -40,6 +40,13 @@ int signer_keys(struct signer *signer, struct message_keys *ret_keys, struct err
 int signer_create_key(struct signer *signer, const struct message_create_key *create, struct message_keys *ret_keys,
 		      struct err *err);
 
+/* Errors as in keys/server_key.h. The latter two take a second or more. */
+int signer_import_key(struct signer *signer, const struct message_import_key *import, struct message_keys *ret_keys,
+		      struct err *err);
+int signer_back_up(struct signer *signer, const struct message_back_up *back_up, struct buf *out, struct err *err);
+int signer_restore(struct signer *signer, const struct message_restore *restore, struct message_restored *ret_restored,
+		   struct err *err);
+
 /* pem needs MESSAGE_CERTIFICATE_MAX_BYTES. */
 int signer_certify(struct signer *signer, const struct uuid *computer, const void *request, size_t size, char *pem,
 		   struct err *err);

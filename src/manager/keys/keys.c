@@ -180,6 +180,45 @@ static int create_key(struct keys *keys, const struct channel_message *message, 
 	return tell_keys(keys, message, answer, err);
 }
 
+static int import_key(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+{
+	struct message_import_key asked;
+	int rc = message_unpack_import_key(message->payload, message->size, &asked);
+
+	rc = rc != 0 ? err_set(err, rc, "the request does not decode") : server_key_take_up(&keys->server, &asked, err);
+	if (rc != 0)
+		return rc;
+	tell_public_key(keys);
+	return tell_keys(keys, message, answer, err);
+}
+
+static int back_up(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+{
+	struct message_back_up asked;
+	int rc = message_unpack_back_up(message->payload, message->size, &asked);
+
+	rc = rc != 0 ? err_set(err, rc, "the request does not decode")
+		     : server_key_write_backup(&keys->server, keys->authority, &asked, answer, err);
+	explicit_bzero(asked.password, sizeof(asked.password));
+	return rc;
+}
+
+static int restore(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+{
+	struct message_restored restored;
+	struct message_restore asked;
+	int rc = message_unpack_restore(message->payload, message->size, &asked);
+
+	rc = rc != 0 ? err_set(err, rc, "the request does not decode")
+		     : server_key_take_back(&keys->server, keys->authority, &asked, &restored, err);
+	explicit_bzero(asked.password, sizeof(asked.password));
+	if (rc != 0)
+		return rc;
+	tell_public_key(keys);
+	message_pack_restored(answer, &restored);
+	return 0;
+}
+
 static const struct {
 	uint16_t asked, answered;
 	int (*handle)(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err);
@@ -188,6 +227,9 @@ static const struct {
 	{ MESSAGE_SIGN_AGAIN, MESSAGE_SIGNED, sign },
 	{ MESSAGE_KEYS, MESSAGE_KEYS_ARE, tell_keys },
 	{ MESSAGE_CREATE_KEY, MESSAGE_KEYS_ARE, create_key },
+	{ MESSAGE_IMPORT_KEY, MESSAGE_KEYS_ARE, import_key },
+	{ MESSAGE_BACK_UP, MESSAGE_BACKED_UP, back_up },
+	{ MESSAGE_RESTORE, MESSAGE_RESTORED, restore },
 	{ MESSAGE_CERTIFY, MESSAGE_CERTIFIED, certify },
 	{ MESSAGE_CERTIFY_MANAGER, MESSAGE_CERTIFIED, certify_manager },
 	{ MESSAGE_CERTIFY_SERVER, MESSAGE_CERTIFIED, certify_server },
@@ -215,6 +257,7 @@ static int answer_request(struct keys *keys, const struct channel_message *messa
 		buf_reset(&answer);
 		message_pack_refused(&answer, &refusal);
 	}
+	explicit_bzero(keys->front.room, message->size); /* passwords, and keys that people bring */
 	rc = channel_send_wait(&keys->front, type, message->request, answer.data, answer.size, -1, ANSWER_ROOM_WAIT_MS,
 			       err);
 	buf_done(&answer);

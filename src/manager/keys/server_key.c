@@ -90,3 +90,114 @@ int server_key_create(struct server_key *key, bool succeed, uint64_t known, stru
 
 	return rc == 0 ? server_key_use(key, fresh, succeed, known, err) : rc;
 }
+
+/* --- brought by people --- */
+
+static bool is_present(const struct server_key *key, const struct signing_key *other)
+{
+	uint8_t mine[ENVELOPE_KEY_BYTES], theirs[ENVELOPE_KEY_BYTES];
+
+	if (key->file.key == NULL)
+		return false;
+	signing_key_public(key->file.key, mine);
+	signing_key_public(other, theirs);
+	return memcmp(mine, theirs, sizeof(mine)) == 0;
+}
+
+/* Takes `other` over. The same key again is what is wanted already. */
+static int take(struct server_key *key, struct signing_key *other, bool force, const struct message_create_key *create,
+		struct err *err)
+{
+	bool there = key->file.key != NULL;
+
+	if (is_present(key, other)) {
+		signing_key_free(other);
+		return 0;
+	}
+	if (there && !force) {
+		signing_key_free(other);
+		return err_set(err, ERR_EXISTS,
+			       "another server authentication key is present, and agents trust it; nothing was "
+			       "changed. Say --force to replace it");
+	}
+	return server_key_use(key, other, create->succeed && there, create->known, err);
+}
+
+int server_key_take_up(struct server_key *key, const struct message_import_key *import, struct err *err)
+{
+	struct signing_key *other;
+	int rc = signing_key_parse(import->pem.data, import->pem.size, &other, err);
+
+	return rc == 0 ? take(key, other, import->force, &import->create, err) : rc;
+}
+
+int server_key_write_backup(const struct server_key *key, const struct authority *authority,
+			    const struct message_back_up *back_up, struct buf *out, struct err *err)
+{
+	const struct signing_key *present;
+	struct backup backup;
+	int rc = server_key_present(key, &present, err);
+
+	if (rc != 0)
+		return rc;
+	backup_init(&backup);
+	backup.made = env_wall(key->env);
+	snprintf(backup.name, sizeof(backup.name), "%s", back_up->name);
+	backup.agent_port = back_up->agent_port;
+	backup.policy_revision = back_up->policy_revision;
+	backup.command_serial = back_up->command_serial;
+	backup.step_count = back_up->step_count;
+	memcpy(backup.steps, back_up->steps, back_up->step_count * sizeof(backup.steps[0]));
+	rc = signing_key_pem(present, &backup.server_key, err);
+	if (rc == 0)
+		rc = authority_key_pem(authority, &backup.authority_key, err);
+	if (rc == 0)
+		rc = authority_pem(authority, &backup.authority, err);
+	if (rc == 0)
+		rc = backup_seal(&backup, back_up->password, out, err);
+	backup_done(&backup);
+	return rc;
+}
+
+static int check_authority(const struct authority *authority, const struct backup *backup, struct err *err)
+{
+	struct buf mine;
+	int rc;
+
+	buf_init(&mine, BACKUP_ROOT_MAX_BYTES);
+	rc = authority_pem(authority, &mine, err);
+	if (rc == 0 &&
+	    (mine.size != backup->authority.size || memcmp(mine.data, backup->authority.data, mine.size) != 0))
+		rc = err_set(
+		    err, ERR_UNTRUSTED,
+		    "this backup is of another manager (\"%.100s\"): its agents know that one by its CA. To set "
+		    "it up again on a machine: muster-manager init --data DIR --restore FILE",
+		    backup->name);
+	buf_done(&mine);
+	return rc;
+}
+
+int server_key_take_back(struct server_key *key, const struct authority *authority,
+			 const struct message_restore *restore, struct message_restored *ret_restored, struct err *err)
+{
+	const struct message_create_key create = { .succeed = false, .known = restore->known };
+	struct signing_key *other = NULL;
+	struct backup backup;
+	int rc = backup_open(restore->file.data, restore->file.size, restore->password, &backup, err);
+
+	if (rc != 0)
+		return rc;
+	rc = check_authority(authority, &backup, err);
+	if (rc == 0)
+		rc = signing_key_parse(backup.server_key.data, backup.server_key.size, &other, err);
+	if (rc == 0)
+		rc = take(key, other, restore->force, &create, err);
+	if (rc == 0) {
+		server_key_state(key, &ret_restored->keys);
+		ret_restored->made = backup.made;
+		ret_restored->step_count = backup.step_count;
+		memcpy(ret_restored->steps, backup.steps, backup.step_count * sizeof(backup.steps[0]));
+	}
+	backup_done(&backup);
+	return rc;
+}

@@ -10,6 +10,7 @@
 
 #include "manager/layout.h"
 #include "manager/messages.h"
+#include "trust/authority.h"
 #include "trust/key_file.h"
 
 struct server_key {
@@ -29,6 +30,15 @@ void server_key_state(const struct server_key *key, struct message_keys *ret_sta
 /* Another key. With a succession, the last thing that the present one signs; `known` is the serial number of the last
  * one that front has stored, so that none is ever lost (ERR_CONFLICT). Without, no agent follows. */
 int server_key_create(struct server_key *key, bool succeed, uint64_t known, struct err *err);
+/* A key that a person brought. ERR_EXISTS: another is present, and force is not said; ERR_FORMAT, ERR_UNTRUSTED. */
+int server_key_take_up(struct server_key *key, const struct message_import_key *import, struct err *err);
+/* Everything that is to outlive this machine, under the password. ERR_NOT_FOUND without a key. */
+int server_key_write_backup(const struct server_key *key, const struct authority *authority,
+			    const struct message_back_up *back_up, struct buf *out, struct err *err);
+/* The key of a backup of this manager. ERR_UNTRUSTED: it is of a manager with another CA; ERR_EXISTS: another key is
+ * present, and force is not said; else as backup_open(). The same key again changes nothing. */
+int server_key_take_back(struct server_key *key, const struct authority *authority,
+			 const struct message_restore *restore, struct message_restored *ret_restored, struct err *err);
 /* The key of a backup, or of a person's own: by succession if front says so and there is a present one. Takes it over.
  */
 int server_key_use(struct server_key *key, struct signing_key *other, bool succeed, uint64_t known, struct err *err);

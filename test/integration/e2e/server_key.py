@@ -3,9 +3,10 @@
 import csv
 import io
 import os
+import shutil
 import signal
 
-from installation import Agent, Site, main, wait_until
+from installation import Agent, Manager, Site, main, program, run, wait_until
 
 site = Site()
 
@@ -116,12 +117,83 @@ def without_roll_over():
     return ordered
 
 
+def repaired_by_hand():
+    """muster-agent trust: running or not, without any network; a file that is no key changes nothing."""
+    public = os.path.join(site.directory, "manager.pub")
+    site.muster("cert", "export", public).expect(0)
+    site.muster("cert", "export", public).expect(1, "is there already")
+    ordered = site.json("command", "list", "--computer", "there", "--state", "pending")
+    assert ordered, "an order waits for the agent that does not trust us"
+    there, away = [next(agent for agent in site.agents if agent.name == name) for name in ("there", "away")]
+    rubbish = os.path.join(site.directory, "rubbish.pub")
+    with open(rubbish, "w", encoding="ascii") as file:
+        file.write("no key\n")
+    there("trust", rubbish).expect(1, "not the manager's public key")
+    there("trust", rubbish + ".not").expect(1, "there is no file")
+    there("trust").expect(2)
+    there("trust", public).expect(0, key()["fingerprint"])
+    wait_until("the one that runs is healed", lambda: trusts("there", key()["fingerprint"]))
+    wait_until("what waited for it is done",
+               lambda: site.json("command", "show", ordered[0]["id"])["state"] == "succeeded")
+    away.stop()
+    away("trust", public).expect(0)
+    away.start()
+    wait_until("the one that did not run is healed", lambda: trusts("away", key()["fingerprint"]))
+    late = next(agent for agent in site.agents if agent.name == "late")
+    late("trust", public).expect(0)
+    wait_until("none is left", lambda: key()["mismatched"] == 0)
+    wait_until("the alert ends by itself", lambda: not [
+        alert for alert in site.json("alert", "list", "--state", "open")
+        if alert["type"] == "invalid_server_certificate"])
+    assert not mismatched_rows()
+
+
+PASSWORD = b"a long password\n"
+
+
+def cert(*words, password=PASSWORD):
+    return site.muster("cert", *words, "--password-file", "-", stdin=password)
+
+
+def backed_up():
+    """A backup opens with its password alone, whole and unaltered; nothing is overwritten without --force."""
+    path = os.path.join(site.directory, "keys.backup")
+    cert("backup", path, password=b"short\n").expect(1, "8")
+    cert("backup", path).expect(0, "apart from each other")
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    cert("backup", path).expect(1, "is there already")
+    with open(path, "rb") as file:
+        whole = file.read()
+    damaged = os.path.join(site.directory, "damaged.backup")
+    for content, words in ((whole[:-1], ["not whole"]), (whole + b"x", ["follows the end"]),
+                           (b"rubbish", ["not a backup"]), (b"", ["not a backup"]),
+                           (whole[:200] + bytes([whole[200] ^ 1]) + whole[201:], ["altered"])):
+        with open(damaged, "wb") as file:
+            file.write(content)
+        cert("restore", damaged).expect(1, *words)
+    cert("restore", path, password=b"another password\n").expect(1, "the password is wrong")
+    cert("restore", path + ".not").expect(1, "not")
+    cert("restore", path).expect(0)  # the same key: nothing to overwrite
+    assert key()["keys"][0]["backed_up"] is not None and key()["mismatched"] == 0
+    site.muster("cert", "create").expect(0)
+    wait_until("all have followed", lambda: key()["agents"] == len(site.agents))
+    cert("restore", path).expect(1, "--force")
+    assert key()["agents"] == len(site.agents)
+    log = site.manager.text()
+    assert PASSWORD.decode().strip() not in log and "PRIVATE KEY" not in log
+    audit = str(site.json("audit", "list", "--limit", "50"))
+    assert "server_key.back_up" in audit and PASSWORD.decode().strip() not in audit
+    os.remove(path)
+    cert("backup", path).expect(0)
+    return path
+
+
 def key_lost():
     """The key's file is gone: the manager runs, shows every agent as mismatched, signs nothing, makes no other key."""
     path = os.path.join(site.manager.data, "keys", "server-authentication.key")
     before = key()["fingerprint"]
     site.manager.stop()
-    os.rename(path, path + ".away")
+    os.remove(path)
     site.manager.start()
     wait_until("it is noticed", lambda: key()["present"] is False)
     shown = key()
@@ -134,15 +206,75 @@ def key_lost():
     stranger = Agent(site.directory, "stranger")
     site.activate(stranger).expect(1, "no server authentication key")
     assert not os.path.exists(path), "another key was made silently"
-    site.manager.stop()
-    os.rename(path + ".away", path)
-    site.manager.start()
-    wait_until("it is there again", lambda: key()["present"] is True)
-    assert key()["fingerprint"] == before
+    cert("restore", os.path.join(site.directory, "keys.backup")).expect(0, before)
+    assert key()["present"] and key()["fingerprint"] == before
+    wait_until("none is mismatched, none was started again", lambda: key()["mismatched"] == 0)
+    obeys("there")
+    assert events(934)
+
+
+def imported():
+    """A private key from elsewhere: over a key that is present only with --force, and agents follow."""
+    path = os.path.join(site.directory, "other.pem")
+    run(["openssl", "genpkey", "-algorithm", "ED25519", "-out", path]).expect(0)
+    former = key()["fingerprint"]
+    site.muster("cert", "import", path).expect(1, "--force")
+    assert key()["fingerprint"] == former
+    run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out",
+         path + ".ec"]).expect(0)
+    site.muster("cert", "import", path + ".ec", "--force").expect(1, "not an Ed25519 key")
+    site.muster("cert", "import", path, "--force").expect(0)
+    assert key()["fingerprint"] != former
+    wait_until("all follow", lambda: key()["agents"] == len(site.agents))
+    os.remove(os.path.join(site.directory, "keys.backup"))
+    cert("backup", os.path.join(site.directory, "keys.backup")).expect(0)
+
+
+def on_a_new_machine():
+    """The manager's machine is lost; its keys' backup and its database make a manager that keeps the fleet."""
+    old, backup = site.manager, os.path.join(site.directory, "keys.backup")
+    before = key()["fingerprint"]
+    database = os.path.join(site.directory, "muster.db")
+    old.stop()
+    shutil.copyfile(os.path.join(old.data, "front", "muster.db"), database)
+    shutil.rmtree(old.data)
+    new = Manager(site.directory, "manager-again", old.port)
+    command = [program("muster-manager"), "init", "--data", new.data, "--listen", f"127.0.0.1:{new.port}", "-o", "json",
+               "--restore", backup, "--password-file", "-"]
+    run(command, stdin=b"another password\n").expect(1, "the password is wrong")
+    assert not os.path.exists(os.path.join(new.data, "manager.ini"))
+    new.identity = run(command, stdin=PASSWORD).expect(0).json
+    assert new.identity["ca_fingerprint"] == old.identity["ca_fingerprint"]
+    assert new.identity["agent_port"] == old.identity["agent_port"] and new.identity["name"] == "localhost"
+    new.url = f"https://localhost:{new.port}"
+    with open(database, "rb") as file, open(os.path.join(new.data, "front", "muster.db"), "wb") as into:
+        shutil.copyfileobj(file, into)
+    for name in ("muster.db-wal", "muster.db-shm"):
+        if os.path.exists(os.path.join(new.data, "front", name)):
+            os.remove(os.path.join(new.data, "front", name))
+    site.manager = new
+    new.start()
+    wait_until("the key is known", lambda: key()["present"])
+    assert key()["fingerprint"] == before and key()["mismatched"] == 0
+    for agent in site.agents:
+        obeys(agent.name)
+    site.muster("cert", "create").expect(0)
+    wait_until("and follow its next key", lambda: key()["agents"] == len(site.agents))
+    # A manager that is another one does not take this backup.
+    stranger = Manager(site.directory, "stranger-manager").init()
+    stranger.start()
+    try:
+        token = run([program("muster-manager"), "token", "--data", stranger.data]).expect(0).out.strip()
+        site.muster("cert", "restore", backup, "--password-file", "-", stdin=PASSWORD,
+                    env={"MUSTER_SERVER": stranger.url, "MUSTER_CA": stranger.ca, "MUSTER_TOKEN": token}
+                    ).expect(1, "another manager", "--restore")
+    finally:
+        stranger.stop()
 
 
 if __name__ == "__main__":
     with site:
         site.add_manager()
-        code = main([roll_over, orders_of_the_old_key, without_roll_over, key_lost])
+        code = main([roll_over, orders_of_the_old_key, without_roll_over, repaired_by_hand, backed_up, key_lost, imported,
+                     on_a_new_machine])
     raise SystemExit(code)

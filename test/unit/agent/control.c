@@ -53,6 +53,24 @@ static void restore_carries_item_and_overwrite(void **state)
 	assert_true(uuid_equal(&back.item, &request.item));
 }
 
+static void trust_carries_key_and_password(void **state)
+{
+	char password[] = "pass \"word\"";
+	struct control_request request = { .kind = CONTROL_TRUST, .password = password };
+	struct control_request back;
+
+	(void)state;
+	memset(request.key, 0xa5, sizeof(request.key));
+	assert_int_equal(parse_back(&request, &back), 0);
+	assert_memory_equal(back.key, request.key, sizeof(back.key));
+	assert_string_equal(back.password, password);
+	control_request_done(&back);
+	request.password = NULL;
+	assert_int_equal(parse_back(&request, &back), 0);
+	assert_null(back.password);
+	control_request_done(&back);
+}
+
 static void bad_requests_are_refused(void **state)
 {
 	static const struct {
@@ -164,6 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_scan_goes_there_and_back_with_hostile_names),
 		cmocka_unit_test(restore_carries_item_and_overwrite),
+		cmocka_unit_test(trust_carries_key_and_password),
 		cmocka_unit_test(bad_requests_are_refused),
 		cmocka_unit_test(counts_and_sizes_have_limits),
 		cmocka_unit_test(lines_are_cut_from_a_stream),
