@@ -247,6 +247,10 @@ static int suite_list(tls_profile_set set, struct buf *out)
 	return rc;
 }
 
+/* OpenSSL's own order, without its finite fields: with the largest of them one client can keep a core busy. */
+#define GROUPS      "X25519:P-256:X448:P-521:P-384"
+#define GROUPS_FIPS "P-256:P-521:P-384"
+
 int tls_profiles_apply(tls_profile_set set, struct ssl_ctx_st *context, struct err *err)
 {
 	struct sum sum = sum_of(set);
@@ -261,7 +265,8 @@ int tls_profiles_apply(tls_profile_set set, struct ssl_ctx_st *context, struct e
 		err_set(err, rc, "no memory for TLS suites");
 	else if (SSL_CTX_set_min_proto_version(context, sum.version_least) != 1 ||
 		 SSL_CTX_set_max_proto_version(context, sum.version_most) != 1 ||
-		 SSL_CTX_set_cipher_list(context, buf_text(&list)) != 1)
+		 SSL_CTX_set_cipher_list(context, buf_text(&list)) != 1 ||
+		 SSL_CTX_set1_groups_list(context, sum.fips ? GROUPS_FIPS : GROUPS) != 1)
 		rc = err_set(err, ERR_TLS, "the TLS library takes none of the suites %s", buf_text(&list));
 	buf_done(&list);
 	ERR_clear_error();

@@ -78,12 +78,12 @@ def offers():
         yield "1.3", suite
 
 
-def openssl_gets_an_answer(manager, port, version, suite):
+def openssl_gets_an_answer(manager, port, version, suite, *more):
     """True if a request made with this version and suite alone is answered."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", FLAGS[version], "-CAfile", manager.path("ca.pem"),
                "-verify_return_error", "-verify_hostname", "localhost", "-quiet", "-no_ign_eof"]
     command += ["-ciphersuites", suite] if version == "1.3" else ["-cipher", suite + ":@SECLEVEL=0"]
-    done = subprocess.run(command + ["-ign_eof"], input=b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    done = subprocess.run(command + ["-ign_eof", *more], input=b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=WAIT_S)
     answered = done.stdout.startswith(b"HTTP/1.1 200 ")
     # By the server's alert; or by its answer in TLS 1.0, the next below 1.1 that it has.
@@ -185,6 +185,9 @@ def each_profile_accepts_its_own(manager, ports):
 def an_ordinary_manager_has_one_certificate(manager):
     wanted = {(version, suite) for version, suite in expected("modern") if "RSA" not in suite}
     assert sslscan_finds(manager.port) == wanted
+    for group, accepted in (("X25519", True), ("P-256", True), ("ffdhe2048", False), ("ffdhe8192", False)):
+        got = openssl_gets_an_answer(manager, manager.port, "1.3", "TLS_AES_128_GCM_SHA256", "-groups", group)
+        assert got == accepted, group
     assert not os.path.exists(manager.path("front", "tls-rsa.key"))
     rows = manager.call("GET", "/api/v1/alerts?type=legacy_tls", manager.sign_in(), expect=200).json["items"]
     assert rows == []
