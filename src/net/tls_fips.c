@@ -43,11 +43,11 @@ static int load_settings(OSSL_LIB_CTX *library, const char *path)
 	CONF *settings = NCONF_new_ex(library, NULL);
 	BIO *bio = NULL;
 	int size = snprintf(text, sizeof(text),
-			    ".include %s\n"
 			    "openssl_conf = muster\n"
 			    "[muster]\nproviders = muster_providers\n"
 			    "[muster_providers]\nfips = fips_sect\nbase = base_sect\n"
-			    "[base_sect]\nactivate = 1\n",
+			    "[base_sect]\nactivate = 1\n"
+			    ".include %s\n", /* last: what follows would belong to its section */
 			    path);
 	int done = 0;
 
