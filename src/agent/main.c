@@ -21,7 +21,8 @@ static const char about[] =
 	}
 
 static const struct arguments_option activate_options[] = {
-	{ "--token", "T", "enrolment token from the manager (muster token create --enrolment)", true },
+	{ "--token", "T", "enrolment token from the manager (muster token create --enrolment); -: from standard input",
+	  true },
 	{ "--ca-fingerprint", "SHA256", "fingerprint of the manager's certificate authority", true },
 	DATA,
 	{ "--name", "N", "name of this computer (default: its host name)", false },

@@ -124,6 +124,17 @@ OPTIONS(computer_add_options,
 	{ "policy", "P", "Its policy; that of the setting enrolment.policy if not given.", NULL },
 	{ "group", "G", "Its group.", NULL },
 	{ "address", "HOST", "Where its agent may be dialled.", NULL });
+#define DEPLOYMENT_OPTIONS \
+	{ "policy", "P", "Policy of the computers that are installed.", NULL }, \
+	{ "group", "G", "Their group.", NULL }, \
+	{ "expires", "D", "When no more may enrol: a moment, or a duration from now such as 7d; 24h if not given.", NULL }, \
+	{ "platform", "NAME", "linux-x86_64 (default) or another that the manager has a package for.", NULL }, \
+	{ "url", "URL", "https://HOST:PORT by which they reach the manager, where that is not its own; a name that its certificate has.", NULL }, \
+	{ "name", "TEXT", "What it is for, as lists of enrolment tokens show it.", NULL }
+OPTIONS(deployment_options, DEPLOYMENT_OPTIONS,
+	{ "uses", "N", "How many computers may enrol with it; 1 if not given.", NULL },
+	{ "login", NULL, "For a script that root runs at each boot or login: installs where the agent is missing, updates otherwise; quiet, in the background, after a pause by chance.", NULL },
+	{ "cron", NULL, "The same as a file for /etc/cron.d.", NULL });
 OPTIONS(token_list_options, ENROLMENT, LIMIT);
 OPTIONS(token_revoke_options, ENROLMENT);
 OPTIONS(user_list_options, LIMIT);
@@ -249,6 +260,9 @@ static const struct cli_verb verbs[] = {
 	{ "token", "list", "", 0, 0, token_list_options, "List tokens, without their secrets", NULL, verb_token_list },
 	{ "token", "revoke", "TOKEN-ID", 1, 1, token_revoke_options, "Revoke a token", NULL, verb_token_revoke },
 
+	{ "deployment", "script", "", 0, 0, deployment_options, "Print a line that installs and activates the agent on new computers",
+	  "The line holds the fingerprint of the manager's CA and a token; it executes nothing before the fingerprint was compared. It may be run again: an agent that is there keeps its identity, and is updated when the manager has another version. The manager needs a package of the agent (scripts/package-agent).", verb_deployment_script },
+
 	{ "user", "list", "", 0, 0, user_list_options, "List users", NULL, verb_user_list },
 	{ "user", "create", "NAME", 1, 1, user_create_options, "Make a user", NULL, verb_user_create },
 	{ "user", "delete", "USER", 1, 1, delete_options, "Delete a user and end the user's sessions", NULL, verb_user_delete },
@@ -322,6 +336,7 @@ static const struct cli_noun nouns[] = {
 	{ "alert", "What deserves attention, until it ends." },
 	{ "quarantine", "Files taken from their place." },
 	{ "token", "API tokens for programs, enrolment tokens for agents." },
+	{ "deployment", "Installing agents on new computers." },
 	{ "user", "People who may sign in. USER is an id or a name." },
 	{ "audit", "Who did what." },
 	{ "network", "Networks that the manager cannot reach. NETWORK is an id or a name." },

@@ -89,6 +89,7 @@ VERB(verb_quarantine_download);
 VERB(verb_token_create);
 VERB(verb_token_list);
 VERB(verb_token_revoke);
+VERB(verb_deployment_script);
 VERB(verb_user_list);
 VERB(verb_user_create);
 VERB(verb_user_delete);

@@ -231,6 +231,15 @@ static int make_directory(const struct making *making, const char *name, uid_t u
 	return rc == 0 ? files_make_directory(AT_FDCWD, path, 0700, uid, gid, NULL, err) : rc;
 }
 
+/* Stays the administrator's: front reads it. */
+static int make_packages(const struct making *making, struct err *err)
+{
+	char path[LAYOUT_PATH_BYTES];
+	int rc = path_of(making, LAYOUT_PACKAGES, path, err);
+
+	return rc == 0 ? files_make_directory(AT_FDCWD, path, 0755, (uid_t)-1, (gid_t)-1, NULL, err) : rc;
+}
+
 static int make_directories(const struct making *making, struct err *err)
 {
 	int rc = make_parents(making->options->data_directory, err);
@@ -243,6 +252,8 @@ static int make_directories(const struct making *making, struct err *err)
 		rc = make_directory(making, LAYOUT_QUARANTINE, making->front_uid, making->front_gid, err);
 	if (rc == 0)
 		rc = make_directory(making, LAYOUT_QUARANTINE_INPUT, making->front_uid, making->front_gid, err);
+	if (rc == 0)
+		rc = make_packages(making, err);
 	return rc;
 }
 

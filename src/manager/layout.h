@@ -24,6 +24,9 @@
 /* Of the hypervisor role: id (an SSH key), known_hosts, cacert.pem clientcert.pem clientkey.pem (TLS). */
 #define LAYOUT_HYPERVISOR "hypervisor"
 
+/* Packages of the agent, which computers are installed from: put there by people, read by front. */
+#define LAYOUT_PACKAGES "packages"
+
 #define LAYOUT_PATH_BYTES 4096
 
 #endif

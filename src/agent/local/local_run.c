@@ -18,6 +18,7 @@
 #include "net/server.h"
 #include "os/env.h"
 #include "os/files.h"
+#include "trust/token.h"
 
 /* --- activate --- */
 
@@ -35,6 +36,18 @@ static void print_activated(const struct agent_identity *identity, const char *d
 		       identity->name, id, data);
 }
 
+/* "-": others on this computer can see arguments. */
+static int read_token(const char **token, char line[TOKEN_TEXT_BYTES + 2], struct err *err)
+{
+	if (strcmp(*token, "-") != 0)
+		return 0;
+	if (fgets(line, TOKEN_TEXT_BYTES + 2, stdin) == NULL)
+		return err_set(err, ERR_USAGE, "--token -: standard input holds no token");
+	line[strcspn(line, "\r\n")] = '\0';
+	*token = line;
+	return 0;
+}
+
 int local_activate(const struct arguments *arguments)
 {
 	struct activation activation = { .url = arguments->operands[0],
@@ -46,15 +59,18 @@ int local_activate(const struct arguments *arguments)
 	struct agent_identity identity;
 	struct err err = { 0 };
 	bool json = false, already = false;
-	char *data = NULL;
+	char *data = NULL, line[TOKEN_TEXT_BYTES + 2];
 	int rc = local_output(arguments, &json, &err);
 
+	if (rc == 0)
+		rc = read_token(&activation.token, line, &err);
 	if (rc == 0)
 		data = local_data(arguments, &err);
 	if (data == NULL)
 		return local_failed(&err);
 	activation.data = data;
 	rc = activate(&activation, &identity, &already, &err);
+	explicit_bzero(line, sizeof(line));
 	if (rc) {
 		rc = local_failed(&err);
 	} else {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "manager/api/changes.h"
+#include "manager/api/enrolment_tokens.h"
 #include "manager/api/handlers.h"
 #include "manager/api/rows.h"
 #include "manager/api/shape.h"
@@ -47,14 +48,6 @@ int enrolment_token_list(struct api_call *call, struct err *err)
 	return list_reply(call, &list, err);
 }
 
-struct making {
-	struct uuid id;
-	char secret[TOKEN_TEXT_BYTES];
-	time_us now, expires;
-	char id_text[UUID_TEXT_BYTES];
-	char policy[POLICY_NAME_MAX_BYTES + 1]; /* as it is written; "": the agent may choose */
-};
-
 static const char *text_of(const json_t *body, const char *name)
 {
 	const char *text = json_string_value(json_object_get(body, name));
@@ -64,7 +57,7 @@ static const char *text_of(const json_t *body, const char *name)
 
 static int make(struct store_session *session, struct change *change, struct err *err)
 {
-	struct making *making = change->argument;
+	struct new_enrolment_token *making = change->argument;
 	const json_t *body = api_body(change->call);
 	const json_t *uses = json_object_get(body, "uses");
 	struct cursor *cursor = cursor_open(session, &QUERY_ENROLMENT_TOKEN_INSERT);
@@ -79,6 +72,8 @@ static int make(struct store_session *session, struct change *change, struct err
 	cursor_bind_number(cursor, "appliance", json_is_true(json_object_get(body, "appliance")));
 	if (json_is_integer(uses))
 		cursor_bind_number(cursor, "uses_left", json_integer_value(uses));
+	else if (making->uses_default > 0)
+		cursor_bind_number(cursor, "uses_left", making->uses_default);
 	else
 		cursor_bind_null(cursor, "uses_left");
 	cursor_bind_number(cursor, "created", making->now);
@@ -87,20 +82,8 @@ static int make(struct store_session *session, struct change *change, struct err
 	return cursor_run(cursor, err);
 }
 
-static int reply(struct api_call *call, const struct making *making, struct err *err)
-{
-	json_t *json = NULL;
-	int rc = row_get(call, &QUERY_ENROLMENT_TOKEN_BY_ID, &making->id, "token", token_json, &json, err);
-
-	if (rc != 0)
-		return rc;
-	json_object_set_new(json, "token", json_string(making->secret));
-	json_object_set_new(json, "ca_fingerprint", json_sha256(front_identity(api_call_front(call))->ca_fingerprint));
-	return api_reply_json(call, 201, json);
-}
-
 /* False: it was answered. */
-static bool take_policy(struct api_call *call, struct making *making)
+static bool take_policy(struct api_call *call, struct new_enrolment_token *making)
 {
 	const char *given = text_of(api_body(call), "policy");
 
@@ -111,35 +94,61 @@ static bool take_policy(struct api_call *call, struct making *making)
 	return false;
 }
 
-int enrolment_token_create(struct api_call *call, struct err *err)
+int enrolment_token_make(struct api_call *call, const char *action, struct new_enrolment_token *making,
+			 bool *ret_answered, struct err *err)
 {
-	struct making making = { .now = env_wall(api_call_env(call)), .id = env_uuid(api_call_env(call)) };
-	struct change change = { .call = call,
-				 .action = "enrolment_token.create",
-				 .object = making.id_text,
-				 .apply = make,
-				 .argument = &making };
+	struct change change = {
+		.call = call, .action = action, .object = making->id_text, .apply = make, .argument = making
+	};
 	char *detail;
 	int rc = 0;
 
-	if (!take_policy(call, &making))
+	making->now = env_wall(api_call_env(call));
+	making->id = env_uuid(api_call_env(call));
+	*ret_answered = !take_policy(call, making);
+	if (*ret_answered)
 		return 0;
 	detail = json_dumps(api_body(call), JSON_COMPACT);
-
-	uuid_format(&making.id, making.id_text);
-	token_make(TOKEN_ENROLMENT, making.secret);
+	uuid_format(&making->id, making->id_text);
+	token_make(TOKEN_ENROLMENT, making->secret);
 	change.detail = detail;
-	making.expires = shape_when(json_object_get(api_body(call), "expires"), making.now);
-	if (making.expires == 0)
-		making.expires = making.now + LIFE_US;
-	if (making.expires <= making.now)
+	making->expires = shape_when(json_object_get(api_body(call), "expires"), making->now);
+	if (making->expires == 0)
+		making->expires = making->now + LIFE_US;
+	if (making->expires <= making->now)
 		rc = err_set(err, ERR_RANGE, "expires lies in the past: the token could never be used.");
 	if (rc == 0)
 		rc = change_do(&change, err);
-	if (rc == 0)
-		rc = reply(call, &making, err);
-	OPENSSL_cleanse(making.secret, sizeof(making.secret));
 	free(detail);
+	return rc;
+}
+
+int enrolment_token_made(struct api_call *call, const struct new_enrolment_token *making, json_t **ret_json,
+			 struct err *err)
+{
+	json_t *json = NULL;
+	int rc = row_get(call, &QUERY_ENROLMENT_TOKEN_BY_ID, &making->id, "token", token_json, &json, err);
+
+	if (rc != 0)
+		return rc;
+	json_object_set_new(json, "token", json_string(making->secret));
+	json_object_set_new(json, "ca_fingerprint", json_sha256(front_identity(api_call_front(call))->ca_fingerprint));
+	*ret_json = json;
+	return 0;
+}
+
+int enrolment_token_create(struct api_call *call, struct err *err)
+{
+	struct new_enrolment_token making = { 0 };
+	json_t *json = NULL;
+	bool answered = false;
+	int rc = enrolment_token_make(call, "enrolment_token.create", &making, &answered, err);
+
+	if (rc == 0 && !answered)
+		rc = enrolment_token_made(call, &making, &json, err);
+	if (rc == 0 && !answered)
+		rc = api_reply_json(call, 201, json);
+	OPENSSL_cleanse(making.secret, sizeof(making.secret));
 	return rc;
 }
 

@@ -114,6 +114,9 @@ const struct api_route api_routes[] = {
 	{ "DELETE", V1 "/enrolment-tokens/{id}", ACCESS_ADMINISTER, 0, "enrolment-tokens", "Revoke an enrolment token",
 	  &shape_no_query, NULL, 204, NULL, NULL, OPERATION_enrolment_token_revoke },
 
+	{ "POST", V1 "/deployments", ACCESS_ADMINISTER, 0, "enrolment-tokens", "Make a line that installs and activates the agent on new computers, with its enrolment token",
+	  &shape_no_query, &shape_deployment_request, 201, JSON, &shape_deployment, OPERATION_deployment_create },
+
 	{ "GET", V1 "/users", ACCESS_INSPECT, 0, "users", "List users",
 	  &shape_page_query, NULL, 200, JSON, &shape_users, OPERATION_user_list },
 	{ "POST", V1 "/users", ACCESS_ADMINISTER, 0, "users", "Make a user",

@@ -79,6 +79,7 @@ enum route_flag {
 	X(enrolment_token_list) \
 	X(enrolment_token_create) \
 	X(enrolment_token_revoke) \
+	X(deployment_create) \
 	X(user_list) \
 	X(user_create) \
 	X(user_delete) \

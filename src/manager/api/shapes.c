@@ -174,6 +174,18 @@ SHAPE(shape_enrolment_token_request, "EnrolmentTokenRequest", "A new enrolment t
 	{ "uses", SHAPE_NUMBER, SHAPE_NULLABLE, 1, 1000000, .help = "How many computers may enrol; null or absent: any number." },
 	{ "expires", SHAPE_WHEN, .help = "When it ends; 24 hours from now if not given." });
 
+const char *const shape_deployment_forms[] = { "once", "login", "cron", NULL };
+SHAPE(shape_deployment_request, "DeploymentRequest", "A line that installs agents.",
+	{ "name", SHAPE_NAME, .max = ACCOUNT_NAME_MAX_BYTES, .help = "What it is for." },
+	{ "policy", SHAPE_NAME, .max = 255, .help = "Policy of computers that are installed with it." },
+	{ "group", SHAPE_NAME, .max = 255, .help = "Group of computers that are installed with it." },
+	{ "appliance", SHAPE_BOOLEAN, .help = "Are they appliances, which are only bidirectional? false if not given." },
+	{ "uses", SHAPE_NUMBER, 0, 1, 1000000, .help = "How many computers may enrol with it; 1 if not given." },
+	{ "expires", SHAPE_WHEN, .help = "When no more may enrol with it; 24 hours from now if not given. Updates go on." },
+	{ "platform", SHAPE_TEXT, 0, 1, 63, .help = "What the manager must have a package for: `linux-x86_64` if not given." },
+	{ "form", SHAPE_CHOICE, .choices = shape_deployment_forms, .help = "`once`: to paste into a root shell. `login`: for a script that root runs at each boot or login; quiet, in the background. `cron`: a file for /etc/cron.d. The latter two install where the agent is missing and update it otherwise. `once` if not given." },
+	{ "url", SHAPE_TEXT, 0, 1, 300, .help = "https://HOST:PORT by which new computers reach the manager, where that is not the manager's own; a name that its certificate has." });
+
 #define DESTINATION_MEMBERS                                                                                  \
 	{ "content", SHAPE_CHOICE, .choices = destination_contents, .help = "What is sent: `events` of the types that are forwarded, or changes of `alerts`. Not given: events to syslog, alerts to the others." }, \
 	{ "least_severity", SHAPE_CHOICE, .choices = shape_severities, .help = "events: nothing less severe is sent; `info` if not given." }, \
@@ -422,6 +434,13 @@ SHAPE(shape_enrolment_token, "EnrolmentToken", "An enrolment token, without its 
 SHAPE(shape_new_enrolment_token, "NewEnrolmentToken", "An enrolment token just made.", ENROLMENT_TOKEN_FIELDS,
 	{ "token", SHAPE_SECRET, REQUIRED, .help = "What agents enrol with; shown this once." },
 	{ "ca_fingerprint", SHAPE_TEXT, REQUIRED, .help = "What agents check the manager by." });
+SHAPE(shape_deployment, "Deployment", "A line that installs agents, just made.", ENROLMENT_TOKEN_FIELDS,
+	{ "token", SHAPE_SECRET, REQUIRED, .help = "The enrolment token in it; shown this once." },
+	{ "ca_fingerprint", SHAPE_TEXT, REQUIRED, .help = "What the line checks the manager by." },
+	{ "platform", SHAPE_TEXT, REQUIRED, .help = "What there is a package for." },
+	{ "agent_version", SHAPE_TEXT, REQUIRED, .help = "Which version of the agent the manager gives out now." },
+	{ "form", SHAPE_CHOICE, REQUIRED, .choices = shape_deployment_forms, .help = "What it is for." },
+	{ "script", SHAPE_SECRET, REQUIRED, .help = "The line, or the file's content. Holds the token." });
 LIST(shape_enrolment_tokens, "EnrolmentTokens", shape_enrolment_token);
 
 SHAPE(shape_user, "User", "A person who may sign in.",
@@ -820,6 +839,7 @@ const struct shape *const shapes_documented[] = {
 	&shape_restore_request,
 	&shape_token_request,
 	&shape_enrolment_token_request,
+	&shape_deployment_request,
 	&shape_user_request,
 	&shape_password_request,
 	&shape_settings_request,
@@ -866,6 +886,7 @@ const struct shape *const shapes_documented[] = {
 	&shape_enrolment_token,
 	&shape_enrolment_tokens,
 	&shape_new_enrolment_token,
+	&shape_deployment,
 	&shape_user,
 	&shape_users,
 	&shape_setting,

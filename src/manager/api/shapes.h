@@ -14,12 +14,13 @@ extern const struct shape shape_no_query, shape_page_query, shape_computers_quer
 /* What callers send. */
 extern const struct shape shape_nothing, shape_sign_in, shape_computer_request, shape_dial_address_request,
     shape_command_request, shape_commands_request, shape_restore_request, shape_token_request,
-    shape_enrolment_token_request, shape_user_request, shape_password_request, shape_settings_request,
-    shape_event_type_request, shape_alert_type_request, shape_policy_request, shape_policy_change_request,
-    shape_policy_apply_request, shape_policy_restore_request, shape_policies_deleted, shape_computer_change_request,
-    shape_revert_request, shape_verification_request;
+    shape_enrolment_token_request, shape_deployment_request, shape_user_request, shape_password_request,
+    shape_settings_request, shape_event_type_request, shape_alert_type_request, shape_policy_request,
+    shape_policy_change_request, shape_policy_apply_request, shape_policy_restore_request, shape_policies_deleted,
+    shape_computer_change_request, shape_revert_request, shape_verification_request;
 
 /* What they get. */
+extern const struct shape shape_deployment;
 extern const struct shape shape_session, shape_principal, shape_computer, shape_computers, shape_verification,
     shape_verifications, shape_verification_result, shape_verification_results, shape_command, shape_commands,
     shape_issued_commands, shape_event, shape_events, shape_event_type, shape_event_types, shape_alert, shape_alerts,
@@ -40,6 +41,7 @@ extern const struct shape *const shapes_documented[];
 
 extern const char *const shape_roles[]; /* enum account_role */
 extern const char *const shape_severities[];
+extern const char *const shape_deployment_forms[]; /* enum deployment_form */
 extern const char *const shape_command_kinds[];
 extern const char *const shape_command_states[];
 

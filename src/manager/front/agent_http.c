@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "fleet/event_types.h"
 #include "manager/front/membership.h"
+#include "manager/front/package.h"
 #include "manager/front/quarantine.h"
 #include "wire/limits.h"
 
@@ -24,6 +25,10 @@ static const struct agent_route routes[] = {
 	{ "PUT", QUARANTINE, 0, true, quarantine_put_begin, quarantine_put_piece, quarantine_put_complete,
 	  quarantine_put_gone },
 	{ "GET", QUARANTINE, 0, true, NULL, NULL, quarantine_send_complete, quarantine_send_gone },
+	/* Of computers that are being installed. */
+	{ "GET", "/agent/v1/install.sh", 0, false, NULL, NULL, install_script_complete, install_script_gone },
+	{ "GET", "/agent/v1/manifests/", 0, false, NULL, NULL, manifest_complete, manifest_gone, package_is_platform },
+	{ "GET", "/agent/v1/packages/", 0, false, NULL, NULL, package_complete, package_gone, package_is_platform },
 };
 
 /* --- answers --- */
@@ -219,17 +224,32 @@ static bool check_certificate(struct agent_request *request)
 
 /* --- http_handlers --- */
 
-static uint64_t begin(struct agent_request *request)
+/* What follows a path that ends in '/': an id, or a name. Answers 404 if it is neither. */
+static bool take_item(struct agent_request *request)
 {
 	const struct agent_route *route = request->route;
 	const char *path = http_path(request->http);
 	size_t length = strlen(route->path);
 	struct err err = { 0 };
 
-	if (route->path[length - 1] == '/' && uuid_parse(path + length, &request->item, &err) != 0) {
-		agent_refuse_status(request, 404, "No such item", "What follows /quarantine/ is not an id.", 0);
-		return 0;
+	if (route->path[length - 1] != '/')
+		return true;
+	if (route->is_name != NULL && strlen(path + length) < sizeof(request->name) && route->is_name(path + length)) {
+		snprintf(request->name, sizeof(request->name), "%s", path + length);
+		return true;
 	}
+	if (route->is_name == NULL && uuid_parse(path + length, &request->item, &err) == 0)
+		return true;
+	agent_refuse_status(request, 404, "No such item", "The path does not end in the name or id of anything.", 0);
+	return false;
+}
+
+static uint64_t begin(struct agent_request *request)
+{
+	const struct agent_route *route = request->route;
+
+	if (!take_item(request))
+		return 0;
 	if (route->certificate && !check_certificate(request))
 		return 0;
 	if (front_stopping(request->front)) {

@@ -26,6 +26,7 @@ struct agent_route {
 	/* The client went (http is NULL by now): after complete(), free it when nothing is under way any more; before,
 	 * only what begin() and piece() made in `state`. */
 	void (*gone)(struct agent_request *request);
+	bool (*is_name)(const char *text); /* not NULL: what follows the '/' is no id but a name of this form */
 };
 
 struct agent_request {
@@ -37,6 +38,7 @@ struct agent_request {
 	uint8_t fingerprint[SHA256_BYTES];
 	bool outsider; /* by its certificate it is no computer of ours, and may become one again */
 	struct uuid item;
+	char name[64]; /* in place of the item, where the route takes a name */
 	char peer[80];
 	uint64_t body_max_bytes;
 	struct buf body;
@@ -79,5 +81,11 @@ void quarantine_put_complete(struct agent_request *request);
 void quarantine_put_gone(struct agent_request *request);
 void quarantine_send_complete(struct agent_request *request);
 void quarantine_send_gone(struct agent_request *request);
+void install_script_complete(struct agent_request *request);
+void install_script_gone(struct agent_request *request);
+void manifest_complete(struct agent_request *request);
+void manifest_gone(struct agent_request *request);
+void package_complete(struct agent_request *request);
+void package_gone(struct agent_request *request);
 
 #endif
