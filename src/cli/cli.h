@@ -114,6 +114,11 @@ int watch_command(struct cli *cli, const char *id, struct err *err);
 
 /* --- secret.c --- */
 
+/* Set for ssh, which asks for the password by starting this program with a prompt: the file that holds it. */
+#define CLI_ASKPASS "MUSTER_ASKPASS"
+/* Prints the first line of that file; the exit code. */
+int secret_answer(const char *file);
+
 /* A line from a file ("-": standard input), or asked for on the terminal without echo; wiped by the caller. */
 int secret_read(const char *file, const char *prompt, struct buf *ret_secret, struct err *err);
 int secret_ask_new(const char *file, struct buf *ret_secret, struct err *err);

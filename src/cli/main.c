@@ -90,7 +90,12 @@ int main(int argc, char **argv)
 {
 	static struct cli cli;
 	struct err err = { 0 };
-	int rc = arguments_parse(&cli_table, argc, argv, &cli.arguments, &err);
+	const char *askpass = getenv(CLI_ASKPASS);
+	int rc;
+
+	if (askpass != NULL && argc == 2)
+		return secret_answer(askpass);
+	rc = arguments_parse(&cli_table, argc, argv, &cli.arguments, &err);
 
 	/* Wide characters need a locale that knows them; output is UTF-8 in any case. */
 	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)

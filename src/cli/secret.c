@@ -68,6 +68,17 @@ int secret_read(const char *file, const char *prompt, struct buf *ret_secret, st
 	return rc;
 }
 
+int secret_answer(const char *file)
+{
+	struct buf secret;
+	int rc = secret_read(file, "password", &secret, NULL);
+
+	if (rc == 0)
+		rc = cli_print(buf_text(&secret), secret.size, NULL);
+	buf_wipe(&secret);
+	return rc == 0 ? 0 : 1;
+}
+
 int secret_ask_new(const char *file, struct buf *ret_secret, struct err *err)
 {
 	struct buf again;

@@ -135,6 +135,17 @@ OPTIONS(deployment_options, DEPLOYMENT_OPTIONS,
 	{ "uses", "N", "How many computers may enrol with it; 1 if not given.", NULL },
 	{ "login", NULL, "For a script that root runs at each boot or login: installs where the agent is missing, updates otherwise; quiet, in the background, after a pause by chance.", NULL },
 	{ "cron", NULL, "The same as a file for /etc/cron.d.", NULL });
+OPTIONS(install_options, DEPLOYMENT_OPTIONS,
+	{ "user", "U", "Who signs in there; USER@HOST goes before it.", NULL },
+	{ "port", "N", "The port of SSH there.", NULL },
+	{ "identity-file", "FILE", "Sign in with this private key; ssh's own keys and agent if neither it nor a password is given.", NULL },
+	{ "password-file", "FILE", "Sign in with the password in a file's first line, - for standard input.", NULL },
+	{ "known-hosts", "FILE", "Host keys that are believed, in place of ssh's own files.", NULL },
+	{ "host-key-fingerprint", "SHA256:F", "Believe the one host's key by its fingerprint, as ssh-keygen -lf prints it.", NULL },
+	{ "sudo", NULL, "Who signs in is not root: use sudo, with the password that was given if it wants one.", NULL },
+	{ "sudo-password-file", "FILE", "Password for sudo, where it is another or sign-in is by key.", NULL },
+	{ "parallel", "N", "How many at a time, 1 to 64; 8 if not given.", NULL },
+	{ "timeout", "D", "The longest that one may take; 15m if not given.", NULL });
 OPTIONS(token_list_options, ENROLMENT, LIMIT);
 OPTIONS(token_revoke_options, ENROLMENT);
 OPTIONS(user_list_options, LIMIT);
@@ -190,6 +201,8 @@ static const struct cli_verb verbs[] = {
 	{ "computer", "reactivate", "COMPUTER...", 1, MANY, NULL, "Let the agents of deactivated computers in again", NULL, verb_computer_reactivate },
 	{ "computer", "revoke", "COMPUTER...", 1, MANY, delete_options, "Revoke computers' certificates at once and for good",
 	  "For keys that somebody else may have: the agents are out within a second and have to be activated anew. The computers stay in the list.", verb_computer_revoke },
+	{ "computer", "install", "HOST...", 1, MANY, install_options, "Install agents on computers that are reached over SSH from here",
+	  "Runs the line of `muster deployment script` there, with this machine's ssh. Host keys are always checked and nobody is asked: a host whose key is not known is left alone. Passwords go from file to ssh and sudo, never into arguments, and not to the manager. An agent that is there is updated. Exits 1 if any failed; -o json says of each what and why.", verb_computer_install },
 	{ "computer", "delete", "COMPUTER", 1, 1, delete_options, "Delete a computer and revoke its certificate", NULL, verb_computer_delete },
 
 	{ "computer", "effective", "COMPUTER", 1, 1, NULL, "Show the settings that hold for a computer, and where each comes from", NULL, verb_computer_effective },

@@ -59,6 +59,7 @@ VERB(verb_computer_show);
 VERB(verb_computer_scan);
 VERB(verb_computer_heartbeat);
 VERB(verb_computer_verify);
+VERB(verb_computer_install);
 VERB(verb_computer_delete);
 VERB(verb_computer_add);
 VERB(verb_computer_deactivate);

@@ -46,7 +46,7 @@ have() {
 # --- what this computer is ---------------------------------------------------
 
 check_computer() {
-	[ "$(id -u)" = 0 ] || fail "installing an agent needs root: run the line in a root shell (sudo -s, or su -)"
+	[ "$(id -u)" = 0 ] || fail "installing an agent needs root: run the line in a root shell (sudo -s, or su -), or install with --sudo over SSH"
 	[ "$(uname -s)" = Linux ] || fail "this script is for Linux, and this is $(uname -s)"
 	missing=
 	for program in tar gzip sha256sum mktemp flock df; do
