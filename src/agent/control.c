@@ -8,7 +8,15 @@
 #include "base/text.h"
 #include "base/units.h"
 
-enum control_part { PART_ITEM = 1, PART_OVERWRITE = 2, PART_LIMIT = 4, PART_PATHS = 8, PART_KEY = 16 };
+enum control_part {
+	PART_ITEM = 1,
+	PART_OVERWRITE = 2,
+	PART_LIMIT = 4,
+	PART_PATHS = 8,
+	PART_MOVE = 16,
+	PART_PASSWORD = 32,
+	PART_KEY = 64
+};
 
 static const struct {
 	const char *name;
@@ -23,8 +31,9 @@ static const struct {
 	[CONTROL_QUARANTINE_LIST] = { "quarantine.list", 0 },
 	[CONTROL_QUARANTINE_RESTORE] = { "quarantine.restore", PART_ITEM | PART_OVERWRITE },
 	[CONTROL_QUARANTINE_DELETE] = { "quarantine.delete", PART_ITEM },
-	[CONTROL_STOP] = { "stop", 0 },
-	[CONTROL_TRUST] = { "trust", PART_KEY },
+	[CONTROL_STOP] = { "stop", PART_PASSWORD },
+	[CONTROL_TRUST] = { "trust", PART_KEY | PART_PASSWORD },
+	[CONTROL_MOVE] = { "move", PART_MOVE | PART_PASSWORD },
 };
 
 const char *control_kind_name(enum control_kind kind)
@@ -95,21 +104,37 @@ static int parse_paths(const json_t *root, const char *name, char ***ret_paths, 
 	return 0;
 }
 
-/* And the password that goes with it, if one was given. */
 static int parse_key(const json_t *root, struct control_request *request, struct err *err)
 {
 	const char *key = json_string_value(json_object_get(root, "key"));
-	const char *password = json_string_value(json_object_get(root, "password"));
 
 	if (key == NULL || strlen(key) != 2 * sizeof(request->key) ||
 	    hex_parse(key, request->key, sizeof(request->key), NULL) != 0)
 		return err_set(err, ERR_FORMAT, "the request names no key");
-	if (password == NULL)
-		return 0;
-	if (strlen(password) > CONTROL_PASSWORD_MAX)
-		return err_set(err, ERR_LIMIT, "the password is longer than %d bytes", CONTROL_PASSWORD_MAX);
-	request->password = strdup(password);
-	return request->password != NULL ? 0 : err_set(err, ERR_MEMORY, "out of memory");
+	return 0;
+}
+
+static int take_text(const json_t *root, const char *name, bool needed, size_t most, char **ret_text, struct err *err)
+{
+	const char *text = json_string_value(json_object_get(root, name));
+
+	if (text == NULL)
+		return needed ? err_set(err, ERR_FORMAT, "the request says no %s", name) : 0;
+	if (strlen(text) > most)
+		return err_set(err, ERR_LIMIT, "the %s is longer than %zu bytes", name, most);
+	*ret_text = strdup(text);
+	return *ret_text != NULL ? 0 : err_set(err, ERR_MEMORY, "out of memory");
+}
+
+static int parse_move(const json_t *root, struct control_request *request, struct err *err)
+{
+	const char *fingerprint = json_string_value(json_object_get(root, "authority"));
+	int rc = fingerprint != NULL ? hex_parse(fingerprint, request->authority, SHA256_BYTES, err)
+				     : err_set(err, ERR_FORMAT, "the request says no authority");
+
+	if (rc == 0)
+		rc = take_text(root, "manager", true, CONTROL_TEXT_MAX_BYTES, &request->manager, err);
+	return rc == 0 ? take_text(root, "token", true, CONTROL_TEXT_MAX_BYTES, &request->token, err) : rc;
 }
 
 static int parse_parts(const json_t *root, unsigned parts, struct control_request *request, struct err *err)
@@ -132,6 +157,10 @@ static int parse_parts(const json_t *root, unsigned parts, struct control_reques
 			return err_set(err, ERR_RANGE, "limit must be between 1 and %d", CONTROL_EVENTS_MAX);
 		request->limit = (uint32_t)limit;
 	}
+	if (rc == 0 && (parts & PART_MOVE))
+		rc = parse_move(root, request, err);
+	if (rc == 0 && (parts & PART_PASSWORD))
+		rc = take_text(root, "password", false, CONTROL_PASSWORD_MAX, &request->password, err);
 	if (rc == 0 && (parts & PART_PATHS)) {
 		rc = parse_paths(root, "paths", &request->paths, &request->path_count, err);
 		if (rc == 0)
@@ -174,13 +203,20 @@ static void free_paths(char **paths, size_t count)
 	free(paths);
 }
 
+static void free_secret(char *text)
+{
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
 void control_request_done(struct control_request *request)
 {
 	free_paths(request->paths, request->path_count);
 	free_paths(request->exclude, request->exclude_count);
-	if (request->password != NULL)
-		explicit_bzero(request->password, strlen(request->password));
-	free(request->password);
+	free(request->manager);
+	free_secret(request->token);
+	free_secret(request->password);
 	*request = (struct control_request){ 0 };
 }
 
@@ -221,6 +257,16 @@ char *control_request_format(const struct control_request *request)
 		json_object_set_new(root, "overwrite", json_boolean(request->overwrite));
 	if (parts & PART_LIMIT)
 		json_object_set_new(root, "limit", json_integer(request->limit));
+	if (parts & PART_MOVE) {
+		char authority[SHA256_TEXT_BYTES];
+
+		hex_format(request->authority, SHA256_BYTES, authority);
+		json_object_set_new(root, "authority", json_string(authority));
+		json_object_set_new(root, "manager", json_string(request->manager));
+		json_object_set_new(root, "token", json_string(request->token));
+	}
+	if ((parts & PART_PASSWORD) && request->password != NULL)
+		json_object_set_new(root, "password", json_string(request->password));
 	if (parts & PART_PATHS) {
 		json_object_set_new(root, "paths", names(request->paths, request->path_count));
 		json_object_set_new(root, "exclude", names(request->exclude, request->exclude_count));
@@ -230,8 +276,6 @@ char *control_request_format(const struct control_request *request)
 
 		hex_format(request->key, sizeof(request->key), key);
 		json_object_set_new(root, "key", json_string(key));
-		if (request->password != NULL)
-			json_object_set_new(root, "password", json_string(request->password));
 	}
 	text = json_dumps(root, JSON_COMPACT);
 	json_decref(root);

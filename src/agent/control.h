@@ -26,6 +26,7 @@
 #define CONTROL_PATH_MAX_BYTES    4096
 #define CONTROL_EVENTS_MAX        10000
 #define CONTROL_PASSWORD_MAX      256
+#define CONTROL_TEXT_MAX_BYTES    1024
 
 enum control_kind {
 	CONTROL_STATUS,
@@ -39,6 +40,7 @@ enum control_kind {
 	CONTROL_QUARANTINE_DELETE,
 	CONTROL_STOP,
 	CONTROL_TRUST,
+	CONTROL_MOVE,
 };
 
 struct control_request {
@@ -51,7 +53,9 @@ struct control_request {
 	char **exclude;
 	size_t exclude_count;
 	uint8_t key[32]; /* trust: the raw public key */
-	char *password;  /* trust: as given, NULL for none; wiped */
+	char *manager, *token; /* move */
+	uint8_t authority[SHA256_BYTES];
+	char *password; /* move, stop, trust: of the policy, where one is set; NULL: none was given; wiped */
 };
 
 /* "scan", "quarantine.list"... */

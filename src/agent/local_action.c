@@ -5,7 +5,8 @@
 
 #include "base/units.h"
 
-static const char *const names[LOCAL_ACTIONS] = { [LOCAL_ACTION_TRUST] = "trust another server authentication key" };
+static const char *const names[LOCAL_ACTIONS] = { [LOCAL_ACTION_TRUST] = "trust another server authentication key",
+						  [LOCAL_ACTION_MOVE] = "move to another manager" };
 
 int local_action_allowed(enum local_action action, const char *password, struct err *err)
 {

@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 
-enum local_action { LOCAL_ACTION_TRUST, LOCAL_ACTIONS };
+enum local_action { LOCAL_ACTION_TRUST, LOCAL_ACTION_MOVE, LOCAL_ACTIONS };
 
 /* password: as given, NULL for none; not kept. 0, or ERR_DENIED with what to do. May take as long as hashing a password
  * does. */

@@ -53,6 +53,15 @@ static const struct arguments_option ports_options[] = {
 static const struct arguments_option trust_options[] = {
 	DATA, { "--password", "PW", "the unload password, if one is set", false }, OUTPUT, END
 };
+static const struct arguments_option move_options[] = {
+	{ "--manager", "HOST:PORT", "the other manager", true },
+	{ "--token", "T", "enrolment token of the other manager", true },
+	{ "--ca-fingerprint", "SHA256", "fingerprint of the other manager's certificate authority", true },
+	{ "--password", "PW", "unload password, where the policy has one", false },
+	DATA,
+	OUTPUT,
+	END,
+};
 static const struct arguments_option role_options[] = { { "--data", "DIR", "data directory", true }, END };
 
 static const struct arguments_command commands[] = {
@@ -87,6 +96,10 @@ static const struct arguments_command commands[] = {
 	  local_quarantine_restore },
 	{ "quarantine delete", "ID", 1, 1, "Deletes a file from quarantine for good.", "", plain_options, false,
 	  local_quarantine_delete },
+	{ "move", "", 0, 0, "Moves this computer to another manager.",
+	  "Enrols there first, and leaves the present manager when that has worked; if the other one cannot be\n"
+	  "reached or verified, or refuses, everything stays as it is. The agent must be running.",
+	  move_options, false, local_move },
 	{ "reset", "", 0, 0, "Removes this agent's identity, so that it can be activated again.",
 	  "Keeps quarantined files, signatures and settings. The agent must not be running.", reset_options, false,
 	  local_reset },

@@ -195,6 +195,50 @@ int verb_computer_add(struct cli *cli, struct err *err)
 	return rc == 0 ? cli_say(cli, json, err, "added: %s", cli->arguments.words[0]) : rc;
 }
 
+/* "HOST:PORT" as people say it, or the whole address. */
+static void add_manager(json_t *body, const char *given)
+{
+	bool whole = strncmp(given, "https://", 8) == 0;
+
+	json_object_set_new(body, "manager", json_sprintf("%s%s", whole ? "" : "https://", given));
+}
+
+static int order_one(struct cli *cli, const char *given, const json_t *body, struct err *err)
+{
+	char id[UUID_TEXT_BYTES];
+	json_t *command = NULL;
+	struct buf path;
+	int rc = find_computer(cli, given, id, err);
+
+	if (rc != 0)
+		return rc;
+	buf_init(&path, 256);
+	buf_printf(&path, "/computers/%s/commands", id);
+	rc = cli_request(cli, "POST", buf_text(&path), body, &command, err);
+	buf_done(&path);
+	return rc == 0 ? cli_say(cli, command, err,
+				 "%s is told to move; `muster command list --kind move` shows what comes of it", given)
+		       : rc;
+}
+
+int verb_computer_move(struct cli *cli, struct err *err)
+{
+	const char *manager = cli_option(cli, "manager"), *token = cli_option(cli, "token"),
+		   *fingerprint = cli_option(cli, "ca-fingerprint");
+	json_t *body;
+	int rc = 0;
+
+	if (manager == NULL || token == NULL || fingerprint == NULL)
+		return err_set(err, ERR_USAGE, "--manager, --token and --ca-fingerprint say where to");
+	body = json_pack("{ss, ss, ss}", "kind", "move", "token", token, "ca_fingerprint", fingerprint);
+	add_manager(body, manager);
+	for (size_t i = 0; rc == 0 && i < cli->arguments.count; i++)
+		rc = order_is_for_many(cli->arguments.words[i]) ? order_many(cli, cli->arguments.words[i], body, err)
+								: order_one(cli, cli->arguments.words[i], body, err);
+	json_decref(body);
+	return rc;
+}
+
 /* Ends or begins memberships of all the computers that were given; says of each what it is now. */
 static int steer_computers(struct cli *cli, const char *rest, struct err *err)
 {

@@ -199,6 +199,7 @@ static const struct kind {
 	{ MUSTER__WIRE__COMMAND__KIND_HEARTBEAT, heartbeat },
 	{ MUSTER__WIRE__COMMAND__KIND_RESTORE, work },
 	{ MUSTER__WIRE__COMMAND__KIND_DELETE_ITEM, work },
+	{ MUSTER__WIRE__COMMAND__KIND_MOVE, work },
 };
 
 static const struct kind *find_kind(unsigned kind)

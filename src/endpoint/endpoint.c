@@ -166,3 +166,8 @@ void endpoint_status(const struct endpoint *endpoint, struct endpoint_status *ou
 	out->pace_us = endpoint->pace_us;
 	out->pace_periodic = endpoint->pace_periodic;
 }
+
+uint64_t endpoint_session(const struct endpoint *endpoint)
+{
+	return endpoint->session;
+}

@@ -176,5 +176,7 @@ struct endpoint_status {
 	uint64_t dialled;   /* reports given to a manager that dialled */
 };
 void endpoint_status(const struct endpoint *endpoint, struct endpoint_status *out);
+/* The number of this run in its reports. */
+uint64_t endpoint_session(const struct endpoint *endpoint);
 
 #endif

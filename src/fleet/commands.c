@@ -27,7 +27,7 @@ static const struct {
 } kinds[] = {
 	{ COMMAND_SCAN, "scan" },          { COMMAND_PAUSE, "pause" },         { COMMAND_RESUME, "resume" },
 	{ COMMAND_CANCEL, "cancel" },      { COMMAND_HEARTBEAT, "heartbeat" }, { COMMAND_RESTORE, "restore" },
-	{ COMMAND_DELETE_ITEM, "delete" },
+	{ COMMAND_DELETE_ITEM, "delete" }, { COMMAND_MOVE, "move" },
 };
 
 bool command_ended(enum command_state state)

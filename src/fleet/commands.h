@@ -33,6 +33,7 @@ enum command_kind {
 	COMMAND_HEARTBEAT = 7,
 	COMMAND_RESTORE = 8,
 	COMMAND_DELETE_ITEM = 9,
+	COMMAND_MOVE = 10,
 };
 
 bool command_ended(enum command_state state);
@@ -40,7 +41,7 @@ bool command_ended(enum command_state state);
 bool command_may_move(enum command_state from, enum command_state to);
 /* "pending" …; NULL for a number outside. */
 const char *command_state_name(unsigned state);
-/* "scan", "pause", "resume", "cancel", "heartbeat", "restore", "delete"; NULL for a number outside. */
+/* "scan", "pause", "resume", "cancel", "heartbeat", "restore", "delete", "move"; NULL for a number outside. */
 const char *command_kind_name(unsigned kind);
 /* The inverse; 0 for a name nobody knows. */
 unsigned command_kind_parse(const char *name);

@@ -12,9 +12,12 @@
 #include <unistd.h>
 
 #include "agent/guard/guard.h"
+#include "agent/identity_switch.h"
+#include "agent/link/link_candidate.h"
 #include "agent/link/link_components.h"
 #include "agent/link/link_configuration.h"
 #include "agent/link/link_exchange.h"
+#include "agent/link/link_farewell.h"
 #include "agent/link/link_history.h"
 #include "agent/link/link_items.h"
 #include "agent/link/link_jobs.h"
@@ -121,7 +124,7 @@ static time_us earliest(struct link *link)
 {
 	time_us due = endpoint_due(link->endpoint);
 	time_us others[] = { link_exchange_due(link->exchange), link_jobs_due(link->jobs), link_local_due(link->local),
-			     link_listen_due(link->listen) };
+			     link_listen_due(link->listen), link_candidate_due(link->candidate) };
 
 	for (size_t i = 0; i < COUNT_OF(others); i++) {
 		if (others[i] < due)
@@ -142,6 +145,7 @@ static void step(void *argument)
 	link_listen_step(link->listen);
 	link_exchange_step(link->exchange);
 	link_local_step(link->local);
+	link_candidate_step(link->candidate);
 	stop_early(link);
 	due = earliest(link);
 	if (due != INT64_MAX)
@@ -230,12 +234,49 @@ static void on_guard_gone(void *context, const char *why)
 
 /* --- the endpoint's actor --- */
 
+/* A move that the manager ordered: it is told how that ended before it is left. */
+struct ordered_move {
+	struct link *link;
+	struct uuid command;
+};
+
+static void on_ordered_move(void *argument, int rc, const struct err *err)
+{
+	struct ordered_move *ordered = argument;
+	struct err cause = { 0 };
+
+	if (endpoint_end(ordered->link->endpoint, &ordered->command, rc == 0 ? COMMAND_SUCCEEDED : COMMAND_FAILED,
+			 rc == 0 ? "" : err_name(rc), rc == 0 ? "" : err->text, NULL, 0, &cause) != 0)
+		LOG(LOG_ERROR, "command.end_not_kept", log_uuid("command", &ordered->command), log_err(&cause));
+	link_wake(ordered->link);
+	free(ordered);
+}
+
+static int start_move(struct link *link, const struct endpoint_command *command, struct err *err)
+{
+	const Muster__Wire__Move *content = command->content->move;
+	struct link_move move = { .manager = content->manager, .token = content->token };
+	struct ordered_move *ordered = malloc(sizeof(*ordered));
+	int rc;
+
+	if (ordered == NULL)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	*ordered = (struct ordered_move){ link, command->id };
+	memcpy(move.authority, content->authority.data, SHA256_BYTES);
+	rc = link_candidate_move(link->candidate, &move, on_ordered_move, ordered, err);
+	if (rc != 0)
+		free(ordered);
+	return rc;
+}
+
 static int act_start(void *context, const struct endpoint_command *command, struct err *err)
 {
 	struct link *link = context;
 
 	LOG(LOG_INFO, "command.started", log_uuid("command", &command->id),
 	    log_text("kind", command_kind_name(command->kind)), log_number("again", command->again));
+	if (command->kind == COMMAND_MOVE)
+		return start_move(link, command, err);
 	return command->kind == COMMAND_SCAN ? link_jobs_command(link->jobs, command, err)
 					     : link_items_command(link->items, command, err);
 }
@@ -262,10 +303,7 @@ static void act_upload(void *context, const struct uuid *item)
 
 static void act_rekey(void *context)
 {
-	(void)context;
-	LOG(LOG_ERROR, "link.identity_in_use",
-	    log_text("advice", "another running agent has this identity (a cloned machine?): "
-			       "muster-agent reset --yes here, then activate again"));
+	link_candidate_rekey(((struct link *)context)->candidate);
 }
 
 static bool act_wants_turn(void *context)
@@ -351,6 +389,52 @@ static int confine(struct link *link, const struct agent_users *users, const str
 	return rc;
 }
 
+/* A new identity whose files are whole takes the place of the one before: as root, or as whoever started us. */
+static int follow_switch(void *argument, const struct identity_switched *switched, struct err *err)
+{
+	const char *data_directory = argument;
+	struct settings settings;
+	struct buf problems;
+	char path[4200];
+	char *url;
+	int rc;
+
+	if (switched->manager[0] == '\0')
+		return 0;
+	buf_init(&problems, CONF_PROBLEMS_BYTES);
+	rc = settings_load(data_directory, &settings, &problems, err);
+	buf_done(&problems);
+	if (rc)
+		return rc;
+	url = strdup(switched->manager);
+	if (url == NULL) {
+		settings_done(&settings);
+		return err_set(err, ERR_MEMORY, "out of memory");
+	}
+	free(settings.manager_url);
+	settings.manager_url = url;
+	if (switched->listen_port != 0)
+		settings.listen_port = switched->listen_port;
+	snprintf(path, sizeof(path), "%s/%s", data_directory, SETTINGS_FILE);
+	rc = conf_write(&settings_table, &settings, path, 0644, err);
+	settings_done(&settings);
+	return rc;
+}
+
+static int take_candidate(struct link *link, const char *data_directory, struct err *err)
+{
+	struct identity_switched switched = { .done = false };
+	int data = open(data_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = data >= 0
+		     ? identity_switch_recover(data, &switched, follow_switch, (void *)(uintptr_t)data_directory, err)
+		     : err_errno(err, errno, "%s", data_directory);
+
+	if (data >= 0)
+		close(data);
+	link->switched = switched.done;
+	return rc;
+}
+
 /* All that needs files outside of link/, or the rights of whoever started us. */
 static int prepare(struct link *link, const char *data_directory, struct opened *opened, struct err *err)
 {
@@ -358,6 +442,9 @@ static int prepare(struct link *link, const char *data_directory, struct opened 
 	struct buf problems;
 	int rc;
 
+	rc = take_candidate(link, data_directory, err);
+	if (rc)
+		return rc;
 	buf_init(&problems, CONF_PROBLEMS_BYTES);
 	rc = settings_load(data_directory, &link->settings, &problems, err);
 	if (rc && problems.size)
@@ -374,6 +461,8 @@ static int prepare(struct link *link, const char *data_directory, struct opened 
 	if (rc == 0)
 		rc = manager_url_parse(link->identity.manager, &link->manager, err);
 	host_read(&link->host, link->settings.machine_uuid);
+	if (rc == 0)
+		link->farewell = link_farewell_new(link, opened->store, err);
 	if (rc == 0)
 		rc = confine(link, &users, opened, err);
 	return rc;
@@ -465,6 +554,7 @@ static int make_parts(struct link *link, const struct opened *opened, struct err
 	MAKE(items, link_items_new(link, opened->store, err));
 	MAKE(uploads, link_uploads_new(link, err));
 	MAKE(configuration, link_configuration_new(link, err));
+	MAKE(candidate, link_candidate_new(link, opened->store, err));
 	rc = make_endpoint(link, opened, err);
 	if (rc)
 		return rc;
@@ -500,12 +590,26 @@ void link_tell_self(struct link *link)
 	on_component(link, &self);
 }
 
+static void report_switch(struct link *link)
+{
+	char computer[UUID_TEXT_BYTES];
+	struct event_field fields[2];
+
+	uuid_format(&link->identity.computer, computer);
+	fields[0] = link_field("computer", computer);
+	fields[1] = link_field("manager", link->identity.manager);
+	link_event(link, EVENT_IDENTITY_CHANGED, fields, COUNT_OF(fields));
+}
+
 static void report_self(struct link *link)
 {
 	struct event_field field = link_field("version", MUSTER_VERSION);
 
 	link_tell_self(link);
 	link_event(link, EVENT_AGENT_STARTED, &field, 1);
+	if (link->switched)
+		report_switch(link);
+	link_farewell_begin(link->farewell);
 	link_listen_begin(link->listen);
 }
 
@@ -530,6 +634,8 @@ static void free_parts(struct link *link)
 {
 	link_watch_free(link->watch);
 	link_local_free(link->local);
+	link_candidate_free(link->candidate);
+	link_farewell_free(link->farewell);
 	link_exchange_free(link->exchange);
 	link_uploads_free(link->uploads);
 	link_items_free(link->items);

@@ -16,6 +16,8 @@
  *   link_watch      the computer's clock and disk
  *   link_local      the control socket's requests
  *   link_listen     which side dials; the listener
+ *   link_candidate  another identity, of the same manager or of another
+ *   link_farewell   the manager that was left is told so
  */
 #ifndef MUSTER_AGENT_LINK_LINK_H
 #define MUSTER_AGENT_LINK_LINK_H
@@ -31,7 +33,9 @@
 #include "endpoint/endpoint.h"
 #include "net/tls.h"
 
+struct link_candidate;
 struct link_exchange;
+struct link_farewell;
 struct link_jobs;
 struct link_items;
 struct link_uploads;
@@ -65,6 +69,9 @@ struct link {
 	struct link_configuration *configuration;
 	struct link_watch *watch;
 	struct link_listen *listen;
+	struct link_candidate *candidate;
+	struct link_farewell *farewell;
+	bool switched; /* this identity took another's place at this start */
 	char missing[512]; /* parts of the confinement that could not be had */
 	bool stopping;
 	int exit_status;

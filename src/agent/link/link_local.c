@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/link/link_candidate.h"
 #include "agent/link/link_components.h"
 #include "agent/link/link_configuration.h"
 #include "agent/link/link_exchange.h"
@@ -217,6 +218,21 @@ static int on_trust(struct link_local *local, const struct control_request *requ
 	return 0;
 }
 
+static void on_moved(void *argument, int rc, const struct err *err)
+{
+	control_client_end(argument, rc, err);
+}
+
+static int on_move(struct link_local *local, const struct control_request *request, struct control_client *client,
+		   struct err *err)
+{
+	struct link_move move = { .manager = request->manager, .token = request->token };
+	int rc = local_action_allowed(LOCAL_ACTION_MOVE, request->password, err);
+
+	memcpy(move.authority, request->authority, SHA256_BYTES);
+	return rc == 0 ? link_candidate_move(local->link->candidate, &move, on_moved, client, err) : rc;
+}
+
 static const handler handlers[] = {
 	[CONTROL_STATUS] = on_status,
 	[CONTROL_SCAN] = on_scan,
@@ -229,6 +245,7 @@ static const handler handlers[] = {
 	[CONTROL_QUARANTINE_DELETE] = on_quarantine,
 	[CONTROL_STOP] = on_stop,
 	[CONTROL_TRUST] = on_trust,
+	[CONTROL_MOVE] = on_move,
 };
 
 static void on_request(void *context, struct control_client *client, const struct control_request *request)
@@ -251,6 +268,7 @@ static void on_gone(void *context, struct control_client *client)
 
 	link_jobs_unwatch(local->link->jobs, client);
 	link_items_unwatch(local->link->items, client);
+	link_candidate_unwatch(local->link->candidate, client);
 	for (size_t i = 0; i < local->heartbeat_count; i++) {
 		if (local->heartbeats[i].client == client)
 			local->heartbeats[i--] = local->heartbeats[--local->heartbeat_count];

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/host.h"
+#include "agent/enrol_message.h"
 #include "agent/manager_url.h"
 #include "agent/problem.h"
 #include "agent/settings.h"
@@ -53,35 +53,6 @@ static int check_usage(const struct activation *activation, struct manager_url *
 	if (token_check(activation->token, TOKEN_ENROLMENT, err))
 		return wrong_usage("--token", err);
 	return 0;
-}
-
-static int encode_request(const struct activation *activation, const struct enrol_attempt *attempt, struct buf *out,
-			  struct err *err)
-{
-	Muster__Wire__EnrolRequest message = MUSTER__WIRE__ENROL_REQUEST__INIT;
-	Muster__Wire__Host facts;
-	char *addresses[HOST_ADDRESSES_MAX];
-	struct host host;
-	struct buf request;
-	int rc;
-
-	host_read(&host, NULL);
-	host_message(&host, addresses, &facts);
-	buf_init(&request, WIRE_REQUEST_MAX_BYTES);
-	rc = identity_request(buf_text(&attempt->key_pem), &request, err);
-	if (rc == 0) {
-		message.protocol = WIRE_PROTOCOL;
-		message.token = (char *)(uintptr_t)activation->token;
-		message.attempt = exchange_bytes(attempt->id.bytes, UUID_BYTES);
-		message.request = exchange_bytes(request.data, request.size);
-		message.name = activation->name ? (char *)(uintptr_t)activation->name : host.name;
-		message.policy = (char *)(uintptr_t)(activation->policy ? activation->policy : "");
-		message.group = (char *)(uintptr_t)(activation->group ? activation->group : "");
-		message.host = &facts;
-		rc = exchange_enrol_request_encode(&message, out, err);
-	}
-	buf_done(&request);
-	return rc;
 }
 
 static void on_answer(void *argument, const struct http_answer *answer)
@@ -154,45 +125,24 @@ static int advise(const struct activation *activation, int rc, struct err *err)
 	return err_add(err, rc, "%.128s", activation->url);
 }
 
-static int take_reply(const struct enrolment *enrolment, const uint8_t pin[SHA256_BYTES],
-		      struct agent_identity *identity, struct err *err)
-{
-	Muster__Wire__EnrolReply *reply;
-	struct certificate_facts authority;
-	struct arena *arena;
-	int rc = exchange_enrol_reply_decode(enrolment->reply.data, enrolment->reply.size, &reply, &arena, err);
-
-	if (rc)
-		return err_add(err, rc, "the manager's answer");
-	identity->computer = exchange_uuid(&reply->computer);
-	snprintf(identity->name, sizeof(identity->name), "%s", reply->name);
-	identity->listen_port = (uint16_t)reply->listen_port;
-	buf_append(&identity->certificate_pem, reply->certificate.data, reply->certificate.len);
-	buf_append(&identity->authority_pem, reply->authority.data, reply->authority.len);
-	if (reply->server_authentication.len != ENVELOPE_KEY_BYTES)
-		rc = err_set(err, ERR_FORMAT, "the manager's server authentication key is not of 32 bytes");
-	else
-		memcpy(identity->manager_key, reply->server_authentication.data, ENVELOPE_KEY_BYTES);
-	if (rc == 0)
-		rc =
-		    certificate_read(buf_text(&identity->authority_pem), identity->authority_pem.size, &authority, err);
-	if (rc == 0 && memcmp(authority.fingerprint, pin, SHA256_BYTES) != 0)
-		rc = err_set(err, ERR_UNTRUSTED, "the authority it sent is not the one with the given fingerprint");
-	arena_free(arena);
-	return rc;
-}
-
 static int enrol(const struct activation *activation, const struct manager_url *url, const uint8_t pin[SHA256_BYTES],
 		 const struct enrol_attempt *attempt, struct agent_identity *identity, struct err *err)
 {
 	struct enrolment enrolment = { .status = 0 };
+	struct host host;
+	const struct enrol_wish wish = { .token = activation->token,
+					 .name = activation->name,
+					 .policy = activation->policy,
+					 .group = activation->group,
+					 .host = &host };
 	struct buf request;
 	int rc;
 
 	buf_init(&request, WIRE_ENROL_REQUEST_MAX_BYTES);
 	buf_init(&enrolment.reply, WIRE_ENROL_REPLY_MAX_BYTES);
 	enrolment.loop = loop_new(err);
-	rc = enrolment.loop ? encode_request(activation, attempt, &request, err) : err->code;
+	host_read(&host, NULL);
+	rc = enrolment.loop ? enrol_message_encode(&wish, attempt, &request, err) : err->code;
 	if (rc == 0) {
 		rc = talk(&enrolment, url, pin, &request, err);
 		if (rc)
@@ -202,7 +152,7 @@ static int enrol(const struct activation *activation, const struct manager_url *
 		rc = problem_error("the manager refused", enrolment.status, enrolment.content_type,
 				   enrolment.reply.data, enrolment.reply.size, err);
 	if (rc == 0)
-		rc = take_reply(&enrolment, pin, identity, err);
+		rc = enrol_message_take(enrolment.reply.data, enrolment.reply.size, pin, identity, err);
 	loop_free(enrolment.loop);
 	buf_done(&enrolment.reply);
 	buf_wipe(&request); /* holds the token */

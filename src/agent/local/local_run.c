@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/guard/guard.h"
+#include "agent/identity_switch.h"
 #include "agent/link/link.h"
 #include "agent/local/activate.h"
 #include "agent/local/control_ask.h"
@@ -234,7 +235,7 @@ static int remove_files(const char *data, struct err *err)
 {
 	static const char *const logs[] = { "link/spool.log",   "link/journal.log",   "link/history.log",
 					    "link/history.old", "link/configuration", "guard/settings" };
-	int directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC), identity, rc = 0;
+	int directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC), identity, store, rc = 0;
 
 	if (directory < 0)
 		return err_errno(err, errno, "%s", data);
@@ -243,6 +244,13 @@ static int remove_files(const char *data, struct err *err)
 		rc = err_errno(err, errno, "%s/identity", data);
 	if (rc == 0)
 		rc = identity_files_remove(identity, err);
+	store = openat(directory, "link", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (rc == 0 && store >= 0)
+		rc = identity_switch_drop(store, IDENTITY_CANDIDATE, err);
+	if (rc == 0 && store >= 0)
+		rc = identity_switch_drop(store, IDENTITY_FORMER, err);
+	if (store >= 0)
+		close(store);
 	for (size_t i = 0; rc == 0 && i < COUNT_OF(logs); i++)
 		rc = files_remove(directory, logs[i], err);
 	if (identity >= 0)

@@ -10,6 +10,7 @@
 #include "manager/api/rows.h"
 #include "manager/api/shape.h"
 #include "manager/queries.h"
+#include "trust/fingerprint.h"
 
 static const struct row_field fields[] = {
 	{ "id", "id", row_id },
@@ -142,7 +143,7 @@ static const struct {
 	{ "scan", NULL, { "paths", "exclude" } }, { "pause", "command", { NULL } },
 	{ "resume", "command", { NULL } },        { "cancel", "command", { NULL } },
 	{ "heartbeat", NULL, { NULL } },          { "restore", "item", { "overwrite" } },
-	{ "delete", "item", { NULL } },
+	{ "delete", "item", { NULL } },           { "move", NULL, { "manager", "token", "ca_fingerprint" } },
 };
 
 static bool belongs(size_t row, const char *member)
@@ -227,6 +228,20 @@ static int issue_one(struct api_call *call, const struct front_command *command,
 	return command_issue_and_reply(call, command, 201, err);
 }
 
+/* Members that only a move has. */
+static int take_move(struct api_call *call, struct front_command *command, struct err *err)
+{
+	const char *fingerprint = json_string_value(json_object_get(api_body(call), "ca_fingerprint"));
+
+	if (!route_allows(ACCESS_ADMINISTER, api_call_principal(call)->role))
+		return err_set(err, ERR_DENIED, "Only administrators may move computers to another manager.");
+	command->manager = json_string_value(json_object_get(api_body(call), "manager"));
+	command->token = json_string_value(json_object_get(api_body(call), "token"));
+	if (fingerprint == NULL || fingerprint_parse(fingerprint, command->authority, NULL) != 0)
+		return err_set(err, ERR_RANGE, "ca_fingerprint: the SHA-256 of the other manager's CA is expected");
+	return 0;
+}
+
 /* What the body asks for, given to issue(). besides: a member that belongs to every kind, or NULL. */
 static int command_make(struct api_call *call, const char *besides,
 			int (*issue)(struct api_call *call, const struct front_command *command, struct err *err),
@@ -249,6 +264,8 @@ static int command_make(struct api_call *call, const char *besides,
 		uuid_parse(json_string_value(json_object_get(body, kinds[row].target)), &command.target, NULL);
 		rc = check_target(call, kinds[row].target, &command.target, err);
 	}
+	if (rc == 0 && command.kind == FRONT_COMMAND_MOVE)
+		rc = take_move(call, &command, err);
 	if (rc == 0)
 		rc = paths_take(&paths, json_object_get(body, "paths"), err);
 	if (rc == 0)

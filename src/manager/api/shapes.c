@@ -26,10 +26,10 @@
 const char *const shape_roles[] = { "viewer", "operator", "administrator", "auditor", NULL };
 _Static_assert(COUNT_OF(shape_roles) == ROLE_COUNT_ + 1, "a word for each role");
 const char *const shape_severities[] = { "info", "warning", "error", NULL };
-const char *const shape_command_kinds[] = { "scan", "pause", "resume", "cancel", "heartbeat", "restore", "delete", NULL };
+const char *const shape_command_kinds[] = { "scan", "pause", "resume", "cancel", "heartbeat", "restore", "delete", "move", NULL };
 const char *const shape_command_states[] = { "pending", "sent", "running", "succeeded", "failed", "cancelled",
 					     "timed_out", NULL };
-static const char *const shape_command_kinds_for_many[] = { "scan", "heartbeat", NULL };
+static const char *const shape_command_kinds_for_many[] = { "scan", "heartbeat", "move", NULL };
 static const char *const quarantine_states[] = { "held", "restored", "deleted", "too_large", NULL };
 static const char *const setting_types[] = { "size", "duration", "number", "choice", "text", "boolean", NULL };
 static const char *const verification_outcomes[] = { "answered", "silent", "away", NULL };
@@ -141,6 +141,10 @@ SHAPE(shape_computer_request, "ComputerRequest", "A computer that is known and h
 SHAPE(shape_dial_address_request, "DialAddressRequest", "Where the manager dials a computer.",
 	{ "dial_address", SHAPE_NAME, REQUIRED | SHAPE_NULLABLE, .max = 253, .help = "Host name or address to dial; null: as the agent reports." });
 
+#define MOVE_MEMBERS                                                                                         \
+	{ "manager", SHAPE_TEXT, 0, 1, 255, .help = "move: https://HOST:PORT of the other manager. Administrators alone may move computers." }, \
+	{ "token", SHAPE_SECRET, 0, 1, 128, .help = "move: an enrolment token of the other manager." },        \
+	{ "ca_fingerprint", SHAPE_TEXT, 0, 64, 95, .help = "move: SHA-256 of the other manager's CA certificate." }
 SHAPE(shape_command_request, "CommandRequest", "What a computer is to do.",
 	{ "kind", SHAPE_CHOICE, REQUIRED, .choices = shape_command_kinds, .help = "What to do." },
 	{ "paths", SHAPE_PATHS, .max = 1000, .help = "scan: absolute paths; none: the configured ones. Bytes that are not printable are written \\xNN, as in every answer." },
@@ -148,6 +152,7 @@ SHAPE(shape_command_request, "CommandRequest", "What a computer is to do.",
 	{ "item", SHAPE_UUID, .help = "restore, delete: the quarantine item." },
 	{ "command", SHAPE_UUID, .help = "pause, resume, cancel: the command aimed at." },
 	{ "overwrite", SHAPE_BOOLEAN, .help = "restore: replace a file that is at the path again." },
+	MOVE_MEMBERS,
 	{ "timeout", SHAPE_SPAN, 0, 0, 31 * 24 * 3600, .help = "Ends as timed_out after this; 0 or absent: the kind's default." });
 
 SHAPE(shape_commands_request, "CommandsRequest", "What several computers are to do.",
@@ -155,6 +160,7 @@ SHAPE(shape_commands_request, "CommandsRequest", "What several computers are to 
 	{ "computers", SHAPE_UUIDS, REQUIRED, 1, FRONT_COMMANDS_MAX, .help = "Who is to do it; an id that is given twice counts once." },
 	{ "paths", SHAPE_PATHS, .max = 1000, .help = "scan: absolute paths; none: the configured ones." },
 	{ "exclude", SHAPE_PATHS, .max = 1000, .help = "scan: paths to leave out." },
+	MOVE_MEMBERS,
 	{ "timeout", SHAPE_SPAN, 0, 0, 31 * 24 * 3600, .help = "Each ends as timed_out after this; 0 or absent: the kind's default." });
 
 SHAPE(shape_restore_request, "RestoreRequest", "How to restore.",

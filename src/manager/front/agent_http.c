@@ -13,13 +13,15 @@
 #include "manager/front/quarantine.h"
 #include "wire/limits.h"
 
-#define RETRY_BUSY_S 5
+#define RETRY_BUSY_S    5
+#define LEAVE_MAX_BYTES 4096
 
 #define QUARANTINE "/agent/v1/quarantine/"
 
 static const struct agent_route routes[] = {
 	{ "POST", "/agent/v1/enrol", WIRE_ENROL_REQUEST_MAX_BYTES, false, NULL, NULL, enrol_complete, enrol_gone },
 	{ "POST", "/agent/v1/exchange", WIRE_REPORT_MAX_BYTES, true, NULL, NULL, exchange_complete, exchange_gone },
+	{ "POST", "/agent/v1/leave", LEAVE_MAX_BYTES, true, NULL, NULL, leave_complete, leave_gone },
 	{ "POST", QUARANTINE, QUARANTINE_METADATA_MAX_BYTES, true, NULL, NULL, quarantine_announce_complete,
 	  quarantine_announce_gone },
 	{ "PUT", QUARANTINE, 0, true, quarantine_put_begin, quarantine_put_piece, quarantine_put_complete,

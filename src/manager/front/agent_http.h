@@ -73,6 +73,8 @@ void exchange_complete(struct agent_request *request);
 void exchange_gone(struct agent_request *request);
 void enrol_complete(struct agent_request *request);
 void enrol_gone(struct agent_request *request);
+void leave_complete(struct agent_request *request);
+void leave_gone(struct agent_request *request);
 void quarantine_announce_complete(struct agent_request *request);
 void quarantine_announce_gone(struct agent_request *request);
 bool quarantine_put_begin(struct agent_request *request);

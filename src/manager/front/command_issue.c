@@ -11,6 +11,7 @@
 #include "manager/front/exchange.h"
 #include "manager/front/records_json.h"
 #include "manager/queries.h"
+#include "trust/token.h"
 #include "wire/limits.h"
 
 #define CONTROL_TIMEOUT_US HOUR_US
@@ -23,6 +24,7 @@ static const struct command_row kinds[] = {
 	{ FRONT_COMMAND_HEARTBEAT, COMMAND_HEARTBEAT, TARGET_NONE, CONTROL_TIMEOUT_US },
 	{ FRONT_COMMAND_RESTORE, COMMAND_RESTORE, TARGET_ITEM, 0 },
 	{ FRONT_COMMAND_DELETE, COMMAND_DELETE_ITEM, TARGET_ITEM, 0 },
+	{ FRONT_COMMAND_MOVE, COMMAND_MOVE, TARGET_NONE, CONTROL_TIMEOUT_US },
 };
 
 const struct command_row *command_row_find(enum front_command_kind kind)
@@ -70,6 +72,16 @@ static int check_paths(const char *what, const struct bytes *paths, size_t count
 	return 0;
 }
 
+static int check_move(const struct front_command *asked, struct err *err)
+{
+	if (asked->manager == NULL || strncmp(asked->manager, "https://", 8) != 0 ||
+	    strlen(asked->manager) > WIRE_LABEL_MAX_BYTES)
+		return err_set(err, ERR_RANGE, "manager: https://HOST:PORT of the other manager is expected");
+	if (asked->token == NULL || token_check(asked->token, TOKEN_ENROLMENT, NULL) != 0)
+		return err_set(err, ERR_RANGE, "token: an enrolment token of the other manager is expected");
+	return 0;
+}
+
 int issue_check(const struct issue *issue, struct err *err)
 {
 	const struct front_command *asked = issue->asked;
@@ -81,6 +93,9 @@ int issue_check(const struct issue *issue, struct err *err)
 		return err_set(err, ERR_RANGE, "timeout: at most 90 days");
 	if (issue->row->target != TARGET_NONE && uuid_is_zero(&asked->target))
 		return err_set(err, ERR_RANGE, "%s needs a target", front_command_kind_name(asked->kind));
+	rc = asked->kind == FRONT_COMMAND_MOVE ? check_move(asked, err) : 0;
+	if (rc != 0)
+		return rc;
 	rc = check_paths("paths", asked->paths, asked->path_count, err);
 	return rc == 0 ? check_paths("exclude", asked->exclude, asked->exclude_count, err) : rc;
 }

@@ -199,6 +199,7 @@ enum front_command_kind {
 	FRONT_COMMAND_HEARTBEAT,
 	FRONT_COMMAND_RESTORE, /* target: a quarantine item */
 	FRONT_COMMAND_DELETE,  /* target: a quarantine item */
+	FRONT_COMMAND_MOVE,    /* to another manager */
 };
 /* "scan", "pause", …; NULL for a number that is none. */
 const char *front_command_kind_name(enum front_command_kind kind);
@@ -213,6 +214,9 @@ struct front_command {
 	const struct bytes *exclude;
 	size_t exclude_count;
 	bool overwrite;  /* restore: replace what is at the path now */
+	/* move: https://HOST:PORT, its token, and the SHA-256 of its CA */
+	const char *manager, *token;
+	uint8_t authority[SHA256_BYTES];
 	span_us timeout; /* 0: the kind's default */
 };
 /* Stores it (state pending), has it signed, hands it to the computer's shard,
@@ -221,7 +225,7 @@ struct front_command {
 int front_command_issue(struct front *front, const struct front_command *command, const struct front_actor *actor,
 			struct uuid *ret_id, struct err *err);
 
-/* The same command (scan or heartbeat: what has no target) for many computers:
+/* The same command (scan, heartbeat or move: what has no target) for many computers:
  * signed and stored in a few steps for all. ret_ids[i] is the command for computers[i]; zeroes: that
  * computer is not there, or has too many commands open. computers: each once.
  * Fails only if none could be issued, for another reason. One audit entry for all. */

@@ -55,6 +55,7 @@ struct step {
 	const struct uuid *computer;
 	const struct front_actor *actor;
 	const struct ending *ending;
+	const char *manager; /* the one that it moved to, as its agent says */
 	/* Read from its row: */
 	char name[NAME_BYTES];
 	char address[80];
@@ -89,7 +90,8 @@ static int note(const struct step *step, struct store_session *session, uint32_t
 	const struct front_field fields[] = { { "name", step->name },
 					      { "user", step->actor->name },
 					      { "address", step->address },
-					      { "fingerprint", step->fingerprint } };
+					      { "fingerprint", step->fingerprint },
+					      { "manager", step->manager != NULL ? step->manager : "" } };
 	const struct event_type *type = event_type_find(event);
 	struct front_field known[COUNT_OF(fields)];
 	char id[UUID_TEXT_BYTES];
@@ -123,7 +125,7 @@ static const struct ending {
 	const char *refused; /* from any other */
 	enum standing standing;
 	enum roster_standing roster;
-	const char *status, *cause; /* behind the cause the user's name */
+	const char *status, *cause; /* behind the cause the user's name, or the manager's */
 	uint32_t event, second_event;
 	bool deletes;
 } ending_deactivate = { .action = "computer.deactivate",
@@ -134,6 +136,14 @@ static const struct ending {
 			.status = "unmanaged",
 			.cause = "deactivated by",
 			.event = EVENT_DEACTIVATED },
+  ending_move = { .action = "computer.move",
+		  .from = { [STANDING_MANAGED] = true },
+		  .refused = "the computer is not activated",
+		  .standing = STANDING_MOVED,
+		  .roster = ROSTER_DEACTIVATED,
+		  .status = "unmanaged",
+		  .cause = "moved to",
+		  .event = EVENT_COMPUTER_MOVED },
   ending_revoke = { .action = "computer.revoke",
 		    .from = { [STANDING_MANAGED] = true, [STANDING_DEACTIVATED] = true, [STANDING_MOVED] = true },
 		    .refused = "the computer has no certificate that could be revoked",
@@ -174,7 +184,8 @@ static int write_standing(const struct step *step, struct store_session *session
 		cursor_bind_number(cursor, "now", now);
 		return cursor_run(cursor, err);
 	}
-	snprintf(cause, sizeof(cause), "%s %s", ending->cause, step->actor->name);
+	snprintf(cause, sizeof(cause), "%s %s", ending->cause,
+		 step->manager != NULL ? step->manager : step->actor->name);
 	cursor = cursor_open(session, &QUERY_COMPUTER_END);
 	cursor_bind_uuid(cursor, "id", step->computer);
 	cursor_bind_text(cursor, "standing", standing_name(ending->standing));
@@ -231,9 +242,11 @@ static void shut_out(struct front *front, const struct uuid *computer, enum rost
 }
 
 static int end_membership(struct front *front, const struct uuid *computer, const struct ending *ending,
-			  const struct front_actor *actor, struct err *err)
+			  const struct front_actor *actor, const char *manager, struct err *err)
 {
-	struct step step = { .front = front, .computer = computer, .actor = actor, .ending = ending };
+	struct step step = {
+		.front = front, .computer = computer, .actor = actor, .ending = ending, .manager = manager
+	};
 	int rc = store_write_wait(front->store, write_ending, &step, err);
 
 	if (rc != 0)
@@ -249,19 +262,26 @@ static int end_membership(struct front *front, const struct uuid *computer, cons
 int front_computer_deactivate(struct front *front, const struct uuid *computer, const struct front_actor *actor,
 			      struct err *err)
 {
-	return end_membership(front, computer, &ending_deactivate, actor, err);
+	return end_membership(front, computer, &ending_deactivate, actor, NULL, err);
 }
 
 int front_computer_revoke(struct front *front, const struct uuid *computer, const struct front_actor *actor,
 			  struct err *err)
 {
-	return end_membership(front, computer, &ending_revoke, actor, err);
+	return end_membership(front, computer, &ending_revoke, actor, NULL, err);
 }
 
 int front_computer_delete(struct front *front, const struct uuid *computer, const struct front_actor *actor,
 			  struct err *err)
 {
-	return end_membership(front, computer, &ending_delete, actor, err);
+	return end_membership(front, computer, &ending_delete, actor, NULL, err);
+}
+
+int membership_left(struct front *front, const struct uuid *computer, const char *manager, struct err *err)
+{
+	static const struct front_actor actor = { .kind = "system", .name = "its agent", .peer = "" };
+
+	return end_membership(front, computer, &ending_move, &actor, manager, err);
 }
 
 /* --- beginning again --- */

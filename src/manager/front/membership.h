@@ -28,6 +28,8 @@ enum roster_standing standing_of_row(struct cursor *row);
 /* A computer was given another agent: the one before is out, the new one is let in. Blocks. */
 int membership_taken(struct front *front, const struct uuid *computer, const uint8_t replaced[SHA256_BYTES],
 		     const uint8_t fingerprint[SHA256_BYTES], struct err *err);
+/* Its agent says that another manager has taken it. Blocks. */
+int membership_left(struct front *front, const struct uuid *computer, const char *manager, struct err *err);
 /* A clone of the computer was refused: it is shown as a computer that has to be activated. Any thread; never blocks. */
 void membership_clone_waits(struct front *front, const struct uuid *computer);
 /* The agent of a computer that was deactivated spoke to us: that is shown. Any thread; never blocks. */

@@ -74,6 +74,7 @@ int order_pack(const struct order *order, struct buf *out, struct err *err)
 	Muster__Wire__Target target = MUSTER__WIRE__TARGET__INIT;
 	Muster__Wire__Restore restore = MUSTER__WIRE__RESTORE__INIT;
 	Muster__Wire__Nothing nothing = MUSTER__WIRE__NOTHING__INIT;
+	Muster__Wire__Move move = MUSTER__WIRE__MOVE__INIT;
 
 	target.id = exchange_bytes(order->target.bytes, UUID_BYTES);
 	command.kind_case = (Muster__Wire__Command__KindCase)order->kind;
@@ -94,6 +95,12 @@ int order_pack(const struct order *order, struct buf *out, struct err *err)
 		restore.overwrite = order->arguments->overwrite;
 		command.restore = &restore;
 		break;
+	case COMMAND_MOVE:
+		move.manager = (char *)(uintptr_t)order->arguments->manager;
+		move.token = (char *)(uintptr_t)order->arguments->token;
+		move.authority = exchange_bytes(order->arguments->authority, SHA256_BYTES);
+		command.move = &move;
+		break;
 	default:
 		return err_set(err, ERR_UNKNOWN, "no such kind of command");
 	}
@@ -101,7 +108,7 @@ int order_pack(const struct order *order, struct buf *out, struct err *err)
 }
 
 _Static_assert((int)COMMAND_SCAN == (int)MUSTER__WIRE__COMMAND__KIND_SCAN &&
-		   (int)COMMAND_DELETE_ITEM == (int)MUSTER__WIRE__COMMAND__KIND_DELETE_ITEM,
+		   (int)COMMAND_MOVE == (int)MUSTER__WIRE__COMMAND__KIND_MOVE,
 	       "kinds are numbered as in the message");
 
 static void set(json_t **object, const char *name, json_t *value)
@@ -139,6 +146,8 @@ char *order_arguments_json(const struct order *order)
 		uuid_format(&order->target, target);
 		set(&object, "target", json_string(target));
 	}
+	if (order->kind == COMMAND_MOVE) /* its token is nobody's to read */
+		set(&object, "manager", json_escaped(order->arguments->manager, strlen(order->arguments->manager)));
 	if (order->kind == COMMAND_RESTORE)
 		set(&object, "overwrite", json_boolean(order->arguments->overwrite));
 	if (object != NULL)

@@ -1,0 +1,317 @@
+/* Another identity for this agent (agent/link/link_candidate.h). Input: orders that were verified or came over the
+ * control socket, and the other manager's answer, untrusted until its authority is checked. */
+#include "agent/link/link_candidate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "agent/enrol_message.h"
+#include "agent/identity_switch.h"
+#include "agent/problem.h"
+#include "base/log.h"
+#include "net/client.h"
+#include "os/env.h"
+#include "os/files.h"
+#include "trust/identity.h"
+
+#define ENROL_TIMEOUT_US (30 * SECOND_US)
+#define AGAIN_US         (30 * SECOND_US) /* after a failure; doubled up to an hour */
+#define AGAIN_MAX_US     HOUR_US
+#define LEAVE_WAIT_US    (20 * SECOND_US) /* for the old manager to take what it has not got */
+#define TOKEN_BYTES      (WIRE_TOKEN_MAX_BYTES + 1)
+
+struct link_candidate {
+	struct link *link;
+	int store; /* DIR/link */
+	int directory;
+	struct enrol_attempt attempt;
+	struct tls_client *tls;
+	struct http_client *client;
+	uint8_t pin[SHA256_BYTES];
+	char manager[IDENTITY_URL_BYTES];
+	bool under_way, moves;
+	bool decided; /* the new identity is whole: link ends soon */
+	time_us leave_by;
+	unsigned failures;
+	time_us not_before; /* of a rekey that failed */
+	void (*done)(void *argument, int rc, const struct err *err);
+	void *argument;
+};
+
+static void forget(struct link_candidate *candidate)
+{
+	http_client_free(candidate->client);
+	tls_client_free(candidate->tls);
+	candidate->client = NULL;
+	candidate->tls = NULL;
+	identity_attempt_done(&candidate->attempt);
+	if (candidate->directory >= 0)
+		close(candidate->directory);
+	candidate->directory = -1;
+	candidate->under_way = false;
+}
+
+static void tell(struct link_candidate *candidate, int rc, const struct err *err)
+{
+	void (*done)(void *argument, int rc, const struct err *err) = candidate->done;
+
+	candidate->done = NULL;
+	if (done != NULL)
+		done(candidate->argument, rc, err);
+}
+
+static void failed(struct link_candidate *candidate, int rc, const struct err *err)
+{
+	const struct env *env = candidate->link->env;
+	span_us wait = AGAIN_US << (candidate->failures < 8 ? candidate->failures : 8);
+
+	wait = wait < AGAIN_MAX_US ? wait : AGAIN_MAX_US;
+	candidate->failures++;
+	candidate->not_before = env_monotonic(env) + wait / 2 + (span_us)env_below(env, (uint64_t)wait);
+	LOG(LOG_WARNING, candidate->moves ? "move.failed" : "rekey.failed", log_text("manager", candidate->manager),
+	    log_err(err));
+	forget(candidate);
+	tell(candidate, rc, err);
+}
+
+/* --- the answer --- */
+
+static int take_answer(struct link_candidate *candidate, const struct http_answer *answer, struct err *err)
+{
+	struct agent_identity identity;
+	int rc;
+
+	agent_identity_init(&identity);
+	rc = enrol_message_take(answer->body, answer->size, candidate->pin, &identity, err);
+	snprintf(identity.manager, sizeof(identity.manager), "%s", candidate->manager);
+	buf_append(&identity.key_pem, candidate->attempt.key_pem.data, candidate->attempt.key_pem.size);
+	if (rc == 0)
+		rc = identity_switch_decide(candidate->directory, &identity, err);
+	if (rc == 0)
+		LOG(LOG_INFO, candidate->moves ? "move.decided" : "rekey.decided",
+		    log_uuid("computer", &identity.computer), log_text("name", identity.name),
+		    log_text("manager", identity.manager));
+	agent_identity_done(&identity);
+	return rc;
+}
+
+static void on_answer(void *argument, const struct http_answer *answer)
+{
+	struct link_candidate *candidate = argument;
+	struct err err = { 0 };
+	int rc;
+
+	if (answer->status == 0) {
+		err = *answer->err;
+		rc = err.code;
+	} else if (answer->status != 200) {
+		rc = problem_error("the manager refused", answer->status, answer->content_type, answer->body,
+				   answer->size, &err);
+	} else {
+		rc = take_answer(candidate, answer, &err);
+	}
+	if (rc != 0) {
+		failed(candidate, rc, &err);
+		return;
+	}
+	candidate->decided = true;
+	candidate->leave_by = env_monotonic(candidate->link->env) + (candidate->moves ? LEAVE_WAIT_US : 0);
+	tell(candidate, 0, NULL);
+	endpoint_hurry(candidate->link->endpoint);
+	link_wake(candidate->link);
+}
+
+/* --- the question --- */
+
+static int open_candidate(struct link_candidate *candidate, struct err *err)
+{
+	if (mkdirat(candidate->store, IDENTITY_CANDIDATE, 0700) != 0 && errno != EEXIST)
+		return err_errno(err, errno, "link/" IDENTITY_CANDIDATE);
+	candidate->directory =
+	    openat(candidate->store, IDENTITY_CANDIDATE, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return candidate->directory >= 0 ? 0 : err_errno(err, errno, "link/" IDENTITY_CANDIDATE);
+}
+
+static int connect_to(struct link_candidate *candidate, const struct manager_url *url,
+		      const struct tls_client_options *tls, struct err *err)
+{
+	struct http_client_options options = { .host = url->host,
+					       .port = url->port,
+					       .connect_timeout = ENROL_TIMEOUT_US,
+					       .reply_max_bytes = WIRE_ENROL_REPLY_MAX_BYTES };
+
+	candidate->tls = tls_client_new(tls, err);
+	if (candidate->tls == NULL)
+		return err->code;
+	options.tls = candidate->tls;
+	candidate->client = http_client_new(candidate->link->loop, &options, err);
+	return candidate->client != NULL ? 0 : err->code;
+}
+
+static int ask(struct link_candidate *candidate, const struct enrol_wish *wish, struct err *err)
+{
+	struct http_body body = { .fd = -1 };
+	struct buf request;
+	int rc;
+
+	buf_init(&request, WIRE_ENROL_REQUEST_MAX_BYTES);
+	rc = enrol_message_encode(wish, &candidate->attempt, &request, err);
+	body.bytes = request.data;
+	body.size = request.size;
+	if (rc == 0)
+		rc = http_client_send(candidate->client, "POST", "/agent/v1/enrol",
+				      "Content-Type: application/x-protobuf\r\n", &body, ENROL_TIMEOUT_US, on_answer,
+				      candidate, err);
+	buf_wipe(&request); /* holds the token */
+	buf_done(&request);
+	return rc;
+}
+
+/* purpose: what the attempt is bound to; another one makes another attempt, with another key. */
+static int begin(struct link_candidate *candidate, const struct manager_url *url, const struct tls_client_options *tls,
+		 const struct enrol_wish *wish, const char *purpose, struct err *err)
+{
+	struct uuid fresh = env_uuid(candidate->link->env);
+	int rc = open_candidate(candidate, err);
+
+	candidate->under_way = true;
+	if (rc == 0)
+		rc = identity_attempt(candidate->directory, candidate->manager, purpose, &fresh, &candidate->attempt,
+				      err);
+	if (rc == 0)
+		rc = connect_to(candidate, url, tls, err);
+	return rc == 0 ? ask(candidate, wish, err) : rc;
+}
+
+/* --- told to take another identity of the same manager --- */
+
+static int begin_rekey(struct link_candidate *candidate, struct err *err)
+{
+	struct link *link = candidate->link;
+	const struct tls_client_options tls = { .ca_pem = buf_text(&link->identity.authority_pem),
+						.certificate_pem = buf_text(&link->identity.certificate_pem),
+						.key_pem = buf_text(&link->identity.key_pem),
+						.any_host_name = true,
+						.agent = true };
+	struct enrol_wish wish = { .token = "", .name = link->identity.name, .host = &link->host };
+	char purpose[UUID_TEXT_BYTES];
+	struct certificate_facts authority;
+	int rc = certificate_read(buf_text(&link->identity.authority_pem), link->identity.authority_pem.size,
+				  &authority, err);
+
+	if (rc != 0)
+		return rc;
+	memcpy(candidate->pin, authority.fingerprint, SHA256_BYTES);
+	snprintf(candidate->manager, sizeof(candidate->manager), "%s", link->identity.manager);
+	uuid_format(&link->identity.computer, purpose);
+	wish.session = endpoint_session(link->endpoint);
+	return begin(candidate, &link->manager, &tls, &wish, purpose, err);
+}
+
+void link_candidate_rekey(struct link_candidate *candidate)
+{
+	struct err err = { 0 };
+	int rc;
+
+	if (candidate->under_way || candidate->decided || env_monotonic(candidate->link->env) < candidate->not_before)
+		return;
+	LOG(LOG_WARNING, "rekey.begun", log_uuid("computer", &candidate->link->identity.computer));
+	candidate->moves = false;
+	rc = begin_rekey(candidate, &err);
+	if (rc != 0)
+		failed(candidate, rc, &err);
+}
+
+/* --- told to move to another manager --- */
+
+int link_candidate_move(struct link_candidate *candidate, const struct link_move *move,
+			void (*done)(void *argument, int rc, const struct err *err), void *argument, struct err *err)
+{
+	struct link *link = candidate->link;
+	const struct tls_client_options tls = { .ca_fingerprint = candidate->pin,
+						.any_host_name = true,
+						.agent = true };
+	const struct enrol_wish wish = { .token = move->token, .name = link->identity.name, .host = &link->host };
+	struct manager_url url;
+	int rc = manager_url_parse(move->manager, &url, err);
+
+	if (rc != 0)
+		return err_add(err, rc, "manager");
+	if (candidate->under_way || candidate->decided)
+		return err_set(err, ERR_BUSY, "another identity is being taken already");
+	if (strlen(move->manager) >= sizeof(candidate->manager))
+		return err_set(err, ERR_LIMIT, "the manager's address is too long");
+	if (strcmp(move->manager, link->identity.manager) == 0)
+		return err_set(err, ERR_EXISTS, "this computer belongs to %.200s already", move->manager);
+	memcpy(candidate->pin, move->authority, SHA256_BYTES);
+	snprintf(candidate->manager, sizeof(candidate->manager), "%s", move->manager);
+	candidate->moves = true;
+	rc = begin(candidate, &url, &tls, &wish, move->token, err);
+	if (rc != 0) {
+		forget(candidate);
+		return rc;
+	}
+	LOG(LOG_INFO, "move.begun", log_text("manager", candidate->manager));
+	candidate->done = done;
+	candidate->argument = argument;
+	return 0;
+}
+
+void link_candidate_unwatch(struct link_candidate *candidate, const void *argument)
+{
+	if (candidate->argument == argument)
+		candidate->done = NULL;
+}
+
+/* --- leaving --- */
+
+void link_candidate_step(struct link_candidate *candidate)
+{
+	struct link *link = candidate->link;
+	struct endpoint_status status;
+	struct err err = { 0 };
+
+	if (!candidate->decided || link->stopping)
+		return;
+	endpoint_status(link->endpoint, &status);
+	if (candidate->moves && status.events_waiting > 0 && env_monotonic(link->env) < candidate->leave_by)
+		return;
+	if (endpoint_flush(link->endpoint, &err) != 0)
+		LOG(LOG_ERROR, "link.spool_not_synced", log_err(&err));
+	LOG(LOG_INFO, "link.starts_anew", log_number("events_waiting", (int64_t)status.events_waiting));
+	loop_stop(link->loop);
+}
+
+time_us link_candidate_due(const struct link_candidate *candidate)
+{
+	return candidate->decided ? candidate->leave_by : INT64_MAX;
+}
+
+struct link_candidate *link_candidate_new(struct link *link, int store, struct err *err)
+{
+	struct link_candidate *candidate = calloc(1, sizeof(*candidate));
+
+	if (candidate == NULL) {
+		err_set(err, ERR_MEMORY, "out of memory");
+		return NULL;
+	}
+	candidate->link = link;
+	candidate->store = store;
+	candidate->directory = -1;
+	return candidate;
+}
+
+void link_candidate_free(struct link_candidate *candidate)
+{
+	if (candidate == NULL)
+		return;
+	forget(candidate);
+	free(candidate);
+}

@@ -1,0 +1,71 @@
+/* POST /agent/v1/leave: an agent that another manager has taken says so, with the
+ * certificate that it had here. The name of that manager is its word. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "manager/front/agent_http.h"
+#include "manager/front/membership.h"
+
+#define RETRY_BUSY_S 5
+
+struct leave {
+	struct agent_request *request;
+	char manager[512];
+	struct err err;
+	int rc;
+};
+
+static void answered(void *argument)
+{
+	struct leave *leave = argument;
+
+	if (leave->rc == 0)
+		agent_reply(leave->request, 204, NULL, NULL, 0);
+	else
+		agent_refuse(leave->request, "Not left", &leave->err);
+	agent_request_free(leave->request);
+	free(leave);
+}
+
+static void work(void *argument)
+{
+	struct leave *leave = argument;
+
+	leave->rc = membership_left(leave->request->front, &leave->request->computer, leave->manager, &leave->err);
+	if (leave->rc != 0)
+		LOG(LOG_WARNING, "leave.failed", log_uuid("computer", &leave->request->computer), log_err(&leave->err));
+	if (loop_post(leave->request->loop, answered, leave) != 0)
+		LOG(LOG_ERROR, "leave.lost", log_text("error", "no memory"));
+}
+
+void leave_complete(struct agent_request *request)
+{
+	json_t *json = json_loadb((const char *)request->body.data, request->body.size, 0, NULL);
+	const char *manager = json_string_value(json_object_get(json, "manager"));
+	struct leave *leave = calloc(1, sizeof(*leave));
+
+	if (leave != NULL && manager != NULL) {
+		leave->request = request;
+		snprintf(leave->manager, sizeof(leave->manager), "%s", manager);
+		request->state = leave;
+		if (front_work(request->front, work, leave) == 0) {
+			json_decref(json);
+			return;
+		}
+	}
+	json_decref(json);
+	free(leave);
+	if (manager == NULL)
+		agent_refuse_status(request, 400, "Not valid", "The body does not name the other manager.", 0);
+	else
+		agent_refuse_status(request, 503, "Busy", "Come back shortly.", RETRY_BUSY_S);
+	agent_request_free(request);
+}
+
+void leave_gone(struct agent_request *request)
+{
+	if (request->state == NULL)
+		agent_request_free(request);
+}
