@@ -57,7 +57,7 @@ OPTIONS(cert_list_options,
 	LIMIT);
 OPTIONS(command_list_options, COMPUTER,
 	{ "state", "S", "Only those in this state.", STATES },
-	{ "kind", "K", "Only those of this kind.", "scan pause resume cancel heartbeat restore delete" },
+	{ "kind", "K", "Only those of this kind.", "scan pause resume cancel heartbeat restore delete move" },
 	SINCE, LIMIT);
 OPTIONS(event_list_options, COMPUTER,
 	{ "type", "NUMBER", "Only events of this type.", NULL },
@@ -122,7 +122,7 @@ OPTIONS(token_create_options, ENROLMENT,
 	{ "expires", "D", "When it ends: a duration such as 24h, or a moment.", NULL });
 OPTIONS(computer_move_options,
 	{ "manager", "HOST:PORT", "The other manager.", NULL },
-	{ "token", "T", "An enrolment token of the other manager.", NULL },
+	{ "enrolment-token", "T", "An enrolment token of the other manager.", NULL },
 	{ "ca-fingerprint", "SHA256", "Fingerprint of the other manager's certificate authority.", NULL });
 OPTIONS(computer_add_options,
 	{ "policy", "P", "Its policy; that of the setting enrolment.policy if not given.", NULL },

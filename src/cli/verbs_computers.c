@@ -223,13 +223,13 @@ static int order_one(struct cli *cli, const char *given, const json_t *body, str
 
 int verb_computer_move(struct cli *cli, struct err *err)
 {
-	const char *manager = cli_option(cli, "manager"), *token = cli_option(cli, "token"),
+	const char *manager = cli_option(cli, "manager"), *token = cli_option(cli, "enrolment-token"),
 		   *fingerprint = cli_option(cli, "ca-fingerprint");
 	json_t *body;
 	int rc = 0;
 
 	if (manager == NULL || token == NULL || fingerprint == NULL)
-		return err_set(err, ERR_USAGE, "--manager, --token and --ca-fingerprint say where to");
+		return err_set(err, ERR_USAGE, "--manager, --enrolment-token and --ca-fingerprint say where to");
 	body = json_pack("{ss, ss, ss}", "kind", "move", "token", token, "ca_fingerprint", fingerprint);
 	add_manager(body, manager);
 	for (size_t i = 0; rc == 0 && i < cli->arguments.count; i++)

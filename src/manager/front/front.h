@@ -213,7 +213,7 @@ struct front_command {
 	size_t path_count;         /* at most 1000 */
 	const struct bytes *exclude;
 	size_t exclude_count;
-	bool overwrite;  /* restore: replace what is at the path now */
+	bool overwrite; /* restore: replace what is at the path now */
 	/* move: https://HOST:PORT, its token, and the SHA-256 of its CA */
 	const char *manager, *token;
 	uint8_t authority[SHA256_BYTES];

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Agents that take another identity: of another manager, to which they move, or of their own, when they are copies."""
+import os
+import shutil
+import signal
+import subprocess
+
+from installation import Agent, Manager, Site, main, program, run, wait_until
+
+site = Site()
+other = Site()
+
+
+def add_manager(where, lines):
+    """As Site.add_manager(), with lines of manager.ini."""
+    where.manager = Manager(where.directory).init()
+    with open(os.path.join(where.manager.data, "manager.ini"), "a", encoding="utf-8") as file:
+        file.write(lines)
+    where.manager.start()
+    where.muster("login", "--user", where.manager.identity["user"], "--password-file", "-",
+                 stdin=where.manager.identity["password"].encode() + b"\n").expect(0)
+
+
+def where_to(**changed):
+    options = {"--manager": f"localhost:{other.manager.port}", "--token": None,
+               "--ca-fingerprint": other.manager.identity["ca_fingerprint"]}
+    options.update(changed)
+    options["--token"] = options["--token"] or other.token("--uses", "1")
+    return [word for pair in options.items() for word in pair]
+
+
+def ordered(**changed):
+    """The same for `muster computer move`, whose own --token is the API's."""
+    return ["--enrolment-token" if word == "--token" else word for word in where_to(**changed)]
+
+
+def processes(agent):
+    """The agent's processes, by its data directory."""
+    found = run(["pgrep", "-f", agent.data]).out.split()
+    return [int(pid) for pid in found if int(pid) != os.getpid()]
+
+
+def kill(agent):
+    for pid in processes(agent):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    agent.process.wait()
+    agent.process = None
+
+
+def is_online(where, name):
+    found = where.json("computer", "list", "--name", name)
+    return len(found) == 1 and found[0]["status"] == "online"
+
+
+def has_left(name):
+    return site.json("computer", "show", name)["status"] == "unmanaged"
+
+
+def expect_moved(agent, name):
+    wait_until(f"{name} online at the other manager", lambda: is_online(other, name))
+    wait_until(f"{name} gone from the first", lambda: has_left(name))
+    shown = site.json("computer", "show", name)
+    assert shown["status_cause"] == f"moved to {other.manager.url}", shown
+    site.wait_events(718, computer=name)
+    other.wait_events(704, computer=name)
+    other.wait_events(4040, computer=name)
+    wait_until("the farewell", lambda: not os.path.exists(os.path.join(agent.data, "link", "former")))
+    assert not os.path.exists(os.path.join(agent.data, "link", "candidate"))
+    with open(os.path.join(agent.data, "agent.ini"), encoding="utf-8") as file:
+        assert other.manager.url in file.read()
+
+
+def moves_by_hand():
+    agent = site.add_agent("hand")
+    agent("move", *where_to()).expect(0, "has taken this computer")
+    expect_moved(agent, "hand")
+    wait_until("the agent's answer", agent.answers)
+    status = agent("status", "-o", "json").json
+    assert status["manager"] == other.manager.url, status
+    wait_until("its connection", lambda: agent("status", "-o", "json").json["connected"])
+    # Restarted, it is where it was.
+    agent.stop()
+    agent.start()
+    wait_until("hand online again", lambda: is_online(other, "hand"))
+
+
+def moves_by_order():
+    agents = [site.add_agent("order-1"), site.add_agent("order-2")]
+    site.muster("computer", "move", "order-*", *ordered(**{"--token": other.token("--uses", "2")})).expect(0)
+    for agent in agents:
+        expect_moved(agent, agent.name)
+        command = site.json("command", "list", "--computer", agent.name, "--kind", "move")[0]
+        assert command["state"] == "succeeded", command
+        assert "token" not in command["arguments"], command
+
+
+def stays_when_it_cannot():
+    agent = site.add_agent("stays")
+    before = sorted(os.listdir(os.path.join(agent.data, "identity")))
+    agent("move", *where_to(**{"--manager": "localhost:1"})).expect(1, "localhost")
+    agent("move", *where_to(**{"--ca-fingerprint": "0" * 64})).expect(1)
+    agent("move", *where_to(**{"--token": site.token("--uses", "1")})).expect(1)
+    agent("move", *where_to(**{"--token": "nonsense"})).expect(2)
+    agent("move", *where_to(**{"--manager": f"localhost:{site.manager.port}"})).expect(1, "already")
+    agent("heartbeat").expect(0)
+    assert sorted(os.listdir(os.path.join(agent.data, "identity"))) == before
+    site.muster("computer", "move", "stays", *ordered(**{"--manager": "localhost:1"})).expect(0)
+    failed = wait_until("the order's end", lambda: [c for c in site.json("command", "list", "--computer", "stays")
+                                                    if c["state"] == "failed"])
+    assert failed[0]["result"]["text"], failed
+    assert site.status_of("stays") == "online"
+    assert not other.json("computer", "list", "--name", "stays")
+
+
+def killed_at_any_moment():
+    """Killed when this is in its log: it is whole, and belongs to exactly one manager; then the move is done."""
+    for number, moment in enumerate(["move.begun", "move.decided", "link.starts_anew"]):
+        name = f"killed-{number}"
+        agent = site.add_agent(name)
+        token = other.token("--uses", "1")
+        asking = subprocess.Popen([program("muster-agent"), "move", *where_to(**{"--token": token}), "--data", agent.data],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(moment, lambda: moment in agent.text())
+        kill(agent)
+        asking.wait()
+        agent.start()
+        manager = wait_until("an identity", lambda: agent("status", "-o", "json").json["manager"])
+        if manager == site.manager.url:
+            wait_until("it is where it was", lambda: is_online(site, name))
+            agent("move", *where_to(**{"--token": token})).expect(0)  # the same attempt: its token is not used twice
+        expect_moved(agent, name)
+        agent.stop()
+
+
+def a_copy_gets_an_identity_of_its_own():
+    agent = site.add_agent("original")
+    agent("heartbeat").expect(0)
+    copy = Agent(site.directory, "copy")
+    shutil.rmtree(copy.data)
+    shutil.copytree(agent.data, copy.data, ignore=lambda directory, names: ["agent.sock"] if "agent.sock" in names else [])
+    for directory, names, files in os.walk(agent.data):
+        for name in ["."] + names + files:
+            path = os.path.join(directory, name)
+            twin = os.path.join(copy.data, os.path.relpath(path, agent.data))
+            if os.path.lexists(twin):
+                facts = os.lstat(path)
+                os.chown(twin, facts.st_uid, facts.st_gid, follow_symlinks=False)
+    site.agents.append(copy)
+    copy.start()
+
+    def apart():
+        for one in (agent, copy):
+            one("heartbeat")
+        return is_online(site, "original-2")
+
+    wait_until("an identity of its own", apart, 120)
+    assert site.status_of("original") == "online"
+    site.wait_events(717, computer="original")
+    site.wait_events(717, computer="original-2")
+    site.wait_events(4040, computer="original-2")
+    mine, theirs = (one("status", "-o", "json").json["computer"] for one in (agent, copy))
+    assert mine != theirs
+    copy("heartbeat").expect(0)
+    agent("heartbeat").expect(0)
+    assert not os.path.exists(os.path.join(copy.data, "link", "former"))
+    with open(os.path.join(agent.data, "identity", "key.pem"), encoding="ascii") as one:
+        with open(os.path.join(copy.data, "identity", "key.pem"), encoding="ascii") as another:
+            assert one.read() != another.read()
+
+
+if __name__ == "__main__":
+    with site, other:
+        add_manager(site, "\n[exchange]\nclone_settle = 1s\n")
+        add_manager(other, "")
+        code = main([moves_by_hand, moves_by_order, stays_when_it_cannot, killed_at_any_moment,
+                     a_copy_gets_an_identity_of_its_own])
+    raise SystemExit(code)
