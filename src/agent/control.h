@@ -52,7 +52,7 @@ struct control_request {
 	size_t path_count;
 	char **exclude;
 	size_t exclude_count;
-	uint8_t key[32]; /* trust: the raw public key */
+	uint8_t key[32];       /* trust: the raw public key */
 	char *manager, *token; /* move */
 	uint8_t authority[SHA256_BYTES];
 	char *password; /* move, stop, trust: of the policy, where one is set; NULL: none was given; wiped */
