@@ -51,7 +51,8 @@ UPDATE command SET state = :state, changed = :changed, result = :result
 WHERE id = :id AND state IN ('pending', 'sent', 'running');
 
 -- name: exchange_commands_orphaned
-UPDATE command SET state = 'cancelled', changed = :changed, result = :result
+UPDATE command
+SET state = CASE WHEN kind = :fulfilled THEN 'succeeded' ELSE 'cancelled' END, changed = :changed, result = :result
 WHERE computer = :computer AND state IN ('pending', 'sent', 'running');
 
 -- name: exchange_progress

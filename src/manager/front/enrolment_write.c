@@ -143,6 +143,7 @@ static int cancel_commands(const struct enrolment *enrolment, struct store_sessi
 
 	cursor_bind_uuid(cursor, "computer", &enrolment->computer);
 	cursor_bind_number(cursor, "changed", env_wall(enrolment->front->env));
+	cursor_bind_text(cursor, "fulfilled", "");
 	cursor_bind_text(cursor, "result", "{\"text\":\"the computer was activated anew\"}");
 	return cursor_run(cursor, err);
 }

@@ -127,8 +127,10 @@ static const struct ending {
 	enum roster_standing roster;
 	const char *status, *cause; /* behind the cause the user's name, or the manager's */
 	uint32_t event, second_event;
+	const char *done; /* what the computer was, or did */
 	bool deletes;
 } ending_deactivate = { .action = "computer.deactivate",
+			.done = "was deactivated",
 			.from = { [STANDING_MANAGED] = true },
 			.refused = "the computer is not activated",
 			.standing = STANDING_DEACTIVATED,
@@ -137,6 +139,7 @@ static const struct ending {
 			.cause = "deactivated by",
 			.event = EVENT_DEACTIVATED },
   ending_move = { .action = "computer.move",
+		  .done = "moved to another manager",
 		  .from = { [STANDING_MANAGED] = true },
 		  .refused = "the computer is not activated",
 		  .standing = STANDING_MOVED,
@@ -145,6 +148,7 @@ static const struct ending {
 		  .cause = "moved to",
 		  .event = EVENT_COMPUTER_MOVED },
   ending_revoke = { .action = "computer.revoke",
+		    .done = "lost its certificate",
 		    .from = { [STANDING_MANAGED] = true, [STANDING_DEACTIVATED] = true, [STANDING_MOVED] = true },
 		    .refused = "the computer has no certificate that could be revoked",
 		    .standing = STANDING_REVOKED,
@@ -154,21 +158,33 @@ static const struct ending {
 		    .event = EVENT_DEACTIVATED,
 		    .second_event = EVENT_CERTIFICATE_DELETED },
   ending_delete = { .action = "computer.delete",
+		    .done = "was deleted",
 		    .from = { true, true, true, true, true },
 		    .roster = ROSTER_DELETED,
 		    .event = EVENT_COMPUTER_DELETED,
 		    .deletes = true };
 
-static int cancel_commands(const struct step *step, struct store_session *session, struct err *err)
+/* An order to move is fulfilled by going. */
+static int end_commands(const struct step *step, struct store_session *session, struct err *err)
 {
 	struct cursor *cursor = cursor_open(session, &QUERY_EXCHANGE_COMMANDS_ORPHANED);
+	char result[64];
 
+	snprintf(result, sizeof(result), "{\"text\":\"the computer %s\"}", step->ending->done);
 	cursor_bind_uuid(cursor, "computer", step->computer);
 	cursor_bind_number(cursor, "changed", env_wall(step->front->env));
-	cursor_bind_text(cursor, "result",
-			 step->ending->deletes ? "{\"text\":\"the computer was deleted\"}"
-					       : "{\"text\":\"the computer was deactivated\"}");
+	cursor_bind_text(cursor, "fulfilled",
+			 step->ending->standing == STANDING_MOVED ? command_kind_name(COMMAND_MOVE) : "");
+	cursor_bind_text(cursor, "result", result);
 	return cursor_run(cursor, err);
+}
+
+static int forget_alerts(const struct step *step, struct store_session *session, struct err *err)
+{
+	char why[64];
+
+	snprintf(why, sizeof(why), "the computer %s", step->ending->done);
+	return alerting_forget(step->front, session, step->computer, why, err);
 }
 
 static int write_standing(const struct step *step, struct store_session *session, struct err *err)
@@ -206,11 +222,9 @@ static int write_ending(struct store_session *session, void *argument, struct er
 	if (rc == 0)
 		rc = write_standing(step, session, err);
 	if (rc == 0)
-		rc = cancel_commands(step, session, err);
+		rc = end_commands(step, session, err);
 	if (rc == 0)
-		rc =
-		    alerting_forget(step->front, session, step->computer,
-				    ending->deletes ? "the computer was deleted" : "the computer was deactivated", err);
+		rc = forget_alerts(step, session, err);
 	if (rc == 0)
 		rc = note(step, session, ending->event, ending->action, err);
 	if (rc == 0 && ending->second_event != 0)
