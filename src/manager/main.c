@@ -222,7 +222,7 @@ static int command_init(struct arguments *arguments, struct err *err)
 {
 	struct init_result result;
 	char fingerprint[SHA256_TEXT_BYTES];
-	struct backup backup;
+	struct backup backup = { 0 };
 	int rc = 0;
 
 	if (arguments->restore != NULL)

@@ -133,7 +133,7 @@ static void await(struct port_row *rows, struct pollfd *fds, size_t count, time_
 
 void ports_try(struct port_row *rows, size_t count, span_us patience)
 {
-	struct pollfd fds[TRIED_MAX];
+	struct pollfd fds[TRIED_MAX] = { 0 };
 	size_t some = count < TRIED_MAX ? count : TRIED_MAX;
 
 	for (size_t i = 0; i < some; i++)
