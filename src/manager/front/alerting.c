@@ -201,7 +201,7 @@ static int find(struct store_session *session, const struct alert_fact *fact, st
 int alerting_tell(struct front *front, struct store_session *session, const struct alert_fact *fact, struct err *err)
 {
 	struct alert_settings settings = alerting_settings(front);
-	struct open_alert open;
+	struct open_alert open = { .there = false };
 	struct alert_change_row change = { 0,          { { 0 } },          fact->kind, fact->computer, fact->subject,
 					   "resolved", ALERTING_BY_ITSELF, "" };
 	int rc = find(session, fact, &open, err);
