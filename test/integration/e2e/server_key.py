@@ -87,6 +87,7 @@ def mismatched_rows():
 
 
 def without_roll_over():
+    wait_until("all have followed", lambda: key()["agents"] == len(site.agents))  # the manager was killed just now
     site.muster("cert", "create", "--no-roll-over").expect(1, "muster-agent trust FILE", "--force")
     before = key()["fingerprint"]
     site.muster("cert", "create", "--no-roll-over", "--force").expect(0)
