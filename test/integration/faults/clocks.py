@@ -9,7 +9,6 @@ twice. Then orders are given in the midst of leaps, and a command's time-out is 
 manager's clock leaps both ways. Last, the manager's clock is set while it is
 down: that is no change of the agent's, and one of the agent's is still told.
 """
-import argparse
 import os
 import random
 import struct
@@ -19,7 +18,7 @@ import time
 
 import account
 from load import Load
-from world import V1, Agent, Failure, Manager, Quietly, World, wait_until
+from world import V1, Agent, Failure, Manager, Quietly, main, wait_until
 
 FARTHEST_S = 10 * 3600  # an agent obeys while clocks differ by less than a day
 LEAPS = 4
@@ -183,22 +182,5 @@ def run(world, rounds, seed):
     set_while_down(world, clocks)
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
-    given = arguments.parse_args()
-    print(f"seed {given.seed}", flush=True)
-    world, failed = World("clocks"), True
-    try:
-        run(world, given.rounds, given.seed)
-        failed = False
-        print("[  PASSED  ] 1 test(s).")
-    except Failure as failure:
-        print(f"{failure}\nalone: {' '.join(sys.argv)} --seed {given.seed}\n[  FAILED  ] 1 test(s).")
-    finally:
-        world.end(failed)
-    return 1 if failed else 0
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main("clocks", __doc__, run, rounds=3))

@@ -7,7 +7,6 @@ usage: resources.py [--rounds N] [--seed S]
 
 A round makes one change after another until the manager, or its front, is killed in the midst.
 """
-import argparse
 import http.client
 import os
 import random
@@ -17,7 +16,7 @@ import threading
 import time
 from collections import Counter
 
-from world import V1, Agent, Failure, Manager, World, wait_until
+from world import V1, Agent, Failure, Manager, main, wait_until
 
 SPAN_S = 2
 KEPT_MAX = 6  # of a kind; then one is deleted
@@ -184,14 +183,14 @@ class Killer(threading.Thread):
         time.sleep(self.after_s)  # the moment is the test's input
         try:
             if self.part == "front":
-                pid = self.world.manager.part("front")
-                if pid is not None:
-                    os.kill(pid, signal.SIGKILL)
+                front = wait_until("the front", lambda: self.world.manager.part("front"))
+                os.kill(front, signal.SIGKILL)
+                wait_until("another front", lambda: self.world.manager.part("front") not in (None, front))
             else:
                 self.world.manager.kill()
                 self.world.manager.up()
-        except Failure as failure:
-            self.error = failure
+        except BaseException as error:  # handed on
+            self.error = error
 
 
 def run(world, rounds, seed):
@@ -202,8 +201,8 @@ def run(world, rounds, seed):
         killer = Killer(world, chance.uniform(0, SPAN_S), "front" if number == 1 else "all")
         before = Counter(oracle.answers)
         killer.start()
-        while oracle.step() or killer.is_alive():
-            pass
+        while killer.is_alive():
+            oracle.step()
         killer.join()
         if killer.error is not None:
             raise killer.error
@@ -225,22 +224,5 @@ def begin(world):
     world.agent.activate()  # its computer is enough
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--rounds", type=int, default=12)
-    arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
-    given = arguments.parse_args()
-    print(f"seed {given.seed}", flush=True)
-    world, failed = World("resources"), True
-    try:
-        run(world, given.rounds, given.seed)
-        failed = False
-        print("[  PASSED  ] 1 test(s).")
-    except Failure as failure:
-        print(f"{failure}\nalone: {' '.join(sys.argv)} --seed {given.seed}\n[  FAILED  ] 1 test(s).")
-    finally:
-        world.end(failed)
-    return 1 if failed else 0
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main("resources", __doc__, run, rounds=12))

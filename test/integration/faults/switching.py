@@ -6,8 +6,6 @@ usage: switching.py [--rounds N] [--seed S]
 A round is the four of them. What the manager acknowledged is what both ends have in force afterwards, whatever died;
 the agent is reached again by itself, and all events, commands and items are counted exactly.
 """
-import argparse
-import os
 import random
 import sys
 import time
@@ -15,7 +13,7 @@ import time
 import account
 import direction
 from load import Load
-from world import Failure, World
+from world import Failure, main
 
 ORDERS = (("manager",), ("agent",), ("manager", "agent"), ("agent", "manager"))
 SPAN_S = 1.5
@@ -59,22 +57,5 @@ def run(world, rounds, seed):
               f" {len(books.items)} items, all counts exact", flush=True)
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
-    given = arguments.parse_args()
-    print(f"seed {given.seed}", flush=True)
-    world, failed = World("switching"), True
-    try:
-        run(world, given.rounds, given.seed)
-        failed = False
-        print("[  PASSED  ] 1 test(s).")
-    except Failure as failure:
-        print(f"{failure}\nalone: {' '.join(sys.argv)} --seed {given.seed}\n[  FAILED  ] 1 test(s).")
-    finally:
-        world.end(failed)
-    return 1 if failed else 0
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main("switching", __doc__, run, rounds=3))

@@ -3,6 +3,7 @@
 Programs are found through MUSTER_BIN (directories, separated by colons). Nothing here waits for time to pass: it
 waits for a state, with a limit.
 """
+import argparse
 import http.client
 import json
 import os
@@ -357,3 +358,22 @@ class Quietly(threading.Thread):
         self.join()
         if self.error is not None:
             raise self.error
+
+
+def main(name, description, run, rounds):
+    """A test's program: run(world, rounds, seed) in a world of its own. Returns its exit status."""
+    arguments = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--rounds", type=int, default=rounds)
+    arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
+    given = arguments.parse_args()
+    print(f"seed {given.seed}", flush=True)
+    world, failed = World(name), True
+    try:
+        run(world, given.rounds, given.seed)
+        failed = False
+        print("[  PASSED  ] 1 test(s).")
+    except Failure as failure:
+        print(f"{failure}\nalone: {' '.join(sys.argv)} --seed {given.seed}\n[  FAILED  ] 1 test(s).")
+    finally:
+        world.end(failed)
+    return 1 if failed else 0
