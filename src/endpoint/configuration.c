@@ -466,6 +466,22 @@ void configuration_arrived(struct endpoint *endpoint, const void *packed, size_t
 	buf_done(&why);
 }
 
+/* Without the dates, so that it is the same reason each time; event 4030 has them. */
+void configuration_out_of_date(struct endpoint *endpoint, const uint8_t fingerprint[SHA256_BYTES], int dates)
+{
+	const struct configuring *configuring = part(endpoint);
+	bool in_force =
+	    configuring->kept.content != NULL && memcmp(configuring->kept.fingerprint, fingerprint, SHA256_BYTES) == 0;
+
+	if (!in_force && !is_under_way(configuring, fingerprint))
+		refuse(endpoint, fingerprint,
+		       dates == ERR_EXPIRED ? "it has expired by the clock of this computer: the manager's clock, or "
+					      "this one, is wrong"
+					    : "it comes from the future by the clock of this computer: the manager's "
+					      "clock, or this one, is wrong",
+		       false);
+}
+
 /* --- start --- */
 
 static void take_file(struct endpoint *endpoint, const struct configuration_file *file)

@@ -158,6 +158,8 @@ void configuration_done(struct endpoint *endpoint);
 /* A verified one: packed as it was signed, and its digest. */
 void configuration_arrived(struct endpoint *endpoint, const void *packed, size_t size,
 			   const uint8_t fingerprint[SHA256_BYTES]);
+/* A genuine one whose dates envelope_check_dates() refuses: the manager is told, or it would send it for ever. */
+void configuration_out_of_date(struct endpoint *endpoint, const uint8_t fingerprint[SHA256_BYTES], int dates);
 /* The manager answered a report. */
 void configuration_reached(struct endpoint *endpoint);
 /* Reports are to be answered at once: the answer is what is waited for. */

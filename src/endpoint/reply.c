@@ -33,7 +33,8 @@ static void note_refusal(struct endpoint *endpoint, const struct err *why)
 	endpoint_refused(endpoint, why->code, why->text);
 }
 
-static void configuration_accept(struct endpoint *endpoint, const Muster__Wire__Signed *content)
+/* dates: what is wrong with them, or 0. */
+static void configuration_accept(struct endpoint *endpoint, const Muster__Wire__Signed *content, int dates)
 {
 	uint8_t fingerprint[SHA256_BYTES];
 	struct buf packed;
@@ -50,10 +51,13 @@ static void configuration_accept(struct endpoint *endpoint, const Muster__Wire__
 	}
 	buf_init(&packed, WIRE_SIGNED_MAX_BYTES + 1);
 	room = buf_room(&packed, size + 1);
-	if (room != NULL && journal_configuration(&endpoint->journal, content->serial, NULL) == 0) {
+	if (room != NULL) {
 		muster__wire__configuration__pack(content->configuration, room);
 		endpoint->options.digest(room, size, fingerprint);
-		configuration_arrived(endpoint, room, size, fingerprint);
+		if (dates != 0)
+			configuration_out_of_date(endpoint, fingerprint, dates);
+		else if (journal_configuration(&endpoint->journal, content->serial, NULL) == 0)
+			configuration_arrived(endpoint, room, size, fingerprint);
 	}
 	buf_done(&packed);
 }
@@ -73,17 +77,20 @@ static void envelope_arrived(struct endpoint *endpoint, const Muster__Wire__Enve
 	Muster__Wire__Signed *content;
 	struct arena *arena;
 	struct err why = { 0 };
-	int rc = envelope_accept(envelope, &acceptance, &content, &arena, &why);
+	int rc = envelope_authenticate(envelope, &acceptance, &content, &arena, &why), dates;
 
 	if (rc != 0) {
 		if (!late || rc != ERR_UNKNOWN)
 			note_refusal(endpoint, &why);
 		return;
 	}
-	if (content->content_case == MUSTER__WIRE__SIGNED__CONTENT_COMMAND)
+	dates = envelope_check_dates(content, acceptance.now, &why);
+	if (dates != 0)
+		note_refusal(endpoint, &why);
+	if (content->content_case == MUSTER__WIRE__SIGNED__CONTENT_COMMAND && dates == 0)
 		command_accept(endpoint, content);
 	else if (content->content_case == MUSTER__WIRE__SIGNED__CONTENT_CONFIGURATION)
-		configuration_accept(endpoint, content);
+		configuration_accept(endpoint, content, dates);
 	arena_free(arena);
 }
 

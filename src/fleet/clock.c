@@ -166,6 +166,8 @@ int clock_heard(struct fleet *fleet, struct computer *computer, struct fleet_exc
 		return 0;
 	if (magnitude(offset - computer->clock_offset_us) > ROW_CHANGE_US || computer->clock_unknown)
 		computer->row_dirty = true;
+	if (computer->configuration_refused && magnitude(offset - computer->clock_offset_us) > WAY_MAX_US)
+		computer->configuration_next = fleet_now(fleet); /* perhaps it was refused for its dates */
 	computer->clock_offset_us = offset;
 	if (computer->clock_limit_us != 0)
 		return compare(fleet, computer, exchange);

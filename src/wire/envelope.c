@@ -108,7 +108,7 @@ static int check_address(const Muster__Wire__Signed *content, const struct envel
 	return err_set(err, ERR_DENIED, "meant for another computer, %s", text);
 }
 
-static int check_dates(const Muster__Wire__Signed *content, time_us now, struct err *err)
+int envelope_check_dates(const Muster__Wire__Signed *content, time_us now, struct err *err)
 {
 	char moment[TIME_TEXT_BYTES];
 	char here[TIME_TEXT_BYTES];
@@ -125,8 +125,8 @@ static int check_dates(const Muster__Wire__Signed *content, time_us now, struct 
 	return 0;
 }
 
-int envelope_accept(const Muster__Wire__Envelope *envelope, const struct envelope_acceptance *acceptance,
-		    Muster__Wire__Signed **ret_content, struct arena **ret_arena, struct err *err)
+int envelope_authenticate(const Muster__Wire__Envelope *envelope, const struct envelope_acceptance *acceptance,
+			  Muster__Wire__Signed **ret_content, struct arena **ret_arena, struct err *err)
 {
 	Muster__Wire__Signed *content;
 	struct arena *arena;
@@ -139,8 +139,25 @@ int envelope_accept(const Muster__Wire__Envelope *envelope, const struct envelop
 	if (status != 0)
 		return status;
 	status = check_address(content, acceptance, err);
-	if (status == 0)
-		status = check_dates(content, acceptance->now, err);
+	if (status != 0) {
+		arena_free(arena);
+		return status;
+	}
+	*ret_content = content;
+	*ret_arena = arena;
+	return 0;
+}
+
+int envelope_accept(const Muster__Wire__Envelope *envelope, const struct envelope_acceptance *acceptance,
+		    Muster__Wire__Signed **ret_content, struct arena **ret_arena, struct err *err)
+{
+	Muster__Wire__Signed *content;
+	struct arena *arena;
+	int status = envelope_authenticate(envelope, acceptance, &content, &arena, err);
+
+	if (status != 0)
+		return status;
+	status = envelope_check_dates(content, acceptance->now, err);
 	if (status != 0) {
 		arena_free(arena);
 		return status;

@@ -50,9 +50,16 @@ struct envelope_acceptance {
 /* The order of checks and the code of each refusal: ERR_FORMAT or ERR_LIMIT
  * shape of the envelope; ERR_UNKNOWN signed by a key not in the list;
  * ERR_UNTRUSTED bad signature, or a path that does not lead to what was signed; then, only now parsed, what
- * exchange_signed_decode() says; ERR_DENIED for another computer; ERR_EXPIRED;
- * ERR_CLOCK issued in the future. Serials are the caller's to compare. On
- * success *ret_content lives in *ret_arena, the caller's to free. */
+ * exchange_signed_decode() says; ERR_DENIED for another computer. What it lets through is genuine, and may be out of
+ * date: nothing in it counts before envelope_check_dates(). On success *ret_content lives in *ret_arena, the caller's
+ * to free. */
+int envelope_authenticate(const Muster__Wire__Envelope *envelope, const struct envelope_acceptance *acceptance,
+			  Muster__Wire__Signed **ret_content, struct arena **ret_arena, struct err *err);
+
+/* 0; ERR_EXPIRED; ERR_CLOCK issued in the future. */
+int envelope_check_dates(const Muster__Wire__Signed *content, time_us now, struct err *err);
+
+/* Both, one after the other. Serials are the caller's to compare. */
 int envelope_accept(const Muster__Wire__Envelope *envelope, const struct envelope_acceptance *acceptance,
 		    Muster__Wire__Signed **ret_content, struct arena **ret_arena, struct err *err);
 

@@ -200,8 +200,8 @@ static void answer(struct endpoint *endpoint, const Muster__Wire__Envelope *conf
 	buf_done(&out);
 }
 
-/* In the answer to a report, a configuration with one setting. */
-static void send(struct endpoint *endpoint, const char *value, uint64_t serial)
+/* In the answer to a report, a configuration with one setting, by a manager whose clock is `ahead_us` of ours. */
+static void send_dated(struct endpoint *endpoint, const char *value, uint64_t serial, span_us ahead_us)
 {
 	static char name[] = "test.value";
 	Muster__Wire__Signed content = MUSTER__WIRE__SIGNED__INIT;
@@ -218,7 +218,7 @@ static void send(struct endpoint *endpoint, const char *value, uint64_t serial)
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(computer.bytes, UUID_BYTES);
 	content.serial = serial;
-	content.issued_us = test_wall(NULL);
+	content.issued_us = test_wall(NULL) + ahead_us;
 	content.expires_us = content.issued_us + DAY_US;
 	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_CONFIGURATION;
 	content.configuration = &configuration;
@@ -231,6 +231,11 @@ static void send(struct endpoint *endpoint, const char *value, uint64_t serial)
 	report(endpoint);
 	answer(endpoint, &envelope);
 	buf_done(&payload);
+}
+
+static void send(struct endpoint *endpoint, const char *value, uint64_t serial)
+{
+	send_dated(endpoint, value, serial, 0);
 }
 
 static void exchange(struct endpoint *endpoint)
@@ -331,6 +336,36 @@ static void refused_by_check(void **state)
 	assert_string_equal(refused(endpoint), "scan.cpu_limit = 900: allowed: 1 to 100");
 	send(endpoint, "bad", 4); /* and another look may find it acceptable */
 	assert_string_equal(kept(endpoint), "bad");
+	assert_string_equal(refused(endpoint), "");
+	endpoint_free(endpoint);
+}
+
+/* The manager must know, or it sends it again and again; and it is good as soon as the clocks agree. */
+static void refused_for_its_dates(void **state)
+{
+	struct endpoint *endpoint = make();
+	struct told told;
+
+	(void)state;
+	send(endpoint, "good", 1);
+	send_dated(endpoint, "late", 2, 30 * DAY_US);
+	assert_string_equal(kept(endpoint), "good");
+	assert_int_equal(world.refused_events, 1);
+	told = report(endpoint);
+	assert_non_null(strstr(told.refused, "late"));
+	assert_non_null(strstr(told.error, "from the future"));
+	answer(endpoint, NULL);
+	now += HOUR_US;
+	send_dated(endpoint, "late", 3, 30 * DAY_US);
+	assert_int_equal(world.refused_events, 1); /* told once */
+	send_dated(endpoint, "late", 4, -30 * DAY_US);
+	assert_non_null(strstr(refused(endpoint), "expired"));
+	send(endpoint, "late", 2); /* what was not taken counts for nothing in the order of serials */
+	assert_string_equal(kept(endpoint), "late");
+	assert_string_equal(refused(endpoint), "");
+	send_dated(endpoint, "late", 5, 30 * DAY_US); /* it is in force */
+	assert_string_equal(refused(endpoint), "");
+	send_dated(endpoint, "older", 1, 30 * DAY_US); /* a replay says nothing at all */
 	assert_string_equal(refused(endpoint), "");
 	endpoint_free(endpoint);
 }
@@ -604,6 +639,7 @@ int main(void)
 		TEST(kept_over_restarts),
 		TEST(new_identity),
 		TEST(refused_by_check),
+		TEST(refused_for_its_dates),
 		TEST(refused_by_a_component),
 		TEST(silent_components),
 		TEST(taken_back),

@@ -1112,11 +1112,39 @@ static void what_an_agent_refused_is_offered_again_after_an_hour(void **state)
 	fleet_free(fleet);
 }
 
+/* It may have been refused for its dates, by a clock that was wrong. */
+static void what_an_agent_refused_is_offered_again_when_a_clock_was_set(void **state)
+{
+	static const uint8_t wanted[SHA256_BYTES] = { 7 };
+	struct fleet *fleet = make_plain();
+	struct report report;
+	Muster__Wire__Clock clock;
+
+	(void)state;
+	muster__wire__clock__init(&clock);
+	assert_int_equal(fleet_want_configuration(fleet, &id, wanted, 0, NULL), 0);
+	for (uint64_t sequence = 1; sequence <= 4; sequence++) {
+		/* at first; not again while the clocks differ as before; and when they agree */
+		bool offered = sequence == 1 || sequence == 4;
+		struct fleet_exchange *exchange;
+
+		clock.wall_us = test_wall(NULL) + (sequence < 4 ? 30 * DAY_US : 0);
+		fill(&report, 1, sequence, 1, 0);
+		report.wire.clock = &clock;
+		report.wire.refused_configuration = exchange_bytes(wanted, sequence > 1 ? SHA256_BYTES : 0);
+		exchange = report_and_park(fleet, &report, offered ? NULL : &clock);
+		assert_int_equal(answer_has_configuration(fleet, exchange), offered);
+		now += MINUTE_US;
+	}
+	fleet_free(fleet);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_roll_out_waits_for_its_moment),
 		cmocka_unit_test(what_an_agent_refused_is_offered_again_after_an_hour),
+		cmocka_unit_test(what_an_agent_refused_is_offered_again_when_a_clock_was_set),
 		cmocka_unit_test(events_go_in_once_and_are_acknowledged_when_stored),
 		cmocka_unit_test(another_computer_is_refused),
 		cmocka_unit_test(a_gap_asks_for_the_full_state),
