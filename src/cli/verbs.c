@@ -338,7 +338,7 @@ static const struct cli_verb verbs[] = {
 	{ "settings", "unset", "NAME...", 1, MANY, NULL, "Go back to the default", NULL, verb_settings_unset },
 
 	{ "ports", NULL, "", 0, 0, ports_options, "List the manager's ports: where it listens, whom it connects to, what for",
-	  "Without --check, listeners are shown as they are, and others as not tried. With it, exits 1 unless all could be reached. On the manager's machine, muster-manager ports works without a running manager; muster-agent ports shows an agent's.", verb_ports },
+	  "Without --check, listeners are shown as they are, and others as not tried. With it, exits 1 unless all could be reached; of a UDP destination only a refusal can be seen. On the manager's machine, muster-manager ports works without a running manager; muster-agent ports shows an agent's.", verb_ports },
 	{ "system", "show", "", 0, 0, NULL, "Show the manager's version, identity, limits and counts", NULL, verb_system_show },
 
 	{ "completion", NULL, "bash", 1, 1, NULL, "Print completion for a shell",

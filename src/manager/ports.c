@@ -61,6 +61,18 @@ void manager_ports_of_settings(const struct settings *settings, struct manager_p
 		row->port = (uint16_t)settings->agent_port;
 }
 
+void manager_ports_agents(struct manager_ports *ports, uint64_t listening, uint64_t failing)
+{
+	for (size_t i = 0; i < ports->count; i++) {
+		struct port_row *row = &ports->rows[i];
+
+		if (row->to == agents.to)
+			snprintf(row->detail, sizeof(row->detail),
+				 "%llu agents listen, %llu of them could not be dialled when last tried; %s",
+				 (unsigned long long)listening, (unsigned long long)failing, agents.detail);
+	}
+}
+
 /* By the scheme; the port is the one that is taken where none stands. */
 static const struct {
 	const char *scheme;

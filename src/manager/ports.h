@@ -16,6 +16,8 @@ struct manager_ports {
 
 /* Listeners, the HTTP port that is off, and the port on which agents listen. */
 void manager_ports_of_settings(const struct settings *settings, struct manager_ports *ports);
+/* Agents that listen, and how many of them could not be dialled when last tried. */
+void manager_ports_agents(struct manager_ports *ports, uint64_t listening, uint64_t failing);
 /* A destination of events or a hypervisor, by the scheme of its address; one without a host has no row. */
 void manager_ports_add(struct manager_ports *ports, const char *name, const char *url, bool enabled);
 /* Why the manager cannot listen on one of its ports now: each as a line in `problems`, with the port,

@@ -10,7 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TRIED_MAX 128 /* rows that are tried at a time */
+#define TRIED_MAX       128       /* rows that are tried at a time */
+#define REFUSAL_WAIT_US SECOND_US /* for the word that nobody takes a datagram */
 
 static const char *const state_names[PORT_STATES] = { "not tried",     "off",       "listening",
 						      "not listening", "reachable", "unreachable" };
@@ -41,7 +42,8 @@ static const char *called(const char *host)
 
 static struct addrinfo *resolve(struct port_row *row)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+	const struct addrinfo hints = { .ai_socktype = row->datagrams ? SOCK_DGRAM : SOCK_STREAM,
+					.ai_flags = AI_NUMERICSERV };
 	struct addrinfo *found = NULL;
 	char port[8];
 	int r;
@@ -54,7 +56,7 @@ static struct addrinfo *resolve(struct port_row *row)
 	return NULL;
 }
 
-/* Begins to connect; -1: the row is settled. */
+/* Begins to connect; an empty datagram is sent, which servers of syslog pass over. -1: the row is settled. */
 static int begin(struct port_row *row)
 {
 	struct addrinfo *found = resolve(row);
@@ -62,8 +64,10 @@ static int begin(struct port_row *row)
 
 	if (found == NULL)
 		return -1;
-	fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(found->ai_family, found->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || (connect(fd, found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS))
+		error = errno;
+	else if (row->datagrams && send(fd, "", 0, MSG_NOSIGNAL) < 0)
 		error = errno;
 	freeaddrinfo(found);
 	if (error == 0)
@@ -89,7 +93,7 @@ static void end(struct port_row *row, int fd)
 
 static bool to_be_tried(const struct port_row *row)
 {
-	return row->state != PORT_OFF && !row->datagrams && row->host[0] != '\0' && row->port != 0;
+	return row->state != PORT_OFF && row->host[0] != '\0' && row->port != 0;
 }
 
 static time_us now_us(void)
@@ -108,26 +112,41 @@ static bool wait_some(struct pollfd *fds, size_t count, time_us until)
 	return left > 0 && (poll(fds, (nfds_t)count, (int)(left / MILLISECOND_US) + 1) > 0 || errno == EINTR);
 }
 
-static void await(struct port_row *rows, struct pollfd *fds, size_t count, time_us until)
+static void give_up(struct port_row *row, int fd)
 {
-	size_t waiting = 0;
+	settle(row, ETIMEDOUT, "no answer in time");
+	if (row->datagrams) {
+		row->state = PORT_NOT_TRIED;
+		snprintf(row->detail, sizeof(row->detail), "no refusal came; whether somebody listens cannot be known");
+	}
+	close(fd);
+}
 
-	for (size_t i = 0; i < count; i++)
-		waiting += fds[i].fd >= 0;
-	while (waiting > 0 && wait_some(fds, count, until)) {
+static bool any_waits(const struct port_row *rows, const struct pollfd *fds, size_t count, bool datagrams)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (fds[i].fd >= 0 && rows[i].datagrams == datagrams)
+			return true;
+	}
+	return false;
+}
+
+/* Datagrams have no good answer: they are waited for less long. */
+static void await(struct port_row *rows, struct pollfd *fds, size_t count, bool datagrams, time_us until)
+{
+	while (any_waits(rows, fds, count, datagrams) && wait_some(fds, count, until)) {
 		for (size_t i = 0; i < count; i++) {
 			if (fds[i].fd < 0 || fds[i].revents == 0)
 				continue;
 			end(&rows[i], fds[i].fd);
 			fds[i].fd = -1;
-			waiting--;
 		}
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (fds[i].fd < 0)
+		if (fds[i].fd < 0 || rows[i].datagrams != datagrams)
 			continue;
-		settle(&rows[i], ETIMEDOUT, "no answer in time");
-		close(fds[i].fd);
+		give_up(&rows[i], fds[i].fd);
+		fds[i].fd = -1;
 	}
 }
 
@@ -135,10 +154,14 @@ void ports_try(struct port_row *rows, size_t count, span_us patience)
 {
 	struct pollfd fds[TRIED_MAX] = { 0 };
 	size_t some = count < TRIED_MAX ? count : TRIED_MAX;
+	time_us began;
 
 	for (size_t i = 0; i < some; i++)
-		fds[i] = (struct pollfd){ .fd = to_be_tried(&rows[i]) ? begin(&rows[i]) : -1, .events = POLLOUT };
-	await(rows, fds, some, now_us() + patience);
+		fds[i] = (struct pollfd){ .fd = to_be_tried(&rows[i]) ? begin(&rows[i]) : -1,
+					  .events = rows[i].datagrams ? POLLIN : POLLOUT };
+	began = now_us();
+	await(rows, fds, some, true, began + (patience < REFUSAL_WAIT_US ? patience : REFUSAL_WAIT_US));
+	await(rows, fds, some, false, began + patience);
 	if (some < count)
 		ports_try(rows + some, count - some, patience);
 }

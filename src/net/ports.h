@@ -29,14 +29,14 @@ enum port_state {
 
 struct port_row {
 	const char *from, *to; /* in words */
-	const char *protocol;  /* "HTTPS"; "syslog (UDP)" is never tried */
+	const char *protocol;  /* "HTTPS"; "syslog (UDP)" */
 	const char *purpose;
 	const char *setting;        /* that decides it, "[network] listen" */
 	char name[PORT_HOST_BYTES]; /* of what it is, for several of a kind; "" */
 	char host[PORT_HOST_BYTES]; /* where it is: name or numeric address, "" if not known */
 	uint16_t port;              /* 0: not known */
 	bool here;                  /* one of this computer's own listeners */
-	bool datagrams;             /* there is no telling whether somebody listens */
+	bool datagrams; /* a refusal can be seen, a listener cannot: PORT_NOT_TRIED then, and detail says so */
 	enum port_state state;
 	char detail[PORT_TEXT_BYTES];
 };

@@ -19,11 +19,23 @@ static int add_rows(struct store_session *session, const struct store_statement 
 	return cursor_end(cursor, err);
 }
 
+static int count_agents(struct store_session *session, struct manager_ports *ports, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_LISTENING);
+
+	if (cursor_next(cursor))
+		manager_ports_agents(ports, (uint64_t)cursor_number(cursor, "listening"),
+				     (uint64_t)cursor_number(cursor, "failing"));
+	return cursor_end(cursor, err);
+}
+
 static int add_stored(struct store_session *session, void *argument, struct err *err)
 {
 	struct manager_ports *ports = argument;
 	int rc = add_rows(session, &QUERY_DESTINATION_ALL, "url", ports, err);
 
+	if (rc == 0)
+		rc = count_agents(session, ports, err);
 	return rc == 0 ? add_rows(session, &QUERY_HYPERVISOR_ALL, "uri", ports, err) : rc;
 }
 

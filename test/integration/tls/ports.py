@@ -114,11 +114,13 @@ def with_a_manager(program, manager):
                        MUSTER_TOKEN=token)
     done = run(manager.program, "ports", "--data", manager.data, "--check")
     assert done.returncode == 0 and "listening" in done.stdout, done
-    with socket.socket() as siem:
+    with socket.socket() as siem, socket.socket(type=socket.SOCK_DGRAM) as collector:
         siem.bind(("127.0.0.1", 0))
         siem.listen()
+        collector.bind(("127.0.0.1", 0))
+        taken = collector.getsockname()[1]
         port, closed = siem.getsockname()[1], managers.free_port()
-        for name, url in (("siem", f"tcp://127.0.0.1:{port}"), ("gone", f"tls://127.0.0.1:{closed}"), ("datagrams", "udp://127.0.0.1:514")):
+        for name, url in (("siem", f"tcp://127.0.0.1:{port}"), ("gone", f"tls://127.0.0.1:{closed}"), ("datagrams", "udp://127.0.0.1:%d" % taken), ("nobody", "udp://127.0.0.1:%d" % closed)):
             manager.call("POST", "/api/v1/destinations", token, {"name": name, "url": url, "content": "alerts"}, expect=201)
         rows = manager.call("GET", "/api/v1/ports", token, expect=200).json["items"]
         assert one(rows, port=manager.port)["state"] == "listening"
@@ -128,9 +130,11 @@ def with_a_manager(program, manager):
         rows = json.loads(done.stdout)
         assert one(rows, name="siem", port=port)["state"] == "reachable"
         assert one(rows, name="gone", port=closed) | {"state": "unreachable", "detail": "Connection refused"} == one(rows, name="gone")
-        assert one(rows, name="datagrams")["state"] == "not tried"
+        assert one(rows, name="datagrams")["state"] == "not tried", rows
+        assert one(rows, to="agents")["detail"].startswith("0 agents listen, 0 of them"), rows
+        assert one(rows, name="nobody")["state"] == "unreachable", rows
         for destination in manager.call("GET", "/api/v1/destinations", token, expect=200).json["items"]:
-            if destination["name"] == "gone":
+            if destination["name"] in ("gone", "nobody"):
                 manager.call("DELETE", "/api/v1/destinations/" + destination["id"], token, expect=204)
         assert run(program, "ports", "--check", environment=environment).returncode == 0
     viewer = manager.call("POST", "/api/v1/tokens", token, {"name": "v", "role": "viewer"}, expect=201).json["token"]

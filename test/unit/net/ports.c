@@ -63,6 +63,17 @@ static int listening(uint16_t *ret_port)
 	return fd;
 }
 
+static int taking_datagrams(uint16_t port)
+{
+	const struct sockaddr_in address = { .sin_family = AF_INET,
+					     .sin_port = htons(port),
+					     .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
 static void rows_are_tried(void **state)
 {
 	struct port_row rows[] = {
@@ -76,7 +87,7 @@ static void rows_are_tried(void **state)
 	};
 	char text[32];
 	uint16_t port;
-	int fd = listening(&port);
+	int fd = listening(&port), datagrams = taking_datagrams(port);
 	struct err err = { 0 };
 
 	(void)state;
@@ -90,13 +101,16 @@ static void rows_are_tried(void **state)
 	assert_int_equal(rows[3].state, PORT_OFF);
 	for (size_t i = 4; i < COUNT_OF(rows); i++)
 		assert_int_equal(rows[i].state, PORT_NOT_TRIED);
+	assert_non_null(strstr(rows[4].detail, "cannot be known"));
 	snprintf(text, sizeof(text), "127.0.0.1:%u", (unsigned)port);
 	assert_int_equal(http_server_may_listen(text, &err), ERR_BUSY);
 	close(fd);
+	close(datagrams);
 	ports_try(rows, COUNT_OF(rows), MINUTE_US);
 	assert_int_equal(rows[0].state, PORT_SILENT);
 	assert_int_equal(rows[2].state, PORT_UNREACHABLE);
 	assert_string_equal(rows[2].detail, "Connection refused");
+	assert_int_equal(rows[4].state, PORT_UNREACHABLE); /* nobody takes datagrams there either */
 	assert_int_equal(http_server_may_listen(text, &err), 0);
 	assert_int_equal(http_server_may_listen("192.0.2.1:80", &err), ERR_NOT_FOUND);
 }
