@@ -308,6 +308,8 @@ static const struct cli_verb verbs[] = {
 
 	{ "tls", "profiles", "", 0, 0, NULL, "List TLS profiles, and which of them the manager's machine can serve",
 	  "A profile is a set of versions and suites that certain generations of agents need. One that cannot be served says what its OpenSSL lacks.", verb_tls_profiles },
+	{ "cert", "list", "", 0, 0, NULL, "List the manager's certificates: what each is for, and until when it is good",
+	  "Those that renew themselves are made anew when a third of their life is left. The server authentication key is no certificate and has no end: muster cert show.", verb_cert_list },
 	{ "cert", "show", "", 0, 0, NULL, "Show the server authentication key, those before it, and how many agents trust each", NULL, verb_cert_show },
 	{ "cert", "create", "", 0, 0, cert_create_options, "Roll the server authentication key over to a new one",
 	  "The present key signs the next one and is destroyed; agents follow with their next report, after any absence. "
@@ -361,7 +363,7 @@ static const struct cli_noun nouns[] = {
 	{ "network", "Networks that the manager cannot reach. NETWORK is an id or a name." },
 	{ "destination", "Where events and alerts are sent to. DESTINATION is an id or a name." },
 	{ "tls", "How connections are encrypted." },
-	{ "cert", "The server authentication key, by which agents know this manager's orders." },
+	{ "cert", "The manager's certificates, and the server authentication key, by which agents know its orders." },
 	{ "hypervisor", "Who is asked which virtual machines run. HYPERVISOR is an id or a name." },
 	{ "settings", "Settings that the manager keeps in its database." },
 	{ "system", "The manager itself." },

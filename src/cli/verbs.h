@@ -127,6 +127,7 @@ VERB(verb_cert_import);
 VERB(verb_cert_backup);
 VERB(verb_cert_restore);
 VERB(verb_cert_list_mismatched);
+VERB(verb_cert_list);
 VERB(verb_ports);
 VERB(verb_policy_create);
 VERB(verb_policy_delete);

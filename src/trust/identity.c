@@ -2,7 +2,6 @@
 #include "trust/identity.h"
 
 #include <string.h>
-#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -68,16 +67,6 @@ int identity_request(const char *key_pem, struct buf *request, struct err *err)
 	return status;
 }
 
-static int read_moment(const ASN1_TIME *asn1, time_us *ret_moment)
-{
-	struct tm parts;
-
-	if (ASN1_TIME_to_tm(asn1, &parts) != 1)
-		return ERR_FORMAT;
-	*ret_moment = (time_us)timegm(&parts) * SECOND_US;
-	return 0;
-}
-
 static bool read_urn(const GENERAL_NAME *name, struct uuid *ret_computer)
 {
 	static const char prefix[] = "urn:uuid:";
@@ -128,8 +117,8 @@ int certificate_read(const void *pem, size_t size, struct certificate_facts *ret
 	if (certificate == NULL)
 		return status;
 	if (X509_digest(certificate, EVP_sha256(), facts.fingerprint, NULL) != 1 ||
-	    read_moment(X509_get0_notBefore(certificate), &facts.not_before) != 0 ||
-	    read_moment(X509_get0_notAfter(certificate), &facts.not_after) != 0)
+	    openssl_moment(X509_get0_notBefore(certificate), &facts.not_before) != 0 ||
+	    openssl_moment(X509_get0_notAfter(certificate), &facts.not_after) != 0)
 		status = openssl_fail(err, ERR_FORMAT, "a certificate that cannot be read");
 	else
 		read_computer(certificate, &facts);

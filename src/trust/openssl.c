@@ -2,6 +2,7 @@
 #include "trust/openssl.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <limits.h>
 #include <openssl/bio.h>
@@ -115,6 +116,16 @@ X509 *openssl_certificate_parse(const void *pem, size_t size, struct err *err)
 	if (certificate == NULL)
 		openssl_fail(err, ERR_FORMAT, "no certificate in PEM form");
 	return certificate;
+}
+
+int openssl_moment(const ASN1_TIME *asn1, time_us *ret_moment)
+{
+	struct tm parts;
+
+	if (ASN1_TIME_to_tm(asn1, &parts) != 1)
+		return ERR_FORMAT;
+	*ret_moment = (time_us)timegm(&parts) * SECOND_US;
+	return 0;
 }
 
 int openssl_certificate_pem(const X509 *certificate, struct buf *out, struct err *err)

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/units.h"
 
 /* Sets "what: OpenSSL's reason" and empties OpenSSL's queue of errors. Returns code. */
 int openssl_fail(struct err *err, int code, const char *what);
@@ -33,6 +34,8 @@ const EVP_MD *openssl_key_digest(const EVP_PKEY *key);
 /* The first certificate of a PEM text. NULL: none; err is set (ERR_FORMAT). */
 X509 *openssl_certificate_parse(const void *pem, size_t size, struct err *err);
 int openssl_certificate_pem(const X509 *certificate, struct buf *out, struct err *err);
+/* A date of a certificate. ERR_FORMAT; err is not set. */
+int openssl_moment(const ASN1_TIME *asn1, time_us *ret_moment);
 
 /* Appends what a memory BIO holds and frees it. */
 int openssl_bio_take(BIO *bio, struct buf *out, struct err *err);

@@ -173,6 +173,9 @@ const struct api_route api_routes[] = {
 	{ "GET", V1 "/tls-profiles", ACCESS_READ, 0, "system", "The TLS profiles, and which of them this machine can serve",
 	  &shape_no_query, NULL, 200, JSON, &shape_tls_profiles, OPERATION_tls_profile_list },
 
+	{ "GET", V1 "/certificates", ACCESS_READ, 0, "certificates", "List the manager's certificates: what each is for, and until when it is good",
+	  &shape_no_query, NULL, 200, JSON, &shape_certificates, OPERATION_certificate_list },
+
 	{ "GET", V1 "/server-key", ACCESS_READ, 0, "server-key", "Show the server authentication key, those before it, and how many agents trust each",
 	  &shape_no_query, NULL, 200, JSON, &shape_server_key, OPERATION_server_key_show },
 	{ "POST", V1 "/server-key", ACCESS_ADMINISTER, ROUTE_IDEMPOTENT, "server-key", "Roll the server authentication key over: the present one signs the next, and agents follow",

@@ -105,6 +105,7 @@ enum route_flag {
 	X(network_change) \
 	X(network_remove) \
 	X(tls_profile_list) \
+	X(certificate_list) \
 	X(server_key_show) \
 	X(server_key_make) \
 	X(server_key_import) \

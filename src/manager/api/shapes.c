@@ -101,6 +101,8 @@ const struct shape *const shapes_documented[] = {
 	&shape_networks,
 	&shape_tls_profile,
 	&shape_tls_profiles,
+	&shape_certificate,
+	&shape_certificates,
 	&shape_server_key_request,
 	&shape_server_key_import,
 	&shape_key_backup_request,

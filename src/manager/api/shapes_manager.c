@@ -52,6 +52,23 @@ SHAPE(shape_setting, "Setting", "A setting kept in the database.",
 	{ "help", SHAPE_TEXT, REQUIRED, .help = "What it does." });
 LIST(shape_settings, "Settings", shape_setting);
 
+/* --- certificates --- */
+
+SHAPE(shape_certificate, "Certificate", "A certificate that the manager itself lives by.",
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "authority, server, server-rsa or dialling; there may be several authorities." },
+	{ "purpose", SHAPE_TEXT, REQUIRED, .help = "What it is for." },
+	{ "subject", SHAPE_TEXT, REQUIRED, .help = "Whose it is, as in RFC 2253." },
+	{ "issuer", SHAPE_TEXT, REQUIRED, .help = "Who signed it." },
+	{ "fingerprint", SHAPE_TEXT, REQUIRED, .help = "SHA-256 of it." },
+	{ "not_before", SHAPE_TIME, REQUIRED, .help = "Since when it is good: a day before it was made, for clocks that are slow." },
+	{ "not_after", SHAPE_TIME, REQUIRED, .help = "Until when." },
+	{ "days_left", SHAPE_NUMBER, REQUIRED, INT32_MIN, INT32_MAX, .help = "Whole days until then; below zero: it has ended." },
+	{ "renews_itself", SHAPE_BOOLEAN, REQUIRED, .help = "Is it renewed in time without anybody doing anything?" },
+	{ "renews_at", SHAPE_TIME, NULLABLE, .help = "When, if so." },
+	{ "own", SHAPE_BOOLEAN, REQUIRED, .help = "Did an administrator bring it, from another authority?" },
+	{ "file", SHAPE_TEXT, REQUIRED, .help = "Where it is, below the manager's data directory." });
+LIST(shape_certificates, "Certificates", shape_certificate);
+
 /* --- the server authentication key --- */
 
 SHAPE(shape_server_key_request, "ServerKeyRequest", "Another server authentication key.",

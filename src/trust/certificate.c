@@ -1,0 +1,118 @@
+/* What certificates say of themselves. The PEM text is untrusted, its names most of all. */
+#include "trust/certificate.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include "base/text.h"
+#include "trust/openssl.h"
+
+#define ESCAPED_MAX_BYTES 65536
+#define STOP              1 /* of each(): enough was seen */
+
+/* Cut between characters. */
+static void copy_shown(const char *text, char out[CERTIFICATE_NAME_BYTES])
+{
+	size_t length = strlen(text);
+
+	if (length >= CERTIFICATE_NAME_BYTES) {
+		length = CERTIFICATE_NAME_BYTES - 1;
+		while (length > 0 && ((uint8_t)text[length] & 0xc0) == 0x80)
+			length--;
+	}
+	memcpy(out, text, length);
+	out[length] = '\0';
+}
+
+/* Escaped once, by us: OpenSSL is told to leave control characters and others alone. */
+static int show_name(const X509_NAME *name, char out[CERTIFICATE_NAME_BYTES], struct err *err)
+{
+	const unsigned long form = (XN_FLAG_RFC2253 & ~(unsigned long)(ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_ESC_MSB)) |
+				   ASN1_STRFLGS_UTF8_CONVERT;
+	BIO *bio = BIO_new(BIO_s_mem());
+	struct buf shown;
+	char *bytes;
+	long size;
+	int status = 0;
+
+	if (bio == NULL || X509_NAME_print_ex(bio, name, 0, form) < 0) {
+		BIO_free(bio);
+		return openssl_fail(err, ERR_FORMAT, "a certificate with a name that cannot be shown");
+	}
+	size = BIO_get_mem_data(bio, &bytes);
+	buf_init(&shown, ESCAPED_MAX_BYTES);
+	text_escape(&shown, bytes, size > 0 ? (size_t)size : 0);
+	if (shown.status == 0)
+		copy_shown(buf_text(&shown), out);
+	else
+		status = err_set(err, shown.status, "a certificate with a name of %ld bytes", size);
+	buf_done(&shown);
+	BIO_free(bio);
+	return status;
+}
+
+static int read_one(const X509 *certificate, struct certificate_about *about, struct err *err)
+{
+	int status = show_name(X509_get_subject_name(certificate), about->subject, err);
+
+	if (status == 0)
+		status = show_name(X509_get_issuer_name(certificate), about->issuer, err);
+	if (status != 0)
+		return status;
+	about->self_signed = X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0;
+	if (X509_digest(certificate, EVP_sha256(), about->fingerprint, NULL) != 1 ||
+	    openssl_moment(X509_get0_notBefore(certificate), &about->not_before) != 0 ||
+	    openssl_moment(X509_get0_notAfter(certificate), &about->not_after) != 0)
+		return openssl_fail(err, ERR_FORMAT, "a certificate that cannot be read");
+	return 0;
+}
+
+/* The text ends where no further certificate begins; anything else that stops the reader is an error. */
+static bool is_end(void)
+{
+	unsigned long reason = ERR_peek_last_error();
+
+	return reason == 0 || ERR_GET_REASON(reason) == PEM_R_NO_START_LINE;
+}
+
+int certificate_each(const void *pem, size_t size, int (*each)(void *argument, const struct certificate_about *about),
+		     void *argument, struct err *err)
+{
+	BIO *bio = size <= CERTIFICATE_PEM_MAX_BYTES ? BIO_new_mem_buf(pem, (int)size) : NULL;
+	struct certificate_about about;
+	X509 *certificate;
+	size_t count = 0;
+	int status = 0;
+
+	if (bio == NULL)
+		return err_set(err, size > CERTIFICATE_PEM_MAX_BYTES ? ERR_LIMIT : ERR_MEMORY,
+			       "certificates of %zu bytes, at most %d", size, CERTIFICATE_PEM_MAX_BYTES);
+	ERR_clear_error();
+	while (status == 0 && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+		count++;
+		status = read_one(certificate, &about, err);
+		if (status == 0)
+			status = each(argument, &about);
+		X509_free(certificate);
+	}
+	if (status == 0 && (count == 0 || !is_end()))
+		status = openssl_fail(err, ERR_FORMAT, "no certificate in PEM form");
+	ERR_clear_error();
+	BIO_free(bio);
+	return status;
+}
+
+static int keep_first(void *argument, const struct certificate_about *about)
+{
+	*(struct certificate_about *)argument = *about;
+	return STOP;
+}
+
+int certificate_about(const void *pem, size_t size, struct certificate_about *ret_about, struct err *err)
+{
+	int status = certificate_each(pem, size, keep_first, ret_about, err);
+
+	return status == STOP ? 0 : status;
+}
