@@ -676,6 +676,9 @@ def the_system_tells_of_itself(w):
     assert profiles["modern"]["listeners"] == [f"127.0.0.1:{w.manager.port}"] and not profiles["strong-12"]["listeners"]
     assert system["tls_profiles"] == ["modern"] and not system["legacy_tls"]
     assert all(row["served"] == (row["cause"] == "") for row in profiles.values())
+    certificates = {row["name"]: row for row in w.get("/certificates")["items"]}
+    assert certificates["authority"]["fingerprint"] == system["ca_fingerprint"].lower()
+    assert certificates["server"]["days_left"] in (364, 365) and not certificates["server"]["own"]
     w.call("GET", "/metrics", w.tokens["viewer"], expect=200)
     lines = w.call("GET", "/metrics", expect=200).body.decode().splitlines()
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
