@@ -102,8 +102,10 @@ int package_parse(const char *text, struct package *ret_package, struct err *err
 		if (!seen[i])
 			rc = err_set(err, ERR_FORMAT, "%s is missing", rows[i].name);
 	}
+	if (rc != 0 && err != NULL)
+		err->code = ERR_FORMAT;
 	if (rc != 0)
-		return err->code = ERR_FORMAT;
+		return ERR_FORMAT;
 	*ret_package = package;
 	return 0;
 }

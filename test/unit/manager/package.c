@@ -58,6 +58,7 @@ static void a_bad_manifest_is_refused_with_its_line(void **state)
 
 		assert_int_equal(package_parse(rows[i].text, &package, &err), ERR_FORMAT);
 		assert_non_null(strstr(err.text, rows[i].word));
+		assert_int_equal(package_parse(rows[i].text, &package, NULL), ERR_FORMAT);
 	}
 	memset(longest, 'a', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
