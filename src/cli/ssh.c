@@ -199,20 +199,35 @@ int ssh_fingerprint_parse(const char *text, uint8_t fingerprint[SHA256_BYTES], s
 	return 0;
 }
 
-/* "HOST TYPE BASE64": the SHA-256 of the key itself. */
-static int fingerprint_of_line(const char *line, size_t length, uint8_t fingerprint[SHA256_BYTES])
+/* "HOST TYPE BASE64", a space between: how long that is, and where the third word begins. ssh takes words apart at more
+ * than spaces, and has lines of other kinds: what it could read otherwise than we do is no key's line, 0. */
+static size_t key_line(const char *line, size_t length, size_t *ret_third)
+{
+	size_t at = 0;
+
+	if (length == 0 || line[0] == '#' || line[0] == '@')
+		return 0;
+	for (int i = 0; i < 3; i++) {
+		if (i > 0 && (at == length || line[at++] != ' '))
+			return 0;
+		*ret_third = at;
+		while (at < length && line[at] > ' ' && line[at] <= '~')
+			at++;
+		if (at == *ret_third)
+			return 0;
+	}
+	return at == length || line[at] == ' ' || line[at] == '\r' ? at : 0;
+}
+
+/* The SHA-256 of the key itself. */
+static int fingerprint_of_key(const char *word, size_t length, uint8_t fingerprint[SHA256_BYTES])
 {
 	uint8_t key[KEY_TEXT_MAX_BYTES];
-	const char *end = line + length, *at = line;
 	size_t size = 0;
 
-	if (length == 0 || line[0] == '#')
-		return ERR_FORMAT;
-	for (int i = 0; i < 2 && at != NULL; i++) {
-		at = memchr(at, ' ', (size_t)(end - at));
-		at = at != NULL ? at + 1 : NULL;
-	}
-	if (at == NULL || decode(at, strcspn(at, " =\r\n"), key, &size) != 0)
+	while (length > 0 && word[length - 1] == '=')
+		length--;
+	if (decode(word, length, key, &size) != 0)
 		return ERR_FORMAT;
 	return EVP_Digest(key, size, fingerprint, NULL, EVP_sha256(), NULL) == 1 ? 0 : ERR_INTERNAL;
 }
@@ -234,10 +249,11 @@ int ssh_known_hosts(const char *scan, const uint8_t fingerprint[SHA256_BYTES], s
 	while (*scan != '\0') {
 		size_t length = strcspn(scan, "\n");
 		uint8_t found[SHA256_BYTES];
+		size_t third = 0, end = key_line(scan, length, &third);
 
-		if (fingerprint_of_line(scan, length, found) == 0) {
+		if (end != 0 && fingerprint_of_key(scan + third, end - third, found) == 0) {
 			if (memcmp(found, fingerprint, SHA256_BYTES) == 0) {
-				buf_append(ret_lines, scan, length);
+				buf_append(ret_lines, scan, end);
 				buf_append_byte(ret_lines, '\n');
 			} else {
 				add_offered(found, &offered);

@@ -44,8 +44,9 @@ const char *ssh_failure_advice(enum ssh_failure failure); /* a sentence: what to
 
 /* "SHA256:" and 43 characters, as ssh-keygen -l prints it. ERR_FORMAT. Pure. */
 int ssh_fingerprint_parse(const char *text, uint8_t fingerprint[SHA256_BYTES], struct err *err);
-/* Of what ssh-keyscan printed, the lines of keys with this fingerprint, as known_hosts takes them. ERR_UNTRUSTED when
- * there is none; the error names those that were offered. Pure. */
+/* Of what ssh-keyscan printed, the lines of keys with this fingerprint, as known_hosts takes them: three words each,
+ * and nothing that ssh could read as another key. ERR_UNTRUSTED when there is none; the error names those that were
+ * offered. Pure. */
 int ssh_known_hosts(const char *scan, const uint8_t fingerprint[SHA256_BYTES], struct buf *ret_lines, struct err *err);
 
 #endif

@@ -100,13 +100,43 @@ static void a_key_is_known_by_its_fingerprint(void **state)
 					 "\nh ssh-ed25519 " KEY "\nh ssh-ed25519 " KEY " comment",
 					 fingerprint, &lines, NULL),
 			 0);
-	assert_string_equal(buf_text(&lines), "h ssh-ed25519 " KEY "\nh ssh-ed25519 " KEY " comment\n");
+	assert_string_equal(buf_text(&lines), "h ssh-ed25519 " KEY "\nh ssh-ed25519 " KEY "\n");
 	buf_reset(&lines);
 	assert_int_equal(ssh_known_hosts("h ssh-ed25519 " OTHER "\n", fingerprint, &lines, &err), ERR_UNTRUSTED);
 	assert_non_null(strstr(err.text, "SHA256:"));
 	assert_int_equal(ssh_known_hosts("", fingerprint, &lines, &err), ERR_UNTRUSTED);
 	assert_non_null(strstr(err.text, "none was offered"));
 	assert_int_equal(lines.size, 0);
+	buf_done(&lines);
+}
+
+/* A line is what its three words are to ssh as well: no other key comes in beside the one that was asked for. */
+static void no_other_key_comes_along(void **state)
+{
+	static const char *const bad[] = {
+		"h\tssh-ed25519\t" OTHER " x " KEY,
+		"h ssh-ed25519\t" OTHER " " KEY,
+		"@cert-authority * " KEY,
+		"#h ssh-ed25519 " KEY,
+		"h  " KEY,
+		"h ssh-ed25519 \t" KEY,
+		" h " KEY,
+		"h\x01 ssh-ed25519 " KEY,
+		"h ssh-ed25519 " KEY "=x",
+		"h ssh-ed25519 " KEY "\t" OTHER,
+	};
+	uint8_t fingerprint[SHA256_BYTES];
+	struct buf lines;
+
+	(void)state;
+	assert_int_equal(ssh_fingerprint_parse(PRINT, fingerprint, NULL), 0);
+	buf_init(&lines, 4096);
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		assert_int_equal(ssh_known_hosts(bad[i], fingerprint, &lines, NULL), ERR_UNTRUSTED);
+		assert_int_equal(lines.size, 0);
+	}
+	assert_int_equal(ssh_known_hosts("h ssh-ed25519 " KEY "\r\n", fingerprint, &lines, NULL), 0);
+	assert_string_equal(buf_text(&lines), "h ssh-ed25519 " KEY "\n");
 	buf_done(&lines);
 }
 
@@ -126,9 +156,9 @@ static void other_texts_are_no_fingerprints(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(host_keys_are_always_checked),    cmocka_unit_test(names_are_no_options),
-		cmocka_unit_test(failures_are_told_apart),         cmocka_unit_test(a_key_is_known_by_its_fingerprint),
-		cmocka_unit_test(other_texts_are_no_fingerprints),
+		cmocka_unit_test(host_keys_are_always_checked), cmocka_unit_test(names_are_no_options),
+		cmocka_unit_test(failures_are_told_apart),      cmocka_unit_test(a_key_is_known_by_its_fingerprint),
+		cmocka_unit_test(no_other_key_comes_along),     cmocka_unit_test(other_texts_are_no_fingerprints),
 	};
 
 	return cmocka_run_group_tests_name("ssh", tests, NULL, NULL);
