@@ -17,6 +17,7 @@
 #include "cli/children.h"
 #include "cli/cli.h"
 #include "cli/deployment.h"
+#include "cli/install_answer.h"
 #include "cli/ssh.h"
 #include "os/files.h"
 
@@ -25,8 +26,6 @@
 #define TIMEOUT_DEFAULT   (15 * MINUTE_US)
 #define SCAN_TIMEOUT      (30 * SECOND_US)
 #define ENVIRONMENT_MORE  4
-#define DETAIL_BYTES      400
-#define SSH_FAILED        255
 #define KNOWN_HOSTS_BYTES 65536
 #define PATH_BYTES        4200
 
@@ -40,10 +39,7 @@ struct host {
 	char *given; /* [USER@]HOST, owned */
 	const char *name, *user;
 	struct ssh_arguments arguments;
-	enum ssh_failure failure;
-	bool answered; /* its result came */
-	char state[16], version[64], computer[UUID_TEXT_BYTES], label[256];
-	char said[DETAIL_BYTES], last[DETAIL_BYTES]; /* the script's own words; the last line of anybody */
+	struct install_answer answer;
 };
 
 struct installing {
@@ -67,7 +63,7 @@ static int read_host(struct installing *installing, size_t index, const char *gi
 	struct host *host = &installing->hosts[index];
 	char *at;
 
-	host->failure = SSH_FAILURES;
+	install_answer_init(&host->answer);
 	host->given = strdup(given);
 	if (host->given == NULL)
 		return err_set(err, ERR_MEMORY, "out of memory");
@@ -302,45 +298,6 @@ static void tell(const struct installing *installing, const struct host *host, c
 	buf_done(&text);
 }
 
-static void keep_clean(const char *line, char *out, size_t capacity)
-{
-	struct buf text;
-
-	buf_init(&text, CHILDREN_LINE_MAX_BYTES * 8);
-	table_clean(line, &text);
-	snprintf(out, capacity, "%s", buf_text(&text));
-	buf_done(&text);
-}
-
-/* The next word of a line; the rest is where it stopped. */
-static const char *take_word(const char *line, char *out, size_t capacity)
-{
-	size_t length = strcspn(line, " ");
-
-	snprintf(out, capacity, "%.*s", (int)length, line);
-	return line + length + (line[length] == ' ');
-}
-
-static const char *const states[] = { "installed", "updated", "started", "unchanged" };
-
-/* "STATE VERSION COMPUTER NAME" */
-static void take_result(struct host *host, const char *line)
-{
-	char clean[CHILDREN_LINE_MAX_BYTES];
-	struct uuid computer;
-	const char *at;
-
-	keep_clean(line, clean, sizeof(clean));
-	at = take_word(clean, host->state, sizeof(host->state));
-	at = take_word(at, host->version, sizeof(host->version));
-	at = take_word(at, host->computer, sizeof(host->computer));
-	snprintf(host->label, sizeof(host->label), "%s", at);
-	if (uuid_parse(host->computer, &computer, NULL) != 0)
-		host->computer[0] = '\0';
-	for (size_t i = 0; i < COUNT_OF(states); i++)
-		host->answered = host->answered || strcmp(host->state, states[i]) == 0;
-}
-
 struct listening {
 	struct installing *installing;
 	struct host *host;
@@ -349,23 +306,10 @@ struct listening {
 static void on_line(struct child *child, const char *line)
 {
 	const struct listening *listening = child->context;
-	struct host *host = listening->host;
-	enum ssh_failure failure = ssh_failure_of(line);
+	const char *step = install_answer_line(&listening->host->answer, line);
 
-	if (strncmp(line, "==> ", 4) == 0) {
-		tell(listening->installing, host, line + 4);
-		return;
-	}
-	if (strncmp(line, "muster-result ", 14) == 0) {
-		take_result(host, line + 14);
-		return;
-	}
-	if (strncmp(line, "muster: ", 8) == 0)
-		keep_clean(line + 8, host->said, sizeof(host->said));
-	if (failure != SSH_FAILURES && host->failure == SSH_FAILURES)
-		host->failure = failure;
-	if (line[0] != '\0')
-		keep_clean(line, host->last, sizeof(host->last));
+	if (step != NULL)
+		tell(listening->installing, listening->host, step);
 }
 
 static void on_begin(struct child *child)
@@ -377,37 +321,11 @@ static void on_begin(struct child *child)
 
 /* --- the results --- */
 
-static const char *cause_of(const struct child *child, const struct host *host)
+static struct install_end end_of(const struct child *child)
 {
-	if (child->interrupted)
-		return "interrupted";
-	if (child->timed_out)
-		return "timed_out";
-	if (child->code == 0 && host->answered)
-		return NULL;
-	if (child->code < 0)
-		return "no_ssh";
-	if (child->code == SSH_FAILED && host->said[0] == '\0')
-		return ssh_failure_name(host->failure);
-	return "script";
-}
-
-static void detail_of(const struct child *child, const struct host *host, char *out, size_t capacity)
-{
-	out[0] = '\0';
-	if (child->code == 0 && host->answered)
-		return;
-	if (child->interrupted || child->timed_out)
-		snprintf(out, capacity, "%s while: %s", child->interrupted ? "interrupted" : "took too long",
-			 host->last[0] != '\0' ? host->last : "installing");
-	else if (child->code == SSH_FAILED && host->said[0] == '\0')
-		snprintf(out, capacity, "%s%s%s", ssh_failure_advice(host->failure), host->last[0] != '\0' ? ": " : "",
-			 host->last);
-	else
-		snprintf(out, capacity, "%s",
-			 host->said[0] != '\0'   ? host->said
-			 : host->last[0] != '\0' ? host->last
-						 : "it ended without a word");
+	return (struct install_end){ .code = child->code,
+				     .timed_out = child->timed_out,
+				     .interrupted = child->interrupted };
 }
 
 static json_t *text_or_null(const char *text)
@@ -418,14 +336,27 @@ static json_t *text_or_null(const char *text)
 static void on_end(struct child *child)
 {
 	const struct listening *listening = child->context;
-	char detail[2 * DETAIL_BYTES], line[3 * DETAIL_BYTES];
-	const char *cause = cause_of(child, listening->host);
+	char detail[INSTALL_ANSWER_DETAIL_MAX_BYTES], line[INSTALL_ANSWER_DETAIL_MAX_BYTES + 16];
+	const struct install_end end = end_of(child);
 
-	if (cause == NULL)
+	if (install_answer_cause(&listening->host->answer, &end) == NULL)
 		return;
-	detail_of(child, listening->host, detail, sizeof(detail));
+	install_answer_detail(&listening->host->answer, &end, detail);
 	snprintf(line, sizeof(line), "Failed: %s", detail);
 	tell(listening->installing, listening->host, line);
+}
+
+static json_t *row_of(const struct host *host, const struct install_end *end)
+{
+	const struct install_answer *answer = &host->answer;
+	const char *cause = install_answer_cause(answer, end);
+	char detail[INSTALL_ANSWER_DETAIL_MAX_BYTES];
+
+	install_answer_detail(answer, end, detail);
+	return json_pack("{ss, ss, so, so, so, so, so}", "host", host->name, "result",
+			 cause != NULL ? "failed" : answer->state, "cause", text_or_null(cause), "name",
+			 text_or_null(answer->name), "agent_version", text_or_null(answer->version), "computer",
+			 text_or_null(answer->computer), "detail", text_or_null(detail));
 }
 
 static int show(struct installing *installing, struct err *err)
@@ -444,17 +375,10 @@ static int show(struct installing *installing, struct err *err)
 	int rc;
 
 	for (size_t i = 0; i < installing->count; i++) {
-		const struct host *host = &installing->hosts[i];
-		const char *cause = cause_of(&installing->children[i], host);
-		char detail[2 * DETAIL_BYTES];
+		const struct install_end end = end_of(&installing->children[i]);
 
-		detail_of(&installing->children[i], host, detail, sizeof(detail));
-		failed += cause != NULL;
-		json_array_append_new(rows, json_pack("{ss, ss, so, so, so, so, so}", "host", host->name, "result",
-						      cause != NULL ? "failed" : host->state, "cause",
-						      text_or_null(cause), "name", text_or_null(host->label),
-						      "agent_version", text_or_null(host->version), "computer",
-						      text_or_null(host->computer), "detail", text_or_null(detail)));
+		json_array_append_new(rows, row_of(&installing->hosts[i], &end));
+		failed += install_answer_cause(&installing->hosts[i].answer, &end) != NULL;
 	}
 	rc = list_show(installing->cli, json_pack("{so}", "items", rows), columns, COUNT_OF(columns), "No hosts.", err);
 	if (rc == 0 && failed > 0)
