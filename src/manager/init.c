@@ -21,6 +21,7 @@
 #include "manager/layout.h"
 #include "manager/queries.h"
 #include "manager/settings.h"
+#include "manager/succession_row.h"
 #include "os/env.h"
 #include "os/files.h"
 #include "os/role.h"
@@ -446,27 +447,9 @@ static int put_counter(struct store_session *session, const char *name, uint64_t
 /* What agents that trust a key before the restored one are told. */
 static int put_step(struct store_session *session, const struct succession *step, struct err *err)
 {
-	uint8_t old_print[SHA256_BYTES], new_print[SHA256_BYTES];
-	struct cursor *cursor;
-	struct buf record;
 	int rc = succession_check(step, signing_key_verify, NULL, err);
 
-	buf_init(&record, SUCCESSION_MAX_BYTES);
-	if (rc == 0)
-		rc = succession_pack(step, &record, err);
-	if (rc != 0)
-		return rc;
-	signing_key_fingerprint(step->old_key, old_print);
-	signing_key_fingerprint(step->new_key, new_print);
-	cursor = cursor_open(session, &QUERY_KEY_SUCCESSION_PUT);
-	cursor_bind_bytes(cursor, "new_fingerprint", new_print, sizeof(new_print));
-	cursor_bind_bytes(cursor, "old_fingerprint", old_print, sizeof(old_print));
-	cursor_bind_number(cursor, "serial", (int64_t)step->serial);
-	cursor_bind_number(cursor, "issued", step->issued);
-	cursor_bind_bytes(cursor, "record", record.data, record.size);
-	rc = cursor_run(cursor, err);
-	buf_done(&record);
-	return rc;
+	return rc == 0 ? succession_row_put(session, step, err) : rc;
 }
 
 static int write_restored(struct store_session *session, const struct backup *backup, struct err *err)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "manager/front/alerting.h"
 #include "manager/queries.h"
+#include "manager/succession_row.h"
 #include "trust/fingerprint.h"
 #include "trust/signing_key.h"
 
@@ -200,30 +201,6 @@ struct storing {
 	bool news;          /* it was not present before */
 };
 
-static int put_succession(struct store_session *session, const struct succession *by, struct err *err)
-{
-	uint8_t old_print[SHA256_BYTES], new_print[SHA256_BYTES];
-	struct cursor *cursor;
-	struct buf record;
-	int rc;
-
-	buf_init(&record, SUCCESSION_MAX_BYTES);
-	rc = succession_pack(by, &record, err);
-	if (rc != 0)
-		return rc;
-	signing_key_fingerprint(by->old_key, old_print);
-	signing_key_fingerprint(by->new_key, new_print);
-	cursor = cursor_open(session, &QUERY_KEY_SUCCESSION_PUT);
-	cursor_bind_bytes(cursor, "new_fingerprint", new_print, sizeof(new_print));
-	cursor_bind_bytes(cursor, "old_fingerprint", old_print, sizeof(old_print));
-	cursor_bind_number(cursor, "serial", (int64_t)by->serial);
-	cursor_bind_number(cursor, "issued", by->issued);
-	cursor_bind_bytes(cursor, "record", record.data, record.size);
-	rc = cursor_run(cursor, err);
-	buf_done(&record);
-	return rc;
-}
-
 static int put_key(const struct storing *storing, struct store_session *session, const char *origin,
 		   const uint8_t fingerprint[SHA256_BYTES], struct err *err)
 {
@@ -288,13 +265,13 @@ static int write_state(struct store_session *session, void *argument, struct err
 	const char *origin = storing->origin != NULL ? storing->origin : state->followed ? "rolled_over" : "created";
 
 	for (size_t i = 0; rc == 0 && i < storing->step_count; i++)
-		rc = put_succession(session, &storing->steps[i], err);
+		rc = succession_row_put(session, &storing->steps[i], err);
 	storing->news = rc == 0 && (first || memcmp(before.public_key, state->public_key, ENVELOPE_KEY_BYTES) != 0);
 	if (rc != 0 || !storing->news)
 		return rc;
 	signing_key_fingerprint(state->public_key, fingerprint);
 	if (state->followed)
-		rc = put_succession(session, &state->by, err);
+		rc = succession_row_put(session, &state->by, err);
 	if (rc == 0)
 		rc = put_key(storing, session, origin, fingerprint, err);
 	if (rc != 0 || (first && storing->event == 0)) /* `init` told of that one */
