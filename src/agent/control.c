@@ -34,6 +34,7 @@ static const struct {
 	[CONTROL_STOP] = { "stop", PART_PASSWORD },
 	[CONTROL_TRUST] = { "trust", PART_KEY | PART_PASSWORD },
 	[CONTROL_MOVE] = { "move", PART_MOVE | PART_PASSWORD },
+	[CONTROL_UNINSTALL] = { "uninstall", PART_PASSWORD },
 };
 
 const char *control_kind_name(enum control_kind kind)

@@ -41,6 +41,7 @@ enum control_kind {
 	CONTROL_STOP,
 	CONTROL_TRUST,
 	CONTROL_MOVE,
+	CONTROL_UNINSTALL, /* stops it, for muster-agent uninstall */
 };
 
 struct control_request {
@@ -55,7 +56,7 @@ struct control_request {
 	uint8_t key[32];       /* trust: the raw public key */
 	char *manager, *token; /* move */
 	uint8_t authority[SHA256_BYTES];
-	char *password; /* move, stop, trust: of the policy, where one is set; NULL: none was given; wiped */
+	char *password; /* move, stop, trust, uninstall: of the policy, where one is set; NULL: none was given; wiped */
 };
 
 /* "scan", "quarantine.list"... */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/local/local.h"
+#include "agent/local/local_password.h"
 
 static const char about[] =
     "The agent of Muster on this computer: keeps in touch with the manager, scans, quarantines.";
@@ -45,19 +46,17 @@ static const struct arguments_option restore_options[] = {
 	DATA, { "--overwrite", NULL, "replace a file that stands at the path now", false }, OUTPUT, END
 };
 static const struct arguments_option reset_options[] = {
-	DATA, { "--yes", NULL, "yes, remove the identity", false }, OUTPUT, END
+	DATA, { "--yes", NULL, "yes, remove the identity", false }, LOCAL_PASSWORD_OPTIONS, OUTPUT, END
 };
+static const struct arguments_option guarded_options[] = { DATA, LOCAL_PASSWORD_OPTIONS, OUTPUT, END };
 static const struct arguments_option ports_options[] = {
 	DATA, { "--check", NULL, "connect to each; exit status 1 unless all answer", false }, OUTPUT, END
-};
-static const struct arguments_option trust_options[] = {
-	DATA, { "--password", "PW", "the unload password, if one is set", false }, OUTPUT, END
 };
 static const struct arguments_option move_options[] = {
 	{ "--manager", "HOST:PORT", "the other manager", true },
 	{ "--token", "T", "enrolment token of the other manager", true },
 	{ "--ca-fingerprint", "SHA256", "fingerprint of the other manager's certificate authority", true },
-	{ "--password", "PW", "unload password, where the policy has one", false },
+	LOCAL_PASSWORD_OPTIONS,
 	DATA,
 	OUTPUT,
 	END,
@@ -106,8 +105,10 @@ static const struct arguments_command commands[] = {
 	{ "trust", "FILE", 1, 1, "Trusts another server authentication key of the manager.",
 	  "FILE is what `muster cert export FILE` wrote. For an agent that does not have a valid server\n"
 	  "certificate and therefore takes no orders. Needs no network; the agent may run or not.",
-	  trust_options, false, local_trust },
-	{ "stop", "", 0, 0, "Stops the running agent.", "", plain_options, false, local_stop },
+	  guarded_options, false, local_trust },
+	{ "stop", "", 0, 0, "Stops the running agent.",
+	  "Asks for the unload password where the policy of this computer sets one.", guarded_options, false,
+	  local_stop },
 	{ "role link", "", 0, 0, "Started by the agent itself.", "", role_options, true, local_link },
 	{ 0 },
 };

@@ -171,6 +171,8 @@ OPTIONS(audit_list_options,
 OPTIONS(network_add_options, NETWORK_OPTIONS);
 OPTIONS(network_set_options, NETWORK_OPTIONS,
 	{ "name", "NAME", "Its new name.", NULL });
+OPTIONS(settings_options,
+	{ "password-file", "FILE", "Of the one NAME that is given without a value: read its password from a file's first line, - for standard input; asked for if not given.", NULL });
 OPTIONS(policy_create_options,
 	{ "parent", "POLICY", "The policy above it; base if not given.", NULL });
 OPTIONS(policy_restore_options,
@@ -213,8 +215,8 @@ static const struct cli_verb verbs[] = {
 
 	{ "computer", "effective", "COMPUTER", 1, 1, NULL, "Show the settings that hold for a computer, and where each comes from", NULL, verb_computer_effective },
 	{ "computer", "assign", "COMPUTER POLICY", 2, 2, NULL, "Assign a policy to a computer", NULL, verb_computer_assign },
-	{ "computer", "set", "COMPUTER NAME=VALUE...", 2, MANY, NULL, "Override settings for one computer, all or none",
-	  "`muster policy settings` lists the names and what each allows.", verb_computer_set },
+	{ "computer", "set", "COMPUTER NAME=VALUE...", 2, MANY, settings_options, "Override settings for one computer, all or none",
+	  "`muster policy settings` lists the names and what each allows. Of a password give the NAME alone: it is asked for, or read from --password-file.", verb_computer_set },
 	{ "computer", "unset", "COMPUTER NAME...", 2, MANY, NULL, "Have a computer inherit settings again", NULL, verb_computer_unset },
 	{ "computer", "appliance", "COMPUTER yes|no", 2, 2, NULL, "Say whether a computer is an appliance",
 	  "The direction (link.direction) of an appliance is bidirectional, whatever its policy says.", verb_computer_appliance },
@@ -229,8 +231,8 @@ static const struct cli_verb verbs[] = {
 	{ "policy", "delete", "POLICY", 1, 1, delete_options, "Delete a policy that nothing hangs under", NULL, verb_policy_delete },
 	{ "policy", "rename", "POLICY NAME", 2, 2, NULL, "Give a policy another name", NULL, verb_policy_rename },
 	{ "policy", "move", "POLICY PARENT", 2, 2, NULL, "Move a policy below another one", NULL, verb_policy_move },
-	{ "policy", "set", "POLICY NAME=VALUE...", 2, MANY, NULL, "Set settings of a policy, all or none",
-	  "Computers below that do not override them get the new values. `muster policy settings` lists the names and what each allows.", verb_policy_set },
+	{ "policy", "set", "POLICY NAME=VALUE...", 2, MANY, settings_options, "Set settings of a policy, all or none",
+	  "Computers below that do not override them get the new values. `muster policy settings` lists the names and what each allows. Of a password give the NAME alone (`muster policy set base agent.unload_password`): it is asked for, or read from --password-file.", verb_policy_set },
 	{ "policy", "unset", "POLICY NAME...", 2, MANY, NULL, "Have a policy inherit settings again", NULL, verb_policy_unset },
 	{ "policy", "diff", "FIRST SECOND", 2, 2, NULL, "Show what two policies or computers come to differently", NULL, verb_policy_diff },
 	{ "policy", "overrides", "", 0, 0, policy_overrides_options, "List what policies and computers set themselves", NULL, verb_policy_overrides },

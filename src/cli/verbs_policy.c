@@ -404,29 +404,63 @@ int verb_computer_effective(struct cli *cli, struct err *err)
 
 /* --- changing --- */
 
+/* NAME alone: its value is a password, which does not stand where others see it. */
+static int read_password(struct cli *cli, const char *name, bool first, json_t **ret_value, struct err *err)
+{
+	struct buf password;
+	int rc = first ? secret_ask_new(cli_option(cli, "password-file"), &password, err)
+		       : err_set(err, ERR_USAGE, "'%.64s': expected NAME=VALUE", name);
+
+	if (!first)
+		return rc;
+	if (rc == 0)
+		*ret_value = json_string(buf_text(&password));
+	buf_wipe(&password);
+	return rc;
+}
+
+/* One word; unset: inherited again. */
+static int add_setting(struct cli *cli, const char *word, bool unset, bool *password_read, json_t *settings,
+		       struct err *err)
+{
+	size_t size = unset ? strlen(word) : strcspn(word, "=");
+	json_t *value = json_null();
+	char name[128];
+	int rc = 0;
+
+	if (size == 0 || size >= sizeof(name))
+		return err_set(err, ERR_USAGE, "'%.64s': expected NAME=VALUE", word);
+	memcpy(name, word, size);
+	name[size] = '\0';
+	if (json_object_get(settings, name) != NULL)
+		return err_set(err, ERR_USAGE, "'%.64s' is given twice", name);
+	if (!unset && word[size] == '=') {
+		value = json_string(word + size + 1);
+	} else if (!unset) {
+		rc = read_password(cli, name, !*password_read, &value, err);
+		*password_read = true;
+	}
+	if (rc == 0 && json_object_set_new(settings, name, value) != 0)
+		rc = err_set(err, ERR_USAGE, "'%.64s' is not UTF-8", name);
+	return rc;
+}
+
 /* {"settings": {...}} of NAME=VALUE words, or of NAME words to be inherited again. */
-static int settings_body(const struct cli *cli, bool unset, json_t **ret_body, struct err *err)
+static int settings_body(struct cli *cli, bool unset, json_t **ret_body, struct err *err)
 {
 	json_t *settings = json_object();
+	bool password_read = false;
+	int rc = 0;
 
-	for (size_t i = 1; i < cli->arguments.count; i++) {
-		const char *word = cli->arguments.words[i], *value = unset ? word + strlen(word) : strchr(word, '=');
-		char name[128];
-
-		if (value == NULL || value == word || (size_t)(value - word) >= sizeof(name)) {
-			json_decref(settings);
-			return err_set(err, ERR_USAGE, "'%.64s': expected NAME=VALUE", word);
-		}
-		memcpy(name, word, (size_t)(value - word));
-		name[value - word] = '\0';
-		if (json_object_get(settings, name) != NULL ||
-		    json_object_set_new(settings, name, unset ? json_null() : json_string(value + 1)) != 0) {
-			json_decref(settings);
-			return err_set(err, ERR_USAGE, "'%.64s' is given twice, or is not UTF-8", name);
-		}
-	}
-	*ret_body = json_pack("{so}", "settings", settings);
-	return 0;
+	for (size_t i = 1; rc == 0 && i < cli->arguments.count; i++)
+		rc = add_setting(cli, cli->arguments.words[i], unset, &password_read, settings, err);
+	if (rc == 0 && !unset && !password_read && cli_option(cli, "password-file") != NULL)
+		rc = err_set(err, ERR_USAGE, "--password-file is for a setting that is given as NAME alone");
+	if (rc != 0)
+		json_decref(settings);
+	else
+		*ret_body = json_pack("{so}", "settings", settings);
+	return rc;
 }
 
 static int change_settings(struct cli *cli, bool computer, bool unset, struct err *err)

@@ -101,6 +101,7 @@ void conf_value_allowed(const struct conf_row *row, struct buf *out)
 		[CONF_CHOICE] = "",
 		[CONF_LISTEN] = "ADDRESS:PORT, several separated by commas",
 		[CONF_PATHS] = "absolute paths, separated by commas",
+		[CONF_PASSWORD] = "a password of 8 to 256 bytes; empty: none",
 	};
 
 	if (row->type == CONF_CHOICE) {
@@ -385,6 +386,20 @@ static int parse_paths(const struct conf_row *row, const char *text, union conf_
 	return rc;
 }
 
+/* What has been hashed already: a password itself is never a value. */
+static int parse_password(const struct conf_row *row, const char *text, union conf_value *value, struct err *err)
+{
+	static const char beginning[] = "$argon2id$";
+	size_t size = strnlen(text, CONF_PASSWORD_BYTES + 1);
+
+	(void)row;
+	if (size > CONF_PASSWORD_BYTES || (size > 0 && strncmp(text, beginning, sizeof(beginning) - 1) != 0) ||
+	    strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ$=,+/") != size)
+		return err_set(err, ERR_FORMAT, "not the hash of a password");
+	value->text = strdup(text);
+	return value->text != NULL ? 0 : err_set(err, ERR_MEMORY, "out of memory");
+}
+
 static const struct {
 	int (*parse)(const struct conf_row *row, const char *text, union conf_value *value, struct err *err);
 	size_t size;
@@ -398,6 +413,7 @@ static const struct {
 	[CONF_CHOICE] = { parse_choice, sizeof(int) },
 	[CONF_LISTEN] = { parse_addresses, sizeof(struct conf_addresses) },
 	[CONF_PATHS] = { parse_paths, sizeof(char *) },
+	[CONF_PASSWORD] = { parse_password, sizeof(char *) },
 };
 
 int conf_value_parse(const struct conf_row *row, const char *text, union conf_value *ret_value, struct err *err)
@@ -407,7 +423,8 @@ int conf_value_parse(const struct conf_row *row, const char *text, union conf_va
 
 static bool owns_text(const struct conf_row *row)
 {
-	return row->type == CONF_TEXT || row->type == CONF_PATH || row->type == CONF_PATHS;
+	return row->type == CONF_TEXT || row->type == CONF_PATH || row->type == CONF_PATHS ||
+	       row->type == CONF_PASSWORD;
 }
 
 void conf_value_done(const struct conf_row *row, union conf_value *value)
@@ -436,6 +453,7 @@ void conf_value_format(const struct conf_row *row, const union conf_value *value
 	case CONF_TEXT:
 	case CONF_PATH:
 	case CONF_PATHS:
+	case CONF_PASSWORD:
 		buf_append_text(out, value->text != NULL ? value->text : "");
 		break;
 	case CONF_NUMBER:

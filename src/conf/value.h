@@ -16,22 +16,24 @@
 #include "base/err.h"
 #include "base/units.h"
 
-#define CONF_VALUE_BYTES   4096 /* longest text of a value */
-#define CONF_ADDRESS_BYTES 256  /* longest host name or address, with its NUL */
-#define CONF_ADDRESSES     16   /* most addresses in a list */
-#define CONF_PATHS_MAX     255  /* most paths in a list; no more than agents take (agent/messages.h) */
-#define CONF_UNLIMITED     INT64_MAX
+#define CONF_VALUE_BYTES    4096 /* longest text of a value */
+#define CONF_ADDRESS_BYTES  256  /* longest host name or address, with its NUL */
+#define CONF_ADDRESSES      16   /* most addresses in a list */
+#define CONF_PATHS_MAX      255  /* most paths in a list; no more than agents take (agent/messages.h) */
+#define CONF_PASSWORD_BYTES 127  /* longest hash of a password */
+#define CONF_UNLIMITED      INT64_MAX
 
 enum conf_type {
-	CONF_TEXT,    /* char *, owned; min and max count bytes */
-	CONF_PATH,    /* char *, owned; absolute, or relative to the data directory */
-	CONF_NUMBER,  /* int64_t */
-	CONF_SPAN,    /* span_us; min and max in microseconds */
-	CONF_SIZE,    /* int64_t bytes */
-	CONF_BOOLEAN, /* bool; yes no true false on off 1 0 */
-	CONF_CHOICE,  /* int: the place of the word in `choices`, from 0 */
-	CONF_LISTEN,  /* struct conf_addresses; "0.0.0.0:4343, [::]:4343" */
-	CONF_PATHS,   /* char *, owned: absolute paths in the form of conf_paths_next(); min and max count paths */
+	CONF_TEXT,     /* char *, owned; min and max count bytes */
+	CONF_PATH,     /* char *, owned; absolute, or relative to the data directory */
+	CONF_NUMBER,   /* int64_t */
+	CONF_SPAN,     /* span_us; min and max in microseconds */
+	CONF_SIZE,     /* int64_t bytes */
+	CONF_BOOLEAN,  /* bool; yes no true false on off 1 0 */
+	CONF_CHOICE,   /* int: the place of the word in `choices`, from 0 */
+	CONF_LISTEN,   /* struct conf_addresses; "0.0.0.0:4343, [::]:4343" */
+	CONF_PATHS,    /* char *, owned: absolute paths in the form of conf_paths_next(); min and max count paths */
+	CONF_PASSWORD, /* char *, owned: the Argon2id hash of a password in its encoded form, or empty: none */
 };
 
 enum conf_flag {
@@ -65,7 +67,7 @@ struct conf_row {
 
 /* A value on its own: as in the struct above, by type. */
 union conf_value {
-	char *text;     /* CONF_TEXT, CONF_PATH, CONF_PATHS */
+	char *text;     /* CONF_TEXT, CONF_PATH, CONF_PATHS, CONF_PASSWORD */
 	int64_t number; /* CONF_NUMBER, CONF_SPAN, CONF_SIZE */
 	bool boolean;
 	int choice;

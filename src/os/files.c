@@ -114,15 +114,25 @@ static int parent_of(int directory, const char *name, int *ret_fd, struct err *e
 	return *ret_fd >= 0 ? 0 : err_errno(err, errno, "%s", parent);
 }
 
-static int write_temporary(int directory, const char *name, const void *data, size_t size, mode_t mode, struct err *err)
+struct file_look {
+	mode_t mode;
+	uid_t uid; /* (uid_t)-1: whoever writes */
+	gid_t gid;
+};
+
+static int write_temporary(int directory, const char *name, const void *data, size_t size, const struct file_look *look,
+			   struct err *err)
 {
-	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
-	int code;
+	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, look->mode);
+	int code = 0;
 
 	if (fd < 0)
 		return err_errno(err, errno, "%s", name);
-	code = files_write_all(fd, data, size, err);
-	if (code == 0 && fchmod(fd, mode) != 0)
+	if (look->uid != (uid_t)-1 && geteuid() == 0 && fchown(fd, look->uid, look->gid) != 0)
+		code = err_errno(err, errno, "%s: set owner", name);
+	if (code == 0)
+		code = files_write_all(fd, data, size, err);
+	if (code == 0 && fchmod(fd, look->mode) != 0)
 		code = err_errno(err, errno, "%s: set mode", name);
 	if (code == 0 && fsync(fd) != 0)
 		code = err_errno(err, errno, "%s: sync", name);
@@ -130,7 +140,8 @@ static int write_temporary(int directory, const char *name, const void *data, si
 	return code;
 }
 
-int files_write(int directory, const char *name, const void *data, size_t size, mode_t mode, struct err *err)
+static int write_whole(int directory, const char *name, const void *data, size_t size, const struct file_look *look,
+		       struct err *err)
 {
 	char temporary[4096];
 	int parent = -1;
@@ -141,7 +152,7 @@ int files_write(int directory, const char *name, const void *data, size_t size, 
 	code = parent_of(directory, name, &parent, err);
 	if (code != 0)
 		return code;
-	code = write_temporary(directory, temporary, data, size, mode, err);
+	code = write_temporary(directory, temporary, data, size, look, err);
 	if (code == 0 && renameat(directory, temporary, directory, name) != 0)
 		code = err_errno(err, errno, "%s: rename", name);
 	if (code == 0)
@@ -150,6 +161,21 @@ int files_write(int directory, const char *name, const void *data, size_t size, 
 		unlinkat(directory, temporary, 0);
 	close(parent);
 	return code;
+}
+
+int files_write(int directory, const char *name, const void *data, size_t size, mode_t mode, struct err *err)
+{
+	const struct file_look look = { mode, (uid_t)-1, (gid_t)-1 };
+
+	return write_whole(directory, name, data, size, &look, err);
+}
+
+int files_write_as(int directory, const char *name, const void *data, size_t size, mode_t mode, uid_t uid, gid_t gid,
+		   struct err *err)
+{
+	const struct file_look look = { mode, uid, gid };
+
+	return write_whole(directory, name, data, size, &look, err);
 }
 
 static int settle_directory(int fd, mode_t mode, uid_t uid, gid_t gid)

@@ -27,6 +27,10 @@ int files_read(int directory, const char *name, size_t max_bytes, struct buf *ou
  * directory: after a crash either the old or the new content is there. */
 int files_write(int directory, const char *name, const void *data, size_t size, mode_t mode, struct err *err);
 
+/* The same for a file that as root belongs to somebody else from its first byte on. */
+int files_write_as(int directory, const char *name, const void *data, size_t size, mode_t mode, uid_t uid, gid_t gid,
+		   struct err *err);
+
 /* Makes directory name, or takes an existing one (never a symbolic link), sets
  * its mode, and as root its owner; (uid_t)-1 leaves the owner. Returns an open
  * O_DIRECTORY descriptor through ret_fd, which may be NULL. */

@@ -99,6 +99,10 @@ static void note_problem(const Muster__Wire__Field *field, const struct err *why
 {
 	int shown = field->value.len < 100 ? (int)field->value.len : 100;
 
+	if (setting_is_secret(setting_find(field->name))) {
+		buf_printf(problems, "%s: %s\n", field->name, why->text);
+		return;
+	}
 	buf_printf(problems, "%s = %.*s: %s\n", field->name, shown, (const char *)field->value.data, why->text);
 }
 

@@ -23,6 +23,7 @@ enum link_poll { LINK_POLL_HELD, LINK_POLL_PERIODIC };
 
 /* A member for each row of policy_settings. */
 struct effective {
+	char *unload_password;         /* its hash, or "": none is asked for */
 	span_us clock_change_us;       /* CONF_UNLIMITED: no alert */
 	int direction;                 /* enum link_direction */
 	span_us heartbeat_interval_us; /* 10 s to 24 h */

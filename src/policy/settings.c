@@ -10,6 +10,15 @@
 
 /* clang-format off */
 const struct setting policy_settings[SETTINGS_COUNT] = {
+	[SETTING_AGENT_UNLOAD_PASSWORD] = {
+		{ .key = "agent.unload_password", .type = CONF_PASSWORD, .flags = CONF_SECRET, AT(unload_password),
+		  .initial = "" },
+		"", NULL, SETTING_BY_LINK, false,
+		"The password without which nobody stops, moves, resets or uninstalls an agent on its computer, or has it "
+		"trust another key of the manager. Kept as a salted Argon2id hash and never shown. Empty: none is asked "
+		"for.",
+		"コンピュータ上でエージェントの停止、移動、リセット、アンインストール、別のマネージャ鍵の信頼に必要なパスワード。"
+		"Argon2id のソルト付きハッシュとして保存され、表示されません。空の場合は要求しません。" },
 	[SETTING_LINK_CLOCK_CHANGE] = {
 		{ .key = "link.clock_change", .type = CONF_SPAN, .flags = CONF_MAY_BE_UNLIMITED, AT(clock_change_us),
 		  .min = SECOND_US, .max = 24 * HOUR_US, .initial = "unlimited" },
@@ -180,9 +189,9 @@ const char *setting_nearest(const char *name)
 /* --- words --- */
 
 static const char *const type_names[] = {
-	[CONF_TEXT] = "text",     [CONF_PATH] = "text",   [CONF_NUMBER] = "number",
-	[CONF_SPAN] = "duration", [CONF_SIZE] = "size",   [CONF_BOOLEAN] = "boolean",
-	[CONF_CHOICE] = "choice", [CONF_LISTEN] = "text", [CONF_PATHS] = "paths",
+	[CONF_TEXT] = "text",   [CONF_PATH] = "text",         [CONF_NUMBER] = "number", [CONF_SPAN] = "duration",
+	[CONF_SIZE] = "size",   [CONF_BOOLEAN] = "boolean",   [CONF_CHOICE] = "choice", [CONF_LISTEN] = "text",
+	[CONF_PATHS] = "paths", [CONF_PASSWORD] = "password",
 };
 
 const char *setting_type_name(enum setting_id id)
@@ -226,6 +235,16 @@ int setting_canonical(enum setting_id id, const char *text, struct buf *out, str
 	conf_value_format(row, &value, out);
 	conf_value_done(row, &value);
 	return out->status == 0 ? 0 : err_set(err, out->status, "the value is too long");
+}
+
+bool setting_is_secret(enum setting_id id)
+{
+	return id < SETTINGS_COUNT && (policy_settings[id].value.flags & CONF_SECRET) != 0;
+}
+
+const char *setting_shown(enum setting_id id, const char *value)
+{
+	return setting_is_secret(id) && value[0] != '\0' ? SETTING_SHOWN_SECRET : value;
 }
 
 /* --- the reference --- */

@@ -17,6 +17,7 @@
 
 /* In the order of their names (strcmp), which is the order of a configuration. */
 enum setting_id {
+	SETTING_AGENT_UNLOAD_PASSWORD,
 	SETTING_LINK_CLOCK_CHANGE,
 	SETTING_LINK_DIRECTION,
 	SETTING_LINK_HEARTBEAT_INTERVAL,
@@ -59,7 +60,7 @@ const char *setting_name(enum setting_id id);
 enum setting_id setting_find(const char *name);
 /* The known name most like an unknown one; NULL when none is near. */
 const char *setting_nearest(const char *name);
-/* "duration", "size", "number", "boolean", "choice", "paths", "text": names of the API. */
+/* "duration", "size", "number", "boolean", "choice", "paths", "password", "text": names of the API. */
 const char *setting_type_name(enum setting_id id);
 /* "link, manager" */
 void setting_components_text(enum setting_id id, struct buf *out);
@@ -69,6 +70,11 @@ void setting_components_text(enum setting_id id, struct buf *out);
 int setting_canonical(enum setting_id id, const char *text, struct buf *out, struct err *err);
 /* The default in canonical form; lives for ever. Any thread. */
 const char *setting_default(enum setting_id id);
+/* Its value is never shown: people and programs see whether there is one. */
+bool setting_is_secret(enum setting_id id);
+#define SETTING_SHOWN_SECRET "set"
+/* What is shown of a value: itself; of a secret SETTING_SHOWN_SECRET, or "" when there is none. */
+const char *setting_shown(enum setting_id id, const char *value);
 /* The section of doc/settings.md on policies, as Markdown. */
 void settings_reference(struct buf *out);
 

@@ -19,6 +19,7 @@
 struct control_client {
 	struct control_server *server;
 	struct bufferevent *stream;
+	uid_t uid;
 	bool asked;  /* its request was handed on */
 	bool ending; /* the end line is written; closes when flushed */
 	bool cut;    /* lines were left out: the end says so */
@@ -105,6 +106,7 @@ static void on_readable(struct bufferevent *stream, void *argument)
 	line = evbuffer_readln(in, &size, EVBUFFER_EOL_LF);
 	if (line != NULL) {
 		handle_line(client, line, size);
+		explicit_bzero(line, size); /* it may hold a password */
 		free(line);
 	} else if (evbuffer_get_length(in) > CONTROL_REQUEST_MAX_BYTES) {
 		client->asked = true;
@@ -114,17 +116,18 @@ static void on_readable(struct bufferevent *stream, void *argument)
 	}
 }
 
-static int check_peer(const struct control_server *server, int fd)
+static int check_peer(const struct control_server *server, int fd, uid_t *ret_uid)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
 		return ERR_IO;
+	*ret_uid = peer.uid;
 	return peer.uid == 0 || peer.uid == server->owner ? 0 : ERR_DENIED;
 }
 
-static void client_add(struct control_server *server, int fd)
+static void client_add(struct control_server *server, int fd, uid_t uid)
 {
 	struct control_client *client = calloc(1, sizeof(*client));
 	struct bufferevent *stream = bufferevent_socket_new(loop_base(server->loop), fd, BEV_OPT_CLOSE_ON_FREE);
@@ -137,7 +140,7 @@ static void client_add(struct control_server *server, int fd)
 			close(fd);
 		return;
 	}
-	*client = (struct control_client){ .server = server, .stream = stream, .next = server->clients };
+	*client = (struct control_client){ .server = server, .stream = stream, .uid = uid, .next = server->clients };
 	server->clients = client;
 	server->count++;
 	bufferevent_setcb(stream, on_readable, on_written, on_event, client);
@@ -151,15 +154,16 @@ static void on_connection(void *argument)
 {
 	struct control_server *server = argument;
 	int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	uid_t uid = (uid_t)-1;
 
 	if (fd < 0)
 		return;
-	if (server->count >= CONTROL_CLIENTS_MAX || check_peer(server, fd)) {
+	if (server->count >= CONTROL_CLIENTS_MAX || check_peer(server, fd, &uid)) {
 		LOG(LOG_WARNING, "control.refused", log_number("clients", (int64_t)server->count));
 		close(fd);
 		return;
 	}
-	client_add(server, fd);
+	client_add(server, fd, uid);
 }
 
 struct control_server *control_server_new(struct loop *loop, int listen_fd, uid_t owner,
@@ -204,6 +208,11 @@ static void write_line(struct control_client *client, json_t *line)
 	}
 	free(text);
 	json_decref(line);
+}
+
+uid_t control_client_uid(const struct control_client *client)
+{
+	return client->uid;
 }
 
 static size_t waiting(const struct control_client *client)

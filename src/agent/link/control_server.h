@@ -35,6 +35,8 @@ struct control_server *control_server_new(struct loop *loop, int listen_fd, uid_
 					  const struct control_handlers *handlers, struct err *err);
 void control_server_free(struct control_server *server); /* gone() is not called */
 
+/* Who it is, as the system says. */
+uid_t control_client_uid(const struct control_client *client);
 /* Sends one line; takes over the reference. */
 void control_client_line(struct control_client *client, json_t *line);
 /* The same for a line that may be left out when the client is slow. */

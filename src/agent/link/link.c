@@ -23,6 +23,7 @@
 #include "agent/link/link_jobs.h"
 #include "agent/link/link_listen.h"
 #include "agent/link/link_local.h"
+#include "agent/link/link_unload.h"
 #include "agent/link/link_upload.h"
 #include "agent/link/link_watch.h"
 #include "agent/users.h"
@@ -540,6 +541,7 @@ static int make_parts(struct link *link, const struct opened *opened, struct err
 	int rc;
 
 	table.context = link;
+	link->store = opened->store;
 	MAKE(loop, loop_new(err));
 	err_set(err, ERR_MEMORY, "out of memory");
 	MAKE(timer, loop_timer_new(link->loop, step, link));
@@ -607,6 +609,7 @@ static void report_self(struct link *link)
 
 	link_tell_self(link);
 	link_event(link, EVENT_AGENT_STARTED, &field, 1);
+	link_unload_tell(link);
 	if (link->switched)
 		report_switch(link);
 	link_farewell_begin(link->farewell);
@@ -677,7 +680,7 @@ static int run(struct link *link, const struct opened *opened, struct err *err)
 
 int link_main(const char *data_directory)
 {
-	struct link link = { .env = env_system() };
+	struct link link = { .env = env_system(), .store = -1 };
 	struct opened opened = { .shown = data_directory, .identity = -1, .store = -1 };
 	struct err err = { 0 };
 	int rc;

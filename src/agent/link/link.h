@@ -15,6 +15,7 @@
  *   link_configuration  settings in force: the manager's, agent.ini's
  *   link_watch      the computer's clock and disk
  *   link_local      the control socket's requests
+ *   link_unload     the unload password that some of them need
  *   link_listen     which side dials; the listener
  *   link_candidate  another identity, of the same manager or of another
  *   link_farewell   the manager that was left is told so
@@ -55,6 +56,7 @@ struct link {
 	struct agent_identity identity;
 	struct manager_url manager;
 	struct host host;
+	int store; /* DIR/link, open */
 	struct tls_client *tls;
 	struct link_storage *storage;
 	struct endpoint *endpoint;

@@ -377,7 +377,7 @@ static void show_setting(const struct link_configuration *configuration, enum se
 	}
 	if (network_value(configuration, id, &value))
 		origin = "network";
-	show_line(client, setting_name(id), buf_text(&value), origin, policy);
+	show_line(client, setting_name(id), setting_shown(id, buf_text(&value)), origin, policy);
 	buf_done(&value);
 	buf_done(&initial);
 }

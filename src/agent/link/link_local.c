@@ -13,8 +13,8 @@
 #include "agent/link/link_items.h"
 #include "agent/link/link_jobs.h"
 #include "agent/link/link_listen.h"
+#include "agent/link/link_unload.h"
 #include "agent/link/link_upload.h"
-#include "agent/local_action.h"
 #include "base/log.h"
 
 #define HEARTBEATS_MAX    16
@@ -107,6 +107,7 @@ static json_t *status_line(struct link_local *local)
 	json_object_set_new(line, "events_dropped", json_integer((json_int_t)status.events_dropped));
 	json_object_set_new(line, "uploads_waiting", json_integer((json_int_t)link_uploads_waiting(link->uploads)));
 	json_object_set_new(line, "configuration", configuration_line(link));
+	json_object_set_new(line, "unload_password", json_boolean(link_unload_asks(link)));
 	json_object_set_new(line, "components", link_components_status(link->components));
 	json_object_set_new(line, "scans", link_jobs_status(link->jobs));
 	json_object_set_new(line, "link", link_listen_status(link->listen));
@@ -193,13 +194,22 @@ static int on_quarantine(struct link_local *local, const struct control_request 
 	return link_items_local(local->link->items, request, client, err);
 }
 
+static int ask_password(struct link_local *local, enum local_action action, const struct control_request *request,
+			const struct control_client *client, struct err *err)
+{
+	return link_unload_allowed(local->link, action, request->password, control_client_uid(client), err);
+}
+
 static int on_stop(struct link_local *local, const struct control_request *request, struct control_client *client,
 		   struct err *err)
 {
-	(void)request;
-	(void)err;
+	bool uninstalls = request->kind == CONTROL_UNINSTALL;
+	int rc = ask_password(local, uninstalls ? LOCAL_ACTION_UNINSTALL : LOCAL_ACTION_STOP, request, client, err);
+
+	if (rc != 0)
+		return rc;
 	control_client_end(client, 0, NULL);
-	link_stop(local->link, "asked for on this computer");
+	link_stop(local->link, uninstalls ? "it is uninstalled" : "asked for on this computer");
 	return 0;
 }
 
@@ -207,7 +217,7 @@ static int on_stop(struct link_local *local, const struct control_request *reque
 static int on_trust(struct link_local *local, const struct control_request *request, struct control_client *client,
 		    struct err *err)
 {
-	int rc = local_action_allowed(LOCAL_ACTION_TRUST, request->password, err);
+	int rc = ask_password(local, LOCAL_ACTION_TRUST, request, client, err);
 
 	if (rc == 0)
 		rc = endpoint_trust(local->link->endpoint, request->key, err);
@@ -227,7 +237,7 @@ static int on_move(struct link_local *local, const struct control_request *reque
 		   struct err *err)
 {
 	struct link_move move = { .manager = request->manager, .token = request->token };
-	int rc = local_action_allowed(LOCAL_ACTION_MOVE, request->password, err);
+	int rc = ask_password(local, LOCAL_ACTION_MOVE, request, client, err);
 
 	memcpy(move.authority, request->authority, SHA256_BYTES);
 	return rc == 0 ? link_candidate_move(local->link->candidate, &move, on_moved, client, err) : rc;
@@ -246,6 +256,7 @@ static const handler handlers[] = {
 	[CONTROL_STOP] = on_stop,
 	[CONTROL_TRUST] = on_trust,
 	[CONTROL_MOVE] = on_move,
+	[CONTROL_UNINSTALL] = on_stop,
 };
 
 static void on_request(void *context, struct control_client *client, const struct control_request *request)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/local/control_ask.h"
+#include "agent/local/local_password.h"
 #include "agent/manager_url.h"
 #include "trust/fingerprint.h"
 #include "trust/token.h"
@@ -131,19 +132,31 @@ int local_heartbeat(const struct arguments *arguments)
 	return simple(arguments, &request, "The manager has heard from this computer.");
 }
 
+/* One that needs the unload password, where there is one. */
+static int guarded(const struct arguments *arguments, struct control_request *request, const char *done)
+{
+	struct err err = { 0 };
+	char *data = local_data(arguments, &err);
+	int rc = data != NULL ? local_password(arguments, data, &request->password, &err) : err.code;
+
+	rc = rc == 0 ? simple(arguments, request, done) : local_failed(&err);
+	local_password_free(request->password);
+	free(data);
+	return rc;
+}
+
 int local_stop(const struct arguments *arguments)
 {
 	struct control_request request = { .kind = CONTROL_STOP };
 
-	return simple(arguments, &request, "The agent is stopping.");
+	return guarded(arguments, &request, "The agent is stopping.");
 }
 
 int local_move(const struct arguments *arguments)
 {
 	const char *given = arguments_value(arguments, "--manager");
 	struct control_request request = { .kind = CONTROL_MOVE,
-					   .token = (char *)(uintptr_t)arguments_value(arguments, "--token"),
-					   .password = (char *)(uintptr_t)arguments_value(arguments, "--password") };
+					   .token = (char *)(uintptr_t)arguments_value(arguments, "--token") };
 	struct manager_url url;
 	struct err err = { 0 };
 	int rc = 0;
@@ -161,10 +174,10 @@ int local_move(const struct arguments *arguments)
 		err.code = ERR_USAGE;
 		rc = local_failed(&err);
 	} else {
-		rc =
-		    simple(arguments, &request,
-			   "The other manager has taken this computer. What this one has not got yet is sent, then the "
-			   "agent goes on there.");
+		rc = guarded(
+		    arguments, &request,
+		    "The other manager has taken this computer. What this one has not got yet is sent, then the "
+		    "agent goes on there.");
 	}
 	free(request.manager);
 	return rc;

@@ -12,6 +12,8 @@
 #include "agent/local/activate.h"
 #include "agent/local/control_ask.h"
 #include "agent/local/local.h"
+#include "agent/local/local_password.h"
+#include "agent/local_action.h"
 #include "agent/path_list.h"
 #include "agent/settings_message.h"
 #include "agent/users.h"
@@ -231,14 +233,30 @@ int local_link(const struct arguments *arguments)
 
 /* --- reset --- */
 
-static int remove_files(const char *data, struct err *err)
+static int ask_password(const struct arguments *arguments, const char *data, int directory, struct err *err)
+{
+	char *password = NULL;
+	int rc = local_password(arguments, data, &password, err);
+
+	if (rc == 0)
+		rc = local_action_offline(directory, LOCAL_ACTION_RESET, password, err);
+	local_password_free(password);
+	return rc;
+}
+
+static int remove_files(const struct arguments *arguments, const char *data, struct err *err)
 {
 	static const char *const logs[] = { "link/spool.log",   "link/journal.log",   "link/history.log",
 					    "link/history.old", "link/configuration", "guard/settings" };
-	int directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC), identity, store, rc = 0;
+	int directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC), identity, store, rc;
 
 	if (directory < 0)
 		return err_errno(err, errno, "%s", data);
+	rc = ask_password(arguments, data, directory, err);
+	if (rc != 0) {
+		close(directory);
+		return rc;
+	}
 	identity = openat(directory, "identity", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (identity < 0)
 		rc = err_errno(err, errno, "%s/identity", data);
@@ -274,7 +292,7 @@ static int reset(const struct arguments *arguments, const char *data, struct err
 		return rc;
 	if (control_reachable(data, &none) == 0)
 		return err_set(err, ERR_BUSY, "the agent runs; stop it first: muster-agent stop --data %.200s", data);
-	return remove_files(data, err);
+	return remove_files(arguments, data, err);
 }
 
 int local_reset(const struct arguments *arguments)

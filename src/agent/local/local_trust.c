@@ -11,6 +11,7 @@
 #include "agent/identity_files.h"
 #include "agent/local/control_ask.h"
 #include "agent/local/local.h"
+#include "agent/local/local_password.h"
 #include "agent/local_action.h"
 #include "os/files.h"
 #include "trust/signing_key.h"
@@ -60,18 +61,21 @@ static int write_key(const char *data, const uint8_t key[ENVELOPE_KEY_BYTES], st
 /* An agent that runs does it itself, and tells the manager at once. */
 static int trust(const char *data, struct control_request *request, struct err *err)
 {
-	int rc = control_ask(data, request, NULL, NULL, NULL, err);
+	int rc = control_ask(data, request, NULL, NULL, NULL, err), directory;
 
 	if (rc != ERR_NOT_FOUND)
 		return rc;
 	*err = (struct err){ 0 };
-	rc = local_action_allowed(LOCAL_ACTION_TRUST, request->password, err);
+	directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return err_errno(err, errno, "%s", data);
+	rc = local_action_offline(directory, LOCAL_ACTION_TRUST, request->password, err);
+	close(directory);
 	return rc == 0 ? write_key(data, request->key, err) : rc;
 }
 
 int local_trust(const struct arguments *arguments)
 {
-	const char *password = arguments_value(arguments, "--password");
 	struct control_request request = { .kind = CONTROL_TRUST };
 	uint8_t fingerprint[SHA256_BYTES];
 	char text[SHA256_TEXT_BYTES];
@@ -84,8 +88,8 @@ int local_trust(const struct arguments *arguments)
 		rc = read_key(arguments->operands[0], request.key, &err);
 	if (rc == 0 && (data = local_data(arguments, &err)) == NULL)
 		rc = err.code;
-	if (rc == 0 && password != NULL && (request.password = strdup(password)) == NULL)
-		rc = err_set(&err, ERR_MEMORY, "out of memory");
+	if (rc == 0)
+		rc = local_password(arguments, data, &request.password, &err);
 	if (rc == 0)
 		rc = trust(data, &request, &err);
 	signing_key_fingerprint(request.key, fingerprint);

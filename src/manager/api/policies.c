@@ -1,4 +1,5 @@
 /* Changing policies and what computers override. Values are checked in policy/tree.c. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "manager/api/handlers.h"
 #include "manager/api/policy_body.h"
 #include "manager/api/policy_json.h"
+#include "trust/password.h"
 
 #define CHANGES_MAX 256
 
@@ -18,10 +20,17 @@ struct settings {
 	size_t count;
 };
 
+static void wipe(char *text)
+{
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
 static void settings_free(struct settings *settings)
 {
 	for (size_t i = 0; settings != NULL && i < settings->count; i++)
-		free(settings->texts[i]);
+		wipe(settings->texts[i]);
 	free(settings);
 }
 
@@ -60,6 +69,72 @@ static bool take_settings(struct api_call *call, const json_t *given, struct set
 	settings_free(settings);
 	api_problem(call, 400, "Not valid", "Nothing was changed: see errors.");
 	return false;
+}
+
+/* --- passwords --- */
+
+/* The hash that a policy or computer has of its own now, of the setting. */
+struct present {
+	const struct front_policy_edit *edit;
+	enum setting_id id;
+	char hash[PASSWORD_ENCODED_BYTES];
+};
+
+static int find_present(const struct policy_tree *tree, void *argument, struct err *err)
+{
+	struct present *present = argument;
+	const struct front_policy_edit *edit = present->edit;
+	const struct policy_node *node = edit->kind == FRONT_POLICY_PUT && edit->name != NULL
+					     ? policy_find_name(tree, edit->name)
+					     : policy_find(tree, &edit->subject);
+	const char *hash = node != NULL ? policy_own(node, present->id) : NULL;
+
+	(void)err;
+	snprintf(present->hash, sizeof(present->hash), "%s", hash != NULL ? hash : "");
+	return 0;
+}
+
+/* A password is replaced by its hash: by the one that is there if it is the same password, so that giving it again
+ * changes nothing. */
+static int seal(struct front *front, const struct front_policy_edit *edit, enum setting_id id, char **text,
+		struct err *err)
+{
+	struct present present = { .edit = edit, .id = id };
+	char *hash;
+	int rc = front_policy_look(front, find_present, &present, err);
+
+	if (rc == 0 && (present.hash[0] == '\0' || password_verify(*text, present.hash, NULL) != 0))
+		rc = password_hash(*text, present.hash, err);
+	if (rc != 0)
+		return rc;
+	hash = strdup(present.hash);
+	if (hash == NULL)
+		return err_set(err, ERR_MEMORY, "no memory");
+	wipe(*text);
+	*text = hash;
+	return 0;
+}
+
+/* False: it was answered. */
+static bool seal_secrets(struct api_call *call, const struct front_policy_edit *edit, struct settings *settings)
+{
+	size_t faults = 0;
+
+	for (size_t i = 0; settings != NULL && i < settings->count; i++) {
+		enum setting_id id = setting_find(settings->changes[i].name);
+		struct err err = { 0 };
+
+		if (!setting_is_secret(id) || settings->texts[i] == NULL || settings->texts[i][0] == '\0')
+			continue;
+		if (seal(api_call_front(call), edit, id, &settings->texts[i], &err) != 0) {
+			api_problem_add(call, settings->changes[i].name, "%s", err.text);
+			faults++;
+		}
+		settings->changes[i].value = settings->texts[i];
+	}
+	if (faults > 0)
+		api_problem(call, 400, "Not valid", "Nothing was changed: see errors.");
+	return faults == 0;
 }
 
 /* --- doing it --- */
@@ -101,6 +176,10 @@ static int edit_one(struct api_call *call, struct front_policy_edit *edit, const
 	*ret_done = false;
 	if (!take_settings(call, given, &settings))
 		return 0;
+	if (!seal_secrets(call, edit, settings)) {
+		settings_free(settings);
+		return 0;
+	}
 	if (settings != NULL) {
 		edit->changes = settings->changes;
 		edit->change_count = settings->count;
@@ -249,6 +328,8 @@ static bool take_described(struct api_call *call, const json_t *policies, struct
 		*edit = (struct front_policy_edit){ .kind = FRONT_POLICY_PUT,
 						    .name = text_of(policy, "name"),
 						    .parent = text_of(policy, "parent") };
+		if (!seal_secrets(call, edit, described->settings[i]))
+			return false;
 		if (described->settings[i] != NULL) {
 			edit->changes = described->settings[i]->changes;
 			edit->change_count = described->settings[i]->count;

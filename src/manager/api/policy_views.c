@@ -42,9 +42,10 @@ json_t *policy_settings_json(const struct policy_node *node)
 		const char *inherited = above != NULL ? policy_value(above, id, NULL) : setting_default(id);
 
 		json_array_append_new(list, json_pack("{ss, ss, ss, ss, sb, ss}", "name", setting_name(id), "value",
-						      value, "origin", origin_name(origin, id), "origin_kind",
-						      origin_kind(origin, id), "own", policy_own(node, id) != NULL,
-						      "inherited", inherited));
+						      setting_shown(id, value), "origin", origin_name(origin, id),
+						      "origin_kind", origin_kind(origin, id), "own",
+						      policy_own(node, id) != NULL, "inherited",
+						      setting_shown(id, inherited)));
 	}
 	return list;
 }
@@ -286,11 +287,22 @@ int computer_settings(struct api_call *call, struct err *err)
 
 /* --- overrides --- */
 
+static json_t *row_setting_value(struct cursor *cursor, const char *column)
+{
+	enum setting_id id = setting_find(cursor_text(cursor, "setting"));
+
+	return setting_is_secret(id) ? json_string(setting_shown(id, cursor_text(cursor, column)))
+				     : row_text(cursor, column);
+}
+
 static json_t *override_json(struct api_call *call, struct cursor *cursor)
 {
 	static const struct row_field fields[] = {
-		{ "kind", "kind", row_text },       { "id", "id", row_id },         { "name", "name", row_text },
-		{ "setting", "setting", row_text }, { "value", "value", row_text },
+		{ "kind", "kind", row_text },
+		{ "id", "id", row_id },
+		{ "name", "name", row_text },
+		{ "setting", "setting", row_text },
+		{ "value", "value", row_setting_value },
 	};
 
 	(void)call;
@@ -357,9 +369,10 @@ static int compare(const struct policy_tree *tree, void *argument, struct err *e
 
 		if (strcmp(a_value, b_value) != 0)
 			json_array_append_new(comparing->items,
-					      json_pack("{ss, ss, ss, ss, ss}", "name", setting_name(id), "a", a_value,
-							"a_origin", origin_name(a_origin, id), "b", b_value, "b_origin",
-							origin_name(b_origin, id)));
+					      json_pack("{ss, ss, ss, ss, ss}", "name", setting_name(id), "a",
+							setting_shown(id, a_value), "a_origin",
+							origin_name(a_origin, id), "b", setting_shown(id, b_value),
+							"b_origin", origin_name(b_origin, id)));
 	}
 	return rc;
 }
@@ -383,13 +396,21 @@ struct history {
 	json_t *items;
 };
 
+static json_t *row_changes(struct cursor *cursor, const char *column)
+{
+	json_t *changes = row_array(cursor, column);
+
+	front_policy_changes_hide(changes);
+	return changes;
+}
+
 static int read_history(struct store_session *session, void *argument, struct err *err)
 {
 	static const struct row_field fields[] = {
-		{ "version", "version", row_number }, { "time", "time", row_time },
-		{ "actor", "actor_name", row_text },  { "actor_kind", "actor_kind", row_text },
-		{ "action", "action", row_text },     { "name", "name", row_text },
-		{ "changes", "changes", row_array },
+		{ "version", "version", row_number },  { "time", "time", row_time },
+		{ "actor", "actor_name", row_text },   { "actor_kind", "actor_kind", row_text },
+		{ "action", "action", row_text },      { "name", "name", row_text },
+		{ "changes", "changes", row_changes },
 	};
 	const struct history *history = argument;
 	struct cursor *cursor = cursor_open(session, &QUERY_POLICY_HISTORY_OF);

@@ -8,7 +8,7 @@
 
 static const char *const override_kinds[] = { "policy", "computer", NULL };
 static const char *const origin_kinds[] = { "default", "policy", "computer", "network", "appliance", NULL };
-static const char *const policy_setting_types[] = { "duration", "size", "number", "boolean", "choice", "paths", "text", NULL };
+static const char *const policy_setting_types[] = { "duration", "size", "number", "boolean", "choice", "paths", "password", "text", NULL };
 
 #define SETTINGS_HELP "Names of settings with their new values as text, number, boolean or list of paths; null inherits again."
 
@@ -27,7 +27,7 @@ LIST(shape_policy_settings, "PolicySettings", shape_policy_setting);
 
 SHAPE(shape_effective_setting, "EffectiveSetting", "A setting's value and where it comes from.",
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "The setting." },
-	{ "value", SHAPE_TEXT, REQUIRED, .help = "Its value." },
+	{ "value", SHAPE_TEXT, REQUIRED, .help = "Its value; `set` in place of a password." },
 	{ "origin", SHAPE_TEXT, REQUIRED, .help = "Name of the policy that sets it, `computer`, `default`, `appliance` (what an appliance is bound to), or `network` and the name of the network that it is in." },
 	{ "origin_kind", SHAPE_CHOICE, REQUIRED, .choices = origin_kinds, .help = "What the origin is." },
 	{ "own", SHAPE_BOOLEAN, REQUIRED, .help = "Is it set right here? Else it is inherited." },

@@ -8,6 +8,8 @@
 #ifndef MUSTER_MANAGER_FRONT_FRONT_POLICY_H
 #define MUSTER_MANAGER_FRONT_FRONT_POLICY_H
 
+#include <jansson.h>
+
 #include "manager/front/front.h"
 #include "policy/tree.h"
 
@@ -52,6 +54,8 @@ struct front_policy_result {
 	uint64_t contacted; /* of them those whose agent gets another configuration */
 	char *changes;      /* JSON: [{subject, name, action, changes[{name, old, new}]}]; free() */
 };
+/* Values of secret settings in a list of changes [{name, old, new}], replaced by what may be shown of them. */
+void front_policy_changes_hide(json_t *changes);
 /* Does them in order, as one. dry_run: only says what would be. fault() is told
  * each setting that is wrong. ERR_NOT_FOUND, ERR_EXISTS, ERR_RANGE (settings, names),
  * ERR_WRONG_STATE, ERR_LIMIT; ERR_CONFLICT: another version. */

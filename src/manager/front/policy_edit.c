@@ -267,13 +267,16 @@ static int tell_changes(struct editing *editing, struct err *err)
 	for (size_t i = 0; rc == 0 && i < editing->steps.count; i++) {
 		const struct policy_step *step = &editing->steps.steps[i];
 		char id[UUID_TEXT_BYTES];
+		json_t *changes;
 
 		if (json_array_size(step->changes) == 0)
 			continue;
 		uuid_format(&step->subject, id);
+		changes = json_deep_copy(step->changes);
+		front_policy_changes_hide(changes);
 		rc = json_array_append_new(list,
-					   json_pack("{ss, ss, ss, sO}", "subject", id, "name", step->name, "action",
-						     policy_step_name(step->action), "changes", step->changes)) == 0
+					   json_pack("{ss, ss, ss, so}", "subject", id, "name", step->name, "action",
+						     policy_step_name(step->action), "changes", changes)) == 0
 			 ? 0
 			 : ERR_MEMORY;
 	}

@@ -180,6 +180,24 @@ static int write_subject(const struct policy_steps *steps, const struct policy_s
 
 /* --- traces --- */
 
+void front_policy_changes_hide(json_t *changes)
+{
+	static const char *const members[] = { "old", "new" };
+
+	for (size_t i = 0; i < json_array_size(changes); i++) {
+		json_t *change = json_array_get(changes, i);
+		const char *name = json_string_value(json_object_get(change, "name"));
+		enum setting_id id = name != NULL ? setting_find(name) : SETTINGS_COUNT;
+
+		for (size_t j = 0; setting_is_secret(id) && j < COUNT_OF(members); j++) {
+			const char *value = json_string_value(json_object_get(change, members[j]));
+
+			if (value != NULL)
+				json_object_set_new(change, members[j], json_string(setting_shown(id, value)));
+		}
+	}
+}
+
 static int write_history(const struct policy_steps *steps, const struct policy_step *step, const char *changes,
 			 struct store_session *session, struct err *err)
 {
@@ -197,20 +215,22 @@ static int write_history(const struct policy_steps *steps, const struct policy_s
 	return cursor_run(cursor, err);
 }
 
-static const char *shown(const json_t *value)
+static const char *shown(const json_t *change, const char *member)
 {
-	return json_is_string(value) ? json_string_value(value) : "inherited";
+	const char *value = json_string_value(json_object_get(change, member));
+
+	return value != NULL ? value : "inherited";
 }
 
 /* "scan.cpu_limit: 50 (was inherited), link.poll: …" */
-static void describe(const struct policy_step *step, struct buf *out)
+static void describe(const json_t *changes, struct buf *out)
 {
-	for (size_t i = 0; i < json_array_size(step->changes); i++) {
-		const json_t *change = json_array_get(step->changes, i);
+	for (size_t i = 0; i < json_array_size(changes); i++) {
+		const json_t *change = json_array_get(changes, i);
 
 		buf_printf(out, "%s%s: %.200s (was %.200s)", i > 0 ? ", " : "",
-			   json_string_value(json_object_get(change, "name")), shown(json_object_get(change, "new")),
-			   shown(json_object_get(change, "old")));
+			   json_string_value(json_object_get(change, "name")), shown(change, "new"),
+			   shown(change, "old"));
 	}
 }
 
@@ -245,15 +265,15 @@ static int write_computer_events(const struct policy_steps *steps, const struct 
 	return rc;
 }
 
-static int write_event(const struct policy_steps *steps, const struct policy_step *step, struct store_session *session,
-		       struct err *err)
+static int write_event(const struct policy_steps *steps, const struct policy_step *step, const json_t *changes,
+		       struct store_session *session, struct err *err)
 {
 	char version[24];
 	struct buf text;
 	int rc;
 
 	buf_init(&text, 4096);
-	describe(step, &text);
+	describe(changes, &text);
 	snprintf(version, sizeof(version), "%" PRIu64, step->reverts);
 	if (step->is_computer) {
 		rc = write_computer_events(steps, step, buf_text(&text), session, err);
@@ -275,10 +295,16 @@ static int write_traces(const struct policy_steps *steps, const struct policy_st
 {
 	char id[UUID_TEXT_BYTES];
 	char *changes = json_dumps(step->changes, JSON_COMPACT);
-	json_t *detail = json_pack("{ss, sI, sO}", "name", step->name, "version", (json_int_t)step->version + 1,
-				   "changes", step->changes);
-	char *detail_text = detail != NULL ? json_dumps(detail, JSON_COMPACT) : NULL;
-	int rc = changes != NULL && detail_text != NULL ? 0 : err_set(err, ERR_MEMORY, "no memory");
+	json_t *public = json_deep_copy(step->changes), *detail;
+	char *detail_text;
+	int rc;
+
+	/* The history is what is reverted to, and holds hashes; nobody is shown them. */
+	front_policy_changes_hide(public);
+	detail =
+	    json_pack("{ss, sI, sO*}", "name", step->name, "version", (json_int_t)step->version + 1, "changes", public);
+	detail_text = detail != NULL ? json_dumps(detail, JSON_COMPACT) : NULL;
+	rc = changes != NULL && public != NULL && detail_text != NULL ? 0 : err_set(err, ERR_MEMORY, "no memory");
 
 	uuid_format(&step->subject, id);
 	if (rc == 0)
@@ -288,10 +314,11 @@ static int write_traces(const struct policy_steps *steps, const struct policy_st
 				 step->is_computer ? "computer.change" : actions[step->action].audit, id, detail_text,
 				 "done", err);
 	if (rc == 0)
-		rc = write_event(steps, step, session, err);
+		rc = write_event(steps, step, public, session, err);
 	free(changes);
 	free(detail_text);
 	json_decref(detail);
+	json_decref(public);
 	return rc;
 }
 

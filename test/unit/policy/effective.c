@@ -86,8 +86,9 @@ static void what_does_not_fit_is_refused_whole(void **state)
 		field_of("link.heartbeat_interval", "30s"),
 		field_of("scan.cpu_limit", "900"),
 		field_of("scan.unheard_of", "1"),
+		field_of("agent.unload_password", "in clear"),
 	};
-	Muster__Wire__Field *list[] = { &fields[0], &fields[1], &fields[2] };
+	Muster__Wire__Field *list[] = { &fields[0], &fields[1], &fields[2], &fields[3] };
 	Muster__Wire__Configuration configuration = MUSTER__WIRE__CONFIGURATION__INIT;
 	struct effective effective;
 	struct buf problems;
@@ -100,7 +101,8 @@ static void what_does_not_fit_is_refused_whole(void **state)
 	assert_int_equal(effective_init(&effective, &err), 0);
 	assert_int_equal(effective_read(&configuration, &effective, &problems, &err), ERR_FORMAT);
 	assert_string_equal(buf_text(&problems), "scan.cpu_limit = 900: allowed: 1 to 100\n"
-						 "scan.unheard_of = 1: this agent knows no such setting\n");
+						 "scan.unheard_of = 1: this agent knows no such setting\n"
+						 "agent.unload_password: not the hash of a password\n");
 	assert_string_equal(err.text, "scan.cpu_limit: allowed: 1 to 100");
 	assert_int_equal(effective.heartbeat_interval_us, 10 * MINUTE_US);
 	effective_done(&effective);

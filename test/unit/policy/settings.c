@@ -96,6 +96,37 @@ static void values_have_one_form(void **state)
 	buf_done(&text);
 }
 
+/* What is set of it is a hash, so that no password can get into the tree, the database or a message. */
+static void a_password_is_a_hash_that_is_not_shown(void **state)
+{
+	static const char hash[] = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
+				   "UkNmsaeaRVLCdoZ8FbIbJBY2nXZ+hWZ4bB0TqB7UEhs";
+	static const char *const refused[] = { "correct horse", "set", "$argon2i$v=19$m=19456,t=2,p=1$YQ$YQ",
+					       "$argon2id$ v=19", "$argon2id$\n" };
+	char room[200];
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, CONF_VALUE_BYTES);
+	assert_int_equal(setting_canonical(SETTING_AGENT_UNLOAD_PASSWORD, hash, &text, NULL), 0);
+	assert_string_equal(buf_text(&text), hash);
+	for (size_t i = 0; i < COUNT_OF(refused); i++) {
+		struct err err = { 0 };
+
+		assert_int_equal(setting_canonical(SETTING_AGENT_UNLOAD_PASSWORD, refused[i], &text, &err), ERR_FORMAT);
+		assert_null(strstr(err.text, refused[i]));
+	}
+	memset(room, 'A', sizeof(room) - 1);
+	memcpy(room, "$argon2id$", 10);
+	room[sizeof(room) - 1] = '\0';
+	assert_int_equal(setting_canonical(SETTING_AGENT_UNLOAD_PASSWORD, room, &text, NULL), ERR_FORMAT);
+	buf_done(&text);
+	assert_string_equal(setting_shown(SETTING_AGENT_UNLOAD_PASSWORD, hash), "set");
+	assert_string_equal(setting_shown(SETTING_AGENT_UNLOAD_PASSWORD, ""), "");
+	assert_string_equal(setting_shown(SETTING_LINK_POLL, "held"), "held");
+	assert_false(setting_is_secret(SETTINGS_COUNT));
+}
+
 static void the_reference_has_every_row(void **state)
 {
 	struct buf out;
@@ -116,6 +147,7 @@ int main(void)
 		cmocka_unit_test(names_are_found),
 		cmocka_unit_test(the_nearest_name_is_suggested),
 		cmocka_unit_test(values_have_one_form),
+		cmocka_unit_test(a_password_is_a_hash_that_is_not_shown),
 		cmocka_unit_test(the_reference_has_every_row),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
