@@ -45,7 +45,7 @@ const struct shape shape_settings_request = {
 
 SHAPE(shape_setting, "Setting", "A setting kept in the database.",
 	{ "name", SHAPE_TEXT, REQUIRED, .help = "Its name." },
-	{ "value", SHAPE_TEXT, REQUIRED, .help = "Its value; `set` in place of a password." },
+	{ "value", SHAPE_TEXT, REQUIRED, .help = "Its value." },
 	{ "default", SHAPE_TEXT, REQUIRED, .help = "Its default." },
 	{ "is_default", SHAPE_BOOLEAN, REQUIRED, .help = "Is the default in force?" },
 	{ "type", SHAPE_CHOICE, REQUIRED, .choices = setting_types, .help = "What values it takes." },
