@@ -59,25 +59,37 @@ static int path_of(const struct making *making, const char *name, char *path, st
 
 /* --- what must not be there --- */
 
-static int check_free(const struct making *making, struct err *err)
+static bool is_there(const char *path)
 {
-	static const char *const names[] = { LAYOUT_SETTINGS, LAYOUT_CA,         LAYOUT_TRUST_KEY,
-					     LAYOUT_KEYS_CA,  LAYOUT_KEYS_TRUST, LAYOUT_DATABASE };
-	char path[LAYOUT_PATH_BYTES];
 	struct stat facts;
 
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		int rc = path_of(making, names[i], path, err);
+	return lstat(path, &facts) == 0;
+}
 
-		if (rc != 0)
-			return rc;
-		if (lstat(path, &facts) == 0)
+/* The settings are written last: without them nothing runs here, but keys may be all that is left of a manager. */
+static int check_free(const struct making *making, struct err *err)
+{
+	static const char *const names[] = { LAYOUT_CA,         LAYOUT_TRUST_KEY, LAYOUT_KEYS_CA,
+					     LAYOUT_KEYS_TRUST, LAYOUT_DATABASE,  LAYOUT_TLS_KEY };
+	char path[LAYOUT_PATH_BYTES];
+	int rc = path_of(making, LAYOUT_SETTINGS, path, err);
+
+	if (rc == 0 && is_there(path))
+		return err_set(err, ERR_EXISTS,
+			       "%s is there already: this directory was set up before. Nothing was changed; choose "
+			       "another with --data",
+			       path);
+	for (size_t i = 0; rc == 0 && i < COUNT_OF(names); i++) {
+		rc = path_of(making, names[i], path, err);
+		if (rc == 0 && is_there(path))
 			return err_set(err, ERR_EXISTS,
-				       "%s is there already: this directory was set up before. Nothing was changed; "
-				       "choose another with --data",
+				       "%s is there already, and " LAYOUT_SETTINGS
+				       " is not: setting up was broken off here, or that file was lost. Nothing was "
+				       "changed; remove the directory if nobody needs what is in it, or choose another "
+				       "with --data",
 				       path);
 	}
-	return 0;
+	return rc;
 }
 
 /* --- settings --- */
