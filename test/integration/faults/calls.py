@@ -18,12 +18,11 @@ import threading
 
 import account
 from load import Load
-from world import Failure, World
+from world import ENDED, Failure, World, armed
 
 # The end, the role's name for the shim, and how many durable calls the work makes at most.
 ROLES = (("agent", "run", 130), ("agent", "link", 170), ("manager", "front", 150))
 ERRORS = (errno.EIO, errno.ENOSPC)
-ENDED = 137  # the exit status with which the shim ends a process
 NAMES = {"run": "guard", "link": "link", "front": "front"}
 
 
@@ -32,20 +31,12 @@ class Calls:
         self.world, self.load = world, Load(world, seed)
         self.chance = random.Random(f"{seed} calls")
         self.ends = 0  # of the programs themselves
-        self.shim = os.environ.get("MUSTER_FAULT_SHIM", "")
-        if not os.path.isfile(self.shim):
-            raise Failure("MUSTER_FAULT_SHIM must name the library made of fault.c")
 
     def begin(self, end, role, calls, number, times, action):
         """Starts that end again with the fault armed."""
-        daemon, arming = getattr(self.world, end), os.path.join(self.world.directory, "armed")
-        with open(arming, "w", encoding="ascii"):
-            pass
-        os.chmod(self.world.directory, 0o777)  # front removes the file as its own user
+        daemon = getattr(self.world, end)
         daemon.stop()
-        daemon.environment = {"LD_PRELOAD": self.shim,
-                              "MUSTER_FAULT": f"{role} {calls} {number} {times} {action} {arming}",
-                              "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        daemon.environment = armed(self.world.directory, role, calls, number, times, action)
         daemon.start()
         daemon.environment = None
 

@@ -2,7 +2,7 @@
  * one call on a regular file fail, or the process end, at a chosen moment.
  *
  * MUSTER_FAULT is "ROLE CALLS NUMBER TIMES ACTION FILE":
- *   ROLE    the word after "role" on the command line, or "run" for the program itself
+ *   ROLE    the word after "role" on the command line; for the program itself its first word, such as "run"
  *   CALLS   "sync", "write", "rename" or "any"
  *   NUMBER  the first such call that is hit, counted from 1
  *   TIMES   how many are hit from there on
@@ -51,7 +51,7 @@ static bool is_role(const char *role)
 	second = first + strlen(first) + 1;
 	if (strcmp(first, "role") == 0)
 		return second < line + size && strcmp(second, role) == 0;
-	return strcmp(first, "run") == 0 && strcmp(role, "run") == 0;
+	return strcmp(first, role) == 0;
 }
 
 __attribute__((constructor)) static void arm(void)

@@ -7,18 +7,13 @@ usage: resources.py [--rounds N] [--seed S]
 
 A round makes one change after another until the manager, or its front, is killed in the midst.
 """
-import http.client
-import os
 import random
-import signal
 import sys
-import threading
-import time
 from collections import Counter
 
-from world import V1, Agent, Failure, Manager, main, wait_until
+from killed import ask, compare_audit, rounds, wait_ready
+from world import V1, Agent, Failure, Manager, main
 
-SPAN_S = 2
 KEPT_MAX = 6  # of a kind; then one is deleted
 
 
@@ -59,7 +54,6 @@ class Oracle:
         self.known = {kind.name: {} for kind in KINDS}
         self.audit = Counter()
         self.appliance = False
-        self.answers = Counter()
 
     # --- what the manager says ---
 
@@ -80,33 +74,15 @@ class Oracle:
                     raise Failure(f"{kind.name} {key}, acknowledged and there: {differing}")
         if self.is_appliance() != self.appliance:
             raise Failure(f"appliance: acknowledged {self.appliance}, there {self.is_appliance()}")
-
-    def compare_audit(self):
-        kinds = {kind.action for kind in KINDS}
-        told = Counter((entry["action"], entry["object"]) for entry in self.world.manager.all_of("/audit?")
-                       if entry["action"].split(".")[0] in kinds and entry["outcome"] == "done")
-        if told != self.audit:
-            raise Failure(f"the audit log has, and should not or not so often: {told - self.audit};"
-                          f" should have, and has not: {self.audit - told}")
+        compare_audit(self.world, {kind.action for kind in KINDS}, self.audit)
+        return ", ".join(f"{len(known)} {name}" for name, known in self.known.items()) + " there, as they should be"
 
     # --- one change: True when it was acknowledged ---
-
-    def ask(self, method, path, body=None):
-        """The answer, or None when nobody knows what became of the request."""
-        try:
-            status, content = self.world.manager.once(method, path, body)
-        except (OSError, http.client.HTTPException, ValueError):
-            return None
-        if status >= 500 or status == 429:
-            return None
-        if status not in (200, 201, 204):
-            raise Failure(f"{method} {path} {body}: {status} {content}")
-        return [content]
 
     def make(self, kind):
         self.number += 1
         members = kind.made(self.chance, self.number)
-        answer = self.ask("POST", kind.path, members)
+        answer = ask(self.world, "POST", kind.path, members)
         if answer is None:
             wait_ready(self.world)
             found = [key for key, item in self.shown(kind).items() if item["name"] == members["name"]]
@@ -123,7 +99,7 @@ class Oracle:
         members = kind.changed(self.chance)
         while all(self.known[kind.name][key][name] == value for name, value in members.items()):
             members = kind.changed(self.chance)  # so that before and after differ
-        answer = self.ask("PATCH", f"{kind.path}/{key}", members)
+        answer = ask(self.world, "PATCH", f"{kind.path}/{key}", members)
         if answer is None:
             wait_ready(self.world)
             item = self.shown(kind)[key]
@@ -134,7 +110,7 @@ class Oracle:
         return answer is not None
 
     def delete(self, kind, key):
-        answer = self.ask("DELETE", f"{kind.path}/{key}")
+        answer = ask(self.world, "DELETE", f"{kind.path}/{key}")
         if answer is None:
             wait_ready(self.world)
             done = key not in self.shown(kind)
@@ -144,7 +120,7 @@ class Oracle:
         return answer is not None
 
     def mark(self):
-        answer = self.ask("PATCH", f"{V1}/computers/{self.world.agent.id}", {"appliance": not self.appliance})
+        answer = ask(self.world, "PATCH", f"{V1}/computers/{self.world.agent.id}", {"appliance": not self.appliance})
         if answer is None:
             wait_ready(self.world)
         if answer is not None or self.is_appliance() != self.appliance:
@@ -162,59 +138,13 @@ class Oracle:
                 ("make", "change", "delete"))
             key = self.chance.choice(sorted(known)) if known else None
             done = self.make(kind) if what == "make" else getattr(self, what)(kind, key)
-        self.answers["acknowledged" if done else "cut off"] += 1
         return done
 
 
-def wait_ready(world):
-    """Whoever kills the manager starts it again."""
-    wait_until("the manager", world.manager.ready)
-
-
-class Killer(threading.Thread):
-    """Kills after a while, and starts again what does not start by itself."""
-
-    def __init__(self, world, after_s, part):
-        super().__init__(daemon=True)
-        self.world, self.after_s, self.part = world, after_s, part
-        self.error = None
-
-    def run(self):
-        time.sleep(self.after_s)  # the moment is the test's input
-        try:
-            if self.part == "front":
-                front = wait_until("the front", lambda: self.world.manager.part("front"))
-                os.kill(front, signal.SIGKILL)
-                wait_until("another front", lambda: self.world.manager.part("front") not in (None, front))
-            else:
-                self.world.manager.kill()
-                self.world.manager.up()
-        except BaseException as error:  # handed on
-            self.error = error
-
-
-def run(world, rounds, seed):
+def run(world, count, seed):
     begin(world)
     chance = random.Random(f"{seed} resources")
-    oracle = Oracle(world, chance)
-    for number in range(1, rounds + 1):
-        killer = Killer(world, chance.uniform(0, SPAN_S), "front" if number == 1 else "all")
-        before = Counter(oracle.answers)
-        killer.start()
-        while killer.is_alive():
-            oracle.step()
-        killer.join()
-        if killer.error is not None:
-            raise killer.error
-        wait_ready(world)
-        oracle.compare()
-        oracle.compare_audit()
-        told = oracle.answers - before
-        print(f"round {number}: {told['acknowledged']} changes acknowledged, {told['cut off']} cut off;"
-              f" {', '.join(f'{len(known)} {name}' for name, known in oracle.known.items())} there, as they should be",
-              flush=True)
-    if oracle.answers["acknowledged"] < rounds or not oracle.answers["cut off"]:
-        raise Failure(f"nothing was killed in the midst of its work: {oracle.answers}")
+    rounds(world, count, chance, Oracle(world, chance))
 
 
 def begin(world):

@@ -21,6 +21,7 @@ import time
 PATIENCE_S = 240  # of a machine that others load; a verdict must not depend on it
 V1 = "/api/v1"
 SKIPPED = 77
+ENDED = 137  # the exit status with which fault.c ends a process
 
 # In parts, so that this file is not itself a detection. Test signatures find
 # it anywhere in a file, so that each file can have a content of its own.
@@ -88,6 +89,18 @@ def below(pid):
         edge = {child for child, (parent, _) in every.items() if parent in edge and child not in found}
         found.update({child: every[child] for child in edge})
     return found
+
+
+def armed(directory, role, calls, number, times=1, action=0):
+    """The environment of a program in which one fault will be met, as fault.c says; directory: whose file arms it."""
+    shim, file = os.environ.get("MUSTER_FAULT_SHIM", ""), os.path.join(directory, "armed")
+    if not os.path.isfile(shim):
+        raise Failure("MUSTER_FAULT_SHIM must name the library made of fault.c")
+    with open(file, "w", encoding="ascii"):
+        pass
+    os.chmod(directory, 0o777)  # a role removes the file as its own user
+    return {"LD_PRELOAD": shim, "MUSTER_FAULT": f"{role} {calls} {number} {times} {action} {file}",
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
 
 class Daemon:

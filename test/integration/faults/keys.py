@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+"""A manager killed (-9) while its server authentication key is rolled over, imported or restored from a backup, and
+while a manager is set up from a backup.
+
+First keys, the supervisor or front ends just before a chosen write, sync or rename of such a change; then all of it is
+killed at random moments; at last `muster-manager init --restore` ends before chosen calls. After each: one key is
+present, in its file as in the database, in server-authentication.pub and in what the API tells; it is the one that was
+acknowledged, or of a change that was not the one before or the one after; every succession is there, every change once
+in the audit log and as an event, and the agent follows and obeys.
+
+usage: keys.py [--rounds N] [--seed S] [--all]
+"""
+import base64
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections import Counter
+
+from killed import ask, rounds, wait_ready
+from world import ENDED, V1, Agent, Failure, Manager, armed, main, program, wait_until
+
+PASSWORD = "a long password"
+CHANGES = ("roll_over", "import_other", "restore")
+# Whose calls, and how many a change has at most, those of a start before it with them.
+ROLES = (("keys", 8), ("run", 12), ("front", 40))
+DRAWN = 7
+INIT_CALLS = 70
+INIT_DRAWN = 5
+NAMES = ("ca.pem", "server-authentication.pub", "keys/ca.key", "keys/server-authentication.key", "front/muster.db",
+         "front/tls.key")  # what init writes before manager.ini
+CHANGED_EVENTS = "932, 933, 934"
+
+
+def openssl(*words):
+    done = subprocess.run(["openssl", *words], check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout
+
+
+class Oracle:
+    """Which keys there were, in which order they followed each other, and which is present."""
+
+    def __init__(self, world, chance):
+        self.world, self.chance = world, chance
+        first = self.settled()
+        self.present = first["fingerprint"]
+        self.known, self.steps = {self.present}, []
+        self.changes, self.events = Counter(), 1  # `init` told of the first one
+        self.backups = []
+        self.wanted = None  # the next kind of change; None: by chance
+        self.wait = wait_ready  # what brings the manager back
+
+    # --- what the manager says ---
+
+    def key_file(self):
+        return os.path.join(self.world.manager.data, "keys", "server-authentication.key")
+
+    def settled(self):
+        """The key as the API tells it, once that is the one in the file."""
+        def same():
+            shown = self.world.manager.get("/server-key")
+            return shown if shown["present"] and shown["public_key"] == openssl("pkey", "-in", self.key_file(), "-pubout") \
+                else None
+        return wait_until("front knows the key that is there", same)
+
+    def done_in_audit(self):
+        return Counter((entry["action"], entry["object"]) for entry in self.world.manager.all_of("/audit?")
+                       if entry["action"].startswith("server_key.") and entry["action"] != "server_key.back_up"
+                       and entry["outcome"] == "done")
+
+    def compare(self):
+        wait_ready(self.world)
+        shown = self.settled()
+        if shown["fingerprint"] != self.present:
+            raise Failure(f"present is {shown['fingerprint']}, acknowledged was {self.present}")
+        rows = self.world.manager.rows("SELECT fingerprint, until IS NULL FROM server_key")
+        if {row[0] for row in rows} != self.known or [row[0] for row in rows if row[1]] != [self.present]:
+            raise Failure(f"keys, known: {sorted(self.known)}, {self.present} present; stored: {rows}")
+        steps = self.world.manager.rows("SELECT old_fingerprint, new_fingerprint FROM key_succession ORDER BY serial")
+        serials = {row[0] for row in self.world.manager.rows("SELECT serial FROM key_succession")}
+        if steps != self.steps or len(serials) != len(steps):
+            raise Failure(f"successions, acknowledged: {self.steps}; stored: {steps}, serials {sorted(serials)}")
+        if self.done_in_audit() != self.changes:
+            raise Failure(f"the audit log has {self.done_in_audit()}, should have {self.changes}")
+        events = self.world.manager.rows(f"SELECT count(*) FROM event WHERE type IN ({CHANGED_EVENTS})")[0][0]
+        if events != self.events:
+            raise Failure(f"{events} events tell of keys, {self.events} should")
+        self.compare_published(shown)
+        self.compare_agent()
+        return f"{len(self.known)} keys, {len(steps)} successions, {events} events, as they should be"
+
+    def compare_published(self, shown):
+        def published():
+            with open(os.path.join(self.world.manager.data, "server-authentication.pub"), encoding="ascii") as file:
+                return file.read()
+        wait_until("server-authentication.pub is the present key's", lambda: published() == shown["public_key"])
+
+    def compare_agent(self):
+        """It follows and obeys, or, when there is no way for it, says so and is left where it was."""
+        path, agent = f"/computers/{self.world.agent.id}", self.world.agent
+        reachable, edge = {self.present}, {self.present}
+        while edge:
+            edge = {old for old, new in self.steps if new in edge} - reachable
+            reachable |= edge
+        trusted = self.world.manager.get(path)["trusted_key_fingerprint"]
+        if trusted not in reachable:
+            if self.world.manager.get(path)["certificate_match"] is not False:
+                raise Failure(f"the agent trusts {trusted}, which does not lead to {self.present}, and nobody says so")
+            return
+        wait_until("the agent follows", lambda: self.world.manager.get(path)["trusted_key_fingerprint"] == self.present)
+        status, command = self.world.manager.once("POST", f"{V1}/computers/{agent.id}/commands", {"kind": "heartbeat"})
+        if status != 201:
+            raise Failure(f"no order: {status} {command}")
+        wait_until("the agent obeys", lambda: self.world.manager.get(f"/commands/{command['id']}")["state"] == "succeeded")
+        forged = self.world.manager.rows("SELECT fields FROM event WHERE type = 4030")
+        if forged:
+            raise Failure(f"the agent took orders for forged: {forged}")
+
+    # --- one change: True when it was acknowledged ---
+
+    def back_up(self):
+        """Of the present key; to be restored when another one is."""
+        self.backups = [(self.present, self.world.manager.once("POST", f"{V1}/server-key/backup",
+                                                               {"password": PASSWORD})[1]["file"])]
+
+    def change(self, action, path, body, succeeds, expected=None):
+        answer = ask(self.world, "POST", f"{V1}/server-key{path}", body)
+        if answer is None:
+            self.wait(self.world)
+        shown = self.settled()
+        if answer is not None and answer[0]["fingerprint"] != shown["fingerprint"]:
+            raise Failure(f"{action}: acknowledged {answer[0]['fingerprint']}, there {shown['fingerprint']}")
+        if shown["fingerprint"] != self.present:
+            self.note(action, shown["fingerprint"], succeeds, expected, answer is not None)
+        elif answer is not None:
+            raise Failure(f"{action} was acknowledged, and changed nothing")
+        return answer is not None
+
+    def note(self, action, fingerprint, succeeds, expected, acknowledged):
+        if expected not in (None, fingerprint) or (expected is None and fingerprint in self.known):
+            raise Failure(f"{action}: {fingerprint} is present, which nobody asked for")
+        if succeeds:
+            self.steps.append([self.present, fingerprint])
+        self.present = fingerprint
+        self.known.add(fingerprint)
+        self.events += 1
+        # A change whose front was killed is found by the next one.
+        found = ("server_key.found", fingerprint)
+        if acknowledged or self.done_in_audit()[found] == self.changes[found]:
+            self.changes[(f"server_key.{action}", fingerprint)] += 1
+        else:
+            self.changes[found] += 1
+
+    def roll_over(self):
+        return self.change("roll_over", "", {}, True)
+
+    def import_other(self):
+        pem = openssl("genpkey", "-algorithm", "ED25519")
+        return self.change("import", "/import", {"key": pem, "force": True}, True)
+
+    def restore(self):
+        """Back to the key of a backup, and on from there: those that followed it are left behind."""
+        if not self.backups or self.backups[0][0] == self.present:
+            self.back_up()
+            return self.roll_over()
+        fingerprint, file = self.backups[0]
+        done = self.change("restore", "/restore", {"file": file, "password": PASSWORD, "force": True}, False, fingerprint)
+        return done
+
+    def step(self):
+        return getattr(self, self.wanted or self.chance.choice(CHANGES[:2]))()
+
+
+def keep_running(world):
+    """What a supervisor of the whole program would do."""
+    def ready():
+        if not world.manager.running():
+            world.manager.start()
+        return world.manager.ready()
+    wait_until("the manager", ready)
+
+
+def at_calls(world, oracle, plans):
+    """A role ends just before a call of a change."""
+    hits, oracle.wait = 0, keep_running
+    for role, number, change in plans:
+        oracle.wanted = change
+        if change == "restore":
+            oracle.step()  # what there is to restore
+        world.manager.stop()
+        world.manager.environment = armed(world.directory, role, "any", number)
+        before = world.manager.log_text().count(f'"exit_code":{ENDED}')
+        world.manager.start()
+        process, world.manager.environment = world.manager.process, None
+        try:
+            keep_running(world)
+            oracle.step()
+            keep_running(world)
+            there = oracle.compare()
+        except Failure as failure:
+            raise Failure(f"{role} ended before call {number} of {change}:\n{failure}") from failure
+        hit = process.poll() == ENDED or world.manager.log_text().count(f'"exit_code":{ENDED}') > before
+        hits += hit
+        print(f"{change}, {role} {'ended before' if hit else 'had no'} call {number}: {there}", flush=True)
+        if change == "restore":
+            renew_agent(world)
+    oracle.wanted, oracle.wait = None, wait_ready
+    return hits
+
+
+def renew_agent(world):
+    """By hand, as an administrator does for one that was left behind."""
+    public = os.path.join(world.manager.data, "server-authentication.pub")
+    subprocess.run([program("muster-agent"), "trust", public, "--data", world.agent.data], check=True,
+                   stdout=subprocess.DEVNULL)
+    path = f"/computers/{world.agent.id}"
+    wait_until("the agent is repaired", lambda: world.manager.get(path)["certificate_match"] is True)
+
+
+# --- a manager that is set up from a backup ---
+
+def set_up(data, backup, environment=None):
+    return subprocess.run([program("muster-manager"), "init", "--data", data, "--listen", "127.0.0.1:0", "--restore", backup,
+                           "--password-file", "-", "-o", "json"], input=PASSWORD, env={**os.environ, **(environment or {})},
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def check_whole(data, world, oracle):
+    """The keys of the manager that made the backup, and what agents need that trust one before."""
+    for name in ("ca.pem", "server-authentication.pub", "keys/ca.key"):
+        with open(os.path.join(data, name), "rb") as ours, open(os.path.join(world.manager.data, name), "rb") as theirs:
+            if ours.read() != theirs.read():
+                raise Failure(f"init --restore: {name} is another one")
+    key = os.path.join(data, "keys", "server-authentication.key")
+    if openssl("pkey", "-in", key, "-pubout") != openssl("pkey", "-in", oracle.key_file(), "-pubout"):
+        raise Failure("init --restore: the server authentication key is another one")
+    told = subprocess.run([program("muster-manager"), "token", "--data", data], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    if told.returncode != 0:
+        raise Failure(f"init --restore: no token can be had: {told.stdout}")
+
+
+def check_broken_off(data, backup):
+    """It is no manager, says so, and is not written over; then it is set up as ever."""
+    ran = subprocess.run([program("muster-manager"), "run", "--data", data], stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True, timeout=60)
+    begun = [name for name in NAMES if os.path.exists(os.path.join(data, name))]
+    again = set_up(data, backup)
+    if ran.returncode == 0 or (begun and again.returncode == 0):
+        raise Failure(f"what a broken-off init left ({begun}) was taken for a manager: {ran.stdout} {again.stdout}")
+    if not begun and again.returncode == 0:
+        return
+    if "remove the directory" not in again.stderr:
+        raise Failure(f"init after one that was broken off does not say what to do: {again.stderr}")
+    shutil.rmtree(data)
+    again = set_up(data, backup)
+    if again.returncode != 0:
+        raise Failure(f"init --restore after one that was broken off: {again.stderr}")
+
+
+def restored(world, oracle, numbers):
+    """How often `init --restore` ended before a call; whatever it did, the backup makes the same manager."""
+    oracle.back_up()
+    backup, data, hits = os.path.join(world.directory, "keys.backup"), os.path.join(world.directory, "again"), 0
+    whole = base64.b64decode(oracle.backups[0][1])
+    with open(backup, "wb") as file:
+        file.write(whole)
+    for number in numbers:
+        done = set_up(data, backup, armed(world.directory, "init", "any", number))
+        finished = os.path.exists(os.path.join(data, "manager.ini"))
+        if done.returncode not in (0, ENDED) or (done.returncode == 0 and not finished):
+            raise Failure(f"init --restore, call {number}: exit status {done.returncode}\n{done.stderr}")
+        hits += done.returncode == ENDED
+        if not finished:
+            check_broken_off(data, backup)
+        check_whole(data, world, oracle)
+        shutil.rmtree(data)
+        with open(backup, "rb") as file:
+            if file.read() != whole:
+                raise Failure("init --restore changed the backup")
+        print(f"init --restore {'ended before' if done.returncode == ENDED else 'had no'} call {number}: whole afterwards",
+              flush=True)
+    return hits
+
+
+def run(world, count, seed, everything=False):
+    world.both()
+    chance = random.Random(f"{seed} keys")
+    oracle = Oracle(world, chance)
+    plans = [(role, number, change) for role, most in ROLES for number in range(1, most + 1) for change in CHANGES]
+    if not everything:
+        plans = chance.sample([plan for plan in plans if plan[0] == "keys"], DRAWN - 3) + \
+            chance.sample([plan for plan in plans if plan[0] != "keys"], 3)
+    hits = at_calls(world, oracle, plans)
+    rounds(world, count, chance, oracle, parts=("all", "keys", "front"))
+    numbers = range(1, INIT_CALLS + 1) if everything else chance.sample(range(1, INIT_CALLS + 1), INIT_DRAWN)
+    init_hits = restored(world, oracle, numbers)
+    if hits < len(plans) / 3 or init_hits < len(numbers) / 3:
+        raise Failure(f"most faults were never met: {hits} of {len(plans)} in changes, {init_hits} of {len(numbers)} in init")
+
+
+if __name__ == "__main__":
+    ALL = "--all" in sys.argv
+    if ALL:
+        sys.argv.remove("--all")
+    sys.exit(main("keys", __doc__, lambda world, count, seed: run(world, count, seed, ALL), rounds=4))
