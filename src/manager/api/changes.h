@@ -20,9 +20,4 @@ struct change {
 /* Does it and waits for the commit. Blocks. */
 int change_do(struct change *change, struct err *err);
 
-/* Sets revoked = now on the row of this statement (:id, :revoked) with the
- * given audit action, and answers 204; ERR_NOT_FOUND when no row changed. */
-int change_revoke(struct api_call *call, const struct store_statement *statement, const char *action, const char *what,
-		  struct err *err);
-
 #endif

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "manager/api/changes.h"
 #include "manager/api/handlers.h"
-#include "manager/api/rows.h"
+#include "manager/api/resource.h"
 #include "manager/front/destination.h"
 #include "manager/queries.h"
 
@@ -15,11 +14,6 @@
 static json_t *row_given(struct cursor *cursor, const char *column)
 {
 	return json_boolean(cursor_text(cursor, column)[0] != '\0');
-}
-
-static json_t *row_truth(struct cursor *cursor, const char *column)
-{
-	return json_boolean(cursor_number(cursor, column) != 0);
 }
 
 static json_t *row_kind(struct cursor *cursor, const char *column)
@@ -45,7 +39,7 @@ static const struct row_field fields[] = {
 	{ "has_password", "password", row_given },
 	{ "has_secret", "secret", row_given },
 	{ "has_ca", "ca_pem", row_given },
-	{ "enabled", "enabled", row_truth },
+	{ "enabled", "enabled", row_boolean },
 	{ "created", "created", row_time },
 	{ "created_by", "created_by", row_text },
 	{ "delivered", "delivered", row_number },
@@ -60,95 +54,34 @@ static json_t *destination_json(struct api_call *call, struct cursor *cursor)
 	return row_json(cursor, fields, COUNT_OF(fields));
 }
 
-static const struct list list = {
-	.tag = 'd',
-	.select = "SELECT * FROM destination WHERE 1",
-	.ascending = true,
-	.key_is_text = true,
-	.key = "destination.name",
-	.key_column = "name",
-	.id = "destination.id",
-	.row = destination_json,
-};
-
-int destination_list(struct api_call *call, struct err *err)
-{
-	return list_reply(call, &list, err);
-}
-
-static int reply(struct api_call *call, int status, const struct uuid *id, struct err *err)
-{
-	json_t *json = NULL;
-	int rc = row_get(call, &QUERY_DESTINATION_BY_ID, id, "destination", destination_json, &json, err);
-
-	return rc == 0 ? api_reply_json(call, status, json) : rc;
-}
-
-int destination_show(struct api_call *call, struct err *err)
-{
-	return reply(call, 200, api_path_id(call), err);
-}
-
 /* --- in --- */
 
-/* A member of the body, the column it goes to, and what a new destination has without it. */
-static const struct member {
-	const char *name, *column, *initial;
-	bool secret;
-} members[] = {
-	{ "name", "name", NULL, false },       { "url", "url", NULL, false },
-	{ "content", "content", NULL, false }, { "least_severity", "least_severity", "info", false },
-	{ "format", "format", "cef", false },  { "facility", "facility", "local0", false },
-	{ "from", "mail_from", "", false },    { "user", "user_name", "", false },
-	{ "password", "password", "", true },  { "secret", "secret", "", true },
-	{ "ca", "ca_pem", "", false },
+static const struct resource_member members[] = {
+	{ "name", "name", RESOURCE_TEXT, NULL, false },
+	{ "url", "url", RESOURCE_TEXT, NULL, false },
+	{ "content", "content", RESOURCE_TEXT, NULL, false },
+	{ "least_severity", "least_severity", RESOURCE_TEXT, "info", false },
+	{ "format", "format", RESOURCE_TEXT, "cef", false },
+	{ "facility", "facility", RESOURCE_TEXT, "local0", false },
+	{ "from", "mail_from", RESOURCE_TEXT, "", false },
+	{ "to", "mail_to", RESOURCE_TEXTS, NULL, false },
+	{ "user", "user_name", RESOURCE_TEXT, "", false },
+	{ "password", "password", RESOURCE_TEXT, "", true },
+	{ "secret", "secret", RESOURCE_TEXT, "", true },
+	{ "ca", "ca_pem", RESOURCE_TEXT, "", false },
+	{ "enabled", "enabled", RESOURCE_TRUTH, NULL, false },
 };
 
-struct making {
-	struct uuid id;
-	char id_text[UUID_TEXT_BYTES];
-	bool fresh;
-	json_t *values; /* of all columns, as they are to be */
-	time_us now;
-};
-
-static int read_values(struct store_session *session, void *argument, struct err *err)
-{
-	struct making *making = argument;
-	struct cursor *cursor = cursor_open(session, &QUERY_DESTINATION_BY_ID);
-	bool there;
-	int rc;
-
-	cursor_bind_uuid(cursor, "id", &making->id);
-	there = cursor_next(cursor);
-	for (size_t i = 0; there && i < COUNT_OF(members); i++)
-		json_object_set_new(making->values, members[i].name,
-				    json_string(cursor_text(cursor, members[i].column)));
-	if (there) {
-		json_object_set_new(making->values, "to", row_array(cursor, "mail_to"));
-		json_object_set_new(making->values, "enabled", row_truth(cursor, "enabled"));
-	}
-	rc = cursor_end(cursor, err);
-	if (rc == 0 && !there)
-		rc = err_set(err, ERR_NOT_FOUND, "There is no destination with this id.");
-	return rc;
-}
-
-static void initial_values(json_t *values, const json_t *body)
+/* By where it is sent to. */
+static void initial_content(json_t *values, const json_t *body)
 {
 	const char *url = json_string_value(json_object_get(body, "url"));
 	enum destination_kind kind = DESTINATION_SYSLOG;
 
-	for (size_t i = 0; i < COUNT_OF(members); i++) {
-		if (members[i].initial != NULL)
-			json_object_set_new(values, members[i].name, json_string(members[i].initial));
-	}
 	(void)destination_kind_of(url != NULL ? url : "", &kind, NULL);
 	json_object_set_new(
 	    values, "content",
 	    json_string(destination_contents[kind == DESTINATION_SYSLOG ? DESTINATION_EVENTS : DESTINATION_ALERTS]));
-	json_object_set_new(values, "to", json_array());
-	json_object_set_new(values, "enabled", json_true());
 }
 
 static const char *text_of(const json_t *values, const char *name)
@@ -163,26 +96,25 @@ static const char *text_of(const json_t *values, const char *name)
 /* The rules that need several members at once. True: all hold. */
 static bool check(struct api_call *call, const json_t *values)
 {
-	struct destination destination = { 0 };
+	struct destination made = { 0 };
 	struct err err = { 0 };
 	const char *member;
 	json_t *address;
 	size_t i;
 	int rc;
 
-	TAKE(destination.url, "url");
-	TAKE(destination.from, "from");
-	TAKE(destination.user, "user");
-	TAKE(destination.secret, "secret");
-	destination.ca_pem = (char *)(uintptr_t)text_of(values, "ca");
+	TAKE(made.url, "url");
+	TAKE(made.from, "from");
+	TAKE(made.user, "user");
+	TAKE(made.secret, "secret");
+	made.ca_pem = (char *)(uintptr_t)text_of(values, "ca");
 	json_array_foreach(json_object_get(values, "to"), i, address)
 	{
 		if (i < DELIVERY_RECIPIENTS_MAX)
-			snprintf(destination.to[destination.to_count++], DELIVERY_NAME_BYTES, "%s",
-				 json_string_value(address));
+			snprintf(made.to[made.to_count++], DELIVERY_NAME_BYTES, "%s", json_string_value(address));
 	}
-	rc = destination_check(&destination, &member, &err);
-	OPENSSL_cleanse(&destination, sizeof(destination));
+	rc = destination_check(&made, &member, &err);
+	OPENSSL_cleanse(&made, sizeof(made));
 	if (rc != 0)
 		api_problem_add(call, member, "%s", err.text);
 	if (forward_facility(text_of(values, "facility")) < 0) {
@@ -194,137 +126,56 @@ static bool check(struct api_call *call, const json_t *values)
 	return rc == 0;
 }
 
-/* What was asked, without secrets, for the audit log. */
-static char *detail_of(const json_t *body)
-{
-	json_t *copy = json_deep_copy(body);
-	char *text;
+static const struct resource destination = {
+	.name = "destination",
+	.what = "destination",
+	.list = { .tag = 'd',
+		  .select = "SELECT * FROM destination WHERE 1",
+		  .ascending = true,
+		  .key_is_text = true,
+		  .key = "destination.name",
+		  .key_column = "name",
+		  .id = "destination.id",
+		  .row = destination_json },
+	.by_id = &QUERY_DESTINATION_BY_ID,
+	.insert = &QUERY_DESTINATION_INSERT,
+	.update = &QUERY_DESTINATION_UPDATE,
+	.remove = &QUERY_DESTINATION_DELETE,
+	.count = &QUERY_DESTINATION_COUNT,
+	.most = DELIVERY_LINES_MAX,
+	.members = members,
+	.member_count = COUNT_OF(members),
+	.initial = initial_content,
+	.check = check,
+	.changed = front_destinations_changed,
+};
 
-	for (size_t i = 0; i < COUNT_OF(members); i++) {
-		if (members[i].secret && json_object_get(copy, members[i].name) != NULL)
-			json_object_set_new(copy, members[i].name, json_string("(not shown)"));
-	}
-	text = json_dumps(copy, JSON_COMPACT);
-	json_decref(copy);
-	return text;
+int destination_list(struct api_call *call, struct err *err)
+{
+	return resource_list(call, &destination, err);
 }
 
-static int check_count(struct store_session *session, struct err *err)
+int destination_show(struct api_call *call, struct err *err)
 {
-	struct cursor *cursor = cursor_open(session, &QUERY_DESTINATION_COUNT);
-	int64_t count = cursor_next(cursor) ? cursor_number(cursor, "count") : 0;
-	int rc = cursor_end(cursor, err);
-
-	if (rc == 0 && count >= DELIVERY_LINES_MAX)
-		rc = err_set(err, ERR_WRONG_STATE, "There are %d destinations already, which is the most.",
-			     DELIVERY_LINES_MAX);
-	return rc;
-}
-
-static int write_row(struct store_session *session, struct change *change, struct err *err)
-{
-	struct making *making = change->argument;
-	char *to = json_dumps(json_object_get(making->values, "to"), JSON_COMPACT);
-	struct cursor *cursor;
-	int rc = making->fresh ? check_count(session, err) : 0;
-
-	cursor = cursor_open(session, making->fresh ? &QUERY_DESTINATION_INSERT : &QUERY_DESTINATION_UPDATE);
-	cursor_bind_uuid(cursor, "id", &making->id);
-	for (size_t i = 0; i < COUNT_OF(members); i++)
-		cursor_bind_text(cursor, members[i].column, text_of(making->values, members[i].name));
-	cursor_bind_text(cursor, "mail_to", to != NULL ? to : "[]");
-	cursor_bind_number(cursor, "enabled", json_is_true(json_object_get(making->values, "enabled")) ? 1 : 0);
-	if (making->fresh) {
-		cursor_bind_number(cursor, "created", making->now);
-		cursor_bind_text(cursor, "created_by", api_call_principal(change->call)->name);
-	}
-	free(to);
-	if (rc != 0)
-		return cursor_end(cursor, NULL), rc;
-	rc = cursor_run(cursor, err);
-	if (rc == ERR_EXISTS)
-		return err_set(err, rc, "Another destination has this name.");
-	if (rc == 0 && !making->fresh && store_changes(session) == 0)
-		rc = err_set(err, ERR_NOT_FOUND, "There is no destination with this id.");
-	return rc;
-}
-
-static int make_or_change(struct api_call *call, struct making *making, const char *action, struct err *err)
-{
-	struct change change = {
-		.call = call, .action = action, .object = making->id_text, .apply = write_row, .argument = making
-	};
-	char *detail;
-	int rc;
-
-	uuid_format(&making->id, making->id_text);
-	json_object_update(making->values, api_body(call));
-	if (!check(call, making->values))
-		return 0;
-	detail = detail_of(api_body(call));
-	change.detail = detail;
-	rc = change_do(&change, err);
-	free(detail);
-	if (rc != 0)
-		return rc;
-	front_destinations_changed(api_call_front(call));
-	return reply(call, making->fresh ? 201 : 200, &making->id, err);
+	return resource_show(call, &destination, err);
 }
 
 int destination_create(struct api_call *call, struct err *err)
 {
-	struct making making = { .id = env_uuid(api_call_env(call)),
-				 .fresh = true,
-				 .values = json_object(),
-				 .now = env_wall(api_call_env(call)) };
-	int rc;
-
-	initial_values(making.values, api_body(call));
-	rc = make_or_change(call, &making, "destination.create", err);
-	json_decref(making.values);
-	return rc;
+	return resource_create(call, &destination, err);
 }
 
 int destination_change(struct api_call *call, struct err *err)
 {
-	struct making making = { .id = *api_path_id(call), .values = json_object() };
-	int rc = store_read(api_call_store(call), read_values, &making, err);
-
-	if (rc == 0)
-		rc = make_or_change(call, &making, "destination.change", err);
-	json_decref(making.values);
-	return rc;
-}
-
-/* --- delete, test --- */
-
-static int delete_row(struct store_session *session, struct change *change, struct err *err)
-{
-	struct cursor *cursor = cursor_open(session, &QUERY_DESTINATION_DELETE);
-	int rc;
-
-	cursor_bind_uuid(cursor, "id", api_path_id(change->call));
-	rc = cursor_run(cursor, err);
-	if (rc == 0 && store_changes(session) == 0)
-		rc = err_set(err, ERR_NOT_FOUND, "There is no destination with this id.");
-	return rc;
+	return resource_change(call, &destination, err);
 }
 
 int destination_delete(struct api_call *call, struct err *err)
 {
-	char id[UUID_TEXT_BYTES];
-	struct change change = {
-		.call = call, .action = "destination.delete", .object = id, .detail = "", .apply = delete_row
-	};
-	int rc;
-
-	uuid_format(api_path_id(call), id);
-	rc = change_do(&change, err);
-	if (rc != 0)
-		return rc;
-	front_destinations_changed(api_call_front(call));
-	return api_reply_empty(call);
+	return resource_remove(call, &destination, err);
 }
+
+/* --- test --- */
 
 int destination_test(struct api_call *call, struct err *err)
 {

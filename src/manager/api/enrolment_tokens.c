@@ -6,8 +6,7 @@
 #include "manager/api/changes.h"
 #include "manager/api/enrolment_tokens.h"
 #include "manager/api/handlers.h"
-#include "manager/api/rows.h"
-#include "manager/api/shape.h"
+#include "manager/api/resource.h"
 #include "manager/front/front_policy.h"
 #include "manager/queries.h"
 #include "trust/token.h"
@@ -34,19 +33,30 @@ static json_t *token_json(struct api_call *call, struct cursor *cursor)
 	return row_json(cursor, fields, COUNT_OF(fields));
 }
 
-static const struct list list = {
-	.tag = 'n',
-	.select = "SELECT * FROM enrolment_token WHERE 1",
-	.key = "enrolment_token.created",
-	.key_column = "created",
-	.id = "enrolment_token.id",
-	.row = token_json,
+static const struct resource enrolment_token = {
+	.name = "enrolment_token",
+	.what = "enrolment token",
+	.list = { .tag = 'n',
+		  .select = "SELECT * FROM enrolment_token WHERE 1",
+		  .key = "enrolment_token.created",
+		  .key_column = "created",
+		  .id = "enrolment_token.id",
+		  .row = token_json },
+	.by_id = &QUERY_ENROLMENT_TOKEN_BY_ID,
+	.revoke = &QUERY_ENROLMENT_TOKEN_REVOKE,
 };
 
 int enrolment_token_list(struct api_call *call, struct err *err)
 {
-	return list_reply(call, &list, err);
+	return resource_list(call, &enrolment_token, err);
 }
+
+int enrolment_token_revoke(struct api_call *call, struct err *err)
+{
+	return resource_revoke(call, &enrolment_token, err);
+}
+
+/* --- made --- */
 
 static const char *text_of(const json_t *body, const char *name)
 {
@@ -101,7 +111,7 @@ int enrolment_token_make(struct api_call *call, const char *action, struct new_e
 		.call = call, .action = action, .object = making->id_text, .apply = make, .argument = making
 	};
 	char *detail;
-	int rc = 0;
+	int rc;
 
 	making->now = env_wall(api_call_env(call));
 	making->id = env_uuid(api_call_env(call));
@@ -112,11 +122,7 @@ int enrolment_token_make(struct api_call *call, const char *action, struct new_e
 	uuid_format(&making->id, making->id_text);
 	token_make(TOKEN_ENROLMENT, making->secret);
 	change.detail = detail;
-	making->expires = shape_when(json_object_get(api_body(call), "expires"), making->now);
-	if (making->expires == 0)
-		making->expires = making->now + LIFE_US;
-	if (making->expires <= making->now)
-		rc = err_set(err, ERR_RANGE, "expires lies in the past: the token could never be used.");
+	rc = resource_expires(call, LIFE_US, &making->expires, err);
 	if (rc == 0)
 		rc = change_do(&change, err);
 	free(detail);
@@ -127,7 +133,7 @@ int enrolment_token_made(struct api_call *call, const struct new_enrolment_token
 			 struct err *err)
 {
 	json_t *json = NULL;
-	int rc = row_get(call, &QUERY_ENROLMENT_TOKEN_BY_ID, &making->id, "token", token_json, &json, err);
+	int rc = resource_json(call, &enrolment_token, &making->id, &json, err);
 
 	if (rc != 0)
 		return rc;
@@ -150,9 +156,4 @@ int enrolment_token_create(struct api_call *call, struct err *err)
 		rc = api_reply_json(call, 201, json);
 	OPENSSL_cleanse(making.secret, sizeof(making.secret));
 	return rc;
-}
-
-int enrolment_token_revoke(struct api_call *call, struct err *err)
-{
-	return change_revoke(call, &QUERY_ENROLMENT_TOKEN_REVOKE, "enrolment_token.revoke", "enrolment token", err);
 }

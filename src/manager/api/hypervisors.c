@@ -4,24 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "manager/api/changes.h"
 #include "manager/api/handlers.h"
-#include "manager/api/rows.h"
+#include "manager/api/resource.h"
 #include "manager/front/hypervisors.h"
 #include "manager/queries.h"
-
-/* --- out --- */
-
-static json_t *row_truth(struct cursor *cursor, const char *column)
-{
-	return json_boolean(cursor_number(cursor, column) != 0);
-}
 
 static const struct row_field fields[] = {
 	{ "id", "id", row_id },
 	{ "name", "name", row_text },
 	{ "uri", "uri", row_text },
-	{ "enabled", "enabled", row_truth },
+	{ "enabled", "enabled", row_boolean },
 	{ "created", "created", row_time },
 	{ "created_by", "created_by", row_text },
 };
@@ -49,33 +41,69 @@ static json_t *hypervisor_json(struct api_call *call, struct cursor *cursor)
 	return json;
 }
 
-static const struct list list = {
-	.tag = 'h',
-	.select = "SELECT * FROM hypervisor WHERE 1",
-	.ascending = true,
-	.key_is_text = true,
-	.key = "hypervisor.name",
-	.key_column = "name",
-	.id = "hypervisor.id",
-	.row = hypervisor_json,
+static bool check(struct api_call *call, const json_t *values)
+{
+	struct err fault = { 0 };
+
+	if (hypervisor_uri_check(json_string_value(json_object_get(values, "uri")), &fault) == 0)
+		return true;
+	api_problem_add(call, "uri", "%s", fault.text);
+	api_problem(call, 400, "Not valid", "Nothing was changed: see errors.");
+	return false;
+}
+
+static const struct resource_member members[] = {
+	{ "name", "name", RESOURCE_TEXT, NULL, false },
+	{ "uri", "uri", RESOURCE_TEXT, NULL, false },
+	{ "enabled", "enabled", RESOURCE_TRUTH, NULL, false },
+};
+
+static const struct resource hypervisor = {
+	.name = "hypervisor",
+	.what = "hypervisor",
+	.list = { .tag = 'h',
+		  .select = "SELECT * FROM hypervisor WHERE 1",
+		  .ascending = true,
+		  .key_is_text = true,
+		  .key = "hypervisor.name",
+		  .key_column = "name",
+		  .id = "hypervisor.id",
+		  .row = hypervisor_json },
+	.by_id = &QUERY_HYPERVISOR_BY_ID,
+	.insert = &QUERY_HYPERVISOR_INSERT,
+	.update = &QUERY_HYPERVISOR_UPDATE,
+	.remove = &QUERY_HYPERVISOR_DELETE,
+	.count = &QUERY_HYPERVISOR_COUNT,
+	.most = HYPERVISORS_MAX,
+	.members = members,
+	.member_count = COUNT_OF(members),
+	.check = check,
+	.changed = hypervisors_changed,
 };
 
 int hypervisor_list(struct api_call *call, struct err *err)
 {
-	return list_reply(call, &list, err);
-}
-
-static int reply(struct api_call *call, int status, const struct uuid *id, struct err *err)
-{
-	json_t *json = NULL;
-	int rc = row_get(call, &QUERY_HYPERVISOR_BY_ID, id, "hypervisor", hypervisor_json, &json, err);
-
-	return rc == 0 ? api_reply_json(call, status, json) : rc;
+	return resource_list(call, &hypervisor, err);
 }
 
 int hypervisor_show(struct api_call *call, struct err *err)
 {
-	return reply(call, 200, api_path_id(call), err);
+	return resource_show(call, &hypervisor, err);
+}
+
+int hypervisor_create(struct api_call *call, struct err *err)
+{
+	return resource_create(call, &hypervisor, err);
+}
+
+int hypervisor_change(struct api_call *call, struct err *err)
+{
+	return resource_change(call, &hypervisor, err);
+}
+
+int hypervisor_delete(struct api_call *call, struct err *err)
+{
+	return resource_remove(call, &hypervisor, err);
 }
 
 /* --- its machines, and whose computers they are --- */
@@ -150,159 +178,7 @@ int hypervisor_machines(struct api_call *call, struct err *err)
 	return api_reply_json(call, 200, json_pack("{so, sn}", "items", read.items, "next"));
 }
 
-/* --- in --- */
-
-struct making {
-	struct uuid id;
-	char id_text[UUID_TEXT_BYTES];
-	bool fresh;
-	json_t *values; /* of all columns, as they are to be */
-	time_us now;
-};
-
-static const char *text_of(const json_t *values, const char *name)
-{
-	const char *text = json_string_value(json_object_get(values, name));
-
-	return text != NULL ? text : "";
-}
-
-static int read_values(struct store_session *session, void *argument, struct err *err)
-{
-	struct making *making = argument;
-	struct cursor *cursor = cursor_open(session, &QUERY_HYPERVISOR_BY_ID);
-	bool there;
-	int rc;
-
-	cursor_bind_uuid(cursor, "id", &making->id);
-	there = cursor_next(cursor);
-	if (there) {
-		json_object_set_new(making->values, "name", json_string(cursor_text(cursor, "name")));
-		json_object_set_new(making->values, "uri", json_string(cursor_text(cursor, "uri")));
-		json_object_set_new(making->values, "enabled", row_truth(cursor, "enabled"));
-	}
-	rc = cursor_end(cursor, err);
-	if (rc == 0 && !there)
-		rc = err_set(err, ERR_NOT_FOUND, "There is no hypervisor with this id.");
-	return rc;
-}
-
-static int check_count(struct store_session *session, struct err *err)
-{
-	struct cursor *cursor = cursor_open(session, &QUERY_HYPERVISOR_COUNT);
-	int64_t count = cursor_next(cursor) ? cursor_number(cursor, "count") : 0;
-	int rc = cursor_end(cursor, err);
-
-	if (rc == 0 && count >= HYPERVISORS_MAX)
-		rc = err_set(err, ERR_WRONG_STATE, "There are %d hypervisors already, which is the most.",
-			     HYPERVISORS_MAX);
-	return rc;
-}
-
-static int write_row(struct store_session *session, struct change *change, struct err *err)
-{
-	const struct making *making = change->argument;
-	int rc = making->fresh ? check_count(session, err) : 0;
-	struct cursor *cursor;
-
-	if (rc != 0)
-		return rc;
-	cursor = cursor_open(session, making->fresh ? &QUERY_HYPERVISOR_INSERT : &QUERY_HYPERVISOR_UPDATE);
-	cursor_bind_uuid(cursor, "id", &making->id);
-	cursor_bind_text(cursor, "name", text_of(making->values, "name"));
-	cursor_bind_text(cursor, "uri", text_of(making->values, "uri"));
-	cursor_bind_number(cursor, "enabled", json_is_true(json_object_get(making->values, "enabled")) ? 1 : 0);
-	if (making->fresh) {
-		cursor_bind_number(cursor, "created", making->now);
-		cursor_bind_text(cursor, "created_by", api_call_principal(change->call)->name);
-	}
-	rc = cursor_run(cursor, err);
-	if (rc == ERR_EXISTS)
-		return err_set(err, rc, "Another hypervisor has this name.");
-	if (rc == 0 && !making->fresh && store_changes(session) == 0)
-		rc = err_set(err, ERR_NOT_FOUND, "There is no hypervisor with this id.");
-	return rc;
-}
-
-static int make_or_change(struct api_call *call, struct making *making, const char *action, struct err *err)
-{
-	struct change change = {
-		.call = call, .action = action, .object = making->id_text, .apply = write_row, .argument = making
-	};
-	struct err fault = { 0 };
-	char *detail;
-	int rc;
-
-	uuid_format(&making->id, making->id_text);
-	json_object_update(making->values, api_body(call));
-	if (hypervisor_uri_check(text_of(making->values, "uri"), &fault) != 0) {
-		api_problem_add(call, "uri", "%s", fault.text);
-		return api_problem(call, 400, "Not valid", "Nothing was changed: see errors.");
-	}
-	detail = json_dumps(api_body(call), JSON_COMPACT);
-	change.detail = detail != NULL ? detail : "";
-	rc = change_do(&change, err);
-	free(detail);
-	if (rc != 0)
-		return rc;
-	hypervisors_changed(api_call_front(call));
-	return reply(call, making->fresh ? 201 : 200, &making->id, err);
-}
-
-int hypervisor_create(struct api_call *call, struct err *err)
-{
-	struct making making = { .id = env_uuid(api_call_env(call)),
-				 .fresh = true,
-				 .values = json_object(),
-				 .now = env_wall(api_call_env(call)) };
-	int rc;
-
-	json_object_set_new(making.values, "enabled", json_true());
-	rc = make_or_change(call, &making, "hypervisor.create", err);
-	json_decref(making.values);
-	return rc;
-}
-
-int hypervisor_change(struct api_call *call, struct err *err)
-{
-	struct making making = { .id = *api_path_id(call), .values = json_object() };
-	int rc = store_read(api_call_store(call), read_values, &making, err);
-
-	if (rc == 0)
-		rc = make_or_change(call, &making, "hypervisor.change", err);
-	json_decref(making.values);
-	return rc;
-}
-
-/* --- delete, test --- */
-
-static int delete_row(struct store_session *session, struct change *change, struct err *err)
-{
-	struct cursor *cursor = cursor_open(session, &QUERY_HYPERVISOR_DELETE);
-	int rc;
-
-	cursor_bind_uuid(cursor, "id", api_path_id(change->call));
-	rc = cursor_run(cursor, err);
-	if (rc == 0 && store_changes(session) == 0)
-		rc = err_set(err, ERR_NOT_FOUND, "There is no hypervisor with this id.");
-	return rc;
-}
-
-int hypervisor_delete(struct api_call *call, struct err *err)
-{
-	char id[UUID_TEXT_BYTES];
-	struct change change = {
-		.call = call, .action = "hypervisor.delete", .object = id, .detail = "", .apply = delete_row
-	};
-	int rc;
-
-	uuid_format(api_path_id(call), id);
-	rc = change_do(&change, err);
-	if (rc != 0)
-		return rc;
-	hypervisors_changed(api_call_front(call));
-	return api_reply_empty(call);
-}
+/* --- test --- */
 
 int hypervisor_test(struct api_call *call, struct err *err)
 {

@@ -4,8 +4,7 @@
 
 #include "manager/api/changes.h"
 #include "manager/api/handlers.h"
-#include "manager/api/rows.h"
-#include "manager/api/shape.h"
+#include "manager/api/resource.h"
 #include "manager/queries.h"
 
 #define LIFE_US (90 * DAY_US)
@@ -27,19 +26,30 @@ static json_t *token_json(struct api_call *call, struct cursor *cursor)
 	return row_json(cursor, fields, COUNT_OF(fields));
 }
 
-static const struct list list = {
-	.tag = 't',
-	.select = "SELECT * FROM api_token WHERE kind = 'api'",
-	.key = "api_token.created",
-	.key_column = "created",
-	.id = "api_token.id",
-	.row = token_json,
+static const struct resource token = {
+	.name = "token",
+	.what = "token",
+	.list = { .tag = 't',
+		  .select = "SELECT * FROM api_token WHERE kind = 'api'",
+		  .key = "api_token.created",
+		  .key_column = "created",
+		  .id = "api_token.id",
+		  .row = token_json },
+	.by_id = &QUERY_API_TOKEN_BY_ID,
+	.revoke = &QUERY_API_TOKEN_REVOKE,
 };
 
 int token_list(struct api_call *call, struct err *err)
 {
-	return list_reply(call, &list, err);
+	return resource_list(call, &token, err);
 }
+
+int token_revoke(struct api_call *call, struct err *err)
+{
+	return resource_revoke(call, &token, err);
+}
+
+/* --- made --- */
 
 struct making {
 	const char *name;
@@ -62,7 +72,6 @@ static int make(struct store_session *session, struct change *change, struct err
 int token_create(struct api_call *call, struct err *err)
 {
 	const json_t *body = api_body(call);
-	time_us now = env_wall(api_call_env(call));
 	struct making making = { .name = json_string_value(json_object_get(body, "name")) };
 	struct change change = {
 		.call = call, .action = "token.create", .object = making.id, .apply = make, .argument = &making
@@ -75,16 +84,13 @@ int token_create(struct api_call *call, struct err *err)
 
 	json_decref(detail);
 	change.detail = detail_text;
-	making.expires = shape_when(json_object_get(body, "expires"), now);
-	if (making.expires == 0)
-		making.expires = now + LIFE_US;
 	rc = account_role_parse(json_string_value(json_object_get(body, "role")), &making.role, err);
-	if (rc == 0 && making.expires <= now)
-		rc = err_set(err, ERR_RANGE, "expires lies in the past: the token could never be used.");
+	if (rc == 0)
+		rc = resource_expires(call, LIFE_US, &making.expires, err);
 	if (rc == 0)
 		rc = change_do(&change, err);
 	if (rc == 0)
-		rc = row_get(call, &QUERY_API_TOKEN_BY_ID, &making.secret.id, "token", token_json, &json, err);
+		rc = resource_json(call, &token, &making.secret.id, &json, err);
 	if (rc == 0) {
 		json_object_set_new(json, "token", json_string(making.secret.text));
 		rc = api_reply_json(call, 201, json);
@@ -92,9 +98,4 @@ int token_create(struct api_call *call, struct err *err)
 	OPENSSL_cleanse(&making.secret, sizeof(making.secret));
 	free(detail_text);
 	return rc;
-}
-
-int token_revoke(struct api_call *call, struct err *err)
-{
-	return change_revoke(call, &QUERY_API_TOKEN_REVOKE, "token.revoke", "token", err);
 }
