@@ -89,7 +89,7 @@ SET certificate_fingerprint = :certificate_fingerprint, certificate_not_after = 
     status_cause = :status_cause, status_since = :status_since, standing = 'managed', revoked = NULL, origin = NULL,
     acknowledged_event = 0, offline_error = 0, config_fingerprint = NULL, config_state = 'pending', config_error = '',
     link_error = '', trusted_key = NULL, components = '[]', patterns = '', machine = NULL, clock_boot = NULL,
-    agent_interval_us = 0
+    agent_interval_us = 0, next_fingerprint = NULL, next_not_after = NULL, next_pem = NULL
 WHERE id = :id AND certificate_fingerprint = :replaced AND deleted IS NULL;
 
 -- name: computer_forget_event_numbers

@@ -6,15 +6,22 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/pack.h"
 #include "os/files.h"
+#include "trust/authority.h"
 #include "trust/fingerprint.h"
 #include "trust/identity.h"
 #include "trust/signing_key.h"
+#include "wire/limits.h"
 
-#define PEM_MAX_BYTES  ((size_t)16 * 1024)
-#define JSON_MAX_BYTES ((size_t)8 * 1024)
+#define PEM_MAX_BYTES     ((size_t)WIRE_AUTHORITY_MAX_BYTES)
+#define RENEWED_FILE      "renewed"
+#define RENEWED_MAX_BYTES (4 * PEM_MAX_BYTES)
+#define RENEWED_MAGIC     0x4d524e31u /* MRN1 */
+#define JSON_MAX_BYTES    ((size_t)8 * 1024)
 
 void agent_identity_init(struct agent_identity *identity)
 {
@@ -115,30 +122,6 @@ static int check_pieces(const struct agent_identity *identity, struct err *err)
 	return rc;
 }
 
-int identity_files_load(int directory, struct agent_identity *ret_identity, struct err *err)
-{
-	struct agent_identity identity;
-	int rc;
-
-	agent_identity_init(&identity);
-	rc = identity_files_who(directory, &identity, err);
-	if (rc == 0)
-		rc = files_read(directory, "key.pem", PEM_MAX_BYTES, &identity.key_pem, err);
-	if (rc == 0)
-		rc = files_read(directory, "cert.pem", PEM_MAX_BYTES, &identity.certificate_pem, err);
-	if (rc == 0)
-		rc = files_read(directory, "ca.pem", PEM_MAX_BYTES, &identity.authority_pem, err);
-	if (rc == 0)
-		rc = read_manager_key(directory, identity.manager_key, err);
-	if (rc == 0)
-		rc = check_pieces(&identity, err);
-	if (rc)
-		agent_identity_done(&identity);
-	else
-		*ret_identity = identity;
-	return rc ? err_add(err, rc, "identity") : 0;
-}
-
 static int store_file(int directory, const char *name, const void *bytes, size_t size, uid_t uid, gid_t gid,
 		      struct err *err)
 {
@@ -147,6 +130,151 @@ static int store_file(int directory, const char *name, const void *bytes, size_t
 	if (rc == 0 && geteuid() == 0 && fchownat(directory, name, uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
 		rc = err_errno(err, errno, "identity/%s", name);
 	return rc;
+}
+
+static int read_pieces(int directory, struct agent_identity *identity, struct err *err)
+{
+	int rc = files_read(directory, "key.pem", PEM_MAX_BYTES, &identity->key_pem, err);
+
+	if (rc == 0)
+		rc = files_read(directory, "cert.pem", PEM_MAX_BYTES, &identity->certificate_pem, err);
+	if (rc == 0)
+		rc = files_read(directory, "ca.pem", PEM_MAX_BYTES, &identity->authority_pem, err);
+	return rc == 0 ? check_pieces(identity, err) : rc;
+}
+
+/* --- renewal --- */
+
+static void empty_pieces(struct agent_identity *identity)
+{
+	buf_wipe(&identity->key_pem);
+	buf_reset(&identity->certificate_pem);
+	buf_reset(&identity->authority_pem);
+}
+
+static bool take_text(struct unpack *in, struct buf *out)
+{
+	struct bytes text = unpack_bytes(in, PEM_MAX_BYTES);
+
+	return text.size > 0 && buf_append(out, text.data, text.size) == 0;
+}
+
+/* The three files anew; what one of them was before is in `renewed` until all are. */
+static int renewed_finish(int directory, const struct agent_identity *identity, struct err *err)
+{
+	const struct {
+		const char *name;
+		const struct buf *content;
+	} files[] = { { "key.pem", &identity->key_pem },
+		      { "cert.pem", &identity->certificate_pem },
+		      { "ca.pem", &identity->authority_pem } };
+	struct stat st;
+	int rc = fstat(directory, &st) == 0 ? 0 : err_errno(err, errno, "identity");
+
+	for (size_t i = 0; rc == 0 && i < COUNT_OF(files); i++)
+		rc = store_file(directory, files[i].name, files[i].content->data, files[i].content->size, st.st_uid,
+				st.st_gid, err);
+	return rc == 0 ? files_remove(directory, RENEWED_FILE, err) : rc;
+}
+
+/* False: there is none, or none of this computer's. */
+static bool renewed_load(int directory, struct agent_identity *identity)
+{
+	struct unpack in;
+	struct buf file;
+	bool good;
+
+	buf_init(&file, RENEWED_MAX_BYTES);
+	good = files_read(directory, RENEWED_FILE, RENEWED_MAX_BYTES, &file, NULL) == 0;
+	unpack_init(&in, file.data, file.size);
+	good = good && unpack_u32(&in) == RENEWED_MAGIC && take_text(&in, &identity->key_pem) &&
+	       take_text(&in, &identity->certificate_pem) && take_text(&in, &identity->authority_pem) &&
+	       unpack_end(&in) == 0 && check_pieces(identity, NULL) == 0;
+	buf_wipe(&file);
+	buf_done(&file);
+	if (good)
+		(void)renewed_finish(directory, identity, NULL); /* else at the next start */
+	else
+		empty_pieces(identity);
+	return good;
+}
+
+static int renewed_store(int directory, const struct agent_identity *identity, struct err *err)
+{
+	struct buf file;
+	int rc;
+
+	buf_init(&file, RENEWED_MAX_BYTES);
+	pack_u32(&file, RENEWED_MAGIC);
+	pack_bytes(&file, identity->key_pem.data, identity->key_pem.size);
+	pack_bytes(&file, identity->certificate_pem.data, identity->certificate_pem.size);
+	pack_bytes(&file, identity->authority_pem.data, identity->authority_pem.size);
+	rc = file.status != 0 ? err_set(err, file.status, "no room for the renewed identity")
+			      : files_write(directory, RENEWED_FILE, file.data, file.size, 0600, err);
+	buf_wipe(&file);
+	buf_done(&file);
+	return rc;
+}
+
+static void swap_pieces(struct agent_identity *a, struct agent_identity *b)
+{
+	struct agent_identity kept = *a;
+
+	a->key_pem = b->key_pem;
+	a->certificate_pem = b->certificate_pem;
+	a->authority_pem = b->authority_pem;
+	b->key_pem = kept.key_pem;
+	b->certificate_pem = kept.certificate_pem;
+	b->authority_pem = kept.authority_pem;
+}
+
+int identity_files_renew(int directory, struct agent_identity *identity, const struct buf *key_pem,
+			 const struct buf *certificate_pem, const struct buf *authority_pem, struct err *err)
+{
+	struct agent_identity next;
+	int rc;
+
+	agent_identity_init(&next);
+	next.computer = identity->computer;
+	buf_append(&next.key_pem, key_pem->data, key_pem->size);
+	buf_append(&next.certificate_pem, certificate_pem->data, certificate_pem->size);
+	buf_append(&next.authority_pem, authority_pem->data, authority_pem->size);
+	rc = check_pieces(&next, err);
+	if (rc == 0)
+		rc = renewed_store(directory, &next, err);
+	if (rc == 0) {
+		(void)renewed_finish(directory, &next, NULL);
+		swap_pieces(identity, &next);
+	}
+	agent_identity_done(&next);
+	return rc;
+}
+
+time_us identity_proven(const struct agent_identity *identity)
+{
+	struct certificate_facts facts;
+
+	if (certificate_read(buf_text(&identity->certificate_pem), identity->certificate_pem.size, &facts, NULL) != 0)
+		return 0;
+	return facts.not_before + AUTHORITY_BACKDATE_US;
+}
+
+int identity_files_load(int directory, struct agent_identity *ret_identity, struct err *err)
+{
+	struct agent_identity identity;
+	int rc;
+
+	agent_identity_init(&identity);
+	rc = identity_files_who(directory, &identity, err);
+	if (rc == 0)
+		rc = read_manager_key(directory, identity.manager_key, err);
+	if (rc == 0 && !renewed_load(directory, &identity))
+		rc = read_pieces(directory, &identity, err);
+	if (rc)
+		agent_identity_done(&identity);
+	else
+		*ret_identity = identity;
+	return rc ? err_add(err, rc, "identity") : 0;
 }
 
 static int store_json(int directory, const char *name, json_t *root, uid_t uid, gid_t gid, struct err *err)
@@ -184,6 +312,8 @@ int identity_files_store(int directory, const struct agent_identity *identity, u
 	char id[UUID_TEXT_BYTES];
 	int rc = check_pieces(identity, err);
 
+	if (rc == 0)
+		rc = files_remove(directory, RENEWED_FILE, err); /* of who it was before */
 	for (size_t i = 0; rc == 0 && i < COUNT_OF(files); i++)
 		rc =
 		    store_file(directory, files[i].name, files[i].content->data, files[i].content->size, uid, gid, err);
@@ -204,8 +334,8 @@ int identity_files_store(int directory, const struct agent_identity *identity, u
 
 int identity_files_remove(int directory, struct err *err)
 {
-	static const char *const names[] = { "computer.json", "key.pem",      "cert.pem",       "ca.pem",
-					     "manager.pub",   "attempt.json", "attempt-key.pem" };
+	static const char *const names[] = { "computer.json", "key.pem",      "cert.pem",        "ca.pem",
+					     "manager.pub",   "attempt.json", "attempt-key.pem", RENEWED_FILE };
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < COUNT_OF(names); i++)

@@ -5,6 +5,8 @@
  *   ca.pem           the manager's authority, pinned by fingerprint at activation
  *   manager.pub      the manager's server authentication key (Ed25519)
  *   computer.json    id, name, manager; written last: with it the agent is activated
+ *   renewed          a certificate that follows, with its key and roots, until the
+ *                    three files above are written anew: it goes before them
  *   attempt.json     while an activation is under way: its id, so that a retry
  *                    gives the same computer, not another one
  *   attempt-key.pem  the key of that attempt
@@ -49,6 +51,12 @@ int identity_files_who(int directory, struct agent_identity *ret_identity, struc
 int identity_files_store(int directory, const struct agent_identity *identity, uid_t uid, gid_t gid, struct err *err);
 /* Replaces the manager's key alone, as a whole: what is trusted from then on. */
 int identity_files_trust(int directory, const uint8_t key[ENVELOPE_KEY_BYTES], uid_t uid, gid_t gid, struct err *err);
+/* Another key, certificate and roots for the same computer: checked, then all of them or none, over any crash. What is
+ * in force is *identity afterwards. Owners are those of the directory. */
+int identity_files_renew(int directory, struct agent_identity *identity, const struct buf *key_pem,
+			 const struct buf *certificate_pem, const struct buf *authority_pem, struct err *err);
+/* A moment that has certainly passed: its certificate was issued then. */
+time_us identity_proven(const struct agent_identity *identity);
 /* Removes everything, computer.json first. */
 int identity_files_remove(int directory, struct err *err);
 

@@ -50,6 +50,7 @@ struct endpoint_actor {
 	int (*cancel)(void *context, const struct uuid *command, const struct uuid *by, struct err *err);
 	void (*upload)(void *context, const struct uuid *item); /* the manager wants this item now */
 	void (*rekey)(void *context);                           /* enrol anew: another holds our identity */
+	void (*renew)(void *context); /* the certificate is to be followed by another; may be NULL */
 	/* Are there requests for which a dialled connection should be turned? May be NULL: no. */
 	bool (*wants_turn)(void *context);
 	struct endpoint_configurer configurer; /* endpoint/configuration.h */

@@ -128,6 +128,8 @@ void reply_act(struct endpoint *endpoint, enum endpoint_lane lane, const Muster_
 	}
 	if (reply->send_full)
 		state_make_full(endpoint);
+	if (reply->renew && actor->renew != NULL)
+		actor->renew(actor->context);
 	if (reply->rekey)
 		actor->rekey(actor->context);
 }

@@ -415,7 +415,7 @@ static int make_tls_server(struct agent *agent, const char *certificate_pem, str
 		crowd->tls_server =
 		    tls_server_new(certificate_pem, crowd->plan->key_pem, crowd->plan->ca_pem, ticket_key, err);
 		if (crowd->tls_server != NULL)
-			tls_server_require(crowd->tls_server, LISTENER_MANAGER_URI);
+			tls_server_require(crowd->tls_server, LISTENER_MANAGER_URI, 0);
 	}
 	if (crowd->tls_server != NULL)
 		agent->tls_server = tls_server_beside(crowd->tls_server, certificate_pem, err);

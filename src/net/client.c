@@ -430,7 +430,7 @@ static int check_peer(struct http_client *client)
 
 	if (client->on_peer == NULL)
 		return 0;
-	if (!tls_peer_fingerprint(bufferevent_openssl_get_ssl(client->stream), fingerprint))
+	if (tls_peer_certificate(bufferevent_openssl_get_ssl(client->stream), fingerprint) == TLS_PEER_NONE)
 		return err_set(&client->err, ERR_UNTRUSTED, "%s port %u showed no valid certificate", client->host,
 			       client->port);
 	return client->on_peer(client->peer_argument, fingerprint, &client->err);

@@ -30,8 +30,8 @@ struct http_client_options {
 	const char *source_address; /* bind to this, or NULL */
 	span_us connect_timeout;    /* resolve, connect and handshake; 0: 20 s */
 	size_t reply_max_bytes;     /* larger replies fail with ERR_LIMIT */
-	/* Is this the peer we meant (SHA-256 of its certificate)? An error ends the connection
-	 * before anything is sent, with that code and text. NULL: its chain is enough. */
+	/* Is this the peer we meant (SHA-256 of its certificate; with by_proof it may have ended)? An error ends the
+	 * connection before anything is sent, with that code and text. NULL: its chain is enough. */
 	int (*on_peer)(void *argument, const uint8_t fingerprint[SHA256_BYTES], struct err *err);
 	void *peer_argument;
 };

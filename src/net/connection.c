@@ -454,10 +454,12 @@ static void on_write(struct bufferevent *stream, void *argument)
 static void established(struct connection *connection)
 {
 	SSL *ssl = bufferevent_openssl_get_ssl(connection->stream);
+	enum tls_peer peer = tls_peer_certificate(ssl, connection->fingerprint);
 
 	connection->established = true;
 	door_leave(connection);
-	if (tls_peer_fingerprint(ssl, connection->fingerprint)) {
+	connection->ended = peer == TLS_PEER_ENDED;
+	if (peer == TLS_PEER_VALID) {
 		leave_list(connection);
 		connection->certified = true;
 		join_certified(connection);

@@ -88,6 +88,7 @@ struct connection {
 	bool broken;
 	bool dismissed; /* whoever it is may not be here any more: it ends soon, whatever it does */
 	bool certified;
+	bool ended;                                                /* its certificate, which is verified but for that */
 	void (*taken)(void *argument, struct bufferevent *stream); /* the stream's next owner, once it is given away */
 	void *taken_argument;
 	uint8_t fingerprint[SHA256_BYTES];

@@ -50,6 +50,14 @@ bool http_client_certificate(const struct http_request *request, uint8_t fingerp
 	return true;
 }
 
+bool http_client_certificate_ended(const struct http_request *request, uint8_t fingerprint[SHA256_BYTES])
+{
+	if (!request->connection->ended)
+		return false;
+	memcpy(fingerprint, request->connection->fingerprint, SHA256_BYTES);
+	return true;
+}
+
 struct loop *http_loop(const struct http_request *request)
 {
 	return request->connection->home->loop;

@@ -99,6 +99,8 @@ uint64_t http_content_length(const struct http_request *request);              /
 const char *http_peer(const struct http_request *request);                     /* "127.0.0.1:50000" */
 /* SHA-256 of the client certificate's DER, verified against the CA; false if it showed none. */
 bool http_client_certificate(const struct http_request *request, uint8_t fingerprint[SHA256_BYTES]);
+/* The same of one that is verified, but has ended. */
+bool http_client_certificate_ended(const struct http_request *request, uint8_t fingerprint[SHA256_BYTES]);
 struct loop *http_loop(const struct http_request *request);
 void *http_data(const struct http_request *request);
 void http_set_data(struct http_request *request, void *data);

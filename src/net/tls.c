@@ -157,19 +157,6 @@ bool tls_certificate_fingerprint(const X509 *certificate, uint8_t fingerprint[SH
 	return true;
 }
 
-bool tls_peer_fingerprint(struct ssl_st *ssl, uint8_t fingerprint[SHA256_BYTES])
-{
-	X509 *certificate = SSL_get0_peer_certificate(ssl);
-
-	if (certificate == NULL && tls_session_resumed_peer(ssl, fingerprint))
-		return true;
-	/* A resumed session brings the old verdict with it, so that the end of validity is looked at again. */
-	if (certificate == NULL || SSL_get_verify_result(ssl) != X509_V_OK ||
-	    X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0)
-		return false;
-	return tls_certificate_fingerprint(certificate, fingerprint);
-}
-
 bool tls_resumed(struct ssl_st *ssl)
 {
 	return SSL_session_reused(ssl) == 1;

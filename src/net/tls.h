@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/hex.h"
+#include "base/units.h"
 #include "net/tls_profiles.h"
 
 struct tls_server;
@@ -35,9 +36,14 @@ struct tls_server *tls_server_with(tls_profile_set profiles, const char *chain_p
 /* One more certificate and key, or new ones instead of those of the same kind of key, for
  * connections from now on; nothing is changed on failure. On the thread of tls. */
 int tls_server_certify(struct tls_server *tls, const char *chain_pem, const char *key_pem, struct err *err);
+/* Other roots for clients, for connections from now on; on failure it is as it was. On the thread of tls. */
+int tls_server_trust(struct tls_server *tls, const char *client_ca_pem, struct err *err);
+/* Takes no ticket of before: who resumed would not see the present certificate. On the thread of tls. */
+int tls_server_forget(struct tls_server *tls, const uint8_t ticket_key[TLS_TICKET_KEY_BYTES], struct err *err);
 /* Whoever shows no certificate is refused, and whoever shows one without this URI among its names
- * (SAN). Before the first connection: tickets given before would be taken. uri outlives tls. */
-void tls_server_require(struct tls_server *tls, const char *uri);
+ * (SAN): before the first connection, since tickets given before would be taken. Nor one that ended before `proven`, a
+ * moment that has certainly passed (0: whenever it ended): that may be said again. uri outlives tls. */
+void tls_server_require(struct tls_server *tls, const char *uri, time_us proven);
 /* One more server with base's key, trust and tickets, and a certificate of its own: for many
  * identities in one process. On the thread of base, which outlives it. */
 struct tls_server *tls_server_beside(struct tls_server *base, const char *certificate_pem, struct err *err);
@@ -48,8 +54,12 @@ struct ssl_st *tls_server_connection(struct tls_server *tls); /* SSL_free(); NUL
  * stay as they are. Does nothing with an OpenSSL that this was not tried with. */
 void tls_server_shed(struct tls_server *tls, struct ssl_st *ssl);
 
-/* SHA-256 of the verified certificate of the peer (of resumed sessions too);
- * false if it showed none, or one that has expired since. */
+/* The peer's certificate, verified but for its dates (of resumed sessions too), with its SHA-256;
+ * ended: by this computer's clock. What is not valid yet was made while the clock of its authority
+ * was ahead, and counts as valid. */
+enum tls_peer { TLS_PEER_NONE, TLS_PEER_VALID, TLS_PEER_ENDED };
+enum tls_peer tls_peer_certificate(struct ssl_st *ssl, uint8_t fingerprint[SHA256_BYTES]);
+/* False unless it is valid. */
 bool tls_peer_fingerprint(struct ssl_st *ssl, uint8_t fingerprint[SHA256_BYTES]);
 bool tls_resumed(struct ssl_st *ssl);
 
@@ -66,12 +76,17 @@ struct tls_client_options {
 	bool agent;         /* says TLS_AGENT_PROTOCOL */
 	bool own_library;   /* a library context of its own (300 KB): one of several loop threads */
 	bool dials_clients; /* the peer is a client by its certificate: who dials agents */
+	bool by_proof;      /* dates of the peer's chain are not judged by the clock: */
+	time_us proven;     /* what ended before this moment, which has certainly passed, is refused; 0: nothing is */
 };
 struct tls_client *tls_client_new(const struct tls_client_options *options, struct err *err);
 /* One more client with base's trust and key, and a certificate (NULL: none) and sessions of its
  * own: for many identities in one process, since a context takes a hundred times a certificate's
  * memory. On the thread of base, which outlives it. */
 struct tls_client *tls_client_beside(struct tls_client *base, const char *certificate_pem, struct err *err);
+/* Shows and trusts something else in connections from now on, and forgets the last session; on failure it is as it
+ * was. Connections under way stay as they are. On the thread of tls, which has no other beside it. */
+int tls_client_renew(struct tls_client *tls, const struct tls_client_options *options, struct err *err);
 void tls_client_free(struct tls_client *tls);
 /* Presents `host` as SNI and verifies it (a name or a numeric address) unless
  * any_host_name; resumes the last session with the same host. host must outlive

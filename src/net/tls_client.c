@@ -14,6 +14,7 @@ struct tls_client {
 	SSL_CTX *context;
 	X509 *certificate; /* instead of the context's; NULL: none of its own */
 	bool any_host_name;
+	struct tls_judge judge;
 	bool pinned;
 	uint8_t pin[SHA256_BYTES];
 	SSL_SESSION *session; /* the last ticket, for session_host only: its name is not verified again */
@@ -74,11 +75,13 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_client *tls = SSL_get_app_data(ssl);
 	const char *host = SSL_get_ex_data(ssl, host_index());
+	/* One of a context that was replaced speaks for who this was before. */
+	bool present = tls != NULL && SSL_get_SSL_CTX(ssl) == tls->context;
 	char *copy;
 
 	if (tls_session_offered(ssl, session))
 		return 0;
-	copy = tls != NULL && host != NULL ? strdup(host) : NULL;
+	copy = present && host != NULL ? strdup(host) : NULL;
 
 	if (copy == NULL)
 		return 0;
@@ -91,7 +94,11 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 
 static int set_trust(struct tls_client *tls, const struct tls_client_options *options, struct err *err)
 {
-	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
+	tls->judge.proven_s = options->proven / SECOND_US;
+	if (options->by_proof)
+		tls_judge_use(tls->context, &tls->judge, SSL_VERIFY_PEER);
+	else
+		SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
 	if (options->ca_fingerprint != NULL) {
 		tls->pinned = true;
 		memcpy(tls->pin, options->ca_fingerprint, sizeof(tls->pin));
@@ -111,7 +118,7 @@ static int set_up(struct tls_client *tls, const struct tls_client_options *optio
 	int r;
 
 	tls->any_host_name = options->any_host_name;
-	if (options->own_library) {
+	if (options->own_library && tls->library == NULL) {
 		tls->library = OSSL_LIB_CTX_new();
 		if (tls->library == NULL)
 			return err_set(err, ERR_MEMORY, "no memory for TLS");
@@ -148,6 +155,31 @@ struct tls_client *tls_client_new(const struct tls_client_options *options, stru
 		return NULL;
 	}
 	return tls;
+}
+
+static void forget_session(struct tls_client *tls)
+{
+	SSL_SESSION_free(tls->session);
+	free(tls->session_host);
+	tls->session = NULL;
+	tls->session_host = NULL;
+}
+
+int tls_client_renew(struct tls_client *tls, const struct tls_client_options *options, struct err *err)
+{
+	struct tls_client before = *tls;
+	int r;
+
+	tls->context = NULL;
+	r = set_up(tls, options, err);
+	if (r != 0) {
+		SSL_CTX_free(tls->context);
+		*tls = before;
+		return r;
+	}
+	SSL_CTX_free(before.context);
+	forget_session(tls);
+	return 0;
 }
 
 static int keep_first(void *argument, X509 *certificate)
@@ -190,8 +222,7 @@ void tls_client_free(struct tls_client *tls)
 	if (tls == NULL)
 		return;
 	X509_free(tls->certificate);
-	SSL_SESSION_free(tls->session);
-	free(tls->session_host);
+	forget_session(tls);
 	SSL_CTX_free(tls->context);
 	OSSL_LIB_CTX_free(tls->library);
 	free(tls);

@@ -19,6 +19,13 @@ int tls_context_roots(SSL_CTX *context, OSSL_LIB_CTX *library, const char *pem, 
 /* Calls each() with every certificate in pem, which is freed afterwards. what: "the CA". */
 int tls_each_certificate(OSSL_LIB_CTX *library, const char *pem, const char *what,
 			 int (*each)(void *argument, X509 *certificate), void *argument, struct err *err);
+/* How the dates of a peer's certificates are judged, and what name its own must have. Outlives the context. */
+struct tls_judge {
+	int64_t proven_s; /* it is certainly later than this: what ended before is refused; 0: nothing is */
+	const char *uri;  /* the peer's certificate has this among its names; NULL: any */
+};
+/* From now on peers' chains are judged so, and not by the clock. mode: SSL_VERIFY_PEER and so on. */
+void tls_judge_use(SSL_CTX *context, const struct tls_judge *way, int mode);
 /* err_set(ERR_TLS or code) with the words of OpenSSL's last error; empties its queue. */
 int tls_library_error(struct err *err, int code, const char *what);
 /* SHA-256 of the DER form. */

@@ -18,6 +18,7 @@ struct tls_server {
 	SSL_SESSION *blank;
 	struct tls_server *base; /* whose context it is; NULL: its own */
 	X509 *certificate;       /* instead of the context's; NULL: none of its own */
+	struct tls_judge judge;  /* of clients */
 };
 
 static int add_ca_name(void *argument, X509 *certificate)
@@ -37,7 +38,7 @@ static int verify_client(X509_STORE_CTX *store, void *argument)
 
 /* The session id context names who may be a client: tickets from before
  * another CA was set are not taken. */
-static int ask_for_clients(struct tls_server *tls, const char *client_ca_pem, struct err *err)
+static int name_clients(struct tls_server *tls, const char *client_ca_pem, struct err *err)
 {
 	uint8_t digest[SHA256_BYTES];
 	const char *text = client_ca_pem != NULL ? client_ca_pem : "";
@@ -52,9 +53,19 @@ static int ask_for_clients(struct tls_server *tls, const char *client_ca_pem, st
 	if (r == 0)
 		r = tls_each_certificate(tls->library, client_ca_pem, "the clients' CA", add_ca_name, tls->context,
 					 err);
-	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
-	SSL_CTX_set_cert_verify_callback(tls->context, verify_client, NULL);
 	return r;
+}
+
+/* A client whose certificate has ended is told so by whoever answers it: it may have another. */
+static int ask_for_clients(struct tls_server *tls, const char *client_ca_pem, struct err *err)
+{
+	int r = name_clients(tls, client_ca_pem, err);
+
+	if (r != 0 || client_ca_pem == NULL)
+		return r;
+	tls_judge_use(tls->context, &tls->judge, SSL_VERIFY_PEER);
+	SSL_CTX_set_cert_verify_callback(tls->context, verify_client, NULL);
+	return 0;
 }
 
 /* Tickets alone carry sessions: nothing is kept per client. */
@@ -120,41 +131,40 @@ int tls_server_certify(struct tls_server *tls, const char *chain_pem, const char
 	return tls_context_identity(tls->context, tls->library, chain_pem, key_pem, err);
 }
 
-static bool has_uri(X509 *certificate, const char *uri)
+int tls_server_forget(struct tls_server *tls, const uint8_t ticket_key[TLS_TICKET_KEY_BYTES], struct err *err)
 {
-	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-	bool found = false;
+	return set_tickets(tls, ticket_key, err);
+}
 
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+void tls_server_require(struct tls_server *tls, const char *uri, time_us proven)
+{
+	tls->judge = (struct tls_judge){ .proven_s = proven / SECOND_US, .uri = uri };
+	tls_judge_use(tls->context, &tls->judge, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
+}
 
-		if (name->type == GEN_URI &&
-		    (size_t)ASN1_STRING_length(name->d.uniformResourceIdentifier) == strlen(uri) &&
-		    memcmp(ASN1_STRING_get0_data(name->d.uniformResourceIdentifier), uri, strlen(uri)) == 0)
-			found = true;
+/* Whoever stood in the list before is not in it any more. */
+int tls_server_trust(struct tls_server *tls, const char *client_ca_pem, struct err *err)
+{
+	X509_STORE *roots = X509_STORE_new(), *before = SSL_CTX_get_cert_store(tls->context);
+	STACK_OF(X509_NAME) *names = SSL_dup_CA_list(SSL_CTX_get_client_CA_list(tls->context));
+	int r;
+
+	if (roots == NULL || names == NULL || X509_STORE_up_ref(before) != 1) {
+		X509_STORE_free(roots);
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		return err_set(err, ERR_MEMORY, "no memory for TLS");
 	}
-	GENERAL_NAMES_free(names);
-	return found;
-}
-
-/* Runs after OpenSSL has verified the chain; what it refused stays refused. */
-static int verify_name(int good, X509_STORE_CTX *store)
-{
-	const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-	const char *uri = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-
-	if (good != 1 || X509_STORE_CTX_get_error_depth(store) != 0)
-		return good;
-	if (has_uri(X509_STORE_CTX_get_current_cert(store), uri))
-		return 1;
-	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
-	return 0;
-}
-
-void tls_server_require(struct tls_server *tls, const char *uri)
-{
-	SSL_CTX_set_app_data(tls->context, (void *)(uintptr_t)uri);
-	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, verify_name);
+	SSL_CTX_set_cert_store(tls->context, roots);
+	SSL_CTX_set_client_CA_list(tls->context, sk_X509_NAME_new_null());
+	r = name_clients(tls, client_ca_pem, err);
+	if (r != 0) {
+		SSL_CTX_set_cert_store(tls->context, before);
+		SSL_CTX_set_client_CA_list(tls->context, names);
+	} else {
+		X509_STORE_free(before);
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+	}
+	return r;
 }
 
 static int keep_first(void *argument, X509 *certificate)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/bn.h>
 #include <openssl/err.h>
@@ -36,6 +37,14 @@ static const struct extension root_extensions[] = {
 	{ NID_basic_constraints, "critical,CA:TRUE,pathlen:0" },
 	{ NID_key_usage, "critical,keyCertSign,cRLSign" },
 	{ NID_subject_key_identifier, "hash" },
+	{ 0, NULL },
+};
+/* What the one before says of its successor's key. The names are the same, so that the path is not longer by it. */
+static const struct extension link_extensions[] = {
+	{ NID_basic_constraints, "critical,CA:TRUE,pathlen:0" },
+	{ NID_key_usage, "critical,keyCertSign,cRLSign" },
+	{ NID_subject_key_identifier, "hash" },
+	{ NID_authority_key_identifier, "keyid:always" },
 	{ 0, NULL },
 };
 static const struct extension agent_extensions[] = {
@@ -75,10 +84,9 @@ static bool set_serial(X509 *certificate)
 	return done;
 }
 
-static bool set_dates(X509 *certificate, time_us now, int days)
+static bool set_dates(X509 *certificate, time_us now, time_us last)
 {
 	time_us first = now - AUTHORITY_BACKDATE_US;
-	time_us last = now + days * DAY_US;
 
 	return ASN1_TIME_set(X509_getm_notBefore(certificate), (time_t)(first / SECOND_US)) != NULL &&
 	       ASN1_TIME_set(X509_getm_notAfter(certificate), (time_t)(last / SECOND_US)) != NULL;
@@ -106,13 +114,13 @@ static bool add_extensions(X509 *certificate, X509 *issuer, const struct extensi
 }
 
 /* A certificate with everything but names and signature. NULL on failure. */
-static X509 *certificate_new(X509 *issuer, EVP_PKEY *key, const char *common_name, time_us now, int days,
+static X509 *certificate_new(X509 *issuer, EVP_PKEY *key, const char *common_name, time_us now, time_us last,
 			     const struct extension *extensions)
 {
 	X509 *made = X509_new();
 
 	if (made != NULL && X509_set_version(made, X509_VERSION_3) == 1 && set_serial(made) &&
-	    set_dates(made, now, days) && set_common_name(made, common_name) && X509_set_pubkey(made, key) == 1 &&
+	    set_dates(made, now, last) && set_common_name(made, common_name) && X509_set_pubkey(made, key) == 1 &&
 	    X509_set_issuer_name(made, X509_get_subject_name(issuer != NULL ? issuer : made)) == 1 &&
 	    add_extensions(made, issuer != NULL ? issuer : made, extensions))
 		return made;
@@ -147,13 +155,57 @@ int authority_generate(const char *name, time_us now, struct authority **ret_aut
 	key = openssl_key_p256(err);
 	if (key == NULL)
 		return ERR_INTERNAL;
-	certificate = certificate_new(NULL, key, name, now, AUTHORITY_VALIDITY_DAYS, root_extensions);
+	certificate = certificate_new(NULL, key, name, now, now + AUTHORITY_VALIDITY_DAYS * DAY_US, root_extensions);
 	if (certificate == NULL || X509_sign(certificate, key, EVP_sha256()) == 0) {
 		X509_free(certificate);
 		EVP_PKEY_free(key);
 		return openssl_fail(err, ERR_INTERNAL, "cannot make the root certificate");
 	}
 	return authority_new(key, certificate, ret_authority, err);
+}
+
+time_us authority_end(const struct authority *authority)
+{
+	struct tm parts;
+
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(authority->certificate), &parts) != 1)
+		return 0;
+	return (time_us)timegm(&parts) * SECOND_US;
+}
+
+/* The old one says once more, in a certificate, whose the new key is. */
+static int append_link(const struct authority *old, const struct authority *next, const char *name, time_us now,
+		       struct buf *out, struct err *err)
+{
+	X509 *made = certificate_new(old->certificate, next->key, name, now, authority_end(old), link_extensions);
+	int status;
+
+	if (made == NULL || X509_sign(made, old->key, EVP_sha256()) == 0)
+		status = openssl_fail(err, ERR_INTERNAL, "cannot make the certificate that leads to the next root");
+	else
+		status = openssl_certificate_pem(made, out, err);
+	X509_free(made);
+	return status;
+}
+
+int authority_succeed(const struct authority *old, time_us now, struct authority **ret_next, struct buf *link,
+		      struct err *err)
+{
+	char name[NAME_MAX_BYTES + 1];
+	struct authority *next;
+	int status;
+
+	if (X509_NAME_get_text_by_NID(X509_get_subject_name(old->certificate), NID_commonName, name, sizeof(name)) <= 0)
+		return openssl_fail(err, ERR_FORMAT, "the root has no name");
+	status = authority_generate(name, now, &next, err);
+	if (status != 0)
+		return status;
+	status = append_link(old, next, name, now, link, err);
+	if (status != 0)
+		authority_free(next);
+	else
+		*ret_next = next;
+	return status;
 }
 
 int authority_store(const struct authority *authority, const char *key_path, const char *certificate_path,
@@ -333,11 +385,19 @@ struct profile {
 	time_us now;
 };
 
+/* None outlives its authority. */
+static time_us end_of_issued(const struct authority *authority, time_us now)
+{
+	time_us usual = now + CERTIFICATE_VALIDITY_DAYS * DAY_US, end = authority_end(authority);
+
+	return usual < end ? usual : end;
+}
+
 static int issue(const struct authority *authority, EVP_PKEY *key, const struct profile *profile, struct buf *out,
 		 uint8_t *fingerprint, struct err *err)
 {
 	X509 *made = certificate_new(authority->certificate, key, profile->common_name, profile->now,
-				     CERTIFICATE_VALIDITY_DAYS, profile->extensions);
+				     end_of_issued(authority, profile->now), profile->extensions);
 	int status;
 
 	if (made == NULL || X509_add1_ext_i2d(made, NID_subject_alt_name, (void *)profile->names, 0, 0) != 1 ||

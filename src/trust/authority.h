@@ -25,6 +25,12 @@ struct authority;
 
 /* name: common name of the root, at most 64 bytes of UTF-8 (ERR_LIMIT, ERR_FORMAT). */
 int authority_generate(const char *name, time_us now, struct authority **ret_authority, struct err *err);
+/* The one that follows: the same name, a new key. Appended to link, as PEM: a certificate for that key by the old
+ * one, by which whoever trusts that one trusts the next (trust/roots.h). */
+int authority_succeed(const struct authority *old, time_us now, struct authority **ret_next, struct buf *link,
+		      struct err *err);
+/* When its root ends; nothing that it issues ends later. */
+time_us authority_end(const struct authority *authority);
 /* Key 0600 and certificate 0644, both PEM, each written beside and renamed after fsync. */
 int authority_store(const struct authority *authority, const char *key_path, const char *certificate_path,
 		    struct err *err);

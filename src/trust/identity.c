@@ -144,17 +144,34 @@ int certificate_matches_key(const char *pem, const char *key_pem, struct err *er
 	return status;
 }
 
+static bool signed_by_any(X509 *certificate, const STACK_OF(X509) * authorities)
+{
+	for (int i = 0; i < sk_X509_num(authorities); i++) {
+		X509 *authority = sk_X509_value(authorities, i);
+
+		if (X509_check_issued(authority, certificate) == X509_V_OK &&
+		    X509_verify(certificate, X509_get0_pubkey(authority)) == 1)
+			return true;
+	}
+	return false;
+}
+
 int certificate_signed_by(const char *pem, const char *authority_pem, struct err *err)
 {
 	int status;
 	X509 *certificate = parse_limited(pem, strlen(pem), &status, err);
-	X509 *authority =
-	    certificate != NULL ? parse_limited(authority_pem, strlen(authority_pem), &status, err) : NULL;
+	STACK_OF(X509) *authorities = NULL;
 
-	if (authority != NULL && (X509_check_issued(authority, certificate) != X509_V_OK ||
-				  X509_verify(certificate, X509_get0_pubkey(authority)) != 1))
+	if (certificate != NULL && strlen(authority_pem) > WIRE_AUTHORITY_MAX_BYTES)
+		status = err_set(err, ERR_LIMIT, "authorities of %zu bytes, at most %d", strlen(authority_pem),
+				 WIRE_AUTHORITY_MAX_BYTES);
+	if (status == 0) {
+		authorities = openssl_certificates_parse(authority_pem, strlen(authority_pem), err);
+		status = authorities != NULL ? 0 : ERR_FORMAT;
+	}
+	if (status == 0 && !signed_by_any(certificate, authorities))
 		status = openssl_fail(err, ERR_UNTRUSTED, "certificate was not issued by this authority");
-	X509_free(authority);
+	sk_X509_pop_free(authorities, X509_free);
 	X509_free(certificate);
 	ERR_clear_error();
 	return status;

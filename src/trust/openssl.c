@@ -128,6 +128,27 @@ int openssl_moment(const ASN1_TIME *asn1, time_us *ret_moment)
 	return 0;
 }
 
+STACK_OF(X509) * openssl_certificates_parse(const void *pem, size_t size, struct err *err)
+{
+	BIO *bio = size <= INT_MAX ? BIO_new_mem_buf(pem, (int)size) : NULL;
+	STACK_OF(X509) *all = sk_X509_new_null();
+	X509 *one;
+
+	while (bio != NULL && all != NULL && (one = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+		if (sk_X509_push(all, one) <= 0) {
+			X509_free(one);
+			break;
+		}
+	}
+	BIO_free(bio);
+	ERR_clear_error();
+	if (all != NULL && sk_X509_num(all) > 0)
+		return all;
+	sk_X509_free(all);
+	err_set(err, ERR_FORMAT, "no certificate in PEM form");
+	return NULL;
+}
+
 int openssl_certificate_pem(const X509 *certificate, struct buf *out, struct err *err)
 {
 	BIO *bio = BIO_new(BIO_s_mem());

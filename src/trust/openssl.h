@@ -33,6 +33,8 @@ const EVP_MD *openssl_key_digest(const EVP_PKEY *key);
 
 /* The first certificate of a PEM text. NULL: none; err is set (ERR_FORMAT). */
 X509 *openssl_certificate_parse(const void *pem, size_t size, struct err *err);
+/* All certificates of a PEM text, in their order; sk_X509_pop_free(). NULL: none, or no memory; err is set. */
+STACK_OF(X509) * openssl_certificates_parse(const void *pem, size_t size, struct err *err);
 int openssl_certificate_pem(const X509 *certificate, struct buf *out, struct err *err);
 /* A date of a certificate. ERR_FORMAT; err is not set. */
 int openssl_moment(const ASN1_TIME *asn1, time_us *ret_moment);

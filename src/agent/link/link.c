@@ -23,6 +23,7 @@
 #include "agent/link/link_jobs.h"
 #include "agent/link/link_listen.h"
 #include "agent/link/link_local.h"
+#include "agent/link/link_renewal.h"
 #include "agent/link/link_unload.h"
 #include "agent/link/link_upload.h"
 #include "agent/link/link_watch.h"
@@ -125,7 +126,8 @@ static time_us earliest(struct link *link)
 {
 	time_us due = endpoint_due(link->endpoint);
 	time_us others[] = { link_exchange_due(link->exchange), link_jobs_due(link->jobs), link_local_due(link->local),
-			     link_listen_due(link->listen), link_candidate_due(link->candidate) };
+			     link_listen_due(link->listen), link_candidate_due(link->candidate),
+			     link_renewal_due(link->renewal) };
 
 	for (size_t i = 0; i < COUNT_OF(others); i++) {
 		if (others[i] < due)
@@ -144,6 +146,7 @@ static void step(void *argument)
 		LOG(LOG_ERROR, "endpoint.tick_failed", log_err(&err));
 	link_jobs_step(link->jobs);
 	link_listen_step(link->listen);
+	link_renewal_step(link->renewal);
 	link_exchange_step(link->exchange);
 	link_local_step(link->local);
 	link_candidate_step(link->candidate);
@@ -305,6 +308,11 @@ static void act_upload(void *context, const struct uuid *item)
 static void act_rekey(void *context)
 {
 	link_candidate_rekey(((struct link *)context)->candidate);
+}
+
+static void act_renew(void *context)
+{
+	link_renewal_want(((struct link *)context)->renewal);
 }
 
 static bool act_wants_turn(void *context)
@@ -469,17 +477,37 @@ static int prepare(struct link *link, const char *data_directory, struct opened 
 	return rc;
 }
 
+/* The key stays for the listener; it is wiped with the identity. */
+static struct tls_client_options tls_options(struct link *link)
+{
+	return (struct tls_client_options){ .ca_pem = buf_text(&link->identity.authority_pem),
+					    .certificate_pem = buf_text(&link->identity.certificate_pem),
+					    .key_pem = buf_text(&link->identity.key_pem),
+					    .any_host_name = true,
+					    .agent = true,
+					    .by_proof = true,
+					    .proven = identity_proven(&link->identity) };
+}
+
 static int make_tls(struct link *link, struct err *err)
 {
-	struct tls_client_options options = { .ca_pem = buf_text(&link->identity.authority_pem),
-					      .certificate_pem = buf_text(&link->identity.certificate_pem),
-					      .key_pem = buf_text(&link->identity.key_pem),
-					      .any_host_name = true,
-					      .agent = true };
+	const struct tls_client_options options = tls_options(link);
 
-	/* The key stays for the listener; it is wiped with the identity. */
 	link->tls = tls_client_new(&options, err);
 	return link->tls ? 0 : err->code;
+}
+
+int link_tls_renew(struct link *link, struct err *err)
+{
+	const struct tls_client_options options = tls_options(link);
+	int rc = tls_client_renew(link->tls, &options, err);
+
+	if (rc == 0)
+		return 0;
+	LOG(LOG_ERROR, "link.identity_not_used", log_err(err)); /* it is at the next start, which guard sees to */
+	link->exit_status = 1;
+	loop_stop(link->loop);
+	return rc;
 }
 
 static void digest(const void *data, size_t size, uint8_t out[SHA256_BYTES])
@@ -500,6 +528,7 @@ static int make_endpoint(struct link *link, const struct opened *opened, struct 
 						       .cancel = act_cancel,
 						       .upload = act_upload,
 						       .rekey = act_rekey,
+						       .renew = act_renew,
 						       .wants_turn = act_wants_turn,
 						       .configurer = { .check = link_configuration_check,
 								       .apply = link_configuration_apply,
@@ -562,6 +591,7 @@ static int make_parts(struct link *link, const struct opened *opened, struct err
 		return rc;
 	MAKE(components, link_components_new(link->endpoint, err));
 	MAKE(exchange, link_exchange_new(link, err));
+	MAKE(renewal, link_renewal_new(link, opened->identity, err));
 	MAKE(listen, link_listen_new(link, opened->store, err));
 	MAKE(local, link_local_new(link, GUARD_CONTROL_FD, opened->owner, err));
 	MAKE(watch, link_watch_new(link, opened->store, opened->shown, err));
@@ -640,6 +670,7 @@ static void free_parts(struct link *link)
 	link_candidate_free(link->candidate);
 	link_farewell_free(link->farewell);
 	link_exchange_free(link->exchange);
+	link_renewal_free(link->renewal);
 	link_uploads_free(link->uploads);
 	link_items_free(link->items);
 	link_listen_free(link->listen); /* last: its TLS carries connections that the others took over */

@@ -19,6 +19,7 @@
  *   link_listen     which side dials; the listener
  *   link_candidate  another identity, of the same manager or of another
  *   link_farewell   the manager that was left is told so
+ *   link_renewal    the next certificate
  */
 #ifndef MUSTER_AGENT_LINK_LINK_H
 #define MUSTER_AGENT_LINK_LINK_H
@@ -46,6 +47,7 @@ struct link_components;
 struct link_configuration;
 struct link_watch;
 struct link_listen;
+struct link_renewal;
 
 struct link {
 	const struct env *env;
@@ -74,6 +76,7 @@ struct link {
 	struct link_candidate *candidate;
 	struct link_farewell *farewell;
 	bool switched;     /* this identity took another's place at this start */
+	struct link_renewal *renewal;
 	char missing[512]; /* parts of the confinement that could not be had */
 	bool stopping;
 	int exit_status;
@@ -87,6 +90,8 @@ void link_event(struct link *link, uint32_t type, const struct event_field *fiel
 struct event_field link_field(const char *name, const char *text);
 /* Tells the endpoint what link is and how it is reached, as it is now. */
 void link_tell_self(struct link *link);
+/* The identity is another one: connections from now on show and trust it. */
+int link_tls_renew(struct link *link, struct err *err);
 /* Ends the agent in good order: event 5003, then STOP to guard. */
 void link_stop(struct link *link, const char *cause);
 

@@ -4,19 +4,22 @@
 
 #include <stdlib.h>
 
+#include "agent/link/link_renewal.h"
 #include "agent/problem.h"
 #include "base/log.h"
 #include "net/client.h"
 #include "wire/limits.h"
 
-#define ANSWER_MARGIN_US (30 * SECOND_US)
-#define DISK_RETRY_US    (5 * SECOND_US) /* a report needs the spool synced */
+#define ANSWER_MARGIN_US  (30 * SECOND_US)
+#define HTTP_UNAUTHORIZED 401
+#define DISK_RETRY_US     (5 * SECOND_US) /* a report needs the spool synced */
 
 struct lane {
 	struct link *link;
 	enum endpoint_lane which;
 	struct http_client *client;
 	bool denied;
+	bool shows_old;     /* its request under way shows the certificate before the present one */
 	time_us not_before; /* after being denied, or when a report could not even be made */
 };
 
@@ -71,7 +74,7 @@ static void failed(struct lane *lane, const struct err *err, span_us retry_after
 	endpoint_failed(lane->link->endpoint, lane->which, err->code, err->text, retry_after);
 }
 
-static void refused(struct lane *lane, const struct http_answer *answer)
+static void refused(struct lane *lane, const struct http_answer *answer, bool showed_old)
 {
 	struct err err;
 	int rc = problem_error("the manager refused", answer->status, answer->content_type, answer->body, answer->size,
@@ -79,8 +82,11 @@ static void refused(struct lane *lane, const struct http_answer *answer)
 
 	struct env const *env = lane->link->env;
 
-	lane->denied = rc == ERR_DENIED;
-	if (lane->denied) /* its events are kept; it may be let in again */
+	lane->denied = rc == ERR_DENIED && !showed_old;
+	if (answer->status == HTTP_UNAUTHORIZED) /* ours has ended, as the manager sees it */
+		link_renewal_want(lane->link->renewal);
+	http_client_disconnect(lane->client); /* another certificate may be shown the next time */
+	if (lane->denied)                     /* its events are kept; it may be let in again */
 		lane->not_before =
 		    env_monotonic(env) + LINK_DENIED_WAIT_US + (span_us)env_below(env, (uint64_t)LINK_DENIED_WAIT_US);
 	failed(lane, &err, answer->retry_after);
@@ -90,11 +96,16 @@ static void on_answer(void *argument, const struct http_answer *answer)
 {
 	struct lane *lane = argument;
 	struct err err = { 0 };
+	bool showed_old = lane->shows_old;
+
+	lane->shows_old = false;
+	if (showed_old)
+		http_client_disconnect(lane->client);
 
 	if (answer->status == 0) {
 		failed(lane, answer->err, 0);
 	} else if (answer->status != 200) {
-		refused(lane, answer);
+		refused(lane, answer, showed_old);
 	} else {
 		lane->denied = false;
 		if (endpoint_reply(lane->link->endpoint, lane->which, answer->body, answer->size, &err))
@@ -170,6 +181,19 @@ void link_exchange_hurry(struct link_exchange *exchange)
 		exchange->lanes[i].not_before = 0;
 	endpoint_hurry(exchange->link->endpoint);
 	link_wake(exchange->link);
+}
+
+void link_exchange_renewed(struct link_exchange *exchange)
+{
+	for (int i = 0; i < ENDPOINT_LANES; i++) {
+		struct lane *lane = &exchange->lanes[i];
+
+		lane->denied = false;
+		lane->shows_old = http_client_busy(lane->client);
+		if (!lane->shows_old)
+			http_client_disconnect(lane->client);
+	}
+	link_exchange_hurry(exchange); /* the one before counts until this one was used */
 }
 
 void link_exchange_redial(struct link_exchange *exchange)

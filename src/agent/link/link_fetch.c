@@ -108,9 +108,10 @@ static void on_answer(void *argument, const struct http_answer *answer)
 		err = fetch->err;
 	else if (answer->status == 0)
 		err = *answer->err;
-	else if (answer->status != 200)
-		problem_error("the manager gave no copy", answer->status, answer->content_type, answer->body,
-			      answer->size, &err);
+	else if (answer->status != 200 &&
+		 problem_error("the manager gave no copy", answer->status, answer->content_type, answer->body,
+			       answer->size, &err) == ERR_DENIED)
+		http_client_disconnect(fetch->client); /* it may be of the certificate before the present one */
 	finish(fetch, err.code ? -1 : fetch->fd, &err);
 }
 

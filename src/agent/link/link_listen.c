@@ -7,10 +7,10 @@
 
 #include "agent/link/link_fetch.h"
 #include "agent/link/link_items.h"
+#include "agent/link/link_renewal.h"
 #include "agent/link/link_upload.h"
 #include "agent/listener.h"
 #include "base/log.h"
-#include "net/stream.h"
 #include "os/files.h"
 #include "trust/random.h"
 
@@ -81,20 +81,31 @@ static void on_refused(void *argument, const char *peer, const struct err *cause
 
 bool link_listen_wants_turn(const struct link *link)
 {
-	return link_fetch_needs(link_items_fetch(link->items)) || link_uploads_need(link->uploads);
+	return link_renewal_needs(link->renewal) || link_fetch_needs(link_items_fetch(link->items)) ||
+	       link_uploads_need(link->uploads);
 }
 
-/* A person waits for what is fetched. */
+/* Without its certificate there is nothing else; then, a person waits for what is fetched. A turn that was not asked
+ * for is given to one whose certificate has ended. */
 static void on_turned(void *argument, struct bufferevent *connection)
 {
 	struct link *link = argument;
 
-	if (link_fetch_needs(link_items_fetch(link->items)))
+	if (link_renewal_needs(link->renewal))
+		link_renewal_adopt(link->renewal, connection);
+	else if (link_fetch_needs(link_items_fetch(link->items)))
 		link_fetch_adopt(link_items_fetch(link->items), connection);
 	else if (link_uploads_need(link->uploads))
 		link_uploads_adopt(link->uploads, connection);
 	else
-		stream_free(connection, true);
+		link_renewal_adopt(link->renewal, connection);
+}
+
+static void make_chain(const struct agent_identity *identity, struct buf *chain)
+{
+	buf_init(chain, (size_t)2 * WIRE_AUTHORITY_MAX_BYTES);
+	buf_append(chain, identity->certificate_pem.data, identity->certificate_pem.size);
+	buf_append(chain, identity->authority_pem.data, identity->authority_pem.size);
 }
 
 static int make_tls(struct link_listen *listen, struct err *err)
@@ -106,17 +117,40 @@ static int make_tls(struct link_listen *listen, struct err *err)
 	if (listen->tls != NULL)
 		return 0;
 	random_fill(NULL, ticket_key, sizeof(ticket_key));
-	buf_init(&chain, 64 * KIB);
-	buf_append(&chain, identity->certificate_pem.data, identity->certificate_pem.size);
-	buf_append(&chain, identity->authority_pem.data, identity->authority_pem.size);
+	make_chain(identity, &chain);
 	listen->tls = tls_server_new(buf_text(&chain), buf_text(&identity->key_pem), buf_text(&identity->authority_pem),
 				     ticket_key, err);
 	buf_done(&chain);
 	explicit_bzero(ticket_key, sizeof(ticket_key));
 	if (listen->tls == NULL)
 		return err->code;
-	tls_server_require(listen->tls, LISTENER_MANAGER_URI);
+	tls_server_require(listen->tls, LISTENER_MANAGER_URI, identity_proven(identity));
 	return 0;
+}
+
+void link_listen_renewed(struct link_listen *listen)
+{
+	const struct agent_identity *identity = &listen->link->identity;
+	uint8_t ticket_key[TLS_TICKET_KEY_BYTES];
+	struct err err = { 0 };
+	struct buf chain;
+	int rc;
+
+	if (listen->tls == NULL)
+		return;
+	random_fill(NULL, ticket_key, sizeof(ticket_key));
+	make_chain(identity, &chain);
+	rc = tls_server_certify(listen->tls, buf_text(&chain), buf_text(&identity->key_pem), &err);
+	if (rc == 0)
+		rc = tls_server_trust(listen->tls, buf_text(&identity->authority_pem), &err);
+	if (rc == 0) /* a manager that resumed would go on seeing the certificate before */
+		rc = tls_server_forget(listen->tls, ticket_key, &err);
+	explicit_bzero(ticket_key, sizeof(ticket_key));
+	if (rc == 0)
+		tls_server_require(listen->tls, LISTENER_MANAGER_URI, identity_proven(identity));
+	else
+		LOG(LOG_ERROR, "listen.identity_not_used", log_err(&err));
+	buf_done(&chain);
 }
 
 static int make_listener(struct link_listen *listen, struct err *err)

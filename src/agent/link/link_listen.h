@@ -28,6 +28,8 @@ struct link_listen *link_listen_new(struct link *link, int directory, struct err
 void link_listen_free(struct link_listen *listen);
 /* Tries agent.ini's direction; one of a configuration goes before it, and is tried by the endpoint. */
 void link_listen_begin(struct link_listen *listen);
+/* The identity is another one: connections from now on show and trust it. */
+void link_listen_renewed(struct link_listen *listen);
 void link_listen_step(struct link_listen *listen);
 time_us link_listen_due(const struct link_listen *listen); /* monotonic; INT64_MAX: nothing */
 /* The port it listens on, 0: it does not; and why not, "" if it does or need not. */

@@ -188,8 +188,9 @@ static void refused(struct link_uploads *uploads, const struct http_answer *answ
 		failed(uploads, answer->err, 0);
 		return;
 	}
-	problem_error("the manager did not take the file", answer->status, answer->content_type, answer->body,
-		      answer->size, &err);
+	if (problem_error("the manager did not take the file", answer->status, answer->content_type, answer->body,
+			  answer->size, &err) == ERR_DENIED)
+		http_client_disconnect(uploads->client);      /* it may be of the certificate before the present one */
 	if (answer->status == 413 || answer->status == 404) { /* for good, unless the manager asks again */
 		tell(uploads, &err);
 		forget_active(uploads);

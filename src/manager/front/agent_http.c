@@ -11,6 +11,7 @@
 #include "manager/front/membership.h"
 #include "manager/front/package.h"
 #include "manager/front/quarantine.h"
+#include "manager/front/renewal.h"
 #include "wire/limits.h"
 
 #define RETRY_BUSY_S    5
@@ -19,18 +20,25 @@
 #define QUARANTINE "/agent/v1/quarantine/"
 
 static const struct agent_route routes[] = {
-	{ "POST", "/agent/v1/enrol", WIRE_ENROL_REQUEST_MAX_BYTES, false, NULL, NULL, enrol_complete, enrol_gone },
-	{ "POST", "/agent/v1/exchange", WIRE_REPORT_MAX_BYTES, true, NULL, NULL, exchange_complete, exchange_gone },
-	{ "POST", "/agent/v1/leave", LEAVE_MAX_BYTES, true, NULL, NULL, leave_complete, leave_gone },
-	{ "POST", QUARANTINE, QUARANTINE_METADATA_MAX_BYTES, true, NULL, NULL, quarantine_announce_complete,
-	  quarantine_announce_gone },
-	{ "PUT", QUARANTINE, 0, true, quarantine_put_begin, quarantine_put_piece, quarantine_put_complete,
-	  quarantine_put_gone },
-	{ "GET", QUARANTINE, 0, true, NULL, NULL, quarantine_send_complete, quarantine_send_gone },
+	{ "POST", "/agent/v1/enrol", WIRE_ENROL_REQUEST_MAX_BYTES, .complete = enrol_complete, .gone = enrol_gone },
+	{ "POST", "/agent/v1/exchange", WIRE_REPORT_MAX_BYTES, .certificate = true, .complete = exchange_complete,
+	  .gone = exchange_gone },
+	{ "POST", "/agent/v1/renew", WIRE_RENEW_REQUEST_MAX_BYTES, .certificate = true, .ended = true,
+	  .complete = renew_complete, .gone = renew_gone },
+	{ "POST", "/agent/v1/leave", LEAVE_MAX_BYTES, .certificate = true, .complete = leave_complete,
+	  .gone = leave_gone },
+	{ "POST", QUARANTINE, QUARANTINE_METADATA_MAX_BYTES, .certificate = true,
+	  .complete = quarantine_announce_complete, .gone = quarantine_announce_gone },
+	{ "PUT", QUARANTINE, 0, .certificate = true, .begin = quarantine_put_begin, .piece = quarantine_put_piece,
+	  .complete = quarantine_put_complete, .gone = quarantine_put_gone },
+	{ "GET", QUARANTINE, 0, .certificate = true, .complete = quarantine_send_complete,
+	  .gone = quarantine_send_gone },
 	/* Of computers that are being installed. */
-	{ "GET", "/agent/v1/install.sh", 0, false, NULL, NULL, install_script_complete, install_script_gone },
-	{ "GET", "/agent/v1/manifests/", 0, false, NULL, NULL, manifest_complete, manifest_gone, package_is_platform },
-	{ "GET", "/agent/v1/packages/", 0, false, NULL, NULL, package_complete, package_gone, package_is_platform },
+	{ "GET", "/agent/v1/install.sh", 0, .complete = install_script_complete, .gone = install_script_gone },
+	{ "GET", "/agent/v1/manifests/", 0, .complete = manifest_complete, .gone = manifest_gone,
+	  .is_name = package_is_platform },
+	{ "GET", "/agent/v1/packages/", 0, .complete = package_complete, .gone = package_gone,
+	  .is_name = package_is_platform },
 };
 
 /* --- answers --- */
@@ -185,6 +193,10 @@ static const struct refusal {
 			     "The computer was deleted from this manager and its certificate revoked. Enrol the "
 			     "computer again if it should come back.",
 			     EVENT_UNRECOGNISED_AGENT },
+	[ROSTER_REPLACED] = { "Certificate replaced",
+			      "The computer has had and used another certificate since. Was it set back to an older "
+			      "state, or is it a copy? Enrol it again.",
+			      EVENT_HEARTBEAT_REJECTED },
 	[ROSTER_REVOKED] = { "Certificate revoked",
 			     "The certificate was revoked at this manager. Enrol the computer again if it should come "
 			     "back.",
@@ -201,20 +213,41 @@ void agent_refuse_standing(struct agent_request *request)
 	agent_refuse_status(request, 403, refusals[standing].title, refusals[standing].detail, 0);
 }
 
+/* Answers 401 unless it showed one that will do. */
+static bool read_certificate(struct agent_request *request)
+{
+	bool may_renew;
+
+	if (http_client_certificate(request->http, request->fingerprint))
+		return true;
+	if (!http_client_certificate_ended(request->http, request->fingerprint)) {
+		agent_refuse_status(request, 401, "Certificate needed",
+				    "This request needs the client certificate that enrolment gives.", 0);
+		return false;
+	}
+	(void)renewal_ended(request->front, request->fingerprint, &may_renew);
+	if (request->route->ended && may_renew)
+		return true;
+	agent_refuse_status(request, 401, "Certificate ended",
+			    may_renew ? "The certificate has ended. It may be renewed: POST /agent/v1/renew."
+				      : "The certificate has ended too long ago to be renewed (setting "
+					"certificates.renewal_grace). Activate the computer again.",
+			    0);
+	return false;
+}
+
 /* Answers 401 or 403 unless the certificate is that of a computer of ours. */
 static bool check_certificate(struct agent_request *request)
 {
 	enum roster_standing standing;
 
-	if (!http_client_certificate(request->http, request->fingerprint)) {
-		agent_refuse_status(request, 401, "Certificate needed",
-				    "This request needs the client certificate that enrolment gives.", 0);
+	if (!read_certificate(request))
 		return false;
-	}
-	standing = roster_find(request->front->roster, request->fingerprint, &request->computer);
+	standing = renewal_standing(request->front, request->fingerprint, &request->computer);
 	request->outsider = (standing == ROSTER_UNKNOWN || standing == ROSTER_DELETED) &&
 			    request->route->complete == exchange_complete &&
 			    stored_setting_number(request->front->stored, STORED_REACTIVATE_UNKNOWN) != 0;
+	request->renew = standing == ROSTER_ACTIVE && renewal_wanted(request->front, request->fingerprint);
 	if (standing == ROSTER_ACTIVE || request->outsider)
 		return true;
 	if (standing == ROSTER_DEACTIVATED)

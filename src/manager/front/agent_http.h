@@ -17,6 +17,7 @@ struct agent_route {
 	const char *path;        /* ends in '/': an item's id follows */
 	uint64_t body_max_bytes; /* 0: begin() says it in the request's */
 	bool certificate;
+	bool ended; /* one that has ended will do */
 	/* Headers are there; may answer (then returns false). NULL: nothing to check. */
 	bool (*begin)(struct agent_request *request);
 	/* A piece of body; NULL: it is collected in `body`. */
@@ -37,6 +38,7 @@ struct agent_request {
 	struct uuid computer; /* by its certificate */
 	uint8_t fingerprint[SHA256_BYTES];
 	bool outsider; /* by its certificate it is no computer of ours, and may become one again */
+	bool renew; /* its certificate is to be followed by another */
 	struct uuid item;
 	char name[64]; /* in place of the item, where the route takes a name */
 	char peer[80];
@@ -75,6 +77,8 @@ void enrol_complete(struct agent_request *request);
 void enrol_gone(struct agent_request *request);
 void leave_complete(struct agent_request *request);
 void leave_gone(struct agent_request *request);
+void renew_complete(struct agent_request *request);
+void renew_gone(struct agent_request *request);
 void quarantine_announce_complete(struct agent_request *request);
 void quarantine_announce_gone(struct agent_request *request);
 bool quarantine_put_begin(struct agent_request *request);

@@ -85,7 +85,8 @@ int dial_identity(struct front *front, struct tls_client **ret_tls, struct err *
 	struct tls_client_options options = { .ca_pem = front->ca_pem,
 					      .any_host_name = true, /* who it is says its certificate */
 					      .own_library = true,
-					      .dials_clients = true };
+					      .dials_clients = true,
+					      .by_proof = true };
 	struct buf key, certificate;
 	int rc;
 

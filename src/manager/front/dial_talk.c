@@ -16,6 +16,7 @@
 #include "manager/front/exchange.h"
 #include "manager/front/progress.h"
 #include "manager/front/records.h"
+#include "manager/front/renewal.h"
 #include "manager/front/server_keys.h"
 #include "net/client.h"
 
@@ -46,6 +47,8 @@ struct talk {
 	unsigned rounds;
 	bool resumed;    /* its TLS session */
 	bool wants_turn; /* the agent has requests of its own, by its last report */
+	bool renew;      /* it is to be told that its certificate is to be followed by another */
+	bool ended;      /* its certificate has ended: it gets its turn for another one, and nothing else */
 	bool elsewhere;  /* with a worker or the writer */
 	bool aborted;
 	int written;
@@ -159,19 +162,37 @@ static bool is_computers(const struct talk *talk, const uint8_t fingerprint[SHA2
 {
 	struct uuid who;
 
-	return roster_find(talk->dialler->front->roster, fingerprint, &who) == ROSTER_ACTIVE &&
+	return renewal_standing(talk->dialler->front, fingerprint, &who) == ROSTER_ACTIVE &&
 	       uuid_equal(&who, &talk->computer);
 }
 
 /* Whoever answers must be the computer that is meant: another one may have its address now. */
 static int on_peer(void *argument, const uint8_t fingerprint[SHA256_BYTES], struct err *err)
 {
-	const struct talk *talk = argument;
+	struct talk *talk = argument;
+	struct front *front = talk->dialler->front;
+	bool ended, may_renew;
 
-	if (is_computers(talk, fingerprint))
+	if (!is_computers(talk, fingerprint))
+		return err_set(err, ERR_UNTRUSTED, "another computer's agent answers at %s port %u",
+			       talk->targets.hosts[talk->target], (unsigned)talk->targets.port);
+	talk->renew = renewal_wanted(front, fingerprint);
+	ended = renewal_ended(front, fingerprint, &may_renew);
+	if (!ended || (talk->ended && may_renew))
 		return 0;
-	return err_set(err, ERR_UNTRUSTED, "another computer's agent answers at %s port %u",
-		       talk->targets.hosts[talk->target], (unsigned)talk->targets.port);
+	talk->ended = may_renew;
+	return err_set(err, ERR_EXPIRED, "the agent's certificate has ended%s",
+		       may_renew ? "" : " too long ago to be renewed (setting certificates.renewal_grace)");
+}
+
+static void on_turned(void *argument, const struct http_answer *answer);
+
+/* What was to be said is, or it may not be said: the agent has the word. */
+static int give_turn(struct talk *talk)
+{
+	http_client_turn(talk->client);
+	return http_client_send(talk->client, "POST", TURN_PATH, TURN_HEADERS, NULL, ANSWER_WAIT_US, on_turned, talk,
+				&talk->err);
 }
 
 /* A session that was made with a certificate which is the computer's no more proves nothing: it is met anew. */
@@ -209,6 +230,8 @@ static int open_talk(struct talk *talk)
 	talk->client = http_client_new(talk->dialler->loop, &options, &talk->err);
 	if (talk->client == NULL)
 		return talk->err.code;
+	if (talk->ended)
+		return give_turn(talk);
 	opening.protocol = WIRE_PROTOCOL;
 	buf_init(&message, 64);
 	rc = exchange_reply_encode(&opening, &message, &talk->err);
@@ -227,6 +250,10 @@ static bool address_failed(int code)
 
 static void not_reached(struct talk *talk)
 {
+	if (talk->err.code == ERR_EXPIRED && talk->ended) { /* it is the right one: once more, for that alone */
+		if (open_talk(talk) == 0)
+			return;
+	}
 	if (talk->rounds == 0 && address_failed(talk->err.code) && talk->target + 1 < talk->targets.count) {
 		talk->target++;
 		if (open_talk(talk) == 0)
@@ -249,17 +276,20 @@ static void on_turned(void *argument, const struct http_answer *answer)
 		    log_number("status", answer->status));
 	else if (dialler_serve(talk->dialler, connection, peer, &talk->err) != 0)
 		LOG(LOG_WARNING, "dial.not_served", log_uuid("computer", &talk->computer), log_err(&talk->err));
-	talk_end(talk, 0); /* what was to be exchanged has been */
+	/* What was to be exchanged has been, unless nothing could be. */
+	if (connection == NULL && talk->ended)
+		talk_end(talk, answer->status == 0 ? err_set(&talk->err, answer->err->code, "%s", answer->err->text)
+						   : err_set(&talk->err, ERR_REFUSED,
+							     "the agent's certificate has ended, and it does not ask "
+							     "for another"));
+	else
+		talk_end(talk, 0);
 }
 
 static void end_or_turn(struct talk *talk)
 {
-	if (talk->wants_turn) {
-		http_client_turn(talk->client);
-		if (http_client_send(talk->client, "POST", TURN_PATH, TURN_HEADERS, NULL, ANSWER_WAIT_US, on_turned,
-				     talk, &talk->err) == 0)
-			return;
-	}
+	if (talk->wants_turn && give_turn(talk) == 0)
+		return;
 	talk_end(talk, 0);
 }
 
@@ -273,8 +303,9 @@ static void answer_now(struct talk *talk)
 
 	buf_init(&out, WIRE_REPLY_MAX_BYTES);
 	pthread_mutex_lock(&talk->shard->lock);
-	rc = exchange_pack_dialled(talk->shard, talk->fleet, talk->configuration, talk->records, &more, &sent, &out,
-				   &talk->err);
+	rc = exchange_pack_dialled(talk->shard, talk->fleet, talk->configuration, talk->records, talk->renew, &more,
+				   &sent, &out, &talk->err);
+	talk->renew = false; /* once a talk */
 	pthread_mutex_unlock(&talk->shard->lock);
 	if (sent)
 		signed_configuration_sent(talk->dialler->front, talk->configuration);

@@ -71,9 +71,11 @@ static int admit(struct enrolment *work, struct err *err)
 	};
 	int rc = 0;
 
-	if (work->way == ENROLMENT_TAKES && !work->again)
-		return membership_taken(work->front, &work->computer, work->replaced, work->facts_made.fingerprint,
-					err);
+	if (work->way == ENROLMENT_TAKES && !work->again) {
+		rc = membership_taken(work->front, &work->computer, work->replaced, work->facts_made.fingerprint, err);
+		roster_ends(work->front->roster, work->facts_made.fingerprint, work->facts_made.not_after);
+		return rc;
+	}
 	if (!work->again) {
 		policies_fill(work->front, &work->computer, &computer);
 		pthread_mutex_lock(&shard->lock);
@@ -87,6 +89,7 @@ static int admit(struct enrolment *work, struct err *err)
 	}
 	if (rc == 0 || rc == ERR_EXISTS)
 		rc = roster_put(work->front->roster, work->facts_made.fingerprint, &work->computer, ROSTER_ACTIVE, err);
+	roster_ends(work->front->roster, work->facts_made.fingerprint, work->facts_made.not_after);
 	return rc;
 }
 

@@ -129,11 +129,12 @@ static int pack_reply(struct exchange *exchange, struct buf *out, bool *ret_sent
 		return rc;
 	if (exchange->front->stopping)
 		reply->return_after_ms = STOP_RETURN_MS;
+	reply->renew = exchange->request->renew;
 	return pack_with(exchange->shard->fleet, reply, &extras, configuration, out, ret_sent, err);
 }
 
 int exchange_pack_dialled(struct shard *shard, struct fleet_exchange *fleet,
-			  const struct signed_configuration *configuration, const struct records *records,
+			  const struct signed_configuration *configuration, const struct records *records, bool renew,
 			  bool *ret_more, bool *ret_sent, struct buf *out, struct err *err)
 {
 	struct extras extras = { .configuration = configuration };
@@ -146,7 +147,8 @@ int exchange_pack_dialled(struct shard *shard, struct fleet_exchange *fleet,
 	if (records != NULL)
 		extras.wanted = records_wanted(records, &extras.wanted_count);
 	fleet_reply_answers(fleet, reply);
-	*ret_more = fleet_more(fleet) || extras.wanted_count > 0;
+	reply->renew = renew;
+	*ret_more = fleet_more(fleet) || extras.wanted_count > 0 || renew;
 	return pack_with(shard->fleet, reply, &extras, due, out, ret_sent, err);
 }
 

@@ -21,11 +21,11 @@ int exchange_store_now(struct front *front, struct shard *shard, struct fleet_ex
 		       void *argument, struct err *err);
 /* The reply of a talk that the manager dialled, packed; under the shard's lock. configuration: signed for the
  * computer, or NULL; *ret_sent: it is in. records: what was stored of the report, whose files are asked for; NULL:
- * nothing was. *ret_more: the reply is worth sending. */
+ * nothing was. renew: the agent is to have another certificate. *ret_more: the reply is worth sending. */
 struct signed_configuration;
 struct records;
 int exchange_pack_dialled(struct shard *shard, struct fleet_exchange *fleet,
-			  const struct signed_configuration *configuration, const struct records *records,
+			  const struct signed_configuration *configuration, const struct records *records, bool renew,
 			  bool *ret_more, bool *ret_sent, struct buf *out, struct err *err);
 /* The largest quarantined file to ask this computer for, sealed; 0: none, there is no room. Any thread. */
 uint64_t exchange_largest_file(struct front *front, const struct uuid *computer);

@@ -170,6 +170,27 @@ static int read_roster(struct store_session *session, void *argument, struct err
 		cursor_uuid(cursor, "id", &computer);
 		copy_bytes(fingerprint, cursor_bytes(cursor, "certificate_fingerprint"));
 		rc = roster_put(front->roster, fingerprint, &computer, standing_of_row(cursor), err);
+		roster_ends(front->roster, fingerprint, cursor_number(cursor, "certificate_not_after"));
+	}
+	end = cursor_end(cursor, rc == 0 ? err : NULL);
+	return rc != 0 ? rc : end;
+}
+
+static int read_next(struct store_session *session, void *argument, struct err *err)
+{
+	struct front *front = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_RENEWAL_ROSTER);
+	int rc = 0, end;
+
+	while (rc == 0 && cursor_next(cursor)) {
+		uint8_t fingerprint[SHA256_BYTES] = { 0 };
+		struct uuid computer;
+
+		cursor_uuid(cursor, "id", &computer);
+		copy_bytes(fingerprint, cursor_bytes(cursor, "next_fingerprint"));
+		rc = roster_put(front->roster, fingerprint, &computer, standing_of_row(cursor), err);
+		roster_next(front->roster, fingerprint);
+		roster_ends(front->roster, fingerprint, cursor_number(cursor, "next_not_after"));
 	}
 	end = cursor_end(cursor, rc == 0 ? err : NULL);
 	return rc != 0 ? rc : end;
@@ -207,6 +228,8 @@ int front_load_computers(struct front *front, struct err *err)
 
 	if (rc == 0)
 		rc = store_read(front->store, read_roster, front, err);
+	if (rc == 0)
+		rc = store_read(front->store, read_next, front, err);
 	if (rc == 0)
 		shards_listen(front->shards);
 	return rc;

@@ -8,7 +8,9 @@
 
 struct entry {
 	struct uuid computer;
-	enum roster_standing standing;
+	uint8_t standing;  /* enum roster_standing */
+	bool next;         /* given, and not used yet */
+	uint32_t end_hour; /* since 1970; 0: not known */
 };
 
 struct roster {
@@ -56,7 +58,7 @@ int roster_put(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], c
 
 	if (entry == NULL)
 		return err_set(err, ERR_MEMORY, "roster: no memory");
-	*entry = (struct entry){ *computer, standing };
+	*entry = (struct entry){ .computer = *computer, .standing = (uint8_t)standing };
 	pthread_rwlock_wrlock(&roster->lock);
 	old = map_get(roster->map, fingerprint, SHA256_BYTES);
 	rc = map_set(roster->map, fingerprint, SHA256_BYTES, entry);
@@ -72,8 +74,9 @@ void roster_set(struct roster *roster, const struct uuid *computer, enum roster_
 
 	pthread_rwlock_wrlock(&roster->lock);
 	while ((entry = map_next(roster->map, &position, NULL, NULL)) != NULL) {
-		if (uuid_equal(&entry->computer, computer) && entry->standing != ROSTER_REVOKED)
-			entry->standing = standing;
+		if (uuid_equal(&entry->computer, computer) && entry->standing != ROSTER_REVOKED &&
+		    entry->standing != ROSTER_REPLACED)
+			entry->standing = (uint8_t)standing;
 	}
 	pthread_rwlock_unlock(&roster->lock);
 }
@@ -102,9 +105,62 @@ enum roster_standing roster_find(struct roster *roster, const uint8_t fingerprin
 	pthread_rwlock_rdlock(&roster->lock);
 	entry = map_get(roster->map, fingerprint, SHA256_BYTES);
 	if (entry != NULL) {
-		standing = entry->standing;
+		standing = (enum roster_standing)entry->standing;
 		*ret_computer = entry->computer;
 	}
 	pthread_rwlock_unlock(&roster->lock);
 	return standing;
+}
+
+void roster_ends(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], time_us not_after)
+{
+	struct entry *entry;
+
+	pthread_rwlock_wrlock(&roster->lock);
+	entry = map_get(roster->map, fingerprint, SHA256_BYTES);
+	if (entry != NULL)
+		entry->end_hour = not_after > 0 ? (uint32_t)(not_after / HOUR_US) : 0;
+	pthread_rwlock_unlock(&roster->lock);
+}
+
+static bool change_next(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], bool next)
+{
+	struct entry *entry;
+	bool changed;
+
+	pthread_rwlock_wrlock(&roster->lock);
+	entry = map_get(roster->map, fingerprint, SHA256_BYTES);
+	changed = entry != NULL && entry->next != next;
+	if (changed)
+		entry->next = next;
+	pthread_rwlock_unlock(&roster->lock);
+	return changed;
+}
+
+void roster_next(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES])
+{
+	(void)change_next(roster, fingerprint, true);
+}
+
+bool roster_promote(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES])
+{
+	return change_next(roster, fingerprint, false);
+}
+
+void roster_about(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], time_us *ret_end, bool *ret_next)
+{
+	const struct entry *entry;
+
+	pthread_rwlock_rdlock(&roster->lock);
+	entry = map_get(roster->map, fingerprint, SHA256_BYTES);
+	*ret_end = entry != NULL ? (time_us)entry->end_hour * HOUR_US : 0;
+	*ret_next = entry != NULL && entry->next;
+	pthread_rwlock_unlock(&roster->lock);
+}
+
+void roster_forget(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES])
+{
+	pthread_rwlock_wrlock(&roster->lock);
+	free(map_remove(roster->map, fingerprint, SHA256_BYTES));
+	pthread_rwlock_unlock(&roster->lock);
 }

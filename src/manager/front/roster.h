@@ -22,7 +22,8 @@ enum roster_standing {
 	ROSTER_DEACTIVATED, /* may be let in again */
 	ROSTER_WAITING,     /* the same, and its agent has asked for it */
 	ROSTER_DELETED,     /* its computer is gone; it was never revoked for a cause of its own */
-	ROSTER_REVOKED,     /* for good: by a person, or another certificate took its place */
+	ROSTER_REVOKED,     /* for good: by a person, or by another enrolment */
+	ROSTER_REPLACED,    /* its agent has used the one that was to follow it */
 	ROSTER_STANDINGS
 };
 
@@ -31,7 +32,7 @@ void roster_free(struct roster *roster); /* accepts NULL */
 /* Adds or replaces. ERR_MEMORY. */
 int roster_put(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], const struct uuid *computer,
 	       enum roster_standing standing, struct err *err);
-/* Of every certificate of the computer, but for those that are revoked: that stays. */
+/* Of every certificate of the computer, but for those that are revoked or replaced: that stays. */
 void roster_set(struct roster *roster, const struct uuid *computer, enum roster_standing standing);
 /* Calls for each certificate of the computer, of whatever standing; it must not call back. */
 void roster_each(struct roster *roster, const struct uuid *computer,
@@ -39,5 +40,17 @@ void roster_each(struct roster *roster, const struct uuid *computer,
 /* ret_computer is set unless unknown. */
 enum roster_standing roster_find(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES],
 				 struct uuid *ret_computer);
+
+/* --- certificates that follow one another --- */
+/* When the one put before ends, to the hour; without it nothing is known of that. */
+void roster_ends(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], time_us not_after);
+/* The one put before was given to its agent, and not used yet. */
+void roster_next(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES]);
+/* ret_end: 0: not known. ret_next: not used yet. */
+void roster_about(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], time_us *ret_end, bool *ret_next);
+/* It is used: true once, for whoever is to store it; roster_next() takes it back. */
+bool roster_promote(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES]);
+/* Nobody has it any more. */
+void roster_forget(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES]);
 
 #endif

@@ -132,6 +132,14 @@ static const struct conf_row rows[STORED_COUNT] = {
 				   .max = INT64_MAX,
 				   .initial = "20480MB",
 				   .help = "A database larger than this is an alert." },
+	[STORED_RENEWAL_GRACE] = { .key = "certificates.renewal_grace",
+				   .type = CONF_SPAN,
+				   .flags = CONF_MAY_BE_UNLIMITED,
+				   .max = 36500 * DAY_US,
+				   .initial = "1825d",
+				   .help =
+				       "How long after its certificate has ended an agent that was away may still have "
+				       "another for it. After that it must be activated again." },
 };
 
 static const char *const type_names[] = {

@@ -24,6 +24,7 @@ enum stored_setting {
 	STORED_ALERT_RETENTION,       /* span */
 	STORED_DISK_FREE,             /* bytes */
 	STORED_DATABASE_SIZE,         /* bytes */
+	STORED_RENEWAL_GRACE,         /* span */
 	STORED_COUNT
 };
 

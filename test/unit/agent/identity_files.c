@@ -106,6 +106,89 @@ static void pieces_that_do_not_belong_together_are_refused(void **state)
 	agent_identity_done(&other);
 }
 
+static void renewed_for(struct place *place, const struct uuid *computer, struct agent_identity *next)
+{
+	struct buf request;
+
+	agent_identity_init(next);
+	buf_init(&request, 4096);
+	assert_int_equal(identity_make(&next->key_pem, &request, NULL), 0);
+	assert_int_equal(authority_certify_agent(place->authority, request.data, request.size, computer,
+						 env_wall(env_system()), &next->certificate_pem, NULL, NULL),
+			 0);
+	assert_int_equal(authority_pem(place->authority, &next->authority_pem, NULL), 0);
+	buf_done(&request);
+}
+
+/* What is there after a crash between any two of its steps. */
+static void a_renewal_is_whole_or_not_there(void **state)
+{
+	static const char *const names[] = { "key.pem", "cert.pem", "ca.pem" };
+	struct place *place = *state;
+	struct agent_identity identity, next, back;
+	struct buf renewed, before[COUNT_OF(names)];
+
+	make(place, &identity);
+	renewed_for(place, &identity.computer, &next);
+	assert_int_equal(identity_files_store(place->directory, &identity, geteuid(), getegid(), NULL), 0);
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		buf_init(&before[i], 65536);
+		assert_int_equal(files_read(place->directory, names[i], 65536, &before[i], NULL), 0);
+	}
+	/* A directory in the way of the last file: all that comes before was done. */
+	buf_init(&renewed, 1 << 20);
+	assert_int_equal(files_remove(place->directory, "ca.pem", NULL), 0);
+	assert_int_equal(mkdirat(place->directory, "ca.pem", 0700), 0);
+	assert_int_equal(identity_files_renew(place->directory, &identity, &next.key_pem, &next.certificate_pem,
+					      &next.authority_pem, NULL),
+			 0);
+	assert_string_equal(buf_text(&identity.certificate_pem), buf_text(&next.certificate_pem));
+	assert_int_equal(files_read(place->directory, "renewed", 1 << 20, &renewed, NULL), 0);
+	assert_int_equal(unlinkat(place->directory, "ca.pem", AT_REMOVEDIR), 0);
+	for (size_t done = 0; done <= COUNT_OF(names); done++) {
+		assert_int_equal(files_write(place->directory, "renewed", renewed.data, renewed.size, 0600, NULL), 0);
+		for (size_t i = done; i < COUNT_OF(names); i++)
+			assert_int_equal(
+			    files_write(place->directory, names[i], before[i].data, before[i].size, 0600, NULL), 0);
+		assert_int_equal(identity_files_load(place->directory, &back, NULL), 0);
+		assert_string_equal(buf_text(&back.certificate_pem), buf_text(&next.certificate_pem));
+		assert_string_equal(buf_text(&back.key_pem), buf_text(&next.key_pem));
+		assert_int_not_equal(faccessat(place->directory, "renewed", F_OK, 0), 0);
+		agent_identity_done(&back);
+		assert_int_equal(identity_files_load(place->directory, &back, NULL), 0);
+		assert_string_equal(buf_text(&back.certificate_pem), buf_text(&next.certificate_pem));
+		agent_identity_done(&back);
+	}
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		buf_done(&before[i]);
+	buf_wipe(&renewed);
+	agent_identity_done(&identity);
+	agent_identity_done(&next);
+}
+
+static void a_renewal_that_does_not_fit_changes_nothing(void **state)
+{
+	struct place *place = *state;
+	struct agent_identity identity, other, back;
+	struct uuid computer = env_uuid(env_system());
+
+	make(place, &identity);
+	renewed_for(place, &computer, &other);
+	assert_int_equal(identity_files_store(place->directory, &identity, geteuid(), getegid(), NULL), 0);
+	assert_int_equal(identity_files_renew(place->directory, &identity, &other.key_pem, &other.certificate_pem,
+					      &other.authority_pem, NULL),
+			 ERR_UNTRUSTED);
+	assert_int_equal(identity_files_renew(place->directory, &identity, &identity.key_pem, &other.certificate_pem,
+					      &other.authority_pem, NULL),
+			 ERR_UNTRUSTED);
+	assert_int_equal(files_write(place->directory, "renewed", "1NRMgarbage", 11, 0600, NULL), 0);
+	assert_int_equal(identity_files_load(place->directory, &back, NULL), 0);
+	assert_string_equal(buf_text(&back.certificate_pem), buf_text(&identity.certificate_pem));
+	agent_identity_done(&identity);
+	agent_identity_done(&other);
+	agent_identity_done(&back);
+}
+
 static void damaged_files_are_told_from_missing_ones(void **state)
 {
 	static const char *const contents[] = { "", "{", "[]", "{\"id\":\"x\",\"name\":\"n\",\"manager\":\"m\"}",
@@ -145,10 +228,9 @@ static void an_attempt_keeps_its_id_and_key(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(an_identity_goes_there_and_back),
-		TEST(pieces_that_do_not_belong_together_are_refused),
-		TEST(damaged_files_are_told_from_missing_ones),
-		TEST(an_attempt_keeps_its_id_and_key),
+		TEST(an_identity_goes_there_and_back),          TEST(pieces_that_do_not_belong_together_are_refused),
+		TEST(a_renewal_is_whole_or_not_there),          TEST(a_renewal_that_does_not_fit_changes_nothing),
+		TEST(damaged_files_are_told_from_missing_ones), TEST(an_attempt_keeps_its_id_and_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,9 +69,46 @@ static void all_certificates_of_a_computer_are_found(void **state)
 	roster_free(roster);
 }
 
+static void the_next_one_counts_and_takes_the_place_once(void **state)
+{
+	const uint8_t old[SHA256_BYTES] = { 1 }, next[SHA256_BYTES] = { 2 };
+	const struct uuid computer = { { 3 } };
+	struct roster *roster;
+	struct uuid found;
+	time_us end;
+	bool is_next;
+
+	(void)state;
+	assert_int_equal(roster_new(env_system(), &roster, NULL), 0);
+	assert_int_equal(roster_put(roster, old, &computer, ROSTER_ACTIVE, NULL), 0);
+	assert_int_equal(roster_put(roster, next, &computer, ROSTER_ACTIVE, NULL), 0);
+	roster_next(roster, next);
+	roster_about(roster, next, &end, &is_next);
+	assert_int_equal(end, 0);
+	assert_true(is_next);
+	roster_ends(roster, next, 400 * DAY_US + MINUTE_US);
+	roster_about(roster, next, &end, &is_next);
+	assert_int_equal(end, 400 * DAY_US);
+	assert_false(roster_promote(roster, old));
+	assert_true(roster_promote(roster, next));
+	assert_false(roster_promote(roster, next));
+	roster_next(roster, next);
+	assert_true(roster_promote(roster, next));
+	assert_int_equal(roster_find(roster, old, &found), ROSTER_ACTIVE);
+	assert_int_equal(roster_put(roster, old, &computer, ROSTER_REPLACED, NULL), 0);
+	assert_int_equal(roster_find(roster, old, &found), ROSTER_REPLACED);
+	roster_set(roster, &computer, ROSTER_DEACTIVATED);
+	assert_int_equal(roster_find(roster, old, &found), ROSTER_REPLACED);
+	assert_int_equal(roster_find(roster, next, &found), ROSTER_DEACTIVATED);
+	roster_forget(roster, next);
+	assert_int_equal(roster_find(roster, next, &found), ROSTER_UNKNOWN);
+	roster_free(roster);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(standing_follows_the_computer),
+					    cmocka_unit_test(the_next_one_counts_and_takes_the_place_once),
 					    cmocka_unit_test(all_certificates_of_a_computer_are_found) };
 
 	return cmocka_run_group_tests_name("unit/manager/roster", tests, NULL, NULL);

@@ -1,0 +1,184 @@
+/* POST /agent/v1/renew: from the request to the answer (manager/front/renewal.h). The caller is a computer by its
+ * certificate, which may have ended; its request is untrusted. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "manager/front/agent_http.h"
+#include "manager/front/renewal.h"
+#include "manager/queries.h"
+#include "trust/identity.h"
+
+#define RETRY_BUSY_S 5
+
+struct renew {
+	struct agent_request *request;
+	struct uuid computer;
+	char name[WIRE_LABEL_MAX_BYTES + 1];
+	char certificate[MESSAGE_CERTIFICATE_MAX_BYTES];
+	struct certificate_facts facts;
+	uint8_t before[SHA256_BYTES]; /* one that was given before and not used */
+	bool had_next;
+	struct buf reply;
+	struct err err;
+	int rc;
+};
+
+static void renew_free(struct renew *renew)
+{
+	buf_done(&renew->reply);
+	agent_request_free(renew->request);
+	free(renew);
+}
+
+/* --- on the loop's thread --- */
+
+static void answered(void *argument)
+{
+	struct renew *renew = argument;
+
+	if (renew->rc == 0)
+		agent_reply(renew->request, 200, AGENT_PROTOBUF, renew->reply.data, renew->reply.size);
+	else
+		agent_refuse(renew->request, "Renewal refused", &renew->err);
+	renew_free(renew);
+}
+
+/* --- the write --- */
+
+static int read_computer(struct renew *renew, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_RENEWAL_FIND);
+	bool found = false;
+	int rc;
+
+	cursor_bind_uuid(cursor, "id", &renew->computer);
+	if (cursor_next(cursor)) {
+		struct bytes next = cursor_bytes(cursor, "next_fingerprint");
+
+		found = true;
+		renew->had_next = next.size == SHA256_BYTES;
+		if (renew->had_next)
+			memcpy(renew->before, next.data, SHA256_BYTES);
+		snprintf(renew->name, sizeof(renew->name), "%s", cursor_text(cursor, "name"));
+	}
+	rc = cursor_end(cursor, err);
+	return rc == 0 && !found ? err_set(err, ERR_UNTRUSTED, "the computer was deleted meanwhile") : rc;
+}
+
+static int write_next(struct store_session *session, void *argument, struct err *err)
+{
+	struct renew *renew = argument;
+	char expires[TIME_TEXT_BYTES];
+	const struct front_field fields[] = { { "what", renew->name }, { "expires", expires } };
+	struct cursor *cursor;
+	int rc = read_computer(renew, session, err);
+
+	if (rc != 0)
+		return rc;
+	time_format(renew->facts.not_after, expires);
+	cursor = cursor_open(session, &QUERY_RENEWAL_NEXT);
+	cursor_bind_uuid(cursor, "id", &renew->computer);
+	cursor_bind_bytes(cursor, "next_fingerprint", renew->facts.fingerprint, SHA256_BYTES);
+	cursor_bind_number(cursor, "next_not_after", renew->facts.not_after);
+	cursor_bind_text(cursor, "next_pem", renew->certificate);
+	rc = cursor_run(cursor, err);
+	return rc == 0 ? front_event(renew->request->front, session, EVENT_CERTIFICATE_RENEWED, &renew->computer,
+				     fields, COUNT_OF(fields), err)
+		       : rc;
+}
+
+/* --- on a worker --- */
+
+static int certify(struct renew *renew, const ProtobufCBinaryData *request, struct err *err)
+{
+	int rc = signer_certify(renew->request->front->signer, &renew->computer, request->data, request->len,
+				renew->certificate, err);
+
+	if (rc != 0)
+		return rc == ERR_FORMAT || rc == ERR_UNTRUSTED ? err_set(err, ERR_RANGE, "%s", err->text) : rc;
+	return certificate_read(renew->certificate, strlen(renew->certificate), &renew->facts, err);
+}
+
+/* Stored before it counts, and counts before it is given. */
+static int admit(struct renew *renew, struct err *err)
+{
+	struct front *front = renew->request->front;
+	int rc = store_write_wait(front->store, write_next, renew, err);
+
+	if (rc == 0)
+		rc = roster_put(front->roster, renew->facts.fingerprint, &renew->computer, ROSTER_ACTIVE, err);
+	if (rc != 0)
+		return rc;
+	roster_next(front->roster, renew->facts.fingerprint);
+	roster_ends(front->roster, renew->facts.fingerprint, renew->facts.not_after);
+	if (renew->had_next)
+		roster_forget(front->roster, renew->before);
+	return 0;
+}
+
+static int pack_reply(struct renew *renew, struct err *err)
+{
+	const struct front_identity *identity = front_identity(renew->request->front);
+	Muster__Wire__RenewReply reply = MUSTER__WIRE__RENEW_REPLY__INIT;
+
+	reply.protocol = WIRE_PROTOCOL;
+	reply.certificate = exchange_bytes(renew->certificate, strlen(renew->certificate));
+	reply.authority = exchange_bytes(identity->ca_pem, strlen(identity->ca_pem));
+	return exchange_renew_reply_encode(&reply, &renew->reply, err);
+}
+
+static int decode_and_renew(struct renew *renew, struct err *err)
+{
+	const struct buf *body = &renew->request->body;
+	Muster__Wire__RenewRequest *message;
+	struct arena *arena;
+	int rc = exchange_renew_request_decode(body->data, body->size, &message, &arena, err);
+
+	if (rc != 0)
+		return rc;
+	rc = certify(renew, &message->request, err);
+	arena_free(arena);
+	if (rc == 0)
+		rc = admit(renew, err);
+	return rc == 0 ? pack_reply(renew, err) : rc;
+}
+
+static void work(void *argument)
+{
+	struct renew *renew = argument;
+
+	renew->rc = decode_and_renew(renew, &renew->err);
+	if (renew->rc == 0)
+		LOG(LOG_INFO, "renewal.given", log_uuid("computer", &renew->computer));
+	else
+		LOG(LOG_WARNING, "renewal.refused", log_uuid("computer", &renew->computer), log_err(&renew->err));
+	if (loop_post(renew->request->loop, answered, renew) != 0)
+		LOG(LOG_ERROR, "renewal.lost", log_text("error", "no memory"));
+}
+
+/* --- the request --- */
+
+void renew_complete(struct agent_request *request)
+{
+	struct renew *renew = calloc(1, sizeof(*renew));
+
+	if (renew != NULL) {
+		renew->request = request;
+		renew->computer = request->computer;
+		buf_init(&renew->reply, WIRE_RENEW_REPLY_MAX_BYTES);
+		request->state = renew;
+		if (front_work(request->front, work, renew) == 0)
+			return;
+		free(renew);
+	}
+	agent_refuse_status(request, 503, "Busy", "Too much to do at once; come back shortly.", RETRY_BUSY_S);
+	agent_request_free(request);
+}
+
+void renew_gone(struct agent_request *request)
+{
+	if (request->state == NULL)
+		agent_request_free(request);
+}

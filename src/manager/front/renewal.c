@@ -1,0 +1,122 @@
+/* Certificates of agents that follow one another: when, and which one counts. */
+#include "manager/front/renewal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "manager/queries.h"
+#include "trust/authority.h"
+#include "trust/renewal.h"
+
+bool renewal_wanted(const struct front *front, const uint8_t fingerprint[SHA256_BYTES])
+{
+	struct renewal_life life;
+	uint64_t seed;
+	bool next;
+
+	roster_about(front->roster, fingerprint, &life.not_after, &next);
+	if (life.not_after == 0)
+		return false;
+	life.not_before = life.not_after - CERTIFICATE_VALIDITY_DAYS * DAY_US;
+	memcpy(&seed, fingerprint, sizeof(seed));
+	return renewal_due(&life, seed) <= env_wall(front->env);
+}
+
+bool renewal_ended(const struct front *front, const uint8_t fingerprint[SHA256_BYTES], bool *ret_may_renew)
+{
+	time_us end, now = env_wall(front->env);
+	bool next;
+
+	roster_about(front->roster, fingerprint, &end, &next);
+	*ret_may_renew = renewal_in_grace(end, now, stored_setting_number(front->stored, STORED_RENEWAL_GRACE));
+	return end != 0 && end <= now;
+}
+
+/* --- the next one is used --- */
+
+struct used {
+	struct front *front;
+	struct uuid computer;
+	uint8_t fingerprint[SHA256_BYTES], before[SHA256_BYTES];
+	bool known; /* it was still the next one */
+};
+
+static int read_before(struct used *used, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_RENEWAL_FIND);
+
+	cursor_bind_uuid(cursor, "id", &used->computer);
+	if (cursor_next(cursor)) {
+		struct bytes before = cursor_bytes(cursor, "certificate_fingerprint");
+		struct bytes next = cursor_bytes(cursor, "next_fingerprint");
+
+		used->known = before.size == SHA256_BYTES && next.size == SHA256_BYTES &&
+			      memcmp(next.data, used->fingerprint, SHA256_BYTES) == 0;
+		if (used->known)
+			memcpy(used->before, before.data, SHA256_BYTES);
+	}
+	return cursor_end(cursor, err);
+}
+
+static int write_used(struct store_session *session, void *argument, struct err *err)
+{
+	struct used *used = argument;
+	struct cursor *cursor;
+	int rc = read_before(used, session, err);
+
+	if (rc != 0 || !used->known)
+		return rc;
+	cursor = cursor_open(session, &QUERY_RENEWAL_USED);
+	cursor_bind_uuid(cursor, "id", &used->computer);
+	cursor_bind_bytes(cursor, "next_fingerprint", used->fingerprint, SHA256_BYTES);
+	return cursor_run(cursor, err);
+}
+
+/* The writer's thread. */
+static void written_used(void *argument, int rc, const struct err *err)
+{
+	struct used *used = argument;
+
+	if (rc != 0) { /* both go on counting; the next request tries again */
+		roster_next(used->front->roster, used->fingerprint);
+		LOG(LOG_ERROR, "renewal.not_stored", log_uuid("computer", &used->computer), log_err(err));
+	} else if (used->known) {
+		(void)roster_put(used->front->roster, used->before, &used->computer, ROSTER_REPLACED, NULL);
+		LOG(LOG_INFO, "renewal.used", log_uuid("computer", &used->computer));
+	}
+	free(used);
+}
+
+void renewal_used(struct front *front, const struct uuid *computer, const uint8_t fingerprint[SHA256_BYTES])
+{
+	struct used *used;
+
+	if (!roster_promote(front->roster, fingerprint))
+		return;
+	used = calloc(1, sizeof(*used));
+	if (used != NULL) {
+		used->front = front;
+		used->computer = *computer;
+		memcpy(used->fingerprint, fingerprint, SHA256_BYTES);
+		if (store_write(front->store, write_used, written_used, used) == 0)
+			return;
+		free(used);
+	}
+	roster_next(front->roster, fingerprint);
+}
+
+enum roster_standing renewal_standing(struct front *front, const uint8_t fingerprint[SHA256_BYTES],
+				      struct uuid *ret_computer)
+{
+	enum roster_standing standing = roster_find(front->roster, fingerprint, ret_computer);
+	time_us end;
+	bool next;
+
+	if (standing != ROSTER_ACTIVE)
+		return standing;
+	roster_about(front->roster, fingerprint, &end, &next);
+	if (next)
+		renewal_used(front, ret_computer, fingerprint);
+	return standing;
+}
