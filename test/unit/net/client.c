@@ -167,8 +167,8 @@ static void test_clocks(void **state)
 	expect_text(&err, "not yet valid");
 	assert_int_equal(ask_in_time(-3600, -600, false, &err), ERR_CLOCK);
 	expect_text(&err, "expired");
-	assert_int_equal(ask_in_time(-3600, -600, true, &err), ERR_CLOCK);
-	expect_text(&err, "our certificate");
+	/* A client's that has ended does not end the handshake: whoever answers it says so. */
+	assert_int_equal(ask_in_time(-3600, -600, true, &err), 0);
 	assert_int_equal(ask_in_time(-3600, 600, true, &err), 0);
 }
 

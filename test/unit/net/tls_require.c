@@ -83,7 +83,7 @@ static void test_the_named_one_is_served(void **state)
 	const struct fixture *fixture = *state;
 	struct err err = { 0 };
 
-	tls_server_require(fixture->server, MANAGER);
+	tls_server_require(fixture->server, MANAGER, 0);
 	for (size_t i = 0; i < COUNT_OF(versions); i++)
 		assert_int_equal(verdict_on(fixture, &fixture->manager, versions[i], &err), 0);
 }
@@ -92,7 +92,7 @@ static void test_others_of_the_fleet_are_refused(void **state)
 {
 	const struct fixture *fixture = *state;
 
-	tls_server_require(fixture->server, MANAGER);
+	tls_server_require(fixture->server, MANAGER, 0);
 	for (size_t i = 0; i < COUNT_OF(versions); i++) {
 		struct err err = { 0 };
 
@@ -107,7 +107,7 @@ static void test_a_name_signed_elsewhere_is_refused(void **state)
 {
 	const struct fixture *fixture = *state;
 
-	tls_server_require(fixture->server, MANAGER);
+	tls_server_require(fixture->server, MANAGER, 0);
 	for (size_t i = 0; i < COUNT_OF(versions); i++) {
 		struct err err = { 0 };
 
@@ -124,7 +124,7 @@ static void test_whoever_shows_nothing_is_refused(void **state)
 
 		assert_int_equal(verdict_on(fixture, NULL, versions[i], &err), 0); /* until then */
 	}
-	tls_server_require(fixture->server, MANAGER);
+	tls_server_require(fixture->server, MANAGER, 0);
 	for (size_t i = 0; i < COUNT_OF(versions); i++) {
 		struct err err = { 0 };
 
@@ -139,7 +139,7 @@ static void test_the_named_one_resumes(void **state)
 	const struct fixture *fixture = *state;
 	struct tls_client *client = client_of(fixture, &fixture->manager);
 
-	tls_server_require(fixture->server, MANAGER);
+	tls_server_require(fixture->server, MANAGER, 0);
 	for (int round = 0; round < 3; round++) {
 		struct pair pair = pair_new(fixture->server, client, HOST, TLS1_3_VERSION);
 		uint8_t fingerprint[SHA256_BYTES];
