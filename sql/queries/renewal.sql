@@ -2,7 +2,7 @@
 
 -- name: renewal_find
 SELECT name, certificate_fingerprint, next_fingerprint FROM computer
-WHERE id = :id AND revoked IS NULL AND deleted IS NULL;
+WHERE id = :id AND standing = 'managed' AND revoked IS NULL AND deleted IS NULL;
 
 -- name: renewal_next
 UPDATE computer

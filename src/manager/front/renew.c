@@ -64,7 +64,21 @@ static int read_computer(struct renew *renew, struct store_session *session, str
 		snprintf(renew->name, sizeof(renew->name), "%s", cursor_text(cursor, "name"));
 	}
 	rc = cursor_end(cursor, err);
-	return rc == 0 && !found ? err_set(err, ERR_UNTRUSTED, "the computer was deleted meanwhile") : rc;
+	return rc == 0 && !found ? err_set(err, ERR_UNTRUSTED, "the computer is not managed here any more") : rc;
+}
+
+/* Before the commit, so that an end of the membership that comes after it finds this one too. Its agent has it only
+ * after the commit. */
+static int count_it(const struct renew *renew, struct err *err)
+{
+	struct roster *roster = renew->request->front->roster;
+	int rc = roster_put(roster, renew->facts.fingerprint, &renew->computer, ROSTER_ACTIVE, err);
+
+	if (rc != 0)
+		return rc;
+	roster_next(roster, renew->facts.fingerprint);
+	roster_ends(roster, renew->facts.fingerprint, renew->facts.not_after);
+	return 0;
 }
 
 static int write_next(struct store_session *session, void *argument, struct err *err)
@@ -84,9 +98,10 @@ static int write_next(struct store_session *session, void *argument, struct err 
 	cursor_bind_number(cursor, "next_not_after", renew->facts.not_after);
 	cursor_bind_text(cursor, "next_pem", renew->certificate);
 	rc = cursor_run(cursor, err);
-	return rc == 0 ? front_event(renew->request->front, session, EVENT_CERTIFICATE_RENEWED, &renew->computer,
-				     fields, COUNT_OF(fields), err)
-		       : rc;
+	if (rc == 0)
+		rc = front_event(renew->request->front, session, EVENT_CERTIFICATE_RENEWED, &renew->computer, fields,
+				 COUNT_OF(fields), err);
+	return rc == 0 ? count_it(renew, err) : rc;
 }
 
 /* --- on a worker --- */
@@ -101,21 +116,17 @@ static int certify(struct renew *renew, const ProtobufCBinaryData *request, stru
 	return certificate_read(renew->certificate, strlen(renew->certificate), &renew->facts, err);
 }
 
-/* Stored before it counts, and counts before it is given. */
+/* Stored and counts before it is given. */
 static int admit(struct renew *renew, struct err *err)
 {
 	struct front *front = renew->request->front;
 	int rc = store_write_wait(front->store, write_next, renew, err);
 
-	if (rc == 0)
-		rc = roster_put(front->roster, renew->facts.fingerprint, &renew->computer, ROSTER_ACTIVE, err);
 	if (rc != 0)
-		return rc;
-	roster_next(front->roster, renew->facts.fingerprint);
-	roster_ends(front->roster, renew->facts.fingerprint, renew->facts.not_after);
-	if (renew->had_next)
+		roster_forget(front->roster, renew->facts.fingerprint);
+	else if (renew->had_next)
 		roster_forget(front->roster, renew->before);
-	return 0;
+	return rc;
 }
 
 static int pack_reply(struct renew *renew, struct err *err)
