@@ -246,6 +246,26 @@ static int load_parts(const char *key_path, const char *certificate_path, EVP_PK
 	return status;
 }
 
+int authority_of(EVP_PKEY *key, X509 *root, struct authority **ret_authority, struct err *err)
+{
+	int status = 0;
+
+	if (root == NULL || X509_check_private_key(root, key) != 1)
+		status = openssl_fail(err, ERR_UNTRUSTED, "the authority's key and certificate do not belong together");
+	else if (!openssl_key_is_p256(key) || X509_check_ca(root) != 1)
+		status = openssl_fail(err, ERR_UNTRUSTED, "not the certificate of an authority with a P-256 key");
+	if (status == 0)
+		return authority_new(key, root, ret_authority, err);
+	EVP_PKEY_free(key);
+	X509_free(root);
+	return status;
+}
+
+X509 *authority_root(const struct authority *authority)
+{
+	return authority->certificate;
+}
+
 int authority_load(const char *key_path, const char *certificate_path, struct authority **ret_authority,
 		   struct err *err)
 {
@@ -253,12 +273,8 @@ int authority_load(const char *key_path, const char *certificate_path, struct au
 	X509 *certificate = NULL;
 	int status = load_parts(key_path, certificate_path, &key, &certificate, err);
 
-	if (status == 0 && X509_check_private_key(certificate, key) != 1)
-		status = openssl_fail(err, ERR_UNTRUSTED, "the authority's key and certificate do not belong together");
-	else if (status == 0 && (!openssl_key_is_p256(key) || X509_check_ca(certificate) != 1))
-		status = openssl_fail(err, ERR_UNTRUSTED, "not the certificate of an authority with a P-256 key");
 	if (status == 0)
-		return authority_new(key, certificate, ret_authority, err);
+		return authority_of(key, certificate, ret_authority, err);
 	EVP_PKEY_free(key);
 	X509_free(certificate);
 	return status;

@@ -39,6 +39,13 @@ int authority_load(const char *key_path, const char *certificate_path, struct au
 		   struct err *err);
 void authority_free(struct authority *authority);
 
+/* For src/trust: of a key and its root, which it takes over, also on failure (ERR_UNTRUSTED: they do not belong
+ * together); and the root, which stays its own. */
+struct evp_pkey_st;
+struct x509_st;
+int authority_of(struct evp_pkey_st *key, struct x509_st *root, struct authority **ret_authority, struct err *err);
+struct x509_st *authority_root(const struct authority *authority);
+
 /* Appends its private key as PKCS#8 PEM: for a backup. */
 int authority_key_pem(const struct authority *authority, struct buf *out, struct err *err);
 /* Appends the root's PEM. */

@@ -1,0 +1,269 @@
+/* trust/authorities.h, trust/authority_turn.h: authorities that follow one another, over files and crashes, and when.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "folder.h"
+#include "trust/authorities.h"
+#include "trust/authority_turn.h"
+#include "trust/identity.h"
+#include "trust/roots.h"
+#include "trust/secret_file.h"
+
+#define NOW ((time_us)1795294800 * SECOND_US)
+
+static struct authorities *authorities;
+
+static int setup(void **state)
+{
+	struct authority *first;
+
+	return folder_setup(state) == 0 && authority_generate("Muster test", NOW, &first, NULL) == 0 &&
+		       authorities_new(first, &authorities, NULL) == 0
+		   ? 0
+		   : -1;
+}
+
+static int teardown(void **state)
+{
+	authorities_free(authorities);
+	authorities = NULL;
+	return folder_teardown(state);
+}
+
+static void text_of(const struct authorities *from, struct buf *out)
+{
+	buf_init(out, SECRET_FILE_MAX_BYTES);
+	assert_int_equal(authorities_pem(from, out, NULL), 0);
+	assert_int_equal(authorities_keys_pem(from, out, NULL), 0);
+}
+
+/* What a restart makes of what is on the disk is what there was. */
+static void reload(void **state)
+{
+	struct authorities *loaded;
+	struct buf before, after;
+
+	assert_int_equal(authorities_store(authorities, folder_file(state, "ca.key"), NULL), 0);
+	assert_int_equal(folder_count(state), 1);
+	assert_int_equal(authorities_load(folder_file(state, "ca.key"), "/nowhere", &loaded, NULL), 0);
+	text_of(authorities, &before);
+	text_of(loaded, &after);
+	assert_string_equal(buf_text(&before), buf_text(&after));
+	buf_done(&before);
+	buf_done(&after);
+	authorities_free(authorities);
+	authorities = loaded;
+}
+
+static size_t count(const char *text, const char *what)
+{
+	size_t found = 0;
+
+	for (const char *at = strstr(text, what); at != NULL; at = strstr(at + 1, what))
+		found++;
+	return found;
+}
+
+static void shape_is(size_t keys, size_t certificates)
+{
+	struct buf text;
+
+	text_of(authorities, &text);
+	assert_int_equal(count(buf_text(&text), "BEGIN PRIVATE KEY"), keys);
+	assert_int_equal(count(buf_text(&text), "BEGIN CERTIFICATE"), certificates);
+	buf_done(&text);
+}
+
+static void steps_survive_restarts(void **state)
+{
+	uint8_t first[SHA256_BYTES], next[SHA256_BYTES], now[SHA256_BYTES];
+	struct err err = { 0 };
+
+	reload(state);
+	shape_is(1, 1);
+	assert_int_equal(authorities_turn(authorities, &err), ERR_WRONG_STATE);
+	authority_fingerprint(authorities_issuing(authorities), first);
+	assert_int_equal(authorities_prepare(authorities, NOW, NULL), 0);
+	authority_fingerprint(authorities_next(authorities), next);
+	assert_int_equal(authorities_prepare(authorities, NOW, &err), ERR_EXISTS);
+	reload(state);
+	shape_is(2, 3); /* both roots, and what leads to the next */
+	authority_fingerprint(authorities_issuing(authorities), now);
+	assert_memory_equal(now, first, SHA256_BYTES);
+	assert_int_equal(authorities_turn(authorities, NULL), 0);
+	reload(state);
+	shape_is(1, 3); /* the key before is gone */
+	assert_null(authorities_next(authorities));
+	authority_fingerprint(authorities_issuing(authorities), now);
+	assert_memory_equal(now, next, SHA256_BYTES);
+}
+
+/* Of a data directory from before there were several. */
+static void a_key_with_a_certificate_beside_it_is_taken(void **state)
+{
+	struct authorities *loaded;
+	struct authority *other;
+	struct err err = { 0 };
+
+	assert_int_equal(authority_store(authorities_issuing(authorities), folder_file(state, "ca.key"),
+					 folder_file(state, "ca.pem"), NULL),
+			 0);
+	assert_int_equal(authorities_load(folder_file(state, "ca.key"), folder_file(state, "ca.pem"), &loaded, NULL),
+			 0);
+	authorities_free(authorities);
+	authorities = loaded;
+	shape_is(1, 1);
+	/* One that is not its own. */
+	assert_int_equal(authority_generate("Muster test", NOW, &other, NULL), 0);
+	assert_int_equal(authority_store(other, folder_file(state, "other.key"), folder_file(state, "ca.pem"), NULL),
+			 0);
+	assert_int_equal(authorities_load(folder_file(state, "ca.key"), folder_file(state, "ca.pem"), &loaded, &err),
+			 ERR_UNTRUSTED);
+	assert_int_equal(authorities_load(folder_file(state, "none.key"), "/nowhere", &loaded, &err), ERR_NOT_FOUND);
+	authority_free(other);
+}
+
+static void a_file_that_is_cut_is_refused(void **state)
+{
+	struct authorities *loaded;
+	struct buf whole;
+	const char *cut[3];
+
+	assert_int_equal(authorities_prepare(authorities, NOW, NULL), 0);
+	assert_int_equal(authorities_store(authorities, folder_file(state, "ca.key"), NULL), 0);
+	buf_init(&whole, SECRET_FILE_MAX_BYTES);
+	assert_int_equal(secret_file_read(folder_file(state, "ca.key"), true, &whole, NULL), 0);
+	cut[0] = strstr(buf_text(&whole), "-----END PRIVATE KEY");
+	cut[1] = strstr(buf_text(&whole), "-----BEGIN CERTIFICATE");
+	cut[2] = strstr(cut[1] + 1, "-----BEGIN CERTIFICATE"); /* the next root is not there */
+	for (size_t i = 0; i < COUNT_OF(cut); i++) {
+		assert_int_equal(secret_file_write(folder_file(state, "cut.key"), whole.data,
+						   (size_t)(cut[i] - buf_text(&whole)), 0600, NULL),
+				 0);
+		assert_int_not_equal(authorities_load(folder_file(state, "cut.key"), "/nowhere", &loaded, NULL), 0);
+	}
+	buf_wipe(&whole);
+}
+
+static void who_trusted_the_first_trusts_the_last(void **state)
+{
+	struct buf first, all, followed;
+
+	(void)state;
+	buf_init(&first, 65536);
+	buf_init(&all, 65536);
+	buf_init(&followed, 65536);
+	assert_int_equal(authorities_pem(authorities, &first, NULL), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(authorities_prepare(authorities, NOW, NULL), 0);
+		assert_int_equal(authorities_turn(authorities, NULL), 0);
+	}
+	assert_int_equal(authorities_pem(authorities, &all, NULL), 0);
+	assert_int_equal(roots_follow(buf_text(&first), buf_text(&all), &followed, NULL), 0);
+	assert_int_equal(count(buf_text(&followed), "BEGIN CERTIFICATE"), 4);
+	/* The issuing one is the first that is read. */
+	assert_memory_equal(buf_text(&followed), buf_text(&all), 200);
+	buf_done(&first);
+	buf_done(&all);
+	buf_done(&followed);
+}
+
+static void what_has_ended_goes(void **state)
+{
+	time_us then = NOW + 7 * 365 * DAY_US;
+
+	(void)state;
+	assert_int_equal(authorities_prepare(authorities, then, NULL), 0);
+	assert_int_equal(authorities_turn(authorities, NULL), 0);
+	assert_int_equal(authorities_drop(authorities, NOW + 3650 * DAY_US - SECOND_US), 0);
+	shape_is(1, 3);
+	assert_int_equal(authorities_drop(authorities, NOW + 3650 * DAY_US), 1);
+	shape_is(1, 1);
+	assert_int_equal(authorities_drop(authorities, INT64_MAX / 2), 0); /* never the issuing one */
+	shape_is(1, 1);
+}
+
+static void there_are_never_too_many(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	for (int i = 1; i < AUTHORITIES_MAX; i++) {
+		assert_int_equal(authorities_prepare(authorities, NOW, NULL), 0);
+		assert_int_equal(authorities_turn(authorities, NULL), 0);
+	}
+	assert_int_equal(authorities_prepare(authorities, NOW, &err), ERR_LIMIT);
+	reload(state);
+}
+
+static void turns_come_by_the_table(void **state)
+{
+#define YEAR (365 * DAY_US)
+	static const struct {
+		const char *what;
+		span_us age;
+		bool has_next;
+		size_t without;
+		enum authority_step step;
+	} rows[] = {
+		{ "young", YEAR, false, 0, AUTHORITY_STAYS },
+		{ "young, agents change nothing", YEAR, false, 9, AUTHORITY_STAYS },
+		{ "two thirds are nearly over", 10 * YEAR / 3 * 2 - SECOND_US, false, 0, AUTHORITY_STAYS },
+		{ "two thirds are over", 10 * YEAR / 3 * 2, false, 0, AUTHORITY_PREPARES },
+		{ "the manager was off for long", 20 * YEAR, false, 3, AUTHORITY_PREPARES },
+		{ "a person asked for it, some have not got it", YEAR, true, 1, AUTHORITY_STAYS },
+		{ "a person asked for it, all have it", YEAR, true, 0, AUTHORITY_TURNS },
+		{ "some have not got it", 7 * YEAR, true, 1, AUTHORITY_STAYS },
+		{ "all have it", 7 * YEAR, true, 0, AUTHORITY_TURNS },
+		{ "the last period nears", 8 * YEAR - SECOND_US, true, 1, AUTHORITY_STAYS },
+		{ "the last period begins", 8 * YEAR, true, 1, AUTHORITY_TURNS },
+		{ "it has ended", 11 * YEAR, true, 1, AUTHORITY_TURNS },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		const struct authority_state now = { { NOW, NOW + 10 * YEAR }, rows[i].has_next, rows[i].without };
+
+		if (authority_step(&now, NOW + rows[i].age) != rows[i].step)
+			fail_msg("%s", rows[i].what);
+	}
+}
+
+static void agents_are_told_one_after_the_other(void **state)
+{
+	span_us spread = authority_spread(100000, 500);
+	time_us last = NOW - 1;
+
+	(void)state;
+	assert_int_equal(spread, 2000 * SECOND_US);
+	for (uint64_t seed = 0; seed < 4096; seed++) {
+		time_us at = authority_told_at(NOW, spread, seed);
+
+		assert_true(at > last && at < NOW + spread);
+		last = at;
+	}
+	assert_int_equal(authority_told_at(NOW, authority_spread(0, 1), 77), NOW);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(steps_survive_restarts),
+		TEST(a_key_with_a_certificate_beside_it_is_taken),
+		TEST(a_file_that_is_cut_is_refused),
+		TEST(who_trusted_the_first_trusts_the_last),
+		TEST(what_has_ended_goes),
+		TEST(there_are_never_too_many),
+		cmocka_unit_test(turns_come_by_the_table),
+		cmocka_unit_test(agents_are_told_one_after_the_other),
+	};
+
+	return cmocka_run_group_tests_name("unit/trust/authorities", tests, NULL, NULL);
+}
