@@ -166,11 +166,9 @@ int authority_generate(const char *name, time_us now, struct authority **ret_aut
 
 time_us authority_end(const struct authority *authority)
 {
-	struct tm parts;
+	time_us end;
 
-	if (ASN1_TIME_to_tm(X509_get0_notAfter(authority->certificate), &parts) != 1)
-		return 0;
-	return (time_us)timegm(&parts) * SECOND_US;
+	return openssl_moment(X509_get0_notAfter(authority->certificate), &end) == 0 ? end : 0;
 }
 
 /* The old one says once more, in a certificate, whose the new key is. */

@@ -23,22 +23,6 @@ span_us renewal_retry(const struct env *env, unsigned failures)
 	return SECOND_US + (span_us)env_below(env, (uint64_t)most);
 }
 
-enum renewal_warning renewal_warning(time_us not_after, time_us now)
-{
-	static const struct {
-		span_us left;
-		enum renewal_warning warning;
-	} bounds[] = { { 0, RENEWAL_ENDED },
-		       { RENEWAL_CRITICAL_US, RENEWAL_CRITICAL },
-		       { RENEWAL_SOON_US, RENEWAL_SOON } };
-
-	for (size_t i = 0; i < COUNT_OF(bounds); i++) {
-		if (not_after - now <= bounds[i].left)
-			return bounds[i].warning;
-	}
-	return RENEWAL_WELL;
-}
-
 bool renewal_in_grace(time_us not_after, time_us now, span_us grace)
 {
 	return now <= not_after || now - not_after <= grace;

@@ -1,4 +1,4 @@
-/* When certificates are renewed, and when somebody is warned that one was not.
+/* When agents' certificates are renewed. Those of the manager: certificate_life.h.
  *
  * Pure: dates in, moments out. A certificate is renewed when two thirds of its
  * life are over, each at a moment of its own within the next twelfth, so that a
@@ -26,12 +26,6 @@ time_us renewal_due(const struct renewal_life *life, uint64_t seed);
 #define RENEWAL_RETRY_LAST_US  (6 * HOUR_US)
 /* How long to wait after the n-th failure in a row, 1 being the first. */
 span_us renewal_retry(const struct env *env, unsigned failures);
-
-enum renewal_warning { RENEWAL_WELL, RENEWAL_SOON, RENEWAL_CRITICAL, RENEWAL_ENDED };
-#define RENEWAL_SOON_US     (30 * DAY_US)
-#define RENEWAL_CRITICAL_US (7 * DAY_US)
-/* By its end alone: what renews itself was renewed long before. */
-enum renewal_warning renewal_warning(time_us not_after, time_us now);
 
 /* May one who shows a certificate that has ended still have another for it? grace: how long after
  * its end, INT64_MAX for ever. */
