@@ -125,9 +125,9 @@ static void stop_early(struct link *link)
 static time_us earliest(struct link *link)
 {
 	time_us due = endpoint_due(link->endpoint);
-	time_us others[] = { link_exchange_due(link->exchange), link_jobs_due(link->jobs), link_local_due(link->local),
-			     link_listen_due(link->listen), link_candidate_due(link->candidate),
-			     link_renewal_due(link->renewal) };
+	time_us others[] = { link_exchange_due(link->exchange),   link_jobs_due(link->jobs),
+			     link_local_due(link->local),         link_listen_due(link->listen),
+			     link_candidate_due(link->candidate), link_renewal_due(link->renewal) };
 
 	for (size_t i = 0; i < COUNT_OF(others); i++) {
 		if (others[i] < due)

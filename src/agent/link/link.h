@@ -75,7 +75,7 @@ struct link {
 	struct link_listen *listen;
 	struct link_candidate *candidate;
 	struct link_farewell *farewell;
-	bool switched;     /* this identity took another's place at this start */
+	bool switched; /* this identity took another's place at this start */
 	struct link_renewal *renewal;
 	char missing[512]; /* parts of the confinement that could not be had */
 	bool stopping;
