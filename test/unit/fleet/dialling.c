@@ -8,38 +8,14 @@
 #include <string.h>
 
 #include "fleet/fleet.h"
+#include "given_time.h"
 
-#define WALL_START ((time_us)1790000000 * SECOND_US)
-#define PORT       21112
+#define PORT 21112
 
-static time_us now;
-static uint64_t chance;
 static unsigned pokes;
 static size_t stored_problems, stored_resolved;
 static char stored_error[FLEET_LINK_ERROR_BYTES];
 
-static time_us test_wall(void *context)
-{
-	(void)context;
-	return WALL_START + now;
-}
-
-static time_us test_monotonic(void *context)
-{
-	(void)context;
-	return now;
-}
-
-static void test_random(void *context, void *out, size_t size)
-{
-	uint8_t *bytes = out;
-
-	(void)context;
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = (uint8_t)((chance = chance * 6364136223846793005u + 1442695040888963407u) >> 56);
-}
-
-static const struct env env = { NULL, test_wall, test_monotonic, test_random };
 static const struct uuid id = { { 1, 2, 3 } };
 
 static void note_wake(void *context, void *parked)
@@ -84,7 +60,7 @@ static void issue(struct fleet *fleet, uint8_t number)
 		.id = { { 9, number } },
 		.computer = id,
 		.kind = COMMAND_SCAN,
-		.issued = test_wall(NULL),
+		.issued = given_wall(NULL),
 		.timeout_us = HOUR_US,
 		.envelope = envelope,
 		.envelope_size = sizeof(envelope),

@@ -9,33 +9,13 @@
 #include <cmocka.h>
 
 #include "fleet/fleet.h"
+#include "given_time.h"
 
-#define WALL_START ((time_us)1790000000 * SECOND_US)
-#define STEPS      40 /* more than two replies take */
+#define STEPS 40 /* more than two replies take */
 
-static time_us now;
 static void *woken;
 static struct succession steps[STEPS];
 
-static time_us test_wall(void *context)
-{
-	(void)context;
-	return WALL_START + now;
-}
-
-static time_us test_monotonic(void *context)
-{
-	(void)context;
-	return now;
-}
-
-static void test_random(void *context, void *out, size_t size)
-{
-	(void)context;
-	memset(out, 0x55, size);
-}
-
-static const struct env env = { NULL, test_wall, test_monotonic, test_random };
 static const struct uuid id = { { 1, 2, 3 } };
 static const struct uuid order = { { 9 } };
 
@@ -211,9 +191,9 @@ static void issue(struct fleet *fleet, uint8_t by)
 					 .computer = id,
 					 .kind = COMMAND_HEARTBEAT,
 					 .state = COMMAND_PENDING,
-					 .issued = test_wall(NULL),
+					 .issued = given_wall(NULL),
 					 .timeout_us = HOUR_US,
-					 .expires = test_wall(NULL) + HOUR_US,
+					 .expires = given_wall(NULL) + HOUR_US,
 					 .envelope = packed };
 
 	memcpy(fingerprint, print_of(by), sizeof(fingerprint));

@@ -10,32 +10,10 @@
 #include <cmocka.h>
 
 #include "fleet/fleet.h"
+#include "given_time.h"
 
-#define WALL_START ((time_us)1790000000 * SECOND_US)
-
-static time_us now;
 static unsigned wakes;
 static unsigned told_offline, told_online;
-
-static time_us test_wall(void *context)
-{
-	(void)context;
-	return WALL_START + now;
-}
-
-static time_us test_monotonic(void *context)
-{
-	(void)context;
-	return now;
-}
-
-static void test_random(void *context, void *out, size_t size)
-{
-	(void)context;
-	memset(out, 7, size);
-}
-
-static const struct env env = { NULL, test_wall, test_monotonic, test_random };
 
 static void note_wake(void *context, void *parked)
 {
@@ -518,7 +496,7 @@ static void a_restart_knows_who_was_inside(void **state)
 
 	(void)state;
 	record.status = FLEET_ONLINE;
-	record.last_heard = test_wall(NULL) - 5 * MINUTE_US; /* long by the policy, nothing by the network */
+	record.last_heard = given_wall(NULL) - 5 * MINUTE_US; /* long by the policy, nothing by the network */
 	assert_int_equal(address_parse("192.0.2.1", &record.seen_from, NULL), 0);
 	assert_int_equal(address_parse("10.1.0.7", &addresses[0], NULL), 0);
 	record.addresses = addresses;

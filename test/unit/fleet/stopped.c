@@ -9,32 +9,11 @@
 #include <string.h>
 
 #include "fleet/fleet.h"
+#include "given_time.h"
 
-#define WALL_START ((time_us)1790000000 * SECOND_US)
 #define ALLOWED_US (3 * MINUTE_US + SECOND_US) /* interval 1 min, 2 may be missed; told within a second */
 
-static time_us now;
 static const struct uuid id = { { 1, 2, 3 } };
-
-static time_us test_wall(void *context)
-{
-	(void)context;
-	return WALL_START + now;
-}
-
-static time_us test_monotonic(void *context)
-{
-	(void)context;
-	return now;
-}
-
-static void test_random(void *context, void *out, size_t size)
-{
-	(void)context;
-	memset(out, 0, size);
-}
-
-static const struct env env = { NULL, test_wall, test_monotonic, test_random };
 
 static void note_wake(void *context, void *parked)
 {

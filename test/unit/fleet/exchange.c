@@ -1,0 +1,191 @@
+/* What one report does to what the manager knows of its computer, and who may report. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "one_computer.h"
+
+static void events_go_in_once_and_are_acknowledged_when_stored(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *first, *second;
+	struct report report, again;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 3);
+	first = heard(fleet, &report);
+	assert_int_equal(fleet_exchange_rows(first)->events.count, 3);
+	fill(&again, 7, 2, 1, 4);
+	second = heard(fleet, &again);
+	assert_int_equal(fleet_exchange_rows(second)->events.count, 1);
+	assert_int_equal(fleet_exchange_rows(second)->events.previous, 3);
+	assert_int_equal(reply(fleet, second)->acknowledged_event, 0);
+	fleet_stored(fleet, first, 0);
+	assert_int_equal(reply(fleet, first)->acknowledged_event, 3);
+	fleet_stored(fleet, second, ERR_CONFLICT);
+	assert_int_equal(fleet_reply(fleet, second, &(Muster__Wire__Reply *){ NULL }, &(bool){ false }, NULL), ERR_IO);
+	fleet_exchange_free(fleet, first);
+	fleet_exchange_free(fleet, second);
+	fill(&again, 7, 3, 1, 4); /* the fourth comes again and is new again */
+	first = heard(fleet, &again);
+	assert_int_equal(fleet_exchange_rows(first)->events.count, 1);
+	fleet_exchange_free(fleet, first);
+	fleet_free(fleet);
+}
+
+static void another_computer_is_refused(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 0);
+	assert_int_equal(fleet_heard(fleet, &stranger, &report.wire, &exchange, NULL), ERR_NOT_FOUND);
+	report.wire.computer = exchange_bytes(stranger.bytes, UUID_BYTES);
+	assert_int_equal(fleet_heard(fleet, &id, &report.wire, &exchange, NULL), ERR_UNTRUSTED);
+	fleet_free(fleet);
+}
+
+static void a_gap_asks_for_the_full_state(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	fill(&report, 7, 3, 1, 0);
+	exchange = heard(fleet, &report);
+	assert_true(reply(fleet, exchange)->send_full);
+	fleet_exchange_free(fleet, exchange);
+	fill(&report, 7, 4, 1, 0);
+	exchange = heard(fleet, &report);
+	assert_false(reply(fleet, exchange)->send_full);
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
+static void a_stale_report_changes_no_state(void **state)
+{
+	struct fleet *fleet = make_plain();
+	Muster__Wire__Host host = MUSTER__WIRE__HOST__INIT;
+	struct fleet_exchange *exchange;
+	struct report report;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	fill(&report, 7, 2, 1, 0);
+	exchange_once(fleet, &report);
+	fill(&report, 7, 1, 1, 2);
+	report.wire.host = &host;
+	exchange = heard(fleet, &report);
+	assert_null(fleet_exchange_rows(exchange)->host);
+	assert_int_equal(fleet_exchange_rows(exchange)->events.count, 2); /* events have numbers of their own */
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
+static void two_live_sessions_are_a_clone(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+	uint64_t sequence = 1;
+
+	(void)state;
+	fill(&report, 7, sequence, 1, 0);
+	exchange_once(fleet, &report);
+	for (int round = 0; round < 2; round++) {
+		now += 3 * MINUTE_US;
+		fill(&report, 8, (uint64_t)round + 1, 1, 0);
+		exchange = heard(fleet, &report);
+		if (round == 1) {
+			assert_true(reply(fleet, exchange)->rekey);
+			assert_int_equal(fleet_exchange_rows(exchange)->manager_events[0].type, EVENT_CLONE_REKEYED);
+		}
+		fleet_stored(fleet, exchange, 0);
+		fleet_exchange_free(fleet, exchange);
+		now += 3 * MINUTE_US;
+		fill(&report, 7, ++sequence, 1, 0);
+		exchange = heard(fleet, &report);
+		assert_false(reply(fleet, exchange)->rekey);
+		fleet_stored(fleet, exchange, 0);
+		fleet_exchange_free(fleet, exchange);
+	}
+	fleet_free(fleet);
+}
+
+static void last_words_of_a_dead_agent_are_no_clone(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	fill(&report, 8, 1, 1, 0);
+	exchange_once(fleet, &report);
+	now += 10 * SECOND_US;
+	fill(&report, 7, 2, 1, 0);
+	exchange_once(fleet, &report);
+	now += 10 * MINUTE_US;
+	fill(&report, 8, 2, 1, 0);
+	exchange = heard(fleet, &report);
+	assert_false(reply(fleet, exchange)->rekey);
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
+static void asked_it_reports_at_once(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_computer before, after;
+	struct fleet_exchange *exchange;
+	struct report report;
+	time_us until;
+	bool asked;
+
+	(void)state;
+	assert_int_equal(fleet_ask(fleet, &stranger, &asked, NULL), ERR_NOT_FOUND);
+	assert_int_equal(fleet_ask(fleet, &id, &asked, NULL), 0);
+	assert_false(asked);
+	fill(&report, 7, 1, 1, 0);
+	exchange = heard(fleet, &report);
+	fleet_stored(fleet, exchange, 0);
+	assert_false(fleet_answer(fleet, exchange, true, &report, &until));
+	assert_int_equal(fleet_show(fleet, &id, &before, NULL), 0);
+	assert_int_equal(fleet_ask(fleet, &id, &asked, NULL), 0);
+	assert_true(asked);
+	assert_ptr_equal(woken, &report);
+	reply(fleet, exchange);
+	fleet_exchange_free(fleet, exchange);
+	now += 3 * MILLISECOND_US;
+	fill(&report, 7, 2, 1, 0);
+	exchange_once(fleet, &report);
+	assert_int_equal(fleet_show(fleet, &id, &after, NULL), 0);
+	assert_int_equal(after.heard - before.heard, 3 * MILLISECOND_US);
+	fleet_free(fleet);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(events_go_in_once_and_are_acknowledged_when_stored),
+		cmocka_unit_test(another_computer_is_refused),
+		cmocka_unit_test(a_gap_asks_for_the_full_state),
+		cmocka_unit_test(a_stale_report_changes_no_state),
+		cmocka_unit_test(two_live_sessions_are_a_clone),
+		cmocka_unit_test(last_words_of_a_dead_agent_are_no_clone),
+		cmocka_unit_test(asked_it_reports_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

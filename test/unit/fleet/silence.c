@@ -1,0 +1,243 @@
+/* When a computer is offline, and when it only may be silent (src/fleet/liveness.c). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "one_computer.h"
+
+static void offline_after_one_heartbeat_more_than_allowed(void **state)
+{
+	struct fleet *fleet;
+	struct report report;
+	time_us start;
+
+	(void)state;
+	now = 0;
+	fleet = make_plain();
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	start = now;
+	tick_until(fleet, start + 3 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_ONLINE);
+	tick_until(fleet, start + 3 * MINUTE_US + SECOND_US); /* within a second of the moment */
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	assert_int_equal(ticked_type, EVENT_COMPUTER_OFFLINE);
+	assert_int_equal(ticked_events, 1);
+	fill(&report, 7, 2, 1, 0);
+	exchange_once(fleet, &report);
+	assert_int_equal(status(fleet), FLEET_ONLINE);
+	fleet_free(fleet);
+}
+
+static void becomes(struct fleet *fleet, uint32_t missed, enum fleet_status expected, uint32_t event)
+{
+	assert_int_equal(fleet_set_heartbeat(fleet, &id, MINUTE_US, missed, NULL), 0);
+	ticked_type = 0;
+	tick_until(fleet, now + 10 * SECOND_US);
+	assert_int_equal(status(fleet), expected);
+	assert_int_equal(ticked_events, event != 0);
+	assert_int_equal(ticked_type, event);
+}
+
+static void who_may_be_silent_is_offline_no_more(void **state)
+{
+	struct fleet_computer shown;
+	struct report report;
+	struct fleet *fleet;
+
+	(void)state;
+	now = 0;
+	fleet = make_plain();
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	tick_until(fleet, 4 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	assert_int_equal(fleet_show(fleet, &id, &shown, NULL), 0);
+	becomes(fleet, 3, FLEET_OFFLINE, 0); /* that is too long all the same */
+	becomes(fleet, FLEET_UNLIMITED, FLEET_UNKNOWN, EVENT_COMPUTER_NOT_WATCHED);
+	becomes(fleet, FLEET_UNLIMITED, FLEET_UNKNOWN, 0);
+	becomes(fleet, 2, FLEET_OFFLINE, EVENT_COMPUTER_OFFLINE);
+	becomes(fleet, 5, FLEET_UNKNOWN, EVENT_COMPUTER_NOT_WATCHED);
+	tick_until(fleet, 6 * MINUTE_US);
+	assert_int_equal(ticked_events, 0);
+	tick_until(fleet, 6 * MINUTE_US + SECOND_US);
+	assert_int_equal(ticked_type, EVENT_COMPUTER_OFFLINE);
+	fleet_free(fleet);
+	/* Set in the last write of a manager: its next start tells it. */
+	shown.missed = FLEET_UNLIMITED;
+	fleet = make(&shown);
+	tick_until(fleet, now + MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_UNKNOWN);
+	assert_int_equal(ticked_type, EVENT_COMPUTER_NOT_WATCHED);
+	assert_int_equal(ticked_events, 1);
+	fleet_free(fleet);
+}
+
+static void policy_of_a_shorter_interval(struct fleet *fleet, uint8_t wanted[SHA256_BYTES])
+{
+	memset(wanted, 7, SHA256_BYTES);
+	assert_int_equal(fleet_set_heartbeat(fleet, &id, MINUTE_US, 2, NULL), 0);
+	assert_int_equal(fleet_want_configuration(fleet, &id, wanted, HOUR_US, NULL), 0);
+}
+
+static void an_agent_that_goes_by_its_old_interval_is_not_offline(void **state)
+{
+	const struct fleet_computer record = { .id = id, .interval_us = HOUR_US, .missed = 2 };
+	uint8_t wanted[SHA256_BYTES];
+	struct fleet *fleet;
+	struct report report;
+
+	(void)state;
+	now = 0;
+	fleet = make(&record);
+	fill(&report, 7, 1, 1, 0);
+	report.wire.heartbeat_s = 3600;
+	exchange_once(fleet, &report);
+	policy_of_a_shorter_interval(fleet, wanted);
+	tick_until(fleet, 3 * HOUR_US);
+	assert_int_equal(status(fleet), FLEET_ONLINE);
+	tick_until(fleet, 3 * HOUR_US + SECOND_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	fleet_free(fleet);
+}
+
+static void with_the_configuration_the_new_interval_counts_at_once(void **state)
+{
+	const struct fleet_computer record = { .id = id, .interval_us = HOUR_US, .missed = 2 };
+	uint8_t wanted[SHA256_BYTES];
+	struct fleet *fleet;
+	struct report report;
+
+	(void)state;
+	now = 0;
+	fleet = make(&record);
+	fill(&report, 7, 1, 1, 0);
+	report.wire.heartbeat_s = 3600;
+	exchange_once(fleet, &report);
+	policy_of_a_shorter_interval(fleet, wanted);
+	fill(&report, 7, 2, 1, 0);
+	report.wire.heartbeat_s = 60;
+	report.wire.configuration = exchange_bytes(wanted, SHA256_BYTES);
+	exchange_once(fleet, &report);
+	tick_until(fleet, now + 3 * MINUTE_US + SECOND_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	fleet_free(fleet);
+}
+
+static void the_interval_of_the_agent_is_known_after_a_restart(void **state)
+{
+	const struct fleet_computer record = {
+		.id = id,
+		.interval_us = MINUTE_US,
+		.missed = 2,
+		.agent_interval_us = HOUR_US,
+		.wanted_configuration = { 7 },
+		.status = FLEET_ONLINE,
+		.last_heard = WALL_START,
+	};
+	struct fleet *fleet;
+
+	(void)state;
+	now = 0;
+	fleet = make(&record);
+	tick_until(fleet, 3 * HOUR_US);
+	assert_int_equal(status(fleet), FLEET_ONLINE);
+	tick_until(fleet, 3 * HOUR_US + SECOND_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	fleet_free(fleet);
+}
+
+static void a_restart_neither_lies_nor_alarms(void **state)
+{
+	const struct fleet_computer record = {
+		.id = id,
+		.interval_us = MINUTE_US,
+		.missed = 2,
+		.status = FLEET_ONLINE,
+		.last_heard = WALL_START - HOUR_US,
+	};
+	struct fleet *fleet;
+
+	(void)state;
+	now = 0;
+	fleet = make(&record);
+	assert_int_equal(status(fleet), FLEET_UNKNOWN); /* an hour of silence, and nobody listened */
+	tick_until(fleet, 2 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_UNKNOWN);
+	tick_until(fleet, 4 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	fleet_free(fleet);
+}
+
+static void silence_counts_when_the_announced_window_is_over_twice(void **state)
+{
+	const struct fleet_options options = { .env = &env, .wake = note_wake, .return_spacing_us = 5 * MINUTE_US };
+	const struct fleet_computer record = {
+		.id = id, .interval_us = MINUTE_US, .missed = 2, .status = FLEET_ONLINE, .last_heard = WALL_START
+	};
+	struct fleet *fleet;
+
+	(void)state;
+	now = 0;
+	assert_int_equal(fleet_new(&options, &fleet, NULL), 0);
+	assert_int_equal(fleet_add(fleet, &record, NULL), 0);
+	fleet_listen(fleet);
+	tick_until(fleet, 12 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_ONLINE);
+	tick_until(fleet, 14 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	fleet_free(fleet);
+}
+
+static void a_late_tick_forgives_the_silence(void **state)
+{
+	struct fleet *fleet;
+	struct report report;
+
+	(void)state;
+	now = 0;
+	fleet = make_plain();
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	now += HOUR_US; /* stopped, not listening */
+	tick_until(fleet, now + 2 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_ONLINE);
+	fleet_free(fleet);
+}
+
+static void never_heard_and_stored_offline_stays_quiet(void **state)
+{
+	const struct fleet_computer record = {
+		.id = id, .interval_us = MINUTE_US, .missed = 2, .status = FLEET_OFFLINE
+	};
+	struct fleet *fleet;
+
+	(void)state;
+	now = 0;
+	fleet = make(&record);
+	tick_until(fleet, 10 * MINUTE_US);
+	assert_int_equal(ticked_events, 0); /* it was told, and has not come back */
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	fleet_free(fleet);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(offline_after_one_heartbeat_more_than_allowed),
+		cmocka_unit_test(who_may_be_silent_is_offline_no_more),
+		cmocka_unit_test(an_agent_that_goes_by_its_old_interval_is_not_offline),
+		cmocka_unit_test(with_the_configuration_the_new_interval_counts_at_once),
+		cmocka_unit_test(the_interval_of_the_agent_is_known_after_a_restart),
+		cmocka_unit_test(a_restart_neither_lies_nor_alarms),
+		cmocka_unit_test(silence_counts_when_the_announced_window_is_over_twice),
+		cmocka_unit_test(a_late_tick_forgives_the_silence),
+		cmocka_unit_test(never_heard_and_stored_offline_stays_quiet),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
