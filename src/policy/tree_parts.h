@@ -70,6 +70,10 @@ void node_link(struct policy_node *node, struct policy_node *parent);
 void node_unlink(struct policy_node *node);
 void node_free(struct policy_tree *tree, struct policy_node *node);
 void own_free(char **own);
+/* tree_change.c: after it, tree_note() and tree_touch() for one node cannot fail. */
+int tree_make_room(struct policy_tree *tree, struct err *err);
+void tree_note(struct policy_tree *tree, struct undo undo);          /* takes over what is in it */
+void tree_touch(struct policy_tree *tree, struct policy_node *node); /* what comes out of it may change */
 /* tree_settle.c: what it has now, before anything under way. NULL: nothing yet. */
 struct outcome *node_outcome(const struct policy_node *node);
 
