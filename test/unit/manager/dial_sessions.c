@@ -1,32 +1,18 @@
 /* TLS sessions by computer: kept once, taken once, bounded, dropped when they have ended. */
-#include <openssl/rand.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
+#include "clock_ahead.h"
 #include "manager/front/dial_sessions.h"
 #include "os/env.h"
 #include "pair.h"
 #include "world.h"
 
 #define MOST 3
-
-/* Of this program. */
-static int64_t ahead_s;
-time_t time(time_t *out)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	now.tv_sec += ahead_s;
-	if (out != NULL)
-		*out = now.tv_sec;
-	return now.tv_sec;
-}
 
 struct fixture {
 	struct pki pki;
@@ -39,14 +25,11 @@ static int set_up(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	struct tls_client_options options = { .any_host_name = true };
-	uint8_t ticket_key[TLS_TICKET_KEY_BYTES];
 
 	ahead_s = 0;
-	RAND_bytes(ticket_key, sizeof(ticket_key));
 	pki_make(&fixture->pki);
 	options.ca_pem = fixture->pki.ca.certificate;
-	fixture->server =
-	    tls_server_new(fixture->pki.server.certificate, fixture->pki.server.key, NULL, ticket_key, NULL);
+	fixture->server = pem_server(&fixture->pki.server, NULL);
 	fixture->client = tls_client_new(&options, NULL);
 	fixture->sessions = dial_sessions_new(env_system(), MOST);
 	*state = fixture;
@@ -154,11 +137,10 @@ static void test_sweeping_leaves_the_rest(void **state)
 	struct fixture *fixture = *state;
 	struct uuid one = computer(1), two = computer(2);
 	struct pem lasting = pem_make("lasting", &fixture->pki.ca, -3600, 12 * 3600);
-	uint8_t ticket_key[TLS_TICKET_KEY_BYTES] = { 1 };
 
 	dial_sessions_keep(fixture->sessions, &one, session_new(fixture));
 	tls_server_free(fixture->server);
-	fixture->server = tls_server_new(lasting.certificate, lasting.key, NULL, ticket_key, NULL);
+	fixture->server = pem_server(&lasting, NULL);
 	dial_sessions_keep(fixture->sessions, &two, session_new(fixture));
 	dial_sessions_sweep(fixture->sessions);
 	assert_int_equal(dial_sessions_count(fixture->sessions), 2);

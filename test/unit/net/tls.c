@@ -2,7 +2,6 @@
  * shed: over memory, one step at a time, for each version of TLS. A failure
  * here with a newer OpenSSL means that it is none to shed with. */
 #include <openssl/err.h>
-#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,14 +24,11 @@ struct fixture {
 static int set_up(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	uint8_t ticket_key[TLS_TICKET_KEY_BYTES];
 	struct tls_client_options options = { 0 };
 	struct err err = { 0 };
 
-	RAND_bytes(ticket_key, sizeof(ticket_key));
 	pki_make(&fixture->pki);
-	fixture->server = tls_server_new(fixture->pki.server.certificate, fixture->pki.server.key,
-					 fixture->pki.ca.certificate, ticket_key, &err);
+	fixture->server = pem_server(&fixture->pki.server, &fixture->pki.ca);
 	options.ca_pem = fixture->pki.ca.certificate;
 	options.certificate_pem = fixture->pki.client.certificate;
 	options.key_pem = fixture->pki.client.key;

@@ -1,6 +1,5 @@
 /* A server that serves one named peer alone, as agents that are dialled do. */
 #include <openssl/err.h>
-#include <openssl/rand.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -23,17 +22,13 @@ struct fixture {
 static int set_up(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	uint8_t ticket_key[TLS_TICKET_KEY_BYTES];
-	struct err err = { 0 };
 
-	RAND_bytes(ticket_key, sizeof(ticket_key));
 	pki_make(&fixture->pki);
 	fixture->manager = pem_make(MANAGER, &fixture->pki.ca, -3600, 3600);
 	fixture->longer = pem_make(MANAGER "s", &fixture->pki.ca, -3600, 3600);
 	fixture->other_ca = pem_make("Test CA", NULL, -3600, 3600);
 	fixture->elsewhere = pem_make(MANAGER, &fixture->other_ca, -3600, 3600);
-	fixture->server = tls_server_new(fixture->pki.server.certificate, fixture->pki.server.key,
-					 fixture->pki.ca.certificate, ticket_key, &err);
+	fixture->server = pem_server(&fixture->pki.server, &fixture->pki.ca);
 	*state = fixture;
 	return fixture->server != NULL ? 0 : -1;
 }

@@ -1,32 +1,18 @@
 /* Sessions that a client keeps of many peers: what is resumed, as whom, how long, and tickets that come late. */
 #include <openssl/err.h>
-#include <openssl/rand.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
+#include "clock_ahead.h"
 #include "net/tls_session.h"
 #include "pair.h"
 #include "world.h"
 
 #define HOST "agent.example"
-
-/* Of this program and of the library in it. */
-static int64_t ahead_s;
-time_t time(time_t *out)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	now.tv_sec += ahead_s;
-	if (out != NULL)
-		*out = now.tv_sec;
-	return now.tv_sec;
-}
 
 struct fixture {
 	struct pki pki;
@@ -38,10 +24,7 @@ struct fixture {
 
 static struct tls_server *server_of(const struct fixture *fixture, const struct pem *shown)
 {
-	uint8_t ticket_key[TLS_TICKET_KEY_BYTES];
-
-	RAND_bytes(ticket_key, sizeof(ticket_key));
-	return tls_server_new(shown->certificate, shown->key, fixture->pki.ca.certificate, ticket_key, NULL);
+	return pem_server(shown, &fixture->pki.ca);
 }
 
 static int set_up(void **state)

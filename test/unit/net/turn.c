@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <openssl/rand.h>
 
 #include "world.h"
 
@@ -159,13 +158,10 @@ static void scene_start(struct scene *scene)
 {
 	const struct http_handlers handlers = { .on_request = on_request, .on_complete = on_complete };
 	const struct http_handlers serves = { .on_request = on_request, .on_complete = serve };
-	uint8_t ticket_key[TLS_TICKET_KEY_BYTES];
 	struct tls_server *none = NULL;
 	struct err err = { 0 };
 
-	RAND_bytes(ticket_key, sizeof(ticket_key));
-	scene->tls = tls_server_new(scene->pki.server.certificate, scene->pki.server.key, scene->pki.ca.certificate,
-				    ticket_key, &err);
+	scene->tls = pem_server(&scene->pki.server, &scene->pki.ca);
 	assert_non_null(scene->tls);
 	scene->server = http_server_new(&scene->loop, &scene->tls, 1, NULL, &handlers, &err);
 	assert_int_equal(http_server_listen(scene->server, "127.0.0.1:0", &scene->port, &err), 0);

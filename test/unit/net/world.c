@@ -125,6 +125,19 @@ void pem_free(struct pem *pem)
 	free(pem->key);
 }
 
+struct tls_server *pem_server(const struct pem *shown, const struct pem *ca)
+{
+	uint8_t ticket_key[TLS_TICKET_KEY_BYTES];
+	struct tls_server *server;
+	struct err err = { 0 };
+
+	RAND_bytes(ticket_key, sizeof(ticket_key));
+	server = tls_server_new(shown->certificate, shown->key, ca != NULL ? ca->certificate : NULL, ticket_key, &err);
+	if (server == NULL)
+		fail_msg("%s", err.text);
+	return server;
+}
+
 void pki_make(struct pki *pki)
 {
 	pki->ca = pem_make("Test CA", NULL, -3600, 3600);

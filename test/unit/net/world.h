@@ -24,6 +24,10 @@ struct pem {
 struct pem pem_make(const char *name, const struct pem *issuer, long from_s, long until_s);
 void pem_free(struct pem *pem);
 
+/* A TLS server that shows this certificate, its key of tickets a new one; ca: of those who have to show theirs, NULL:
+ * nobody has to. */
+struct tls_server *pem_server(const struct pem *shown, const struct pem *ca);
+
 struct pki {
 	struct pem ca, server, client;
 };
