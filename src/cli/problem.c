@@ -36,18 +36,24 @@ static const char *text_of(const json_t *json, const char *name)
 	return text != NULL ? text : "";
 }
 
-/* "(paths[0]: must begin with '/'; timeout: too large)" */
-static void append_faults(const json_t *json, struct buf *out)
+/* "(paths[0]: must begin with '/'; timeout: too large)", but for what the sentence says itself. */
+static void append_faults(const json_t *json, const char *sentence, struct buf *out)
 {
 	const json_t *faults = json_object_get(json, "errors");
+	size_t said = 0;
 
 	for (size_t i = 0; i < json_array_size(faults); i++) {
-		buf_append_text(out, i == 0 ? " (" : "; ");
-		table_clean(text_of(json_array_get(faults, i), "name"), out);
+		const json_t *fault = json_array_get(faults, i);
+		const char *reason = text_of(fault, "reason");
+
+		if (reason[0] != '\0' && strstr(sentence, reason) != NULL)
+			continue;
+		buf_append_text(out, said++ == 0 ? " (" : "; ");
+		table_clean(text_of(fault, "name"), out);
 		buf_append_text(out, ": ");
-		table_clean(text_of(json_array_get(faults, i), "reason"), out);
+		table_clean(reason, out);
 	}
-	if (json_array_size(faults) > 0)
+	if (said > 0)
 		buf_append_text(out, ")");
 }
 
@@ -78,11 +84,13 @@ int problem_error(long status, const void *body, size_t size, long retry_after_s
 		}
 	}
 	buf_init(&text, 16 * 1024);
-	table_clean(detail[0] != '\0' ? detail : title, &text);
+	if (detail[0] == '\0')
+		detail = title;
+	table_clean(detail, &text);
 	/* What the manager advises there is for programs that speak HTTP themselves. */
 	if (status == 401)
 		first_sentence(&text);
-	append_faults(json, &text);
+	append_faults(json, detail, &text);
 	if (text.size == 0)
 		buf_printf(&text, "the answer was HTTP status %ld without a reason", status);
 	/* A sentence that goes on has no full stop. */

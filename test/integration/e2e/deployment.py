@@ -88,7 +88,8 @@ def tools_without(computer, *left_out, **instead):
 # --- what is asked of the manager ---
 
 def no_package_yet():
-    site.muster("deployment", "script").expect(1, "no package of the agent for linux-x86_64", "scripts/package-agent")
+    refused = site.muster("deployment", "script").expect(1, "no package of the agent for linux-x86_64", "scripts/package-agent")
+    assert refused.err.count("no package of the agent") == 1, refused
     site.muster("deployment", "script", "--login", "--cron").expect(2, "not both")
     site.muster("deployment", "script", "--uses", "0").expect(2, "--uses")
 

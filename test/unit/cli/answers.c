@@ -27,6 +27,15 @@ static void problems_become_sentences(void **state)
 		  "{\"title\":\"Not valid\",\"errors\":[{\"name\":\"paths[0]\",\"reason\":\"must begin with /\"},"
 		  "{\"name\":\"timeout\",\"reason\":\"too long\"}]}",
 		  0, ERR_RANGE, "Not valid (paths[0]: must begin with /; timeout: too long)" },
+		/* One that is the sentence itself is not told again. */
+		{ 409,
+		  "{\"title\":\"No package\",\"detail\":\"there is none for vax\",\"errors\":[{\"name\":\"platform\","
+		  "\"reason\":\"there is none for vax\"}]}",
+		  0, ERR_CONFLICT, "there is none for vax" },
+		{ 409,
+		  "{\"detail\":\"none for vax\",\"errors\":[{\"name\":\"platform\",\"reason\":\"none for vax\"},"
+		  "{\"name\":\"uses\",\"reason\":\"too many\"},{\"name\":\"policy\",\"reason\":\"\"}]}",
+		  0, ERR_CONFLICT, "none for vax (uses: too many; policy: )" },
 		{ 401, "{\"detail\":\"The token has expired.\"}", 0, ERR_DENIED,
 		  "The token has expired; sign in with `muster login`, or give --token or MUSTER_TOKEN" },
 		{ 401, "{\"detail\":\"This needs a token: send a header. Or else.\"}", 0, ERR_DENIED,
