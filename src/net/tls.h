@@ -72,12 +72,13 @@ struct tls_client_options {
 	const uint8_t *ca_fingerprint; /* trust the root in the peer's chain with this SHA-256 (enrolment) */
 	const char *certificate_pem;   /* own certificate (and chain) and key, or NULL; a key alone is for _beside() */
 	const char *key_pem;
-	bool any_host_name; /* verify the chain only; the name inside is not compared */
-	bool agent;         /* says TLS_AGENT_PROTOCOL */
-	bool own_library;   /* a library context of its own (300 KB): one of several loop threads */
-	bool dials_clients; /* the peer is a client by its certificate: who dials agents */
-	bool by_proof;      /* dates of the peer's chain are not judged by the clock: */
-	time_us proven;     /* what ended before this moment, which has certainly passed, is refused; 0: nothing is */
+	bool any_host_name;       /* verify the chain only; the name inside is not compared */
+	bool agent;               /* says TLS_AGENT_PROTOCOL */
+	bool own_library;         /* a library context of its own (300 KB): one of several loop threads */
+	tls_profile_set profiles; /* 0: TLS_PROFILE_MODERN. ERR_VERSION where this OpenSSL cannot serve them */
+	bool dials_clients;       /* the peer is a client by its certificate: who dials agents */
+	bool by_proof;            /* dates of the peer's chain are not judged by the clock: */
+	time_us proven; /* what ended before this moment, which has certainly passed, is refused; 0: nothing is */
 };
 struct tls_client *tls_client_new(const struct tls_client_options *options, struct err *err);
 /* One more client with base's trust and key, and a certificate (NULL: none) and sessions of its

@@ -11,6 +11,7 @@
 
 struct tls_client {
 	OSSL_LIB_CTX *library; /* NULL: the process's own */
+	OSSL_LIB_CTX *fips;    /* NULL: not used so far. Stays: connections of before may need it */
 	SSL_CTX *context;
 	X509 *certificate; /* instead of the context's; NULL: none of its own */
 	bool any_host_name;
@@ -92,7 +93,8 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
-static int set_trust(struct tls_client *tls, const struct tls_client_options *options, struct err *err)
+static int set_trust(struct tls_client *tls, OSSL_LIB_CTX *library, const struct tls_client_options *options,
+		     struct err *err)
 {
 	tls->judge.proven_s = options->proven / SECOND_US;
 	if (options->by_proof)
@@ -107,23 +109,36 @@ static int set_trust(struct tls_client *tls, const struct tls_client_options *op
 	}
 	if (options->ca_pem == NULL)
 		return err_set(err, ERR_USAGE, "a TLS client needs a CA certificate or a CA fingerprint");
-	return tls_context_roots(tls->context, tls->library, options->ca_pem, err);
+	return tls_context_roots(tls->context, library, options->ca_pem, err);
 }
 
 static const uint8_t agent_protocols[] = "\x0e" TLS_AGENT_PROTOCOL;
 _Static_assert(sizeof(TLS_AGENT_PROTOCOL) - 1 == 0x0e, "the length stands before the name");
 
+/* The library context in which the profiles are served. */
+static int find_library(struct tls_client *tls, const struct tls_client_options *options, tls_profile_set profiles,
+			OSSL_LIB_CTX **ret_library, struct err *err)
+{
+	bool fips = tls_profiles_fips(profiles);
+	OSSL_LIB_CTX **library = fips ? &tls->fips : &tls->library;
+	int r = 0;
+
+	if (*library == NULL && (fips || options->own_library))
+		r = tls_profiles_library(profiles, library, err);
+	*ret_library = *library;
+	return r;
+}
+
 static int set_up(struct tls_client *tls, const struct tls_client_options *options, struct err *err)
 {
-	int r;
+	tls_profile_set profiles = options->profiles != 0 ? options->profiles : TLS_PROFILE_MODERN;
+	OSSL_LIB_CTX *library;
+	int r = find_library(tls, options, profiles, &library, err);
 
 	tls->any_host_name = options->any_host_name;
-	if (options->own_library && tls->library == NULL) {
-		tls->library = OSSL_LIB_CTX_new();
-		if (tls->library == NULL)
-			return err_set(err, ERR_MEMORY, "no memory for TLS");
-	}
-	tls->context = tls_context_new(tls->library, TLS_client_method(), TLS_PROFILE_MODERN, err);
+	if (r != 0)
+		return r;
+	tls->context = tls_context_new(library, TLS_client_method(), profiles, err);
 	if (tls->context == NULL)
 		return ERR_TLS;
 	SSL_CTX_set_session_cache_mode(tls->context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -133,12 +148,11 @@ static int set_up(struct tls_client *tls, const struct tls_client_options *optio
 	/* An agent's certificate must never serve as a server's: whoever dials agents says so. */
 	if (options->dials_clients && SSL_CTX_set_purpose(tls->context, X509_PURPOSE_SSL_CLIENT) != 1)
 		return tls_library_error(err, ERR_TLS, "purpose of the peer's certificate");
-	r = set_trust(tls, options, err);
+	r = set_trust(tls, library, options, err);
 	if (r == 0 && options->key_pem != NULL)
 		r = options->certificate_pem != NULL
-			? tls_context_identity(tls->context, tls->library, options->certificate_pem, options->key_pem,
-					       err)
-			: tls_context_key(tls->context, tls->library, options->key_pem, err);
+			? tls_context_identity(tls->context, library, options->certificate_pem, options->key_pem, err)
+			: tls_context_key(tls->context, library, options->key_pem, err);
 	return r;
 }
 
@@ -173,6 +187,8 @@ int tls_client_renew(struct tls_client *tls, const struct tls_client_options *op
 	tls->context = NULL;
 	r = set_up(tls, options, err);
 	if (r != 0) {
+		before.library = tls->library;
+		before.fips = tls->fips;
 		SSL_CTX_free(tls->context);
 		*tls = before;
 		return r;
@@ -225,6 +241,7 @@ void tls_client_free(struct tls_client *tls)
 	forget_session(tls);
 	SSL_CTX_free(tls->context);
 	OSSL_LIB_CTX_free(tls->library);
+	OSSL_LIB_CTX_free(tls->fips);
 	free(tls);
 }
 

@@ -198,6 +198,11 @@ static struct sum sum_of(tls_profile_set set)
 	return sum;
 }
 
+bool tls_profiles_fips(tls_profile_set set)
+{
+	return sum_of(set).fips;
+}
+
 bool tls_profiles_want_rsa(tls_profile_set set)
 {
 	return sum_of(set).rsa;

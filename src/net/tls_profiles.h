@@ -48,6 +48,8 @@ int tls_profiles_parse(const char *text, tls_profile_set *ret_set, struct err *e
 void tls_profiles_format(tls_profile_set set, struct buf *out);
 /* Those of the set that are legacy. */
 tls_profile_set tls_profiles_legacy(tls_profile_set set);
+/* Is one of them served by OpenSSL's FIPS provider alone? */
+bool tls_profiles_fips(tls_profile_set set);
 /* Does one of them need an RSA certificate to be served at all? (`modern` has suites for either kind.) */
 bool tls_profiles_want_rsa(tls_profile_set set);
 /* "TLS 1.2", "TLS 1.0" */

@@ -19,6 +19,9 @@
 #include "wire/directions.h"
 #include "wire/exchange.h"
 
+/* Rows of the table of TLS profiles (net/tls_profiles.h) that are not legacy and good for whoever dials. */
+#define LINK_TLS_PROFILES "modern strong-12 fips-12"
+
 enum link_poll { LINK_POLL_HELD, LINK_POLL_PERIODIC };
 
 /* A member for each row of policy_settings. */
@@ -31,6 +34,7 @@ struct effective {
 	bool offline_error_inactive_vm;
 	int poll;                 /* enum link_poll */
 	span_us poll_interval_us; /* of periodic polls */
+	int tls_profile;          /* of LINK_TLS_PROFILES */
 	int64_t quarantine_max_file_bytes;
 	int64_t cpu_limit_percent;
 	char *exclude_paths; /* conf_paths_next() reads it */

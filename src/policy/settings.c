@@ -68,6 +68,17 @@ const struct setting policy_settings[SETTINGS_COUNT] = {
 		"", NULL, SETTING_BY_LINK, false,
 		"How often the agent asks when link.poll is periodic.",
 		"link.poll が periodic のときに問い合わせる間隔。" },
+	[SETTING_LINK_TLS_PROFILE] = {
+		{ .key = "link.tls_profile", .type = CONF_CHOICE, AT(tls_profile), .choices = LINK_TLS_PROFILES,
+		  .initial = "modern" },
+		"", NULL, SETTING_BY_LINK, false,
+		"With which TLS versions and suites the agent connects to the manager (muster tls profiles has the table). "
+		"A listener of the manager must have the same profile (tls_profiles in manager.ini). An agent that does "
+		"not reach its manager with it within 3 minutes goes back to the one before and says so. The agent's own "
+		"port takes modern alone.",
+		"エージェントがマネージャへ接続するときの TLS のバージョンと暗号スイート（表は muster tls profiles）。マネージャの"
+		"リスナーにも同じプロファイルが必要です（manager.ini の tls_profiles）。3 分以内に接続できなければ元に戻し、"
+		"その旨を報告します。エージェント自身のポートは modern だけです。" },
 	[SETTING_QUARANTINE_MAX_FILE_SIZE] = {
 		{ .key = "quarantine.max_file_size", .type = CONF_SIZE, AT(quarantine_max_file_bytes), .min = 0,
 		  .max = (int64_t)1 << 40, .initial = "5MB" },

@@ -320,6 +320,31 @@ static bool act_wants_turn(void *context)
 	return link_listen_wants_turn(context);
 }
 
+/* What cannot be had was refused by link_configuration_check(). */
+static void use_profiles(struct link *link, tls_profile_set profiles)
+{
+	struct err err;
+	struct buf names;
+
+	if (profiles == link->profiles)
+		return;
+	link->profiles = profiles;
+	buf_init(&names, 256);
+	tls_profiles_format(profiles != 0 ? profiles : TLS_PROFILE_MODERN, &names);
+	LOG(LOG_INFO, "link.tls_profile", log_text("profile", buf_text(&names)));
+	buf_done(&names);
+	link_tls_renew(link, &err);
+}
+
+/* As the configuration says that was in force when the agent stopped. */
+static void use_kept_profiles(struct link *link)
+{
+	struct endpoint_configuration_state state;
+
+	endpoint_configuration_state(link->endpoint, &state);
+	use_profiles(link, state.connection->way);
+}
+
 /* Another way to the manager is tried: what is under way on the old one does not count. */
 static void act_redial(void *context, const struct endpoint_connection *connection)
 {
@@ -327,6 +352,7 @@ static void act_redial(void *context, const struct endpoint_connection *connecti
 
 	LOG(LOG_INFO, "link.redials", log_number("heartbeat_s", connection->heartbeat_us / SECOND_US),
 	    log_number("poll_s", connection->poll_us / SECOND_US));
+	use_profiles(link, connection->way);
 	link_exchange_redial(link->exchange);
 	link_wake(link);
 }
@@ -485,6 +511,7 @@ static struct tls_client_options tls_options(struct link *link)
 					    .key_pem = buf_text(&link->identity.key_pem),
 					    .any_host_name = true,
 					    .agent = true,
+					    .profiles = link->profiles,
 					    .by_proof = true,
 					    .proven = identity_proven(&link->identity) };
 }
@@ -589,6 +616,7 @@ static int make_parts(struct link *link, const struct opened *opened, struct err
 	rc = make_endpoint(link, opened, err);
 	if (rc)
 		return rc;
+	use_kept_profiles(link);
 	MAKE(components, link_components_new(link->endpoint, err));
 	MAKE(exchange, link_exchange_new(link, err));
 	MAKE(renewal, link_renewal_new(link, opened->identity, err));

@@ -60,6 +60,7 @@ struct link {
 	struct host host;
 	int store; /* DIR/link, open */
 	struct tls_client *tls;
+	tls_profile_set profiles; /* of tls; 0: modern */
 	struct link_storage *storage;
 	struct endpoint *endpoint;
 	struct link_guard *guard;

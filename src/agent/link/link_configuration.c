@@ -221,11 +221,36 @@ static int check_limits(const struct link *link, const struct effective *values,
 	return rc;
 }
 
+/* modern, and what cannot be read, is no way of its own. */
+static uint32_t way_of(const struct effective *values)
+{
+	tls_profile_set profiles = TLS_PROFILE_MODERN;
+	struct buf name;
+
+	buf_init(&name, CONF_VALUE_BYTES);
+	effective_format(values, SETTING_LINK_TLS_PROFILE, &name);
+	if (tls_profiles_parse(buf_text(&name), &profiles, NULL) != 0)
+		profiles = TLS_PROFILE_MODERN;
+	buf_done(&name);
+	return profiles == TLS_PROFILE_MODERN ? 0 : profiles;
+}
+
 static void connection_of(const struct effective *values, struct endpoint_connection *connection)
 {
+	connection->way = way_of(values);
 	connection->heartbeat_us = values->heartbeat_interval_us;
 	connection->poll_us = values->poll == LINK_POLL_PERIODIC ? values->poll_interval_us : 0;
 	connection->direction = (enum link_direction)values->direction;
+}
+
+static int check_profile(tls_profile_set profiles, struct buf *why)
+{
+	struct err err = { 0 };
+	int rc = tls_profiles_check(profiles, &err);
+
+	if (rc != 0)
+		buf_printf(why, "%s: %s", setting_name(SETTING_LINK_TLS_PROFILE), err.text);
+	return rc;
 }
 
 int link_configuration_check(void *context, const Muster__Wire__Configuration *configuration,
@@ -240,6 +265,8 @@ int link_configuration_check(void *context, const Muster__Wire__Configuration *c
 	rc = check_limits(link, &reading.values, why);
 	if (rc == 0)
 		connection_of(&reading.values, connection);
+	if (rc == 0 && connection->way != 0)
+		rc = check_profile(connection->way, why);
 	effective_done(&reading.values);
 	return rc;
 }

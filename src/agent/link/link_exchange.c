@@ -205,8 +205,10 @@ void link_exchange_redial(struct link_exchange *exchange)
 		struct http_client *before = lane->client;
 
 		lane->not_before = 0;
-		if (!http_client_busy(before))
+		if (!http_client_busy(before)) {
+			http_client_disconnect(before); /* what is proven is the way that is made anew */
 			continue;
+		}
 		if (make_client(lane, &err)) {
 			LOG(LOG_ERROR, "exchange.not_redialled", log_err(&err));
 			lane->client = before; /* its answer will not be understood, and counts as a failure */

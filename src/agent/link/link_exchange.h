@@ -20,10 +20,10 @@ void link_exchange_step(struct link_exchange *exchange);
 time_us link_exchange_due(const struct link_exchange *exchange);
 /* Asks for an exchange now, whatever pause an earlier refusal or failure has set. */
 void link_exchange_hurry(struct link_exchange *exchange);
-/* Drops what is under way: nobody waits for it any more. */
 /* The identity is another one: no request from now on goes over a connection that shows the one before. Has it used
  * soon. */
 void link_exchange_renewed(struct link_exchange *exchange);
+/* Drops what is under way, for which nobody waits any more, and connections. */
 void link_exchange_redial(struct link_exchange *exchange);
 /* How many exchanges have worked since the start. */
 uint64_t link_exchange_count(const struct link_exchange *exchange);
