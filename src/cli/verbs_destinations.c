@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/named.h"
 #include "cli/verbs.h"
 #include "os/files.h"
 
@@ -33,19 +33,11 @@ int verb_destination_list(struct cli *cli, struct err *err)
 	return list_run(cli, &list, err);
 }
 
-/* A request about the destination that was named first. */
-static int request(struct cli *cli, const char *method, const char *rest, const json_t *body, json_t **ret_json,
-		   struct err *err)
-{
-	return find_request(cli, "/destinations", find_destination, method, rest, body, ret_json, err);
-}
+static const struct named destination = { "destination", "/destinations", find_destination };
 
 int verb_destination_show(struct cli *cli, struct err *err)
 {
-	json_t *json = NULL;
-	int rc = request(cli, "GET", "", NULL, &json, err);
-
-	return rc == 0 ? cli_show(cli, json, err) : rc;
+	return named_show(cli, &destination, err);
 }
 
 /* --- making and changing --- */
@@ -102,13 +94,12 @@ static void add_recipients(struct cli *cli, json_t *body)
 
 static int fill(struct cli *cli, json_t *body, struct err *err)
 {
-	int rc;
+	int rc = 0;
 
-	for (size_t i = 0; i < COUNT_OF(plain); i++) {
-		if (cli_option(cli, plain[i].option) != NULL &&
-		    json_object_set_new(body, plain[i].member, json_string(cli_option(cli, plain[i].option))) != 0)
-			return err_set(err, ERR_USAGE, "--%s must be UTF-8", plain[i].option);
-	}
+	for (size_t i = 0; rc == 0 && i < COUNT_OF(plain); i++)
+		rc = named_option(cli, body, plain[i].option, plain[i].member, err);
+	if (rc != 0)
+		return rc;
 	add_recipients(cli, body);
 	rc = add_secret(cli, body, "password-file", "password", err);
 	if (rc == 0)
@@ -118,56 +109,35 @@ static int fill(struct cli *cli, json_t *body, struct err *err)
 
 int verb_destination_create(struct cli *cli, struct err *err)
 {
-	json_t *body = json_object(), *json = NULL;
+	json_t *body = json_object();
 	int rc = fill(cli, body, err);
 
-	if (rc == 0 && (json_object_set_new(body, "name", json_string(cli->arguments.words[0])) != 0 ||
-			json_object_set_new(body, "url", json_string(cli->arguments.words[1])) != 0))
-		rc = err_set(err, ERR_USAGE, "name and URL must be UTF-8");
 	if (rc == 0)
-		rc = cli_request(cli, "POST", "/destinations", body, &json, err);
-	json_decref(body);
-	return rc == 0 ? cli_show(cli, json, err) : rc;
+		rc = named_text(body, "name", cli->arguments.words[0], "the name", err);
+	if (rc == 0)
+		rc = named_text(body, "url", cli->arguments.words[1], "the URL", err);
+	return named_make(cli, &destination, body, rc, err);
 }
 
 int verb_destination_set(struct cli *cli, struct err *err)
 {
-	json_t *body = json_object(), *json = NULL;
+	json_t *body = json_object();
 	int rc = fill(cli, body, err);
 
-	if (rc == 0 && cli_flag(cli, "enable") && cli_flag(cli, "disable"))
-		rc = err_set(err, ERR_USAGE, "--enable or --disable, not both");
-	if (cli_flag(cli, "enable") || cli_flag(cli, "disable"))
-		json_object_set_new(body, "enabled", json_boolean(cli_flag(cli, "enable")));
-	if (rc == 0 && json_object_size(body) == 0)
-		rc = err_set(err, ERR_USAGE, "nothing to change was given; see `muster destination set --help`");
 	if (rc == 0)
-		rc = request(cli, "PATCH", "", body, &json, err);
-	json_decref(body);
-	return rc == 0 ? cli_show(cli, json, err) : rc;
+		rc = named_enabled(cli, body, err);
+	return named_change(cli, &destination, body, rc, err);
 }
 
 int verb_destination_delete(struct cli *cli, struct err *err)
 {
-	int rc = cli_confirm(cli, err, "Remove destination %s?", cli->arguments.words[0]);
-
-	if (rc == 0)
-		rc = request(cli, "DELETE", "", NULL, NULL, err);
-	return rc == 0 ? cli_say(cli, NULL, err, "removed: %s", cli->arguments.words[0]) : rc;
+	return named_remove(cli, &destination, err);
 }
 
 int verb_destination_test(struct cli *cli, struct err *err)
 {
 	json_t *json = NULL;
-	const char *failure;
-	int rc = request(cli, "POST", "/test", NULL, &json, err);
+	int rc = named_test(cli, &destination, "delivered", &json, err);
 
-	if (rc != 0)
-		return rc;
-	failure = json_string_value(json_object_get(json, "failure"));
-	if (json_is_true(json_object_get(json, "delivered")))
-		return cli_say(cli, json, err, "delivered to %s", cli->arguments.words[0]);
-	rc = err_set(err, ERR_REFUSED, "%s: %s", cli->arguments.words[0], failure != NULL ? failure : "not delivered");
-	json_decref(json);
-	return rc;
+	return rc == 0 ? cli_say(cli, json, err, "delivered to %s", cli->arguments.words[0]) : rc;
 }

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/named.h"
 
 #define MINUTES_MAX 129600
 
@@ -29,18 +29,11 @@ int verb_network_list(struct cli *cli, struct err *err)
 	return list_run(cli, &list, err);
 }
 
-/* A request about the network that was named first. */
-static int request(struct cli *cli, const char *method, const json_t *body, json_t **ret_json, struct err *err)
-{
-	return find_request(cli, "/networks", find_network, method, "", body, ret_json, err);
-}
+static const struct named network = { "network", "/networks", find_network };
 
 int verb_network_show(struct cli *cli, struct err *err)
 {
-	json_t *json = NULL;
-	int rc = request(cli, "GET", NULL, &json, err);
-
-	return rc == 0 ? cli_show(cli, json, err) : rc;
+	return named_show(cli, &network, err);
 }
 
 /* --- making and changing --- */
@@ -108,50 +101,31 @@ static int add_ranges(json_t *body, const char *const *words, size_t count, stru
 	return rc;
 }
 
-static int add_name(json_t *body, const char *name, struct err *err)
-{
-	return json_object_set_new(body, "name", json_string(name)) == 0
-		   ? 0
-		   : err_set(err, ERR_USAGE, "the name must be UTF-8");
-}
-
 int verb_network_add(struct cli *cli, struct err *err)
 {
-	json_t *body = json_object(), *json = NULL;
-	int rc = add_name(body, cli->arguments.words[0], err);
+	json_t *body = json_object();
+	int rc = named_text(body, "name", cli->arguments.words[0], "the name", err);
 
 	if (rc == 0)
 		rc = add_ranges(body, cli->arguments.words + 1, cli->arguments.count - 1, err);
 	if (rc == 0)
 		rc = fill_rules(cli, body, err);
-	if (rc == 0)
-		rc = cli_request(cli, "POST", "/networks", body, &json, err);
-	json_decref(body);
-	return rc == 0 ? cli_show(cli, json, err) : rc;
+	return named_make(cli, &network, body, rc, err);
 }
 
 int verb_network_set(struct cli *cli, struct err *err)
 {
-	json_t *body = json_object(), *json = NULL;
+	json_t *body = json_object();
 	int rc = fill_rules(cli, body, err);
 
-	if (rc == 0 && cli_option(cli, "name") != NULL)
-		rc = add_name(body, cli_option(cli, "name"), err);
+	if (rc == 0)
+		rc = named_option(cli, body, "name", "name", err);
 	if (rc == 0 && cli->arguments.count > 1)
 		rc = add_ranges(body, cli->arguments.words + 1, cli->arguments.count - 1, err);
-	if (rc == 0 && json_object_size(body) == 0)
-		rc = err_set(err, ERR_USAGE, "nothing to change was given; see `muster network set --help`");
-	if (rc == 0)
-		rc = request(cli, "PATCH", body, &json, err);
-	json_decref(body);
-	return rc == 0 ? cli_show(cli, json, err) : rc;
+	return named_change(cli, &network, body, rc, err);
 }
 
 int verb_network_remove(struct cli *cli, struct err *err)
 {
-	int rc = cli_confirm(cli, err, "Remove network %s?", cli->arguments.words[0]);
-
-	if (rc == 0)
-		rc = request(cli, "DELETE", NULL, NULL, err);
-	return rc == 0 ? cli_say(cli, NULL, err, "removed: %s", cli->arguments.words[0]) : rc;
+	return named_remove(cli, &network, err);
 }
