@@ -100,5 +100,11 @@ UPDATE computer
 SET status = 'reactivation_required', status_cause = 'deactivated, and its agent asks to come back', status_since = :now
 WHERE id = :id AND deleted IS NULL AND standing = 'deactivated' AND status = 'unmanaged' AND status_since <= :settled;
 
+-- name: computer_elsewhere
+-- Not managed here, and its agent answers for another manager.
+UPDATE computer
+SET status = 'deactivation_required', status_cause = :cause, status_since = :now
+WHERE deleted IS NULL AND standing <> 'managed' AND (dial_address = :address OR name = :name);
+
 -- name: computer_delete
 UPDATE computer SET deleted = :now, revoked = coalesce(revoked, :now) WHERE id = :id AND deleted IS NULL;

@@ -17,6 +17,7 @@ int enrol_message_encode(const struct enrol_wish *wish, const struct enrol_attem
 	int rc;
 
 	host_message(wish->host, addresses, &facts);
+	facts.listen_port = wish->listen_port;
 	buf_init(&request, WIRE_REQUEST_MAX_BYTES);
 	rc = identity_request(buf_text(&attempt->key_pem), &request, err);
 	if (rc == 0) {
@@ -47,6 +48,7 @@ int enrol_message_take(const void *bytes, size_t size, const uint8_t pin[SHA256_
 		return err_add(err, rc, "the manager's answer");
 	identity->computer = exchange_uuid(&reply->computer);
 	snprintf(identity->name, sizeof(identity->name), "%s", reply->name);
+	snprintf(identity->manager, sizeof(identity->manager), "%s", reply->manager);
 	identity->listen_port = (uint16_t)reply->listen_port;
 	buf_append(&identity->certificate_pem, reply->certificate.data, reply->certificate.len);
 	buf_append(&identity->authority_pem, reply->authority.data, reply->authority.len);

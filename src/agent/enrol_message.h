@@ -11,13 +11,14 @@ struct enrol_wish {
 	const char *name;           /* NULL: the host's */
 	const char *policy, *group; /* NULL: as the manager has it */
 	struct host *host;
+	uint16_t listen_port; /* where it listens already; 0: nowhere */
 };
 
 /* Appends the packed EnrolRequest. */
 int enrol_message_encode(const struct enrol_wish *wish, const struct enrol_attempt *attempt, struct buf *out,
 			 struct err *err);
 /* The manager's answer, trusted only as far as its authority has this fingerprint: fills in all of the identity but
- * its key and its manager's address. ERR_UNTRUSTED, ERR_FORMAT. */
+ * its key, and its manager's address unless the answer has it. ERR_UNTRUSTED, ERR_FORMAT. */
 int enrol_message_take(const void *bytes, size_t size, const uint8_t pin[SHA256_BYTES], struct agent_identity *identity,
 		       struct err *err);
 

@@ -245,9 +245,8 @@ static void on_refused(void *context, const char *peer, const struct err *cause)
 
 /* --- life --- */
 
-static int open_ports(struct listener *listener, struct err *err)
+int listener_open_ports(struct http_server *server, const char *given, uint16_t port, struct err *err)
 {
-	const char *given = listener->options.address;
 	char text[80];
 	struct err six;
 	int rc;
@@ -256,14 +255,14 @@ static int open_ports(struct listener *listener, struct err *err)
 		bool bracket = strchr(given, ':') != NULL;
 
 		snprintf(text, sizeof(text), "%s%.60s%s:%u", bracket ? "[" : "", given, bracket ? "]" : "",
-			 (unsigned)listener->options.port);
-		return http_server_listen(listener->server, text, NULL, err);
+			 (unsigned)port);
+		return http_server_listen(server, text, NULL, err);
 	}
-	snprintf(text, sizeof(text), "0.0.0.0:%u", (unsigned)listener->options.port);
-	rc = http_server_listen(listener->server, text, NULL, err);
-	snprintf(text, sizeof(text), "[::]:%u", (unsigned)listener->options.port);
+	snprintf(text, sizeof(text), "0.0.0.0:%u", (unsigned)port);
+	rc = http_server_listen(server, text, NULL, err);
+	snprintf(text, sizeof(text), "[::]:%u", (unsigned)port);
 	/* A computer without IPv6 listens by IPv4 alone. */
-	if (rc == 0 && http_server_listen(listener->server, text, NULL, &six) == ERR_BUSY)
+	if (rc == 0 && http_server_listen(server, text, NULL, &six) == ERR_BUSY)
 		rc = err_set(err, ERR_BUSY, "%s", six.text);
 	return rc;
 }
@@ -289,7 +288,8 @@ struct listener *listener_new(const struct listener_options *options, struct err
 		return NULL;
 	}
 	listener->server = http_server_new(&options->loop, &options->tls, 1, &limits, &handlers, err);
-	if (listener->server == NULL || open_ports(listener, err) != 0) {
+	if (listener->server == NULL ||
+	    listener_open_ports(listener->server, options->address, options->port, err) != 0) {
 		listener_free(listener);
 		return NULL;
 	}

@@ -48,6 +48,10 @@ struct listener_options {
 struct listener *listener_new(const struct listener_options *options, struct err *err);
 void listener_free(struct listener *listener); /* accepts NULL; closes the port at once */
 
+/* Opens the port on one address, or for "" on all of this computer. Errors as above. */
+struct http_server;
+int listener_open_ports(struct http_server *server, const char *address, uint16_t port, struct err *err);
+
 struct listener_counters {
 	uint64_t accepted, refused, talks;
 };

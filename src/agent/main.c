@@ -32,6 +32,13 @@ static const struct arguments_option activate_options[] = {
 	OUTPUT,
 	END,
 };
+static const struct arguments_option prepare_options[] = {
+	{ "--trust", "FILE", "the manager's public key (muster cert export FILE)", true },
+	{ "--listen-port", "N", "where to wait: the port of this manager's agents (muster ports)", false },
+	DATA,
+	OUTPUT,
+	END,
+};
 static const struct arguments_option run_options[] = {
 	DATA, { "--check-config", NULL, "read agent.ini, print every setting, and end", false }, END
 };
@@ -69,6 +76,10 @@ static const struct arguments_command commands[] = {
 	  "only if its authority has the given fingerprint. May be repeated after any failure: the\n"
 	  "computer stays the same one. Writes agent.ini and identity/ in the data directory.",
 	  activate_options, false, local_activate },
+	{ "prepare", "", 0, 0, "Makes this agent wait for one manager, which activates it.",
+	  "From now on it accepts no other manager. Once it runs it listens, and the manager dials it:\n"
+	  "muster computer activate HOST. Writes agent.ini and identity/ in the data directory.",
+	  prepare_options, false, local_prepare },
 	{ "run", "", 0, 0, "Runs the agent until it is stopped.",
 	  "Stays in the foreground and logs JSON lines to standard error. Start it as root for full\n"
 	  "protection; otherwise it scans what its user can read, and says what is limited.",

@@ -128,6 +128,11 @@ OPTIONS(computer_add_options,
 	{ "policy", "P", "Its policy; that of the setting enrolment.policy if not given.", NULL },
 	{ "group", "G", "Its group.", NULL },
 	{ "address", "HOST", "Where its agent may be dialled.", NULL });
+OPTIONS(computer_activate_options,
+	{ "name", "NAME", "The computer's name; its host name if not given.", NULL },
+	{ "policy", "P", "Its policy; that of the setting enrolment.policy if not given.", NULL },
+	{ "group", "G", "Its group.", NULL },
+	{ "url", "URL", "https://HOST:PORT by which the agent reaches the manager, where that is not its own; a name that its certificate has.", NULL });
 #define DEPLOYMENT_OPTIONS \
 	{ "policy", "P", "Policy of the computers that are installed.", NULL }, \
 	{ "group", "G", "Their group.", NULL }, \
@@ -202,6 +207,8 @@ static const struct cli_verb verbs[] = {
 	  "Each computer that holds a connection is asked, and answers at once or is silent; only a sign of life after the question counts. Exits 0 if all answered. Without computers and --all, lists the verifications so far.", verb_computer_verify },
 	{ "computer", "add", "NAME", 1, 1, computer_add_options, "Make a computer known before its agent is activated",
 	  "Whoever activates under its name becomes it. With the setting enrolment.allowed=known nobody else may.", verb_computer_add },
+	{ "computer", "activate", "HOST[:PORT]", 1, 1, computer_activate_options, "Dial an agent that waits for this manager, and make its computer one of ours",
+	  "For agents that were prepared with the manager's public key (`muster cert export FILE`, then on the computer `muster-agent prepare --trust FILE`). The manager proves its key to the agent; PORT is that of the fleet's agents if not given. May be repeated after any failure: the computer stays the same one.", verb_computer_activate },
 	{ "computer", "move", "COMPUTER...", 1, MANY, computer_move_options, "Move computers to another manager",
 	  "Each agent enrols there first and leaves here when that has worked; else it stays, and the command says why. A COMPUTER with * or ? in it stands for all whose names fit.", verb_computer_move },
 	{ "computer", "deactivate", "COMPUTER...", 1, MANY, NULL, "End computers' memberships at once; they can be let in again",

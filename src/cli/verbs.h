@@ -62,6 +62,7 @@ VERB(verb_computer_verify);
 VERB(verb_computer_install);
 VERB(verb_computer_delete);
 VERB(verb_computer_add);
+VERB(verb_computer_activate);
 VERB(verb_computer_move);
 VERB(verb_computer_deactivate);
 VERB(verb_computer_reactivate);

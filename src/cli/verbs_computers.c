@@ -195,6 +195,48 @@ int verb_computer_add(struct cli *cli, struct err *err)
 	return rc == 0 ? cli_say(cli, json, err, "added: %s", cli->arguments.words[0]) : rc;
 }
 
+/* "HOST", "HOST:PORT", an IPv6 address as it is or, before a port, in brackets. */
+static int split_address(const char *given, json_t *body, struct err *err)
+{
+	bool brackets = given[0] == '[';
+	const char *host = given + brackets, *end = brackets ? strchr(given, ']') : strchr(given, ':');
+	const char *colon = brackets && end != NULL ? (end[1] == ':' ? end + 1 : NULL) : end;
+	uint64_t port;
+
+	if (brackets && (end == NULL || (end[1] != '\0' && end[1] != ':')))
+		return err_set(err, ERR_USAGE, "'%.100s' is no HOST[:PORT]", given);
+	if (!brackets && end != NULL && strchr(end + 1, ':') != NULL) /* IPv6 without a port */
+		end = colon = NULL;
+	if (colon != NULL) {
+		if (number_parse(colon + 1, 1, UINT16_MAX, &port, NULL) != 0)
+			return err_set(err, ERR_USAGE, "'%.100s': the port is a number between 1 and 65535", given);
+		json_object_set_new(body, "port", json_integer((json_int_t)port));
+	}
+	json_object_set_new(body, "host", json_stringn(host, end != NULL ? (size_t)(end - host) : strlen(host)));
+	return 0;
+}
+
+int verb_computer_activate(struct cli *cli, struct err *err)
+{
+	static const char *const options[] = { "name", "policy", "group", "url" };
+	json_t *body = json_object(), *json = NULL;
+	int rc = split_address(cli->arguments.words[0], body, err);
+
+	for (size_t i = 0; i < COUNT_OF(options); i++) {
+		if (cli_option(cli, options[i]) != NULL)
+			json_object_set_new(body, options[i], json_string(cli_option(cli, options[i])));
+	}
+	if (rc == 0)
+		rc = cli_request(cli, "POST", "/computers/activations", body, &json, err);
+	json_decref(body);
+	if (rc == 0)
+		json_incref(json); /* the text belongs to it */
+	if (rc == 0)
+		rc = cli_say(cli, json, err, "activated: %s", json_string_value(json_object_get(json, "name")));
+	json_decref(json);
+	return rc;
+}
+
 /* "HOST:PORT" as people say it, or the whole address. */
 static void add_manager(json_t *body, const char *given)
 {

@@ -136,6 +136,15 @@ size_t key_chain_steps(const struct key_chain *chain, const uint8_t fingerprint[
 	return taken;
 }
 
+size_t key_chain_last(const struct key_chain *chain, size_t most, Muster__Wire__KeySuccession **ret_steps)
+{
+	size_t count = chain != NULL ? chain->count : 0, taken = count < most ? count : most;
+
+	for (size_t i = 0; i < taken; i++)
+		ret_steps[i] = &chain->messages[count - taken + i];
+	return taken;
+}
+
 const char *key_standing_name(enum key_standing standing)
 {
 	static const char *const names[KEY_STANDINGS] = { "untold", "present", "before", "mismatched" };

@@ -39,6 +39,8 @@ enum key_standing key_chain_standing(const struct key_chain *chain, const uint8_
  * many; *ret_left: that are still to come. */
 size_t key_chain_steps(const struct key_chain *chain, const uint8_t fingerprint[SHA256_BYTES], size_t most,
 		       Muster__Wire__KeySuccession **ret_steps, size_t *ret_left);
+/* The last steps, at most `most` of them, oldest first: for an agent that does not say which key it trusts. */
+size_t key_chain_last(const struct key_chain *chain, size_t most, Muster__Wire__KeySuccession **ret_steps);
 /* "untold", "present", "before", "mismatched" */
 const char *key_standing_name(enum key_standing standing);
 

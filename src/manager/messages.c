@@ -40,6 +40,7 @@ static const struct channel_permit asked_of_keys[] = {
 	  .max_bytes = MESSAGE_PRIVATE_KEY_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_BACK_UP, .name = "back up", .max_bytes = CHANNEL_PAYLOAD_MAX_BYTES },
 	{ .type = MESSAGE_RESTORE, .name = "restore", .max_bytes = CHANNEL_PAYLOAD_MAX_BYTES },
+	{ .type = MESSAGE_PROVE, .name = "prove", .max_bytes = MESSAGE_PROVE_BYTES },
 	{ .type = MESSAGE_CERTIFY, .name = "certify", .max_bytes = MESSAGE_REQUEST_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_CERTIFY_MANAGER, .name = "certify the manager", .max_bytes = MESSAGE_REQUEST_MAX_BYTES },
 	{ .type = MESSAGE_CERTIFY_SERVER,
@@ -208,6 +209,31 @@ int message_unpack_keys(const void *data, size_t size, struct message_keys *ret_
 		rc = succession_unpack(by.data, by.size, &keys.by, NULL) == 0 ? 0 : ERR_FORMAT;
 	if (rc == 0)
 		*ret_keys = keys;
+	return rc;
+}
+
+void message_pack_prove(struct buf *out, const struct message_prove *prove)
+{
+	pack_u8(out, (uint8_t)prove->side);
+	buf_append(out, prove->channel, sizeof(prove->channel));
+}
+
+int message_unpack_prove(const void *data, size_t size, struct message_prove *ret_prove)
+{
+	struct message_prove prove;
+	struct unpack in;
+	uint8_t side;
+	int rc;
+
+	unpack_init(&in, data, size);
+	side = unpack_u8(&in);
+	unpack_fixed(&in, prove.channel, sizeof(prove.channel));
+	rc = unpack_end(&in);
+	if (rc == 0 && side >= PROOF_SIDES)
+		rc = ERR_FORMAT;
+	prove.side = (enum proof_side)side;
+	if (rc == 0)
+		*ret_prove = prove;
 	return rc;
 }
 

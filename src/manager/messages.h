@@ -5,7 +5,7 @@
  *   each -> supervisor            READY; BROKEN: the role it is connected with (front: keys) broke the rules, end it
  *   front -> supervisor           BROKEN_COURIER, BROKEN_HYPERVISOR
  *   front -> keys                 SIGN, SIGN_AGAIN, CERTIFY, CERTIFY_MANAGER, CERTIFY_SERVER, KEYS, CREATE_KEY,
- *                                 IMPORT_KEY, BACK_UP, RESTORE
+ *                                 IMPORT_KEY, BACK_UP, RESTORE, PROVE
  *   keys -> front                 SIGNED, CERTIFIED, KEYS_ARE, BACKED_UP, RESTORED, REFUSED
  *   keys -> supervisor            PUBLIC_KEY: what DIR/server-authentication.pub is to hold
  *   front -> courier              DELIVER (courier/delivery.h)
@@ -24,7 +24,7 @@
 #include "base/pack.h"
 #include "os/channel.h"
 #include "trust/backup.h"
-#include "wire/succession.h"
+#include "wire/proof.h"
 
 enum message_type {
 	MESSAGE_ATTACH = 1,
@@ -57,6 +57,7 @@ enum message_type {
 	MESSAGE_BACKED_UP = 45, /* the file */
 	MESSAGE_RESTORE = 46,
 	MESSAGE_RESTORED = 47,
+	MESSAGE_PROVE = 48, /* that we have the key, over one connection; answered as SIGN */
 };
 
 #define MESSAGE_SIGN_MAX_BYTES        WIRE_SIGNED_MAX_BYTES
@@ -65,6 +66,7 @@ enum message_type {
 #define MESSAGE_SIGNATURE_BYTES       64
 #define MESSAGE_ORDERS_MAX            WIRE_BATCH_MAX /* signed together */
 #define MESSAGE_KEYS_MAX_BYTES        (2 + ENVELOPE_KEY_BYTES + 4 + SUCCESSION_MAX_BYTES)
+#define MESSAGE_PROVE_BYTES           (1 + PROOF_CHANNEL_BYTES)
 #define MESSAGE_CREATE_KEY_BYTES      (1 + 8)
 #define MESSAGE_PRIVATE_KEY_MAX_BYTES 4096 /* PEM */
 
@@ -107,6 +109,11 @@ struct message_keys {
 	bool has_key, followed;
 	uint8_t public_key[ENVELOPE_KEY_BYTES];
 	struct succession by; /* if followed */
+};
+/* What keys does not know of a proof; authority and key are its own. */
+struct message_prove {
+	enum proof_side side;
+	uint8_t channel[PROOF_CHANNEL_BYTES];
 };
 struct message_create_key {
 	bool succeed;   /* the present key signs the next one */
@@ -157,6 +164,8 @@ void message_pack_signed(struct buf *out, const struct message_signed *answer);
 int message_unpack_signed(const void *data, size_t size, struct message_signed *ret_answer);
 void message_pack_keys(struct buf *out, const struct message_keys *keys);
 int message_unpack_keys(const void *data, size_t size, struct message_keys *ret_keys);
+void message_pack_prove(struct buf *out, const struct message_prove *prove);
+int message_unpack_prove(const void *data, size_t size, struct message_prove *ret_prove);
 void message_pack_create_key(struct buf *out, const struct message_create_key *create);
 int message_unpack_create_key(const void *data, size_t size, struct message_create_key *ret_create);
 void message_pack_import_key(struct buf *out, const struct message_import_key *import);

@@ -57,6 +57,7 @@ struct http_client {
 	span_us connect_timeout;
 	size_t reply_max;
 	int (*on_peer)(void *argument, const uint8_t fingerprint[SHA256_BYTES], struct err *err);
+	int (*on_secure)(void *argument, struct err *err);
 	void *peer_argument;
 	struct dial *dial;
 	struct bufferevent *stream;
@@ -436,6 +437,11 @@ static int check_peer(struct http_client *client)
 	return client->on_peer(client->peer_argument, fingerprint, &client->err);
 }
 
+static int secured(struct http_client *client)
+{
+	return client->on_secure != NULL ? client->on_secure(client->peer_argument, &client->err) : 0;
+}
+
 static void on_event(struct bufferevent *stream, short what, void *argument)
 {
 	struct http_client *client = argument;
@@ -446,7 +452,7 @@ static void on_event(struct bufferevent *stream, short what, void *argument)
 		return;
 	}
 	client->established = true;
-	if (check_peer(client) != 0)
+	if (check_peer(client) != 0 || secured(client) != 0)
 		fail(client);
 	else
 		write_request(client);
@@ -538,6 +544,7 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
 		.connect_timeout = options->connect_timeout > 0 ? options->connect_timeout : CONNECT_TIMEOUT_US,
 		.reply_max = options->reply_max_bytes,
 		.on_peer = options->on_peer,
+		.on_secure = options->on_secure,
 		.peer_argument = options->peer_argument,
 		.exchange.fd = -1,
 	};
@@ -607,6 +614,11 @@ void http_client_dials(struct http_client *client, bool dials)
 	client->adopts = !dials;
 }
 
+struct ssl_st *http_client_tls(const struct http_client *client)
+{
+	return client->established ? bufferevent_openssl_get_ssl(client->stream) : NULL;
+}
+
 bool http_client_connected(const struct http_client *client)
 {
 	return client->established;
@@ -646,6 +658,28 @@ static int build_request(struct http_client *client, const char *method, const c
 	return head->status;
 }
 
+/* What is to be sent is in the exchange's head, or nothing is. */
+static int build_checked(struct http_client *client, const char *method, const char *path, const char *headers,
+			 const struct http_body *body, struct err *err)
+{
+	int r;
+
+	if (!is_one_word(method) || !is_one_word(path))
+		return err_set(err, ERR_FORMAT, "%s %s: blanks and control characters must be encoded", method, path);
+	r = build_request(client, method, path, headers, body);
+	if (r == 0)
+		return 0;
+	buf_wipe(&client->exchange.head);
+	return err_set(err, r, "%s %s: the request is too large", method, path);
+}
+
+int http_client_instead(struct http_client *client, const char *method, const char *path, const char *headers,
+			const struct http_body *body, struct err *err)
+{
+	buf_wipe(&client->exchange.head);
+	return build_checked(client, method, path, headers, body, err);
+}
+
 int http_client_send(struct http_client *client, const char *method, const char *path, const char *headers,
 		     const struct http_body *body, span_us timeout,
 		     void (*answer)(void *argument, const struct http_answer *answer), void *argument, struct err *err)
@@ -655,13 +689,9 @@ int http_client_send(struct http_client *client, const char *method, const char 
 
 	if (exchange->busy)
 		return err_set(err, ERR_BUSY, "a request to %s is under way", client->host);
-	if (!is_one_word(method) || !is_one_word(path))
-		return err_set(err, ERR_FORMAT, "%s %s: blanks and control characters must be encoded", method, path);
-	r = build_request(client, method, path, headers, body);
-	if (r != 0) {
-		buf_wipe(&exchange->head);
-		return err_set(err, r, "%s %s: the request is too large", method, path);
-	}
+	r = build_checked(client, method, path, headers, body, err);
+	if (r != 0)
+		return r;
 	exchange->busy = true;
 	exchange->head_only = strcmp(method, "HEAD") == 0;
 	exchange->timeout = timeout;

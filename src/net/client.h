@@ -33,7 +33,10 @@ struct http_client_options {
 	/* Is this the peer we meant (SHA-256 of its certificate; with by_proof it may have ended)? An error ends the
 	 * connection before anything is sent, with that code and text. NULL: its chain is enough. */
 	int (*on_peer)(void *argument, const uint8_t fingerprint[SHA256_BYTES], struct err *err);
-	void *peer_argument;
+	/* The connection is secured and nothing is sent over it yet: what is sent may depend on it (http_client_tls(),
+	 * http_client_instead()). An error ends it likewise. NULL: it need not. */
+	int (*on_secure)(void *argument, struct err *err);
+	void *peer_argument; /* of both */
 };
 
 struct http_answer {
@@ -69,6 +72,11 @@ int http_client_send(struct http_client *client, const char *method, const char 
 		     const struct http_body *body, span_us timeout,
 		     void (*answer)(void *argument, const struct http_answer *answer), void *argument, struct err *err);
 bool http_client_busy(const struct http_client *client);
+/* Of the connection that is established; NULL: none is. For net/tls_channel.h. */
+struct ssl_st *http_client_tls(const struct http_client *client);
+/* Inside on_secure(): what is sent instead of what was asked for; a body comes from memory. Errors as in sending. */
+int http_client_instead(struct http_client *client, const char *method, const char *path, const char *headers,
+			const struct http_body *body, struct err *err);
 /* For the next (or present) request: pieces of the body of a 2xx answer go to
  * on_body, called with the request's argument, instead of memory; any size.
  * Nonzero aborts with ERR_CANCELLED. Other answers' bodies still go to memory. */

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "net/connection.h"
+#include "net/stream.h"
 
 #define REPLY_HEAD_MAX (64 * KIB)
 #define PROBLEM_MAX    (16 * KIB)
@@ -56,6 +57,11 @@ bool http_client_certificate_ended(const struct http_request *request, uint8_t f
 		return false;
 	memcpy(fingerprint, request->connection->fingerprint, SHA256_BYTES);
 	return true;
+}
+
+struct ssl_st *http_tls(const struct http_request *request)
+{
+	return bufferevent_openssl_get_ssl(request->connection->stream);
 }
 
 struct loop *http_loop(const struct http_request *request)

@@ -101,6 +101,8 @@ const char *http_peer(const struct http_request *request);                     /
 bool http_client_certificate(const struct http_request *request, uint8_t fingerprint[SHA256_BYTES]);
 /* The same of one that is verified, but has ended. */
 bool http_client_certificate_ended(const struct http_request *request, uint8_t fingerprint[SHA256_BYTES]);
+/* Of its connection, for net/tls_channel.h; valid during the callback that gave the request. */
+struct ssl_st *http_tls(const struct http_request *request);
 struct loop *http_loop(const struct http_request *request);
 void *http_data(const struct http_request *request);
 void http_set_data(struct http_request *request, void *data);

@@ -72,6 +72,7 @@ struct tls_client_options {
 	const uint8_t *ca_fingerprint; /* trust the root in the peer's chain with this SHA-256 (enrolment) */
 	const char *certificate_pem;   /* own certificate (and chain) and key, or NULL; a key alone is for _beside() */
 	const char *key_pem;
+	bool any_peer;             /* whoever answers: what it is comes out afterwards (wire/proof.h) */
 	bool any_host_name;       /* verify the chain only; the name inside is not compared */
 	bool agent;               /* says TLS_AGENT_PROTOCOL */
 	bool own_library;         /* a library context of its own (300 KB): one of several loop threads */

@@ -61,6 +61,8 @@ static const struct message_kind kind_enrol_request = { "enrol request", &muster
 							WIRE_ENROL_REQUEST_MAX_BYTES, WIRE_PROTOCOL, NULL };
 static const struct message_kind kind_enrol_reply = { "enrol reply", &muster__wire__enrol_reply__descriptor,
 						      WIRE_ENROL_REPLY_MAX_BYTES, WIRE_PROTOCOL, NULL };
+static const struct message_kind kind_manager_proof = { "manager proof", &muster__wire__manager_proof__descriptor,
+							WIRE_MANAGER_PROOF_MAX_BYTES, WIRE_PROTOCOL, NULL };
 static const struct message_kind kind_renew_request = { "renew request", &muster__wire__renew_request__descriptor,
 							WIRE_RENEW_REQUEST_MAX_BYTES, WIRE_PROTOCOL, NULL };
 static const struct message_kind kind_renew_reply = { "renew reply", &muster__wire__renew_reply__descriptor,
@@ -222,6 +224,7 @@ EXCHANGE_KIND(report, Muster__Wire__Report)
 EXCHANGE_KIND(reply, Muster__Wire__Reply)
 EXCHANGE_KIND(enrol_request, Muster__Wire__EnrolRequest)
 EXCHANGE_KIND(enrol_reply, Muster__Wire__EnrolReply)
+EXCHANGE_KIND(manager_proof, Muster__Wire__ManagerProof)
 EXCHANGE_KIND(renew_request, Muster__Wire__RenewRequest)
 EXCHANGE_KIND(renew_reply, Muster__Wire__RenewReply)
 EXCHANGE_KIND(signed, Muster__Wire__Signed)

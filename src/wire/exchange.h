@@ -38,6 +38,8 @@ int exchange_enrol_request_decode(const void *bytes, size_t size, Muster__Wire__
 				  struct arena **ret_arena, struct err *err);
 int exchange_enrol_reply_decode(const void *bytes, size_t size, Muster__Wire__EnrolReply **ret_message,
 				struct arena **ret_arena, struct err *err);
+int exchange_manager_proof_decode(const void *bytes, size_t size, Muster__Wire__ManagerProof **ret_message,
+				  struct arena **ret_arena, struct err *err);
 int exchange_renew_request_decode(const void *bytes, size_t size, Muster__Wire__RenewRequest **ret_message,
 				  struct arena **ret_arena, struct err *err);
 int exchange_renew_reply_decode(const void *bytes, size_t size, Muster__Wire__RenewReply **ret_message,
@@ -56,6 +58,7 @@ int exchange_report_encode(const Muster__Wire__Report *message, struct buf *out,
 int exchange_reply_encode(const Muster__Wire__Reply *message, struct buf *out, struct err *err);
 int exchange_enrol_request_encode(const Muster__Wire__EnrolRequest *message, struct buf *out, struct err *err);
 int exchange_enrol_reply_encode(const Muster__Wire__EnrolReply *message, struct buf *out, struct err *err);
+int exchange_manager_proof_encode(const Muster__Wire__ManagerProof *message, struct buf *out, struct err *err);
 int exchange_renew_request_encode(const Muster__Wire__RenewRequest *message, struct buf *out, struct err *err);
 int exchange_renew_reply_encode(const Muster__Wire__RenewReply *message, struct buf *out, struct err *err);
 int exchange_signed_encode(const Muster__Wire__Signed *message, struct buf *out, struct err *err);

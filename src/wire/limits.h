@@ -18,6 +18,7 @@
 #define WIRE_REPLY_MAX_BYTES         (1024 * 1024)
 #define WIRE_ENROL_REQUEST_MAX_BYTES (32 * 1024)
 #define WIRE_ENROL_REPLY_MAX_BYTES   (96 * 1024)
+#define WIRE_MANAGER_PROOF_MAX_BYTES (16 * 1024)
 #define WIRE_RENEW_REQUEST_MAX_BYTES (8 * 1024)
 #define WIRE_RENEW_REPLY_MAX_BYTES   (96 * 1024)
 #define WIRE_SIGNED_MAX_BYTES        (48 * 1024) /* fits a message between roles (os/channel.h) */
@@ -46,6 +47,7 @@
 #define WIRE_BATCH_PATH_MAX         8    /* hashes from one of them to the root: log2 */
 #define WIRE_REPLY_ACKNOWLEDGED_MAX 1000 /* ids of each kind per reply */
 #define WIRE_REPLY_SUCCESSIONS_MAX  16   /* steps from one key to the next per reply; a longer way takes several */
+#define WIRE_PROOF_SUCCESSIONS_MAX  64   /* the last ones, to an agent whose key is not known */
 #define WIRE_SCAN_PATHS_MAX         256
 #define WIRE_SETTINGS_MAX           512
 

@@ -180,7 +180,13 @@ static const struct rule enrol_reply_rules[] = {
 	[5] = FIXED(ENVELOPE_KEY_BYTES),
 	[6] = LABEL,
 	[7] = NUMBER(0, UINT16_MAX),
-	[8] = FIXED_OR_NONE(ENVELOPE_SIGNATURE_BYTES),
+	[9] = TEXT(0, WIRE_TEXT_MAX_BYTES),
+};
+static const struct rule manager_proof_rules[] = {
+	[2] = FIXED(SHA256_BYTES),
+	[3] = FIXED(ENVELOPE_KEY_BYTES),
+	[4] = FIXED(ENVELOPE_SIGNATURE_BYTES),
+	[5] = PARTS(WIRE_PROOF_SUCCESSIONS_MAX),
 };
 static const struct rule renew_request_rules[] = { [2] = BYTES(1, WIRE_REQUEST_MAX_BYTES) };
 static const struct rule renew_reply_rules[] = {
@@ -220,6 +226,7 @@ static const struct {
 	ROW(restore, target_rules),
 	ROW(enrol_request, enrol_request_rules),
 	ROW(enrol_reply, enrol_reply_rules),
+	ROW(manager_proof, manager_proof_rules),
 	ROW(renew_request, renew_request_rules),
 	ROW(renew_reply, renew_reply_rules),
 };

@@ -112,10 +112,20 @@ static bool machines(const uint8_t *data, size_t size, struct buf *out)
 	return true;
 }
 
+static bool prove(const uint8_t *data, size_t size, struct buf *out)
+{
+	struct message_prove asked;
+
+	if (message_unpack_prove(data, size, &asked) != 0)
+		return false;
+	message_pack_prove(out, &asked);
+	return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool (*const both_ways[])(const uint8_t *data, size_t size, struct buf *out) = {
-		sign, certify, signed_answer, certified, refused, deliver, watch, said, machines, certify_server
+		sign, certify, signed_answer, certified, refused, deliver, watch, said, machines, certify_server, prove
 	};
 	struct buf out;
 

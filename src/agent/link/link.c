@@ -23,10 +23,12 @@
 #include "agent/link/link_jobs.h"
 #include "agent/link/link_listen.h"
 #include "agent/link/link_local.h"
+#include "agent/link/link_prepared.h"
 #include "agent/link/link_renewal.h"
 #include "agent/link/link_unload.h"
 #include "agent/link/link_upload.h"
 #include "agent/link/link_watch.h"
+#include "agent/prepared_file.h"
 #include "agent/users.h"
 #include "base/log.h"
 #include "os/env.h"
@@ -470,6 +472,17 @@ static int take_candidate(struct link *link, const char *data_directory, struct 
 	return rc;
 }
 
+/* Or the key of the manager that it waits for. */
+static int load_identity(struct link *link, int directory, struct err *err)
+{
+	int rc = identity_files_load(directory, &link->identity, err);
+
+	link->prepared = rc == ERR_NOT_FOUND && prepared_file_load(directory, link->accepted, NULL) == 0;
+	if (link->prepared)
+		return 0;
+	return rc == 0 ? manager_url_parse(link->identity.manager, &link->manager, err) : rc;
+}
+
 /* All that needs files outside of link/, or the rights of whoever started us. */
 static int prepare(struct link *link, const char *data_directory, struct opened *opened, struct err *err)
 {
@@ -492,11 +505,9 @@ static int prepare(struct link *link, const char *data_directory, struct opened 
 	if (rc == 0)
 		rc = open_directories(data_directory, &users, opened, err);
 	if (rc == 0)
-		rc = identity_files_load(opened->identity, &link->identity, err);
-	if (rc == 0)
-		rc = manager_url_parse(link->identity.manager, &link->manager, err);
+		rc = load_identity(link, opened->identity, err);
 	host_read(&link->host, link->settings.machine_uuid);
-	if (rc == 0)
+	if (rc == 0 && !link->prepared)
 		link->farewell = link_farewell_new(link, opened->store, err);
 	if (rc == 0)
 		rc = confine(link, &users, opened, err);
@@ -737,6 +748,14 @@ static int run(struct link *link, const struct opened *opened, struct err *err)
 	return endpoint_flush(link->endpoint, err);
 }
 
+/* Until its manager has dialled: then link ends, and is started again as an agent of that manager. */
+static int run_prepared(struct link *link, const struct opened *opened, struct err *err)
+{
+	MAKE(loop, loop_new(err));
+	set_signals(link);
+	return link_prepared_run(link, opened->store, opened->owner, err);
+}
+
 int link_main(const char *data_directory)
 {
 	struct link link = { .env = env_system(), .store = -1 };
@@ -748,7 +767,7 @@ int link_main(const char *data_directory)
 	agent_identity_init(&link.identity);
 	rc = prepare(&link, data_directory, &opened, &err);
 	if (rc == 0)
-		rc = run(&link, &opened, &err);
+		rc = link.prepared ? run_prepared(&link, &opened, &err) : run(&link, &opened, &err);
 	if (rc)
 		LOG(LOG_ERROR, "link.failed", log_err(&err));
 	free_parts(&link);

@@ -20,6 +20,7 @@
  *   link_candidate  another identity, of the same manager or of another
  *   link_farewell   the manager that was left is told so
  *   link_renewal    the next certificate
+ *   link_prepared   in place of all the others: nobody has activated this agent yet
  */
 #ifndef MUSTER_AGENT_LINK_LINK_H
 #define MUSTER_AGENT_LINK_LINK_H
@@ -76,6 +77,8 @@ struct link {
 	struct link_listen *listen;
 	struct link_candidate *candidate;
 	struct link_farewell *farewell;
+	bool prepared; /* not activated: it waits for the manager with this key */
+	uint8_t accepted[ENVELOPE_KEY_BYTES];
 	bool switched; /* this identity took another's place at this start */
 	struct link_renewal *renewal;
 	char missing[512]; /* parts of the confinement that could not be had */

@@ -128,7 +128,7 @@ static int take_notice(struct link_guard *guard, const struct channel_message *m
 	struct err err = { 0 };
 	int rc = message_unpack_notice(message->payload, message->size, &notice);
 
-	if (rc)
+	if (rc || guard->handlers.notice == NULL)
 		return rc;
 	rc = guard->handlers.notice(guard->handlers.context, &notice, &err);
 	if (rc)

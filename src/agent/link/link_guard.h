@@ -15,7 +15,8 @@ struct link_guard;
 
 struct link_guard_handlers {
 	void *context;
-	/* 0 when it is kept; an error leaves it to guard to send again. */
+	/* 0 when it is kept; an error leaves it to guard to send again. NULL: all stay with guard, for whoever is
+	 * link next. */
 	int (*notice)(void *context, const struct message_notice *notice, struct err *err);
 	/* All notices so far must be durable when this returns 0; then guard may forget them. */
 	int (*flush)(void *context, struct err *err);

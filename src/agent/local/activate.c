@@ -160,8 +160,7 @@ static int enrol(const struct activation *activation, const struct manager_url *
 	return rc;
 }
 
-/* Makes DIR, identity/ and link/ with their owners. *ret_identity is identity/, open. */
-static int make_directories(const char *data, uid_t uid, gid_t gid, int *ret_identity, struct err *err)
+int activation_directories(const char *data, uid_t uid, gid_t gid, int *ret_identity, struct err *err)
 {
 	int directory = -1;
 	int rc = files_make_directory(AT_FDCWD, data, 0711, (uid_t)-1, (gid_t)-1, &directory, err);
@@ -177,7 +176,7 @@ static int make_directories(const char *data, uid_t uid, gid_t gid, int *ret_ide
 	return rc ? err_add(err, rc, "%s", data) : 0;
 }
 
-static int load_or_default(const char *data, struct settings *settings, struct err *err)
+int activation_settings(const char *data, struct settings *settings, struct err *err)
 {
 	struct buf problems;
 	struct stat st;
@@ -253,7 +252,7 @@ static int activate_in(const struct activation *activation, const struct manager
 	int rc = users_choose(settings, &users, err);
 
 	if (rc == 0)
-		rc = make_directories(activation->data, users.link_uid, users.link_gid, &directory, err);
+		rc = activation_directories(activation->data, users.link_uid, users.link_gid, &directory, err);
 	if (rc == 0)
 		rc = check_present(activation, directory, identity, ret_already, err);
 	if (rc || *ret_already)
@@ -286,7 +285,7 @@ int activate(const struct activation *activation, struct agent_identity *ret_ide
 	int rc = check_usage(activation, &url, pin, err);
 
 	if (rc == 0)
-		rc = load_or_default(activation->data, &settings, err);
+		rc = activation_settings(activation->data, &settings, err);
 	if (rc)
 		return rc;
 	agent_identity_init(&identity);

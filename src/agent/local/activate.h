@@ -29,4 +29,11 @@ struct activation {
 int activate(const struct activation *activation, struct agent_identity *ret_identity, bool *ret_already,
 	     struct err *err);
 
+/* --- for prepare too --- */
+/* Makes DIR, identity/ and link/ with their owners. *ret_identity is identity/, open. */
+int activation_directories(const char *data, uid_t uid, gid_t gid, int *ret_identity, struct err *err);
+/* agent.ini, or the defaults where there is none. */
+struct settings;
+int activation_settings(const char *data, struct settings *settings, struct err *err);
+
 #endif

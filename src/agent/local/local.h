@@ -28,6 +28,7 @@ int local_quarantine_restore(const struct arguments *arguments);
 int local_quarantine_delete(const struct arguments *arguments);
 int local_reset(const struct arguments *arguments);
 int local_stop(const struct arguments *arguments);
+int local_prepare(const struct arguments *arguments);
 int local_trust(const struct arguments *arguments);
 int local_move(const struct arguments *arguments);
 

@@ -15,6 +15,7 @@
 #include "agent/local/local_password.h"
 #include "agent/local_action.h"
 #include "agent/path_list.h"
+#include "agent/prepared_file.h"
 #include "agent/settings_message.h"
 #include "agent/users.h"
 #include "base/log.h"
@@ -165,9 +166,9 @@ static int check_identity(const char *data, struct err *err)
 {
 	struct agent_identity identity;
 	char path[4200];
-	int directory, rc = check_activated(data, err);
+	int directory, rc = prepared_file_waits(data) ? 0 : check_activated(data, err);
 
-	if (rc == 0) {
+	if (rc == 0 && !prepared_file_waits(data)) {
 		snprintf(path, sizeof(path), "%s/identity", data);
 		directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		agent_identity_init(&identity);
@@ -287,7 +288,7 @@ static int reset(const struct arguments *arguments, const char *data, struct err
 			       "this removes the identity of the agent in %.200s and every event that "
 			       "the manager has not stored; say --yes if you mean it",
 			       data);
-	rc = check_activated(data, err);
+	rc = prepared_file_waits(data) ? 0 : check_activated(data, err);
 	if (rc)
 		return rc;
 	if (control_reachable(data, &none) == 0)

@@ -88,6 +88,22 @@ static void print_configuration(const json_t *configuration)
 		printf("Refused    %s\n", refused);
 }
 
+/* Nobody has activated it yet. */
+static void print_prepared(const json_t *status)
+{
+	const json_t *link = json_object_get(status, "link");
+
+	printf("Agent      running, version %s\n", local_text(status, "version"));
+	puts("State      prepared, not activated: waits for its manager (muster computer activate HOST)");
+	printf("Accepts    the manager with the key %s, and no other\n", local_text(status, "trusted_key_fingerprint"));
+	if (json_is_true(json_object_get(link, "listening")))
+		printf("Listens    on port %lld; %lld others refused\n", (long long)local_number(link, "port"),
+		       (long long)local_number(link, "refused"));
+	else
+		printf("Listens    not on port %lld: %s\n", (long long)local_number(link, "port"),
+		       local_text(link, "problem"));
+}
+
 static void print_words(const json_t *status, const char *data)
 {
 	bool connected = json_is_true(json_object_get(status, "connected"));
@@ -170,6 +186,8 @@ int local_status(const struct arguments *arguments)
 	} else if (json) {
 		json_object_set_new(status, "running", json_true());
 		local_print(json_incref(status));
+	} else if (json_is_true(json_object_get(status, "prepared"))) {
+		print_prepared(status);
 	} else {
 		print_words(status, data);
 	}

@@ -10,30 +10,11 @@
 
 #include "agent/identity_files.h"
 #include "agent/local/control_ask.h"
+#include "agent/local/key_read.h"
 #include "agent/local/local.h"
 #include "agent/local/local_password.h"
 #include "agent/local_action.h"
-#include "os/files.h"
 #include "trust/signing_key.h"
-
-#define FILE_MAX_BYTES ((size_t)16 * 1024)
-
-static int read_key(const char *path, uint8_t key[ENVELOPE_KEY_BYTES], struct err *err)
-{
-	struct buf pem;
-	int rc;
-
-	buf_init(&pem, FILE_MAX_BYTES);
-	rc = files_read(AT_FDCWD, path, FILE_MAX_BYTES, &pem, err);
-	if (rc == 0)
-		rc = signing_public_parse(pem.data, pem.size, key, err);
-	buf_done(&pem);
-	if (rc == ERR_NOT_FOUND)
-		return err_set(err, rc, "there is no file %.200s", path);
-	return rc == 0 ? 0
-		       : err_add(err, rc, "%.200s is not the manager's public key (muster cert export FILE makes one)",
-				 path);
-}
 
 /* What the link role finds at its next start. Whoever owns the directory goes on owning what is in it. */
 static int write_key(const char *data, const uint8_t key[ENVELOPE_KEY_BYTES], struct err *err)
@@ -85,7 +66,7 @@ int local_trust(const struct arguments *arguments)
 	int rc = local_output(arguments, &json, &err);
 
 	if (rc == 0)
-		rc = read_key(arguments->operands[0], request.key, &err);
+		rc = key_read(arguments->operands[0], request.key, &err);
 	if (rc == 0 && (data = local_data(arguments, &err)) == NULL)
 		rc = err.code;
 	if (rc == 0)

@@ -1,8 +1,10 @@
 /* /computers: rows of the database with their live state from memory over them. */
 #include <string.h>
 
+#include "manager/api/deployment_line.h"
 #include "manager/api/handlers.h"
 #include "manager/api/rows.h"
+#include "manager/front/front_activation.h"
 #include "manager/front/front_server_key.h"
 #include "manager/front/hypervisors.h"
 #include "manager/queries.h"
@@ -163,6 +165,30 @@ int computer_add(struct api_call *call, struct err *err)
 	if (rc == 0)
 		rc = row_get(call, &QUERY_API_COMPUTER_BY_ID, &id, "computer", computer_json, &json, err);
 	return rc != 0 ? rc : api_reply_json(call, 201, json);
+}
+
+int computer_activate(struct api_call *call, struct err *err)
+{
+	struct front *front = api_call_front(call);
+	const struct front_activation activation = {
+		.host = text_of(call, "host"),
+		.port = (uint16_t)json_integer_value(json_object_get(api_body(call), "port")),
+		.name = text_of(call, "name"),
+		.policy = text_of(call, "policy"),
+		.group = text_of(call, "group"),
+		.url = text_of(call, "url"),
+	};
+	json_t *json = NULL;
+	bool already;
+	struct uuid id;
+	int rc;
+
+	if (activation.url[0] != '\0' && !deployment_is_url(activation.url))
+		return err_set(err, ERR_RANGE, "url: https://HOST:PORT is expected, without a path");
+	rc = front_computer_activate(front, &activation, api_call_actor(call), &id, &already, err);
+	if (rc == 0)
+		rc = row_get(call, &QUERY_API_COMPUTER_BY_ID, &id, "computer", computer_json, &json, err);
+	return rc != 0 ? rc : api_reply_json(call, 200, json);
 }
 
 int computer_dial_address(struct api_call *call, struct err *err)

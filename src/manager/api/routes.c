@@ -26,6 +26,8 @@ const struct api_route api_routes[] = {
 	  &shape_computers_query, NULL, 200, JSON, &shape_computers, OPERATION_computer_list },
 	{ "POST", V1 "/computers", ACCESS_ADMINISTER, 0, "computers", "Make a computer known before its agent is activated: whoever activates under its name becomes it",
 	  &shape_no_query, &shape_computer_request, 201, JSON, &shape_computer, OPERATION_computer_add },
+	{ "POST", V1 "/computers/activations", ACCESS_ADMINISTER, 0, "computers", "Dial an agent that was prepared for this manager, and make its computer ours; the same again changes nothing",
+	  &shape_no_query, &shape_activation_request, 200, JSON, &shape_computer, OPERATION_computer_activate },
 	{ "POST", V1 "/computers/verify", ACCESS_OPERATE, ROUTE_IDEMPOTENT, "computers", "Verify now who is there: computers that hold a connection are asked, and answer or are silent",
 	  &shape_no_query, &shape_verification_request, 201, JSON, &shape_verification, OPERATION_verification_begin },
 	{ "GET", V1 "/verifications", ACCESS_READ, 0, "computers", "List verifications, newest first",

@@ -39,6 +39,7 @@ enum route_flag {
 	X(session_end) \
 	X(computer_list) \
 	X(computer_add) \
+	X(computer_activate) \
 	X(computer_show) \
 	X(computer_dial_address) \
 	X(computer_delete) \

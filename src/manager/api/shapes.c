@@ -119,6 +119,7 @@ const struct shape *const shapes_documented[] = {
 	&shape_policy_restore_request,
 	&shape_policy_apply_request,
 	&shape_computer_request,
+	&shape_activation_request,
 	&shape_dial_address_request,
 	&shape_computer_change_request,
 	&shape_revert_request,

@@ -20,6 +20,13 @@ SHAPE(shape_computer_request, "ComputerRequest", "A computer that is known and h
 	{ "group", SHAPE_NAME, .max = 255, .help = "Its group." },
 	{ "dial_address", SHAPE_TEXT, 0, 0, 253, .help = "Where its agent may be dialled." });
 
+SHAPE(shape_activation_request, "ActivationRequest", "An agent that waits to be activated (`muster-agent prepare`).",
+	{ "host", SHAPE_NAME, REQUIRED, .max = 253, .help = "Host name or address where it listens." },
+	{ "port", SHAPE_NUMBER, 0, 1, 65535, .help = "Its port; that of the manager's agents if not given." },
+	{ "name", SHAPE_NAME, .max = 255, .help = "The computer's name; its host name if not given." },
+	{ "policy", SHAPE_NAME, .max = 255, .help = "Its policy; that of the setting enrolment.policy if not given." },
+	{ "group", SHAPE_NAME, .max = 255, .help = "Its group." },
+	{ "url", SHAPE_TEXT, 0, 1, 300, .help = "https://HOST:PORT by which the agent reaches the manager, where that is not the manager's own; a name that its certificate has." });
 SHAPE(shape_dial_address_request, "DialAddressRequest", "Where the manager dials a computer.",
 	{ "dial_address", SHAPE_NAME, REQUIRED | SHAPE_NULLABLE, .max = 253, .help = "Host name or address to dial; null: as the agent reports." });
 

@@ -62,7 +62,7 @@ static int make(struct front *front, const struct paths *paths, struct buf *key,
 	return rc;
 }
 
-static int load_or_make(struct front *front, struct buf *key, struct buf *certificate, struct err *err)
+static int load_or_make_alone(struct front *front, struct buf *key, struct buf *certificate, struct err *err)
 {
 	struct paths paths;
 	struct err why = { 0 };
@@ -80,13 +80,26 @@ static int load_or_make(struct front *front, struct buf *key, struct buf *certif
 	return make(front, &paths, key, certificate, err);
 }
 
-int dial_identity(struct front *front, struct tls_client **ret_tls, struct err *err)
+/* The dialler and whoever activates agents may ask at once. */
+static int load_or_make(struct front *front, struct buf *key, struct buf *certificate, struct err *err)
+{
+	static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+	int rc;
+
+	pthread_mutex_lock(&turn);
+	rc = load_or_make_alone(front, key, certificate, err);
+	pthread_mutex_unlock(&turn);
+	return rc;
+}
+
+int dial_identity(struct front *front, bool any_peer, struct tls_client **ret_tls, struct err *err)
 {
 	struct tls_client_options options = { .ca_pem = front->ca_pem,
 					      .any_host_name = true, /* who it is says its certificate */
 					      .own_library = true,
-					      .dials_clients = true,
-					      .by_proof = true };
+					      .dials_clients = !any_peer,
+					      .by_proof = !any_peer,
+					      .any_peer = any_peer };
 	struct buf key, certificate;
 	int rc;
 

@@ -216,7 +216,7 @@ static void make_identity(void *argument)
 	struct dialler *dialler = argument;
 	struct err err = { 0 };
 
-	if (dial_identity(dialler->front, &dialler->made, &err) != 0)
+	if (dial_identity(dialler->front, false, &dialler->made, &err) != 0)
 		LOG(LOG_ERROR, "dial.no_certificate", log_err(&err));
 	if (loop_post(dialler->loop, took_identity, dialler) != 0)
 		LOG(LOG_ERROR, "dial.lost", log_text("error", "no memory"));

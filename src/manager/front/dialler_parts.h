@@ -41,8 +41,9 @@ bool dial_talk_uses(const struct talk *talk, const struct tls_client *tls);
 int dialler_serve(struct dialler *dialler, struct bufferevent *connection, const char *peer, struct err *err);
 void dial_talk_ended(struct dialler *dialler);
 
-/* dial_identity.c, worker thread: the certificate and key of front/dial.*, made anew when missing or nearly over. */
-int dial_identity(struct front *front, struct tls_client **ret_tls, struct err *err);
+/* dial_identity.c, worker thread: the certificate and key of front/dial.*, made anew when missing or nearly over.
+ * any_peer: for agents that have no certificate of ours yet. */
+int dial_identity(struct front *front, bool any_peer, struct tls_client **ret_tls, struct err *err);
 
 /* dial_target.c, worker thread: where a computer may be reached, best first. */
 #define DIAL_TARGETS_MAX 4

@@ -117,7 +117,7 @@ static int enrol_once(struct enrolment *work, struct err *err)
 	return rc;
 }
 
-static int pack_reply(const struct enrolment *work, struct buf *out, struct err *err)
+static int pack_reply(const struct enrolment *work, const char *manager, struct buf *out, struct err *err)
 {
 	const struct front_identity *identity = front_identity(work->front);
 	uint8_t key[ENVELOPE_KEY_BYTES], fingerprint[SHA256_BYTES];
@@ -131,7 +131,20 @@ static int pack_reply(const struct enrolment *work, struct buf *out, struct err 
 	reply.server_authentication = exchange_bytes(key, sizeof(key));
 	reply.name = (char *)(uintptr_t)work->name;
 	reply.listen_port = identity->agent_port;
+	if (manager != NULL)
+		reply.manager = (char *)(uintptr_t)manager;
 	return exchange_enrol_reply_encode(&reply, out, err);
+}
+
+int enrolment_run(struct enrolment *enrolment, const char *manager, struct buf *reply, struct err *err)
+{
+	int rc = enrol_once(enrolment, err);
+
+	for (int i = 1; rc == ERR_EXISTS && i < SAME_ATTEMPT_TRIES; i++)
+		rc = enrol_once(enrolment, err);
+	if (rc == 0)
+		rc = admit(enrolment, err);
+	return rc == 0 ? pack_reply(enrolment, manager, reply, err) : rc;
 }
 
 static void note_failure(struct enrol *enrol)
@@ -174,13 +187,7 @@ static int decode_and_enrol(struct enrol *enrol)
 	if (rc != 0)
 		return rc;
 	enrol->work.request = message;
-	rc = enrol_once(&enrol->work, &enrol->err);
-	for (int i = 1; rc == ERR_EXISTS && i < SAME_ATTEMPT_TRIES; i++)
-		rc = enrol_once(&enrol->work, &enrol->err);
-	if (rc == 0)
-		rc = admit(&enrol->work, &enrol->err);
-	if (rc == 0)
-		rc = pack_reply(&enrol->work, &enrol->reply, &enrol->err);
+	rc = enrolment_run(&enrol->work, NULL, &enrol->reply, &enrol->err);
 	enrol->work.request = NULL;
 	OPENSSL_cleanse(message->token, strlen(message->token));
 	arena_free(arena);

@@ -75,6 +75,17 @@ static int read_token(struct enrolment *enrolment, struct store_session *session
 	return rc == ERR_DENIED && err->code == 0 ? err_set(err, ERR_DENIED, "the enrolment token is not known") : rc;
 }
 
+/* As the administrator said, or by the settings. */
+static int settle_wishes(struct enrolment *enrolment, struct err *err)
+{
+	char otherwise[STORED_TEXT_BYTES];
+	int rc;
+
+	stored_setting_text(enrolment->front->stored, STORED_ENROLMENT_POLICY, otherwise, sizeof(otherwise));
+	rc = settle("policy", "", enrolment->request->policy, otherwise, enrolment->policy, err);
+	return rc == 0 ? settle("group", "", enrolment->request->group, "", enrolment->group, err) : rc;
+}
+
 static int read_attempt(struct enrolment *enrolment, struct store_session *session, struct err *err)
 {
 	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_BY_ATTEMPT);
@@ -147,7 +158,8 @@ static int check_name(struct enrolment *enrolment, struct err *err)
 {
 	const Muster__Wire__EnrolRequest *request = enrolment->request;
 	bool own = stored_setting_number(enrolment->front->stored, STORED_OWN_NAME) != 0;
-	const char *name = own || enrolment->facts.by_certificate ? request->name : "";
+	bool given = enrolment->facts.by_certificate || enrolment->facts.by_manager;
+	const char *name = own || given ? request->name : "";
 
 	if (enrolment->again)
 		return 0;
@@ -189,6 +201,8 @@ static int read_all(struct store_session *session, void *argument, struct err *e
 
 	if (rc == 0 && enrolment->facts.by_certificate)
 		rc = read_origin(enrolment, session, err);
+	else if (rc == 0 && enrolment->facts.by_manager)
+		rc = settle_wishes(enrolment, err);
 	else if (rc == 0)
 		rc = read_token(enrolment, session, err);
 	if (rc == 0)
@@ -243,11 +257,12 @@ int enrolment_prepare(struct enrolment *enrolment, struct err *err)
 	struct err form = { 0 };
 	int rc;
 
-	enrolment->facts = (struct enrolment_facts){ .from = enrolment->from };
+	enrolment->facts =
+	    (struct enrolment_facts){ .from = enrolment->from, .by_manager = enrolment->dialled_by != NULL };
 	enrolment->way = ENROLMENT_NEW;
 	if (comes_with_certificate(enrolment))
 		read_standing(enrolment);
-	else if (token_check(enrolment->request->token, TOKEN_ENROLMENT, &form) != 0)
+	else if (!enrolment->facts.by_manager && token_check(enrolment->request->token, TOKEN_ENROLMENT, &form) != 0)
 		return err_set(err, ERR_DENIED, "the enrolment token is not one: %s", form.text);
 	token_hash(enrolment->request->token, enrolment->token_hash);
 	rc = read_rules(enrolment, err);

@@ -20,6 +20,10 @@ struct enrolment {
 	const Muster__Wire__EnrolRequest *request;
 	const char *address; /* where it came from */
 	struct address from; /* the same; family 0: not known */
+	/* Who had the agent dialled; NULL: the agent came by itself. What the request asks for is then the
+	 * administrator's word, and it needs no token. */
+	const struct front_actor *dialled_by;
+	const char *dialled_at; /* host name or address */
 	bool has_certificate;
 	uint8_t shown[SHA256_BYTES]; /* fingerprint of the certificate that it showed */
 	/* Filled in by prepare: */
@@ -45,5 +49,9 @@ struct enrolment {
 int enrolment_prepare(struct enrolment *enrolment, struct err *err);
 /* ERR_EXISTS: what prepare saw has changed (prepare again). name may get a number. */
 int enrolment_commit(struct enrolment *enrolment, struct err *err);
+
+/* All of it, with the certificate in between, and then the computer is one of ours; appends the packed EnrolReply.
+ * manager: our address, for an agent that did not dial it; NULL otherwise. Errors as above, and those of keys. */
+int enrolment_run(struct enrolment *enrolment, const char *manager, struct buf *reply, struct err *err);
 
 #endif

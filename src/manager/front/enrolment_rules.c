@@ -49,11 +49,11 @@ int enrolment_decide(const struct enrolment_rules *rules, const struct enrolment
 
 	if (facts->by_certificate)
 		return decide_by_certificate(rules, facts, ret_way, err);
-	if (rules->allowed == ENROLMENT_ADDRESSES && !is_in(rules, &facts->from))
+	if (!facts->by_manager && rules->allowed == ENROLMENT_ADDRESSES && !is_in(rules, &facts->from))
 		return err_set(err, ERR_UNTRUSTED,
 			       "no computer may activate from this address (settings enrolment.allowed, "
 			       "enrolment.addresses)");
-	if (rules->allowed == ENROLMENT_KNOWN && !takes)
+	if (!facts->by_manager && rules->allowed == ENROLMENT_KNOWN && !takes)
 		return err_set(err, ERR_UNTRUSTED,
 			       "only computers that are known here may activate, and none of this name waits for it: "
 			       "add it first (muster computer add), or see the setting enrolment.allowed");

@@ -35,6 +35,7 @@ enum enrolment_name {
 struct enrolment_facts {
 	struct address from; /* family 0: not known */
 	enum enrolment_name name;
+	bool by_manager; /* this manager dialled it, because an administrator said so */
 	/* It showed a certificate of ours in place of a token: */
 	bool by_certificate;
 	enum roster_standing standing;

@@ -191,14 +191,16 @@ static int insert_renewed(const struct enrolment *enrolment, struct store_sessio
 static int insert_events(struct enrolment *enrolment, struct store_session *session, struct err *err)
 {
 	static const struct front_actor actor = { .kind = "system", .name = "enrolment", .peer = "" };
-	const struct front_field created[] = { { "name", enrolment->name }, { "user", "enrolment" } };
+	const struct front_actor *by = enrolment->dialled_by != NULL ? enrolment->dialled_by : &actor;
+	const struct front_field created[] = { { "name", enrolment->name }, { "user", by->name } };
 	const struct front_field activated[] = { { "name", enrolment->name }, { "address", enrolment->address } };
-	struct front_actor from = actor;
+	struct front_actor from = *by;
 	char id[UUID_TEXT_BYTES];
 	int rc = 0;
 
 	uuid_format(&enrolment->computer, id);
-	from.peer = enrolment->address;
+	if (enrolment->dialled_by == NULL)
+		from.peer = enrolment->address;
 	if (enrolment->way != ENROLMENT_TAKES)
 		rc = front_event(enrolment->front, session, EVENT_COMPUTER_CREATED, &enrolment->computer, created,
 				 COUNT_OF(created), err);
@@ -208,7 +210,9 @@ static int insert_events(struct enrolment *enrolment, struct store_session *sess
 	if (rc == 0)
 		rc = insert_renewed(enrolment, session, err);
 	if (rc == 0)
-		rc = front_audit(enrolment->front, session, &from, "computer.enrol", id, "", "done", err);
+		rc = front_audit(enrolment->front, session, &from,
+				 enrolment->dialled_by != NULL ? "computer.activate" : "computer.enrol", id, "", "done",
+				 err);
 	return rc;
 }
 
@@ -234,6 +238,19 @@ static int create_computer(struct enrolment *enrolment, struct store_session *se
 	return rc == 0 ? insert_computer(enrolment, session, err) : rc;
 }
 
+/* Where it answered is where it is dialled from now on: what it reports may be of another network. */
+static int keep_address(const struct enrolment *enrolment, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor;
+
+	if (enrolment->dialled_by == NULL)
+		return 0;
+	cursor = cursor_open(session, &QUERY_COMPUTER_LINK);
+	cursor_bind_uuid(cursor, "id", &enrolment->computer);
+	cursor_bind_text(cursor, "dial_address", enrolment->dialled_at);
+	return cursor_run(cursor, err);
+}
+
 static int write_all(struct store_session *session, void *argument, struct err *err)
 {
 	struct enrolment *enrolment = argument;
@@ -241,11 +258,13 @@ static int write_all(struct store_session *session, void *argument, struct err *
 
 	if (enrolment->again)
 		return renew_certificate(enrolment, session, err);
-	rc = enrolment->facts.by_certificate ? 0 : use_token(enrolment, session, err);
+	rc = enrolment->facts.by_certificate || enrolment->facts.by_manager ? 0 : use_token(enrolment, session, err);
 	if (rc == 0 && enrolment->way == ENROLMENT_TAKES)
 		rc = take_computer(enrolment, session, err);
 	else if (rc == 0)
 		rc = create_computer(enrolment, session, err);
+	if (rc == 0)
+		rc = keep_address(enrolment, session, err);
 	return rc == 0 ? insert_events(enrolment, session, err) : rc;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "manager/front/activation.h"
 #include "manager/front/agent_http.h"
 #include "manager/front/command_issue.h"
 #include "manager/front/dialler.h"
@@ -229,6 +230,8 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 	if (rc == 0)
 		rc = cooldown_new(front->env, &front->refusals, err);
 	if (rc == 0)
+		rc = activations_new(&front->activations, err);
+	if (rc == 0)
 		rc = uploads_new(front->env, &front->uploads, err);
 	if (rc == 0)
 		rc = own_clock_open(front, &fleet.clock_zero_us, err);
@@ -409,6 +412,7 @@ static void done(struct front *front)
 	uploads_free(front->uploads);
 	cooldown_free(front->cooldown);
 	cooldown_free(front->refusals);
+	activations_free(front->activations);
 	roster_free(front->roster);
 	if (front->incoming_fd >= 0)
 		close(front->incoming_fd);

@@ -35,6 +35,7 @@ struct hypervisors;
 struct front_networks;
 struct tls_listeners;
 struct policies;
+struct activations;
 struct server_keys;
 struct uploads;
 struct verifier;
@@ -74,6 +75,7 @@ struct front {
 	struct server_keys *server_keys;
 	struct front_networks *networks;
 	struct verifier *verifier;
+	struct activations *activations;
 	struct hypervisors *hypervisors;
 	struct uploads *uploads;
 	int quarantine_fd; /* directory of sealed files */

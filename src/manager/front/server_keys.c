@@ -600,6 +600,35 @@ bool front_server_key(struct front *front, uint8_t public_key[ENVELOPE_KEY_BYTES
 	return present;
 }
 
+int server_keys_prove(struct front *front, enum proof_side side, const uint8_t channel[PROOF_CHANNEL_BYTES],
+		      struct buf *out, struct err *err)
+{
+	Muster__Wire__ManagerProof message = MUSTER__WIRE__MANAGER_PROOF__INIT;
+	Muster__Wire__KeySuccession *steps[WIRE_PROOF_SUCCESSIONS_MAX];
+	struct server_keys *keys = front->server_keys;
+	struct message_prove prove = { .side = side };
+	struct message_signed signature;
+	int rc;
+
+	memcpy(prove.channel, channel, sizeof(prove.channel));
+	rc = signer_prove(front->signer, &prove, &signature, err);
+	if (rc != 0)
+		return rc;
+	message.protocol = WIRE_PROTOCOL;
+	message.authority = exchange_bytes(front->identity.ca_fingerprint, SHA256_BYTES);
+	message.signature = exchange_bytes(signature.signature, sizeof(signature.signature));
+	pthread_mutex_lock(&keys->lock);
+	message.key = exchange_bytes(keys->public_key, ENVELOPE_KEY_BYTES);
+	message.n_successions = key_chain_last(keys->chain, WIRE_PROOF_SUCCESSIONS_MAX, steps);
+	message.successions = steps;
+	if (!keys->present || memcmp(signature.key, keys->fingerprint, SHA256_BYTES) != 0)
+		rc = err_set(err, ERR_BUSY, "the server authentication key is being replaced; try again");
+	else
+		rc = exchange_manager_proof_encode(&message, out, err);
+	pthread_mutex_unlock(&keys->lock);
+	return rc;
+}
+
 enum key_standing front_key_standing(struct front *front, const uint8_t fingerprint[SHA256_BYTES])
 {
 	struct server_keys *keys = front->server_keys;

@@ -19,6 +19,11 @@ void server_keys_attached(struct front *front);
 /* Every few seconds: the alert "Agents without a valid server certificate". Worker threads. */
 void server_keys_review(void *front);
 
+/* Appends a packed ManagerProof for the connection (net/tls_channel.h). Worker threads; blocks. ERR_BUSY: there is no
+ * server authentication key now. */
+int server_keys_prove(struct front *front, enum proof_side side, const uint8_t channel[PROOF_CHANNEL_BYTES],
+		      struct buf *out, struct err *err);
+
 /* Has signed anew what the reply is to carry and another key signed. Worker threads; blocks. */
 void server_keys_renew(struct front *front, struct shard *shard, const struct uuid *computer);
 

@@ -278,6 +278,24 @@ int signer_envelope(struct signer *signer, const void *payload, size_t size, str
 	return signer_envelopes(signer, &one, 1, &out, err);
 }
 
+int signer_prove(struct signer *signer, const struct message_prove *prove, struct message_signed *ret_signed,
+		 struct err *err)
+{
+	struct channel_message message;
+	struct buf question;
+	int rc;
+
+	buf_init(&question, MESSAGE_PROVE_BYTES);
+	message_pack_prove(&question, prove);
+	rc = ask(signer, MESSAGE_PROVE, &question, MESSAGE_SIGNED, &message, err);
+	buf_done(&question);
+	if (rc != 0)
+		return rc;
+	rc = message_unpack_signed(message.payload, message.size, ret_signed);
+	pthread_mutex_unlock(&signer->turn);
+	return rc == 0 ? 0 : err_set(err, rc, "the keys role sent a proof that does not decode");
+}
+
 static int ask_keys(struct signer *signer, uint16_t type, const struct buf *question, struct message_keys *ret_keys,
 		    struct err *err)
 {

@@ -33,6 +33,11 @@ int signer_envelopes(struct signer *signer, const struct bytes *payloads, size_t
 int signer_envelopes_again(struct signer *signer, const struct bytes *payloads, size_t count, struct buf *const *outs,
 			   struct err *err);
 
+/* That this manager has the key, over one connection: ret_signature is over proof_message() with the key that is
+ * present and the CA's fingerprint. */
+int signer_prove(struct signer *signer, const struct message_prove *prove, struct message_signed *ret_signed,
+		 struct err *err);
+
 /* Which server authentication key is present. */
 int signer_keys(struct signer *signer, struct message_keys *ret_keys, struct err *err);
 /* Has another one made, once: what was asked and not answered is not asked again. ERR_CONFLICT: front does not know

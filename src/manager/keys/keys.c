@@ -86,6 +86,33 @@ static int sign(struct keys *keys, const struct channel_message *message, struct
 	return rc;
 }
 
+/* The text is ours but for the connection that front names: it cannot be taken for an order, nor an order for it. */
+static int prove(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+{
+	uint8_t text[PROOF_MESSAGE_BYTES];
+	const struct signing_key *key = NULL;
+	struct message_signed result;
+	struct message_prove asked;
+	struct proof proof;
+	int rc = message_unpack_prove(message->payload, message->size, &asked);
+
+	if (rc != 0)
+		return err_set(err, rc, "the request does not decode");
+	rc = server_key_present(&keys->server, &key, err);
+	if (rc != 0)
+		return rc;
+	proof.side = asked.side;
+	memcpy(proof.channel, asked.channel, sizeof(proof.channel));
+	authority_fingerprint(keys->authority, proof.authority);
+	signing_key_public(key, proof.key);
+	proof_message(&proof, text);
+	signing_key_fingerprint(proof.key, result.key);
+	rc = signing_key_sign(key, text, sizeof(text), result.signature, err);
+	if (rc == 0)
+		message_pack_signed(answer, &result);
+	return rc;
+}
+
 static int certify(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
 {
 	struct message_certify asked;
@@ -225,6 +252,7 @@ static const struct {
 } requests[] = {
 	{ MESSAGE_SIGN, MESSAGE_SIGNED, sign },
 	{ MESSAGE_SIGN_AGAIN, MESSAGE_SIGNED, sign },
+	{ MESSAGE_PROVE, MESSAGE_SIGNED, prove },
 	{ MESSAGE_KEYS, MESSAGE_KEYS_ARE, tell_keys },
 	{ MESSAGE_CREATE_KEY, MESSAGE_KEYS_ARE, create_key },
 	{ MESSAGE_IMPORT_KEY, MESSAGE_KEYS_ARE, import_key },
