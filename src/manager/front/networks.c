@@ -11,8 +11,6 @@
 #include "base/log.h"
 #include "manager/queries.h"
 
-#define PLACED_AT_ONCE 256 /* computers, under a shard's lock */
-
 struct front_networks {
 	struct front *front;
 	pthread_mutex_t editing;
@@ -327,22 +325,10 @@ static int write_edit(struct store_session *session, void *argument, struct err 
 
 /* --- in force --- */
 
-/* A few computers under a shard's lock at a time: agents' reports go on in between. */
 static void place_all(struct front *front)
 {
-	span_us gap = SECOND_US / stored_setting_number(front->stored, STORED_ROLLOUT_RATE);
-	time_us slot = env_monotonic(front->env);
-
-	for (size_t i = 0; i < SHARD_COUNT; i++) {
-		struct shard *shard = shards_at(front->shards, i);
-		bool more = true;
-
-		while (more) {
-			pthread_mutex_lock(&shard->lock);
-			more = fleet_place_some(shard->fleet, PLACED_AT_ONCE, gap, &slot);
-			pthread_mutex_unlock(&shard->lock);
-		}
-	}
+	shards_tell(front->shards, env_monotonic(front->env),
+		    SECOND_US / stored_setting_number(front->stored, STORED_ROLLOUT_RATE), fleet_place_some);
 }
 
 /* The former one is freed once no shard has it any more. */

@@ -12,8 +12,6 @@
 #include "trust/fingerprint.h"
 #include "trust/signing_key.h"
 
-#define TOLD_AT_ONCE 256 /* computers, under a shard's lock */
-
 struct server_keys {
 	struct front *front;
 	pthread_mutex_t editing; /* over a whole change: keys, database, shards */
@@ -101,19 +99,8 @@ static int read_known(struct store_session *session, void *argument, struct err 
 /* Those who hold a request are told one after the other, at the pace of a roll-out. */
 static void tell_all(struct front *front)
 {
-	span_us gap = SECOND_US / stored_setting_number(front->stored, STORED_ROLLOUT_RATE);
-	time_us slot = env_monotonic(front->env);
-
-	for (size_t i = 0; i < SHARD_COUNT; i++) {
-		struct shard *shard = shards_at(front->shards, i);
-		bool more = true;
-
-		while (more) {
-			pthread_mutex_lock(&shard->lock);
-			more = fleet_tell_keys(shard->fleet, TOLD_AT_ONCE, gap, &slot);
-			pthread_mutex_unlock(&shard->lock);
-		}
-	}
+	shards_tell(front->shards, env_monotonic(front->env),
+		    SECOND_US / stored_setting_number(front->stored, STORED_ROLLOUT_RATE), fleet_tell_keys);
 }
 
 static void give_to_shards(struct front *front, const struct key_chain *chain)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TOLD_AT_ONCE 256 /* computers, under a shard's lock */
+
 struct shards {
 	struct shard items[SHARD_COUNT];
 };
@@ -65,6 +67,23 @@ void shards_end_issuing(struct shards *shards)
 {
 	for (size_t i = 0; i < SHARD_COUNT; i++)
 		pthread_mutex_unlock(&shards->items[i].issuing);
+}
+
+void shards_tell(struct shards *shards, time_us from, span_us gap_us,
+		 bool (*some)(struct fleet *fleet, size_t most, span_us gap_us, time_us *slot))
+{
+	time_us slot = from;
+
+	for (size_t i = 0; i < SHARD_COUNT; i++) {
+		struct shard *shard = &shards->items[i];
+		bool more = true;
+
+		while (more) {
+			pthread_mutex_lock(&shard->lock);
+			more = some(shard->fleet, TOLD_AT_ONCE, gap_us, &slot);
+			pthread_mutex_unlock(&shard->lock);
+		}
+	}
 }
 
 size_t shards_count(struct shards *shards, size_t counts[FLEET_STATUSES])

@@ -31,6 +31,10 @@ void shards_listen(struct shards *shards);
 /* `issuing` of all shards, for an order for many computers. */
 void shards_begin_issuing(struct shards *shards);
 void shards_end_issuing(struct shards *shards);
+/* some() of each shard until it has no more: a few computers under a shard's lock at a time, so that reports go on in
+ * between. Those who hold a request are woken `gap_us` apart, from `from` on. */
+void shards_tell(struct shards *shards, time_us from, span_us gap_us,
+		 bool (*some)(struct fleet *fleet, size_t most, span_us gap_us, time_us *slot));
 size_t shards_count(struct shards *shards, size_t counts[FLEET_STATUSES]);
 
 #endif

@@ -47,8 +47,7 @@ class Oracle:
         self.present = first["fingerprint"]
         self.known, self.steps = {self.present}, []
         self.changes, self.events = Counter(), 1  # `init` told of the first one
-        self.backups = []
-        self.wanted = None  # the next kind of change; None: by chance
+        self.backup = None  # a fingerprint, and its file
         self.wait = wait_ready  # what brings the manager back
 
     # --- what the manager says ---
@@ -121,8 +120,8 @@ class Oracle:
 
     def back_up(self):
         """Of the present key; to be restored when another one is."""
-        self.backups = [(self.present, self.world.manager.once("POST", f"{V1}/server-key/backup",
-                                                               {"password": PASSWORD})[1]["file"])]
+        answer = ask(self.world, "POST", f"{V1}/server-key/backup", {"password": PASSWORD})
+        self.backup = (self.present, answer[0]["file"])
 
     def change(self, action, path, body, succeeds, expected=None):
         answer = ask(self.world, "POST", f"{V1}/server-key{path}", body)
@@ -160,16 +159,13 @@ class Oracle:
         return self.change("import", "/import", {"key": pem, "force": True}, True)
 
     def restore(self):
-        """Back to the key of a backup, and on from there: those that followed it are left behind."""
-        if not self.backups or self.backups[0][0] == self.present:
-            self.back_up()
-            return self.roll_over()
-        fingerprint, file = self.backups[0]
-        done = self.change("restore", "/restore", {"file": file, "password": PASSWORD, "force": True}, False, fingerprint)
-        return done
+        """Back to the key of a backup: those that followed it are left behind."""
+        fingerprint, file = self.backup
+        return self.change("restore", "/restore", {"file": file, "password": PASSWORD, "force": True}, False, fingerprint)
 
     def step(self):
-        return getattr(self, self.wanted or self.chance.choice(CHANGES[:2]))()
+        """By chance; a restore would leave the agent behind each time."""
+        return self.chance.choice((self.roll_over, self.import_other))()
 
 
 def keep_running(world):
@@ -185,9 +181,9 @@ def at_calls(world, oracle, plans):
     """A role ends just before a call of a change."""
     hits, oracle.wait = 0, keep_running
     for role, number, change in plans:
-        oracle.wanted = change
         if change == "restore":
-            oracle.step()  # what there is to restore
+            oracle.back_up()
+            oracle.roll_over()
         world.manager.stop()
         world.manager.environment = armed(world.directory, role, "any", number)
         before = world.manager.log_text().count(f'"exit_code":{ENDED}')
@@ -195,7 +191,7 @@ def at_calls(world, oracle, plans):
         process, world.manager.environment = world.manager.process, None
         try:
             keep_running(world)
-            oracle.step()
+            getattr(oracle, change)()
             keep_running(world)
             there = oracle.compare()
         except Failure as failure:
@@ -205,7 +201,7 @@ def at_calls(world, oracle, plans):
         print(f"{change}, {role} {'ended before' if hit else 'had no'} call {number}: {there}", flush=True)
         if change == "restore":
             renew_agent(world)
-    oracle.wanted, oracle.wait = None, wait_ready
+    oracle.wait = wait_ready
     return hits
 
 
@@ -263,7 +259,7 @@ def restored(world, oracle, numbers):
     """How often `init --restore` ended before a call; whatever it did, the backup makes the same manager."""
     oracle.back_up()
     backup, data, hits = os.path.join(world.directory, "keys.backup"), os.path.join(world.directory, "again"), 0
-    whole = base64.b64decode(oracle.backups[0][1])
+    whole = base64.b64decode(oracle.backup[1])
     with open(backup, "wb") as file:
         file.write(whole)
     for number in numbers:
