@@ -11,7 +11,7 @@
 #define NOBODY         UINT32_MAX
 
 struct sim_talk {
-	struct sim_talk *next;
+	struct sim_talk *next, *previous;
 	uint64_t id;
 	struct uuid computer;
 	unsigned machine;
@@ -22,20 +22,32 @@ struct sim_talk {
 
 static struct sim_talk *talk_find(struct sim *sim, uint64_t id)
 {
-	struct sim_talk *talk = sim->manager.talks;
+	return sim->manager.talk_index != NULL ? map_get(sim->manager.talk_index, &id, sizeof(id)) : NULL;
+}
 
-	while (talk != NULL && talk->id != id)
-		talk = talk->next;
-	return talk;
+static void talk_add(struct sim *sim, struct sim_talk *talk)
+{
+	struct sim_manager *manager = &sim->manager;
+
+	if (manager->talk_index == NULL)
+		manager->talk_index = map_new(1);
+	if (manager->talk_index == NULL || map_set(manager->talk_index, &talk->id, sizeof(talk->id), talk) != 0)
+		abort();
+	talk->next = manager->talks;
+	if (talk->next != NULL)
+		talk->next->previous = talk;
+	manager->talks = talk;
 }
 
 static void talk_free(struct sim *sim, struct sim_talk *talk)
 {
-	struct sim_talk **at = &sim->manager.talks;
-
-	while (*at != talk)
-		at = &(*at)->next;
-	*at = talk->next;
+	if (talk->previous != NULL)
+		talk->previous->next = talk->next;
+	else
+		sim->manager.talks = talk->next;
+	if (talk->next != NULL)
+		talk->next->previous = talk->previous;
+	map_remove(sim->manager.talk_index, &talk->id, sizeof(talk->id));
 	free(talk);
 }
 
@@ -257,8 +269,7 @@ static void begin(struct sim *sim, const struct uuid *computer)
 	talk->computer = *computer;
 	talk->machine = NOBODY;
 	find_holder(sim, talk);
-	talk->next = sim->manager.talks;
-	sim->manager.talks = talk;
+	talk_add(sim, talk);
 	sim->counts.talks++;
 	if (talk->machine == NOBODY) { /* nobody has this identity any more */
 		talk->machine = 0;
@@ -321,4 +332,6 @@ void talk_end_all(struct sim *sim)
 		talk_event(sim, sim->manager.talks, network_delay(sim), hang_up);
 		talk_free(sim, sim->manager.talks);
 	}
+	map_free(sim->manager.talk_index);
+	sim->manager.talk_index = NULL;
 }

@@ -326,7 +326,8 @@ struct sim_manager {
 	struct sim_request *spare; /* memory of earlier ones */
 	struct sim_request *woken;
 	struct sim_talk *talks;
-	time_us dials_at; /* simulated time of the event that dials next */
+	struct map *talk_index; /* by id; NULL: there was none yet */
+	time_us dials_at;       /* simulated time of the event that dials next */
 	bool dies_at_commit;
 	unsigned configuration_version;
 	/* what the checks compare with */
