@@ -335,8 +335,9 @@ int identity_files_store(int directory, const struct agent_identity *identity, u
 
 int identity_files_remove(int directory, struct err *err)
 {
-	static const char *const names[] = { "computer.json", "key.pem",      "cert.pem",        "ca.pem",
-					     "manager.pub",   "attempt.json", "attempt-key.pem", RENEWED_FILE, PREPARED_FILE };
+	static const char *const names[] = { "computer.json",   "key.pem",     "cert.pem",
+					     "ca.pem",          "manager.pub", "attempt.json",
+					     "attempt-key.pem", RENEWED_FILE,  PREPARED_FILE };
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < COUNT_OF(names); i++)

@@ -129,6 +129,7 @@ VERB(verb_cert_backup);
 VERB(verb_cert_restore);
 VERB(verb_cert_list_mismatched);
 VERB(verb_cert_list);
+VERB(verb_cert_renew);
 VERB(verb_ports);
 VERB(verb_policy_create);
 VERB(verb_policy_delete);

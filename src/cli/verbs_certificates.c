@@ -1,6 +1,40 @@
-/* muster cert list: the manager's certificates. */
+/* muster cert list and renew: the manager's certificates. */
+#include <string.h>
+
 #include "cli/cli.h"
 #include "cli/verbs.h"
+
+#define PATH_MAX_BYTES 512
+
+/* Nothing else than a name goes into a path. */
+static int name_path(const char *name, struct buf *path, struct err *err)
+{
+	if (name[0] == '\0' || strspn(name, "abcdefghijklmnopqrstuvwxyz-") != strlen(name))
+		return err_set(err, ERR_USAGE, "'%.64s' is not the name of a certificate; muster cert list has them",
+			       name);
+	return buf_printf(path, "/certificates/%s/renew", name);
+}
+
+int verb_cert_renew(struct cli *cli, struct err *err)
+{
+	const char *name = cli->arguments.count > 0 ? cli->arguments.words[0] : "server";
+	json_t *answer = NULL;
+	struct buf path;
+	int rc;
+
+	buf_init(&path, PATH_MAX_BYTES);
+	rc = name_path(name, &path, err);
+	if (rc == 0)
+		rc = cli_request(cli, "POST", buf_text(&path), NULL, &answer, err);
+	buf_done(&path);
+	if (rc != 0)
+		return rc;
+	rc = cli_say(cli, json_incref(answer), err, "Certificate %s: %s, good until %s.", name,
+		     json_string_value(json_object_get(answer, "fingerprint")),
+		     json_string_value(json_object_get(answer, "not_after")));
+	json_decref(answer);
+	return rc;
+}
 
 int verb_cert_list(struct cli *cli, struct err *err)
 {
@@ -16,6 +50,7 @@ int verb_cert_list(struct cli *cli, struct err *err)
 		{ NULL, "not_before", COLUMN_TIME },
 		{ NULL, "renews_at", COLUMN_TIME },
 		{ NULL, "own", COLUMN_MARK },
+		{ NULL, "key", COLUMN_TEXT },
 		{ NULL, "file", COLUMN_TEXT },
 	};
 	json_t *json = NULL;

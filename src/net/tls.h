@@ -72,7 +72,7 @@ struct tls_client_options {
 	const uint8_t *ca_fingerprint; /* trust the root in the peer's chain with this SHA-256 (enrolment) */
 	const char *certificate_pem;   /* own certificate (and chain) and key, or NULL; a key alone is for _beside() */
 	const char *key_pem;
-	bool any_peer;             /* whoever answers: what it is comes out afterwards (wire/proof.h) */
+	bool any_peer;            /* whoever answers: what it is comes out afterwards (wire/proof.h) */
 	bool any_host_name;       /* verify the chain only; the name inside is not compared */
 	bool agent;               /* says TLS_AGENT_PROTOCOL */
 	bool own_library;         /* a library context of its own (300 KB): one of several loop threads */
@@ -89,6 +89,9 @@ struct tls_client *tls_client_beside(struct tls_client *base, const char *certif
 /* Shows and trusts something else in connections from now on, and forgets the last session; on failure it is as it
  * was. Connections under way stay as they are. On the thread of tls, which has no other beside it. */
 int tls_client_renew(struct tls_client *tls, const struct tls_client_options *options, struct err *err);
+/* On the thread that made one with own_library, before another thread has it: OpenSSL keeps nothing for this thread
+ * there any more, which it would otherwise look for when the thread ends, and tls may be gone by then. */
+void tls_client_hand_over(struct tls_client *tls);
 void tls_client_free(struct tls_client *tls);
 /* Presents `host` as SNI and verifies it (a name or a numeric address) unless
  * any_host_name; resumes the last session with the same host. host must outlive

@@ -245,6 +245,12 @@ struct tls_client *tls_client_beside(struct tls_client *base, const char *certif
 	return tls;
 }
 
+void tls_client_hand_over(struct tls_client *tls)
+{
+	if (tls->library != NULL)
+		OPENSSL_thread_stop_ex(tls->library);
+}
+
 void tls_client_free(struct tls_client *tls)
 {
 	if (tls == NULL)

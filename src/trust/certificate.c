@@ -1,6 +1,7 @@
 /* What certificates say of themselves. The PEM text is untrusted, its names most of all. */
 #include "trust/certificate.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -53,7 +54,15 @@ static int show_name(const X509_NAME *name, char out[CERTIFICATE_NAME_BYTES], st
 	return status;
 }
 
-static int read_one(const X509 *certificate, struct certificate_about *about, struct err *err)
+static void read_key_type(const X509 *certificate, struct certificate_about *about)
+{
+	const EVP_PKEY *key = X509_get0_pubkey(certificate);
+	const char *name = key != NULL ? EVP_PKEY_get0_type_name(key) : NULL;
+
+	snprintf(about->key_type, sizeof(about->key_type), "%s", name != NULL ? name : "");
+}
+
+static int read_one(X509 *certificate, struct certificate_about *about, struct err *err)
 {
 	int status = show_name(X509_get_subject_name(certificate), about->subject, err);
 
@@ -61,6 +70,7 @@ static int read_one(const X509 *certificate, struct certificate_about *about, st
 		status = show_name(X509_get_issuer_name(certificate), about->issuer, err);
 	if (status != 0)
 		return status;
+	read_key_type(certificate, about);
 	about->self_signed = X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0;
 	if (X509_digest(certificate, EVP_sha256(), about->fingerprint, NULL) != 1 ||
 	    openssl_moment(X509_get0_notBefore(certificate), &about->not_before) != 0 ||
@@ -77,11 +87,11 @@ static bool is_end(void)
 	return reason == 0 || ERR_GET_REASON(reason) == PEM_R_NO_START_LINE;
 }
 
-int certificate_each(const void *pem, size_t size, int (*each)(void *argument, const struct certificate_about *about),
-		     void *argument, struct err *err)
+/* Calls each() for every certificate until it returns another value than 0. */
+static int walk(const void *pem, size_t size, int (*each)(void *argument, X509 *certificate, struct err *err),
+		void *argument, struct err *err)
 {
 	BIO *bio = size <= CERTIFICATE_PEM_MAX_BYTES ? BIO_new_mem_buf(pem, (int)size) : NULL;
-	struct certificate_about about;
 	X509 *certificate;
 	size_t count = 0;
 	int status = 0;
@@ -92,15 +102,54 @@ int certificate_each(const void *pem, size_t size, int (*each)(void *argument, c
 	ERR_clear_error();
 	while (status == 0 && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
 		count++;
-		status = read_one(certificate, &about, err);
-		if (status == 0)
-			status = each(argument, &about);
+		status = each(argument, certificate, err);
 		X509_free(certificate);
 	}
 	if (status == 0 && (count == 0 || !is_end()))
 		status = openssl_fail(err, ERR_FORMAT, "no certificate in PEM form");
 	ERR_clear_error();
 	BIO_free(bio);
+	return status;
+}
+
+struct telling {
+	int (*each)(void *argument, const struct certificate_about *about);
+	void *argument;
+};
+
+static int tell(void *argument, X509 *certificate, struct err *err)
+{
+	const struct telling *telling = argument;
+	struct certificate_about about;
+	int status = read_one(certificate, &about, err);
+
+	return status == 0 ? telling->each(telling->argument, &about) : status;
+}
+
+int certificate_each(const void *pem, size_t size, int (*each)(void *argument, const struct certificate_about *about),
+		     void *argument, struct err *err)
+{
+	struct telling telling = { each, argument };
+
+	return walk(pem, size, tell, &telling, err);
+}
+
+static int copy_one(void *argument, X509 *certificate, struct err *err)
+{
+	return openssl_certificate_pem(certificate, argument, err);
+}
+
+int certificate_copy(const void *pem, size_t size, struct buf *out, struct err *err)
+{
+	return walk(pem, size, copy_one, out, err);
+}
+
+int certificate_key_copy(const void *pem, size_t size, struct buf *out, struct err *err)
+{
+	EVP_PKEY *key = openssl_key_parse(pem, size, err);
+	int status = key != NULL ? openssl_key_pem(key, out, err) : ERR_FORMAT;
+
+	EVP_PKEY_free(key);
 	return status;
 }
 

@@ -177,6 +177,8 @@ const struct api_route api_routes[] = {
 
 	{ "GET", V1 "/certificates", ACCESS_READ, 0, "certificates", "List the manager's certificates: what each is for, and until when it is good",
 	  &shape_no_query, NULL, 200, JSON, &shape_certificates, OPERATION_certificate_list },
+	{ "POST", V1 "/certificates/{name}/renew", ACCESS_ADMINISTER, 0, "certificates", "Make one anew now, with another key; connections under way stay",
+	  &shape_no_query, &shape_nothing, 200, JSON, &shape_certificate, OPERATION_certificate_renew },
 
 	{ "GET", V1 "/server-key", ACCESS_READ, 0, "server-key", "Show the server authentication key, those before it, and how many agents trust each",
 	  &shape_no_query, NULL, 200, JSON, &shape_server_key, OPERATION_server_key_show },

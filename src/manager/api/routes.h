@@ -107,6 +107,7 @@ enum route_flag {
 	X(network_remove) \
 	X(tls_profile_list) \
 	X(certificate_list) \
+	X(certificate_renew) \
 	X(server_key_show) \
 	X(server_key_make) \
 	X(server_key_import) \

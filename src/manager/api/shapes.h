@@ -18,10 +18,11 @@ extern const struct shape shape_sign_in, shape_session, shape_principal, shape_t
     shape_user, shape_users, shape_audit_query, shape_audit_entry, shape_audit;
 
 /* shapes_computers.c: computers and their commands. */
-extern const struct shape shape_computers_query, shape_computer_request, shape_activation_request, shape_dial_address_request, shape_component,
-    shape_computer, shape_computers, shape_verification_request, shape_verification_results_query, shape_verification,
-    shape_verifications, shape_verification_result, shape_verification_results, shape_commands_query,
-    shape_command_request, shape_commands_request, shape_command, shape_commands, shape_issued, shape_issued_commands;
+extern const struct shape shape_computers_query, shape_computer_request, shape_activation_request,
+    shape_dial_address_request, shape_component, shape_computer, shape_computers, shape_verification_request,
+    shape_verification_results_query, shape_verification, shape_verifications, shape_verification_result,
+    shape_verification_results, shape_commands_query, shape_command_request, shape_commands_request, shape_command,
+    shape_commands, shape_issued, shape_issued_commands;
 
 /* shapes_happenings.c: events, alerts, quarantine. */
 extern const struct shape shape_events_query, shape_stream_query, shape_event, shape_events, shape_event_type_request,

@@ -66,6 +66,7 @@ SHAPE(shape_certificate, "Certificate", "A certificate that the manager itself l
 	{ "renews_itself", SHAPE_BOOLEAN, REQUIRED, .help = "Is it renewed in time without anybody doing anything?" },
 	{ "renews_at", SHAPE_TIME, NULLABLE, .help = "When, if so." },
 	{ "own", SHAPE_BOOLEAN, REQUIRED, .help = "Did an administrator bring it, from another authority?" },
+	{ "key", SHAPE_TEXT, REQUIRED, .help = "What kind of key it has, such as EC or RSA." },
 	{ "file", SHAPE_TEXT, REQUIRED, .help = "Where it is, below the manager's data directory." });
 LIST(shape_certificates, "Certificates", shape_certificate);
 

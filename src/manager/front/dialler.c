@@ -11,7 +11,7 @@
 #define DIALLER_SESSIONS_MAX 100000
 #define TURNED_IDLE_US       (15 * SECOND_US) /* the agent asks one thing after another, or is done */
 #define IDENTITY_AGAIN_US    (30 * SECOND_US)
-#define IDENTITY_LOOK_US     (12 * HOUR_US)
+#define SESSIONS_LOOK_US     (12 * HOUR_US)
 #define PAUSE_US             (100 * MILLISECOND_US) /* when nothing could begin */
 
 /* --- who is due --- */
@@ -183,9 +183,12 @@ static void let_go_of_retired(struct dialler *dialler)
 	dialler->retired = NULL;
 }
 
-/* Connections under way end with the certificate that they began with; who dials a large fleet is never without any. */
-static void take_made(struct dialler *dialler)
+/* Connections under way end with the certificate that they began with; who dials a large fleet is never without any.
+ * False: with two in use, a third is taken a little later. */
+static bool take_made(struct dialler *dialler)
 {
+	bool taken = true;
+
 	let_go_of_retired(dialler);
 	if (dialler->made != NULL && dialler->retired == NULL) {
 		dialler->retired = dialler->tls;
@@ -193,20 +196,26 @@ static void take_made(struct dialler *dialler)
 		dialler->made = NULL;
 		dial_sessions_clear(dialler->sessions);
 		let_go_of_retired(dialler);
+	} else {
+		taken = false;
 	}
-	/* With two in use, a third comes from its file a little later. */
 	tls_client_free(dialler->made);
 	dialler->made = NULL;
+	return taken;
 }
 
 static void took_identity(void *argument)
 {
 	struct dialler *dialler = argument;
+	bool taken = take_made(dialler);
 
 	dialler->active--;
-	take_made(dialler);
-	dial_sessions_sweep(dialler->sessions);
-	loop_timer_set(dialler->identity, dialler->tls != NULL ? IDENTITY_LOOK_US : IDENTITY_AGAIN_US);
+	dialler->making = false;
+	if (dialler->wanted && taken)
+		loop_timer_set(dialler->identity, 0);
+	else
+		loop_timer_set(dialler->identity, taken ? SESSIONS_LOOK_US : IDENTITY_AGAIN_US);
+	dialler->wanted |= !taken;
 	step(dialler);
 	end_if_done(dialler);
 }
@@ -226,12 +235,32 @@ static void want_identity(void *argument)
 {
 	struct dialler *dialler = argument;
 
-	if (dialler->stopping)
+	dialler->wanted = true;
+	if (dialler->stopping || dialler->making)
 		return;
-	if (front_work(dialler->front, make_identity, dialler) == 0)
+	dialler->making = front_work(dialler->front, make_identity, dialler) == 0;
+	dialler->wanted = !dialler->making;
+	if (dialler->making)
 		dialler->active++; /* as long as a worker holds it */
 	else
 		loop_timer_set(dialler->identity, IDENTITY_AGAIN_US);
+}
+
+static void look_again(void *argument)
+{
+	struct dialler *dialler = argument;
+
+	dial_sessions_sweep(dialler->sessions);
+	if (dialler->wanted)
+		want_identity(dialler);
+	else
+		loop_timer_set(dialler->identity, SESSIONS_LOOK_US);
+}
+
+void dialler_certified(struct dialler *dialler)
+{
+	if (dialler != NULL && loop_post(dialler->loop, want_identity, dialler) != 0)
+		LOG(LOG_ERROR, "dial.not_certified", log_text("error", "no memory"));
 }
 
 /* --- life --- */
@@ -265,7 +294,7 @@ int dialler_start(struct front *front, struct dialler **ret_dialler, struct err 
 	}
 	dialler->sessions = dial_sessions_new(front->env, DIALLER_SESSIONS_MAX);
 	dialler->timer = loop_timer_new(dialler->loop, step, dialler);
-	dialler->identity = loop_timer_new(dialler->loop, want_identity, dialler);
+	dialler->identity = loop_timer_new(dialler->loop, look_again, dialler);
 	if (dialler->sessions == NULL || dialler->timer == NULL || dialler->identity == NULL ||
 	    loop_post(dialler->loop, begin, dialler) != 0)
 		rc = err_set(err, ERR_MEMORY, "no memory for the dialler");

@@ -18,6 +18,8 @@ struct dialler;
 int dialler_start(struct front *front, struct dialler **ret_dialler, struct err *err);
 /* fleet_options' dial: any thread, under a shard's lock. context: the front. */
 void dialler_poke(void *context);
+/* Another certificate is there for dialling: talks that begin from now on show it. Any thread; accepts NULL. */
+void dialler_certified(struct dialler *dialler);
 /* Ends talks, waits for what is being stored, joins the thread. Before workers and store stop. Accepts NULL. */
 void dialler_stop(struct dialler *dialler);
 void dialler_free(struct dialler *dialler);

@@ -12,7 +12,8 @@ struct dialler {
 	struct loop *loop;
 	pthread_t thread;
 	struct loop_timer *timer;    /* the next dial */
-	struct loop_timer *identity; /* the certificate is looked at again */
+	struct loop_timer *identity; /* the certificate that is wanted is tried again; sessions that ended go */
+	bool making, wanted;         /* a worker reads the certificate; there is another one to be read */
 	struct tls_client *tls;      /* NULL until there is a certificate */
 	struct tls_client *made;     /* by a worker, on its way to the loop */
 	struct tls_client *retired;  /* the one before, which connections still use */
@@ -41,8 +42,8 @@ bool dial_talk_uses(const struct talk *talk, const struct tls_client *tls);
 int dialler_serve(struct dialler *dialler, struct bufferevent *connection, const char *peer, struct err *err);
 void dial_talk_ended(struct dialler *dialler);
 
-/* dial_identity.c, worker thread: the certificate and key of front/dial.*, made anew when missing or nearly over.
- * any_peer: for agents that have no certificate of ours yet. */
+/* dial_identity.c, worker thread: a client with the certificate and key of front/dial.*, which are made if they are
+ * missing; for one other thread. any_peer: for agents that have no certificate of ours yet. */
 int dial_identity(struct front *front, bool any_peer, struct tls_client **ret_tls, struct err *err);
 
 /* dial_target.c, worker thread: where a computer may be reached, best first. */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "manager/front/activation.h"
 #include "manager/front/agent_http.h"
+#include "manager/front/certificates.h"
 #include "manager/front/command_issue.h"
 #include "manager/front/dialler.h"
 #include "manager/front/exchange.h"
@@ -135,6 +136,8 @@ static int make_server(struct front *front, struct err *err)
 	struct http_limits limits = http_limits_default;
 	int rc = make_loops(front, err);
 
+	if (rc == 0)
+		rc = certificates_new(front, &front->certificates, err);
 	if (rc == 0)
 		rc = tls_listeners_new(front, &front->listeners, err);
 	if (rc != 0)
@@ -281,7 +284,7 @@ static int load_state(struct front *front, struct channel *supervisor, struct er
 	if (rc == 0)
 		rc = maintenance_begin(front, err);
 	if (rc == 0)
-		rc = front_work(front, tls_listeners_renew, front);
+		rc = front_work(front, certificates_look, front);
 	if (rc == 0)
 		rc = front_work(front, self_watch_first, front);
 	if (rc == 0)
@@ -399,6 +402,7 @@ static void done(struct front *front)
 	for (unsigned i = 0; front->loops != NULL && i < front->loop_count; i++)
 		loop_free(front->loops[i]);
 	tls_listeners_free(front->listeners);
+	certificates_free(front->certificates);
 	feed_free(front->feed);
 	shards_free(front->shards);
 	front_networks_free(front->networks);

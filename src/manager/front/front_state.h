@@ -33,6 +33,7 @@ struct front_numbers {
 
 struct hypervisors;
 struct front_networks;
+struct certificates;
 struct tls_listeners;
 struct policies;
 struct activations;
@@ -82,6 +83,7 @@ struct front {
 	int incoming_fd;   /* directory of uploads under way */
 
 	struct loop **loops;
+	struct certificates *certificates;
 	struct tls_listeners *listeners;
 	pthread_t *threads;
 	unsigned loop_count;

@@ -4,12 +4,12 @@
 #include <malloc.h>
 
 #include "base/log.h"
+#include "manager/front/certificates.h"
 #include "manager/front/dialler.h"
 #include "manager/front/exchange.h"
 #include "manager/front/retention.h"
 #include "manager/front/self_watch.h"
 #include "manager/front/server_keys.h"
-#include "manager/front/tls_listeners.h"
 #include "manager/front/uploads.h"
 #include "manager/front/verify.h"
 #include "manager/queries.h"
@@ -163,7 +163,7 @@ static const struct {
 	{ 250 * MILLISECOND_US, verify_tick },
 	{ MINUTE_US, verify_schedule },
 	{ MINUTE_US, self_watch },
-	{ MINUTE_US, tls_listeners_renew }, /* nothing to do but once a year */
+	{ 10 * SECOND_US, certificates_look }, /* dates are compared, nothing more but once a year */
 	{ HOUR_US, hourly },
 };
 

@@ -1,23 +1,15 @@
-/* TLS of the listeners. Certificates and keys are files of our own. */
+/* TLS of the listeners: contexts, and the certificates that they show. */
 #include "manager/front/tls_listeners.h"
 
-#include <fcntl.h>
 #include <openssl/crypto.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
+#include "manager/front/certificates.h"
 #include "manager/front/front_state.h"
 #include "manager/layout.h"
-#include "trust/identity.h"
-#include "trust/secret_file.h"
 
-#define RENEW_BEFORE_US (30 * DAY_US)
-
-struct pair {
-	struct buf key, chain; /* PEM; the chain ends with the CA's */
-};
+#define CHAIN_MAX_BYTES ((size_t)256 * 1024) /* an administrator's, and our authority's */
 
 /* A context that a new certificate is given to on its loop's thread. */
 struct place {
@@ -32,75 +24,38 @@ struct tls_listeners {
 	struct tls_server **of[CONF_ADDRESSES]; /* listeners with the same profiles share them */
 	struct place *places;
 	size_t place_count;
-	pthread_mutex_t lock; /* of rsa */
-	struct pair rsa;
-	_Atomic time_us rsa_ends;
-	atomic_flag renewing;
 };
-
-/* --- files --- */
-
-static void pair_init(struct pair *pair)
-{
-	buf_init(&pair->key, SECRET_FILE_MAX_BYTES);
-	buf_init(&pair->chain, SECRET_FILE_MAX_BYTES);
-}
-
-static void pair_done(struct pair *pair)
-{
-	buf_wipe(&pair->key);
-	buf_done(&pair->key);
-	buf_done(&pair->chain);
-}
-
-static int path_of(const struct front *front, const char *name, char path[LAYOUT_PATH_BYTES], struct err *err)
-{
-	if ((size_t)snprintf(path, LAYOUT_PATH_BYTES, "%s/%s", front->data_directory, name) >= LAYOUT_PATH_BYTES)
-		return err_set(err, ERR_LIMIT, "the data directory's path is too long");
-	return 0;
-}
-
-static int pair_read(const struct front *front, const char *key_name, const char *certificate_name, struct pair *pair,
-		     struct err *err)
-{
-	char path[LAYOUT_PATH_BYTES];
-	int rc = path_of(front, key_name, path, err);
-
-	if (rc == 0)
-		rc = secret_file_read(path, true, &pair->key, err);
-	if (rc == 0)
-		rc = path_of(front, certificate_name, path, err);
-	if (rc == 0)
-		rc = secret_file_read(path, false, &pair->chain, err);
-	return rc;
-}
-
-static int pair_write(const struct front *front, const struct pair *pair, struct err *err)
-{
-	char path[LAYOUT_PATH_BYTES];
-	int rc = path_of(front, LAYOUT_TLS_RSA_KEY, path, err);
-
-	if (rc == 0)
-		rc = secret_file_write(path, pair->key.data, pair->key.size, 0600, err);
-	if (rc == 0)
-		rc = path_of(front, LAYOUT_TLS_RSA_CERTIFICATE, path, err);
-	if (rc == 0)
-		rc = secret_file_write(path, pair->chain.data, pair->chain.size, 0644, err);
-	return rc;
-}
 
 /* --- contexts --- */
 
-static int make_context(struct tls_listeners *listeners, struct tls_server **place, tls_profile_set profiles,
-			const struct pair *pair, const uint8_t ticket_key[TLS_TICKET_KEY_BYTES], struct err *err)
+/* What is shown: the leaf first, the authority last. */
+static int chain_of(const struct front *front, const struct certified_key *pair, struct buf *chain, struct err *err)
 {
-	*place = tls_server_with(profiles, buf_text(&pair->chain), buf_text(&pair->key), listeners->front->ca_pem,
-				 ticket_key, err);
-	return *place != NULL ? 0 : err->code;
+	buf_append(chain, pair->chain.data, pair->chain.size);
+	buf_append_text(chain, front->ca_pem);
+	return chain->status == 0 ? 0 : err_set(err, chain->status, "no room for the chain of certificates");
+}
+
+static int make_context(struct tls_listeners *listeners, struct tls_server **place, tls_profile_set profiles,
+			const struct certified_key *pair, const uint8_t ticket_key[TLS_TICKET_KEY_BYTES],
+			struct err *err)
+{
+	struct buf chain;
+	int rc;
+
+	buf_init(&chain, CHAIN_MAX_BYTES);
+	rc = chain_of(listeners->front, pair, &chain, err);
+	if (rc == 0) {
+		*place = tls_server_with(profiles, buf_text(&chain), buf_text(&pair->key), listeners->front->ca_pem,
+					 ticket_key, err);
+		rc = *place != NULL ? 0 : err->code;
+	}
+	buf_done(&chain);
+	return rc;
 }
 
 /* A context of a loop with these profiles; tickets of other profiles are not for it. */
-static int make_set(struct tls_listeners *listeners, size_t index, const struct pair *pair, struct err *err)
+static int make_set(struct tls_listeners *listeners, size_t index, const struct certified_key *pair, struct err *err)
 {
 	const struct front *front = listeners->front;
 	uint8_t ticket_key[TLS_TICKET_KEY_BYTES];
@@ -129,8 +84,9 @@ static size_t first_like(const struct listening *plan, size_t index)
 	return first;
 }
 
-static int make_sets(struct tls_listeners *listeners, const struct pair *pair, struct err *err)
+static int make_sets(void *argument, const struct certified_key *pair, struct err *err)
 {
+	struct tls_listeners *listeners = argument;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < listeners->plan.count; i++) {
@@ -144,126 +100,42 @@ static int make_sets(struct tls_listeners *listeners, const struct pair *pair, s
 	return rc;
 }
 
-/* --- the certificate with an RSA key --- */
+/* --- certificates --- */
 
-/* Of this authority, with its key, and not about to end. */
-static int rsa_check(const struct front *front, const struct pair *pair, time_us *ret_ends, struct err *err)
+static int certify(void *argument, const struct certified_key *pair, struct err *err)
 {
-	struct certificate_facts facts;
-	int rc = certificate_read(pair->chain.data, pair->chain.size, &facts, err);
+	const struct place *place = argument;
+	struct buf chain;
+	int rc;
 
+	buf_init(&chain, CHAIN_MAX_BYTES);
+	rc = chain_of(place->listeners->front, pair, &chain, err);
 	if (rc == 0)
-		rc = certificate_matches_key(buf_text(&pair->chain), buf_text(&pair->key), err);
-	if (rc == 0)
-		rc = certificate_signed_by(buf_text(&pair->chain), front->ca_pem, err);
-	if (rc == 0 && facts.not_after - env_wall(front->env) < RENEW_BEFORE_US)
-		rc = err_set(err, ERR_EXPIRED, "the certificate with an RSA key ends soon");
-	if (rc == 0)
-		*ret_ends = facts.not_after;
+		rc = tls_server_certify(place->tls, buf_text(&chain), buf_text(&pair->key), err);
+	buf_done(&chain);
 	return rc;
 }
 
+/* Whatever is in use now: of two changes the later one is found by both. */
 static void give_place(void *argument)
 {
 	const struct place *place = argument;
-	struct tls_listeners *listeners = place->listeners;
+	struct certificates *certificates = place->listeners->front->certificates;
 	struct err err = { 0 };
-	int rc;
+	int rc = certificates_lend(certificates, CERTIFICATE_SERVER, certify, argument, &err);
 
-	pthread_mutex_lock(&listeners->lock);
-	rc = tls_server_certify(place->tls, buf_text(&listeners->rsa.chain), buf_text(&listeners->rsa.key), &err);
-	pthread_mutex_unlock(&listeners->lock);
-	if (rc != 0)
+	if (rc == 0 && place->listeners->plan.rsa)
+		rc = certificates_lend(certificates, CERTIFICATE_SERVER_RSA, certify, argument, &err);
+	if (rc != 0 && rc != ERR_NOT_FOUND) /* the second one is on its way */
 		LOG(LOG_ERROR, "tls.not_certified", log_err(&err));
 }
 
-/* Takes the pair: every context gets it on its own thread. */
-static void rsa_give(struct tls_listeners *listeners, struct pair *pair, time_us ends)
+void tls_listeners_certified(struct tls_listeners *listeners)
 {
-	pthread_mutex_lock(&listeners->lock);
-	pair_done(&listeners->rsa);
-	listeners->rsa = *pair;
-	pthread_mutex_unlock(&listeners->lock);
-	pair_init(pair);
 	for (size_t i = 0; i < listeners->place_count; i++) {
 		if (loop_post(listeners->places[i].loop, give_place, &listeners->places[i]) != 0)
 			LOG(LOG_ERROR, "tls.not_certified", log_text("error", "no memory"));
 	}
-	listeners->rsa_ends = ends;
-}
-
-static int rsa_make(struct front *front, struct pair *pair, struct err *err)
-{
-	char pem[MESSAGE_CERTIFICATE_MAX_BYTES];
-	struct pair usual;
-	struct buf request;
-	int rc;
-
-	pair_init(&usual);
-	buf_init(&request, SECRET_FILE_MAX_BYTES);
-	rc = pair_read(front, LAYOUT_TLS_KEY, LAYOUT_TLS_CERTIFICATE, &usual, err);
-	if (rc == 0)
-		rc = identity_make_rsa(&pair->key, &request, err);
-	if (rc == 0)
-		rc = signer_certify_server(front->signer, (struct bytes){ request.data, request.size },
-					   buf_text(&usual.chain), pem, err);
-	if (rc == 0)
-		rc = buf_append_text(&pair->chain, pem);
-	if (rc == 0)
-		rc = pair_write(front, pair, err);
-	pair_done(&usual);
-	buf_done(&request);
-	return rc;
-}
-
-void tls_listeners_renew(void *argument)
-{
-	struct front *front = argument;
-	struct tls_listeners *listeners = front->listeners;
-	struct err err = { 0 };
-	struct pair pair;
-	time_us ends = 0;
-	int rc;
-
-	if (!listeners->plan.rsa || listeners->rsa_ends - env_wall(front->env) >= RENEW_BEFORE_US ||
-	    atomic_flag_test_and_set(&listeners->renewing))
-		return;
-	pair_init(&pair);
-	rc = rsa_make(front, &pair, &err);
-	if (rc == 0)
-		rc = rsa_check(front, &pair, &ends, &err);
-	if (rc == 0)
-		rc = buf_append_text(&pair.chain, front->ca_pem);
-	if (rc == 0) {
-		rsa_give(listeners, &pair, ends);
-		LOG(LOG_INFO, "tls.certified", log_text("file", LAYOUT_TLS_RSA_CERTIFICATE));
-	} else {
-		LOG(LOG_ERROR, "tls.no_rsa_certificate", log_err(&err));
-	}
-	pair_done(&pair);
-	atomic_flag_clear(&listeners->renewing);
-}
-
-/* What the last start left behind, if it is good. Loops do not run yet: it is there from the first connection on. */
-static void rsa_load(struct tls_listeners *listeners)
-{
-	const struct front *front = listeners->front;
-	struct err why = { 0 };
-	struct pair pair;
-	time_us ends = 0;
-	int rc;
-
-	pair_init(&pair);
-	rc = pair_read(front, LAYOUT_TLS_RSA_KEY, LAYOUT_TLS_RSA_CERTIFICATE, &pair, &why);
-	if (rc == 0)
-		rc = rsa_check(front, &pair, &ends, &why);
-	if (rc == 0)
-		rc = buf_append_text(&pair.chain, front->ca_pem);
-	if (rc == 0)
-		rsa_give(listeners, &pair, ends);
-	else if (rc != ERR_NOT_FOUND)
-		LOG(LOG_WARNING, "tls.certificate_replaced", log_err(&why));
-	pair_done(&pair);
 }
 
 /* --- life --- */
@@ -284,7 +156,6 @@ static void warn_legacy(const struct listening *plan)
 static int make(struct tls_listeners *listeners, struct err *err)
 {
 	const struct front *front = listeners->front;
-	struct pair pair;
 	int rc = listening_plan(&front->settings, &listeners->plan, err);
 
 	if (rc != 0)
@@ -292,13 +163,7 @@ static int make(struct tls_listeners *listeners, struct err *err)
 	listeners->places = calloc(listeners->plan.count * front->loop_count, sizeof(*listeners->places));
 	if (listeners->places == NULL)
 		return err_set(err, ERR_MEMORY, "no memory for TLS");
-	pair_init(&pair);
-	rc = pair_read(front, LAYOUT_TLS_KEY, LAYOUT_TLS_CERTIFICATE, &pair, err);
-	if (rc == 0)
-		rc = buf_append_text(&pair.chain, front->ca_pem);
-	if (rc == 0)
-		rc = make_sets(listeners, &pair, err);
-	pair_done(&pair);
+	rc = certificates_lend(front->certificates, CERTIFICATE_SERVER, make_sets, listeners, err);
 	return rc == 0 ? 0 : err_add(err, rc, "TLS certificate (" LAYOUT_TLS_CERTIFICATE ", " LAYOUT_TLS_KEY ")");
 }
 
@@ -310,15 +175,13 @@ int tls_listeners_new(struct front *front, struct tls_listeners **ret_listeners,
 	if (listeners == NULL)
 		return err_set(err, ERR_MEMORY, "no memory for TLS");
 	listeners->front = front;
-	pthread_mutex_init(&listeners->lock, NULL);
-	pair_init(&listeners->rsa);
 	rc = make(listeners, err);
 	if (rc != 0) {
 		tls_listeners_free(listeners);
 		return rc;
 	}
-	if (listeners->plan.rsa)
-		rsa_load(listeners);
+	tls_listeners_certified(
+	    listeners); /* loops do not run yet: the second one is there from the first connection on */
 	warn_legacy(&listeners->plan);
 	*ret_listeners = listeners;
 	return 0;
@@ -335,8 +198,6 @@ void tls_listeners_free(struct tls_listeners *listeners)
 			free(listeners->of[i]);
 	}
 	free(listeners->places);
-	pair_done(&listeners->rsa);
-	pthread_mutex_destroy(&listeners->lock);
 	free(listeners);
 }
 
@@ -348,9 +209,4 @@ const struct listening *tls_listeners_plan(const struct tls_listeners *listeners
 struct tls_server *const *tls_listeners_of(const struct tls_listeners *listeners, size_t index)
 {
 	return listeners->of[index];
-}
-
-time_us tls_listeners_rsa_ends(const struct tls_listeners *listeners)
-{
-	return listeners->rsa_ends;
 }

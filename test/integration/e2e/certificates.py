@@ -2,9 +2,10 @@
 """The manager's own certificates as an administrator has them."""
 import datetime
 import os
+import shutil
 import subprocess
 
-from installation import Site, main
+from installation import Site, main, wait_until
 
 site = Site()
 
@@ -41,8 +42,136 @@ def listed():
     assert len(lines) == 4 and lines[0].startswith("name,not_after,days_left,renews_itself"), lines
 
 
+def shown(*more):
+    """SHA-256 of the certificate that a client is shown and OpenSSL has verified; None: it has not."""
+    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{site.manager.port}", "-CAfile",
+                           site.manager.ca, "-verify_return_error", "-verify_hostname", "localhost", *more],
+                          stdin=subprocess.DEVNULL, capture_output=True)
+    if done.returncode != 0:
+        return None
+    done = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha256"], input=done.stdout,
+                          capture_output=True, check=True)
+    return done.stdout.decode().split("=")[1].strip().replace(":", "").lower()
+
+
+def path(*names):
+    return os.path.join(site.manager.data, *names)
+
+
+def connections():
+    """The sockets that the agents' link roles have open, by what no other socket will ever have."""
+    found = set()
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/cmdline", "rb") as file:
+                words = file.read()
+            if b"role\0link" not in words or site.directory.encode() not in words:
+                continue
+            found |= {os.readlink(f"/proc/{name}/fd/{fd}") for fd in os.listdir(f"/proc/{name}/fd")}
+        except OSError:
+            continue
+    return {each for each in found if each.startswith("socket:")}
+
+
+def renewed_on_demand():
+    """Another key and certificate, taken up at once; the connection that an agent holds stays."""
+    site.add_agent("one")
+    before, held = certificates()["server"], connections()
+    assert held, "the agent holds a connection"
+    assert shown() == before["fingerprint"]
+    answer = site.json("cert", "renew")
+    after = certificates()["server"]
+    assert answer["fingerprint"] == after["fingerprint"] != before["fingerprint"], (answer, after)
+    assert after["subject"] == before["subject"] and after["not_after"] >= before["not_after"]
+    wait_until("it is shown", lambda: shown() == after["fingerprint"])
+    site.muster("computer", "scan", "one", "/usr/share/common-licenses/BSD", "--watch").expect(0)
+    assert connections() >= held, "the connection was cut"
+    assert site.wait_events(936)[0]["fields"]["expires"][:10] == after["not_after"][:10]
+    assert [row for row in site.json("audit", "list") if row["action"] == "certificate.renew"]
+    # One file holds both; the other one is a copy for people.
+    with open(path("front", "tls.key"), encoding="ascii") as file:
+        text = file.read()
+    assert text.count("PRIVATE KEY") == 2 and text.count("BEGIN CERTIFICATE") == 1
+    assert of_openssl(path("front", "tls.key"), "-fingerprint") == of_openssl(path("front", "tls.pem"), "-fingerprint")
+    assert os.stat(path("front", "tls.key")).st_mode & 0o777 == 0o600
+    site.muster("cert", "renew", "authority").expect(1, "not renewed in this way")
+    site.muster("cert", "renew", "server-rsa").expect(1, "not in use")
+    site.muster("cert", "renew", "nothing").expect(1, "no certificate of this name")
+    site.muster("cert", "renew", "../users").expect(2)
+    dialling = certificates()["dialling"]["fingerprint"]
+    assert site.json("cert", "renew", "dialling")["fingerprint"] != dialling
+
+
+def cut_between_the_files():
+    """The copy of before is still there, or none: the pair in the key's file counts, and the copy is made again."""
+    with open(path("front", "tls.pem"), "rb") as file:
+        stale = file.read()
+    site.muster("cert", "renew").expect(0)
+    now = certificates()["server"]["fingerprint"]
+    for copy in (stale, None):
+        site.manager.stop()
+        os.unlink(path("front", "tls.pem"))
+        if copy:
+            with open(path("front", "tls.pem"), "wb") as file:
+                file.write(copy)
+        site.manager.start()
+        assert shown() == now == certificates()["server"]["fingerprint"]
+        wait_until("the copy is right", lambda: os.path.exists(path("front", "tls.pem")) and of_openssl(
+            path("front", "tls.pem"), "-fingerprint", "-sha256").split("=")[1].replace(":", "").lower() == now)
+    site.wait_online("one")
+
+
+def make_own(days, name="own"):
+    """A certificate of an authority that is not Muster's: (key file, certificate file)."""
+    key, certificate = site.path(name + ".key"), site.path(name + ".pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                    key, "-out", certificate, "-days", str(days), "-subj", f"/CN={name}.example", "-addext",
+                    "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    return key, certificate
+
+
+def put(key, certificate):
+    """As an administrator does: to whom front/ belongs, readable by nobody else."""
+    owner = os.stat(path("front"))
+    for source, name, mode in ((certificate, "tls.pem", 0o644), (key, "tls.key", 0o600)):
+        with open(source, "rb") as file, open(path("front", name + ".put"), "wb") as out:
+            out.write(file.read())
+        os.chown(path("front", name + ".put"), owner.st_uid, owner.st_gid)
+        os.chmod(path("front", name + ".put"), mode)
+        os.rename(path("front", name + ".put"), path("front", name))
+
+
+def one_of_another_authority():
+    """It is served as soon as it is there, and stays: only whoever brought it replaces it."""
+    ours = site.path("ours.key"), site.path("ours.pem")
+    for name, source in zip(ours, ("tls.key", "tls.pem")):
+        shutil.copyfile(path("front", source), name)
+    key, certificate = make_own(3)
+    put(key, certificate)
+    try:
+        fingerprint = of_openssl(certificate, "-fingerprint", "-sha256").split("=")[1].replace(":", "").lower()
+        wait_until("it is served", lambda: shown("-CAfile", certificate) == fingerprint)
+        env = {"MUSTER_CA": certificate}
+        row = next(row for row in site.muster("cert", "list", "-o", "json", env=env).expect(0).json
+                   if row["name"] == "server")
+        assert row["own"] and not row["renews_itself"] and row["renews_at"] is None and row["days_left"] in (2, 3), row
+        site.muster("cert", "renew", env=env).expect(1, "of another authority", "tls.pem")
+        with open(path("front", "tls.key"), "rb") as now, open(key, "rb") as brought:
+            assert now.read() == brought.read()
+        with open(path("front", "tls.pem"), "w", encoding="ascii") as file:
+            file.write("no certificate\n")
+        wait_until("what is wrong is logged", lambda: "certificate.files_not_used" in site.manager.text())
+        assert shown("-CAfile", certificate) == fingerprint
+    finally:
+        put(*ours)
+    wait_until("ours is served again", shown)
+    assert shown() == certificates()["server"]["fingerprint"]
+    assert not certificates()["server"]["own"]
+    site.wait_online("one")
+
+
 if __name__ == "__main__":
     with site:
         site.add_manager()
-        code = main([listed])
+        code = main([listed, renewed_on_demand, cut_between_the_files, one_of_another_authority])
     raise SystemExit(code)

@@ -3,6 +3,7 @@
  * here with a newer OpenSSL means that it is none to shed with. */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -290,6 +291,45 @@ static void test_not_before_the_end(void **state)
 	}
 }
 
+/* --- made on one thread, used and freed on another, before the first one ends --- */
+
+struct handing {
+	const struct pki *pki;
+	struct tls_client *made;
+	pthread_barrier_t given, freed;
+};
+
+static void *make_and_hand_over(void *argument)
+{
+	struct handing *handing = argument;
+	const struct tls_client_options options = { .ca_pem = handing->pki->ca.certificate, .own_library = true };
+
+	handing->made = tls_client_new(&options, NULL);
+	if (handing->made != NULL)
+		tls_client_hand_over(handing->made);
+	pthread_barrier_wait(&handing->given);
+	pthread_barrier_wait(&handing->freed);
+	return NULL;
+}
+
+static void test_handed_over(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct handing handing = { .pki = &fixture->pki };
+	pthread_t thread;
+
+	assert_int_equal(pthread_barrier_init(&handing.given, NULL, 2), 0);
+	assert_int_equal(pthread_barrier_init(&handing.freed, NULL, 2), 0);
+	assert_int_equal(pthread_create(&thread, NULL, make_and_hand_over, &handing), 0);
+	pthread_barrier_wait(&handing.given);
+	assert_non_null(handing.made);
+	tls_client_free(handing.made);
+	pthread_barrier_wait(&handing.freed);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	pthread_barrier_destroy(&handing.given);
+	pthread_barrier_destroy(&handing.freed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +344,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_small_records_stay_small, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_another_certificate, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_not_before_the_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_handed_over, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""The manager lives longer than its certificates, and dies while it makes new ones.
+
+usage: certificates.py [--seed S]
+
+clock.c shifts the wall clock of manager and agent together. The server's certificate is renewed while the manager runs
+and the agent holds a connection; the day on which the former one ends passes without a sign. A manager that was
+down over that day renews it as it starts, and agents come back. Then front ends just before each rename of a
+renewal, and just before syncs and writes around it: whatever was cut off, what is served afterwards is a certificate
+with its key, and the next renewal works.
+"""
+import hashlib
+import os
+import socket
+import ssl
+import subprocess
+import sys
+
+from clocks import Clock
+from world import V1, Agent, Failure, Manager, main, program, wait_until
+
+DAY_S = 86400
+ENDED = 137  # the exit status with which fault.c ends a process
+
+
+def shown(world):
+    """SHA-256 of what a client is shown now; None: nobody listens. Its dates are for the moved clocks to judge."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with socket.create_connection((world.manager.address, world.manager.port), 20) as plain:
+            with context.wrap_socket(plain) as connection:
+                return hashlib.sha256(connection.getpeercert(True)).hexdigest()
+    except OSError:
+        return None
+
+
+def sign_in(world):
+    """A token of the moved present."""
+    told = subprocess.run([program("muster-manager"), "token", "--data", world.manager.data, "--expires", "8760h"],
+                          check=True, stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, **(world.manager.environment or {})})
+    world.manager.token = told.stdout.strip()
+
+
+def start_manager(world):
+    world.manager.context.verify_mode = ssl.CERT_NONE
+    world.manager.up()
+    sign_in(world)
+
+
+def add_agent(world, name, clock):
+    agent = Agent(world.directory, world.manager, world.signatures, environment=clock.environment,
+                  data=os.path.join(world.directory, name))
+    told = world.manager.once("POST", V1 + "/enrolment-tokens", {"uses": 1, "expires": "1h"})
+    done = subprocess.run([program("muster-agent"), "activate", f"https://{world.manager.address}:{world.manager.port}",
+                           "--token", told[1]["token"], "--ca-fingerprint", world.manager.made["ca_fingerprint"],
+                           "--name", name, "--data", agent.data], env={**os.environ, **clock.environment},
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        raise Failure("activate: " + done.stdout)
+    agent.id = next(each["id"] for each in world.manager.all_of("/computers") if each["name"] == name)
+    agent.up()
+    return agent
+
+
+def obeys(world, agent):
+    status, told = world.manager.once("POST", f"{V1}/computers/{agent.id}/commands", {"kind": "heartbeat"})
+    if status != 201:
+        raise Failure(f"heartbeat: {status} {told}")
+    wait_until("an order is obeyed", lambda: world.manager.get(f"/commands/{told['id']}")["state"] == "succeeded")
+
+
+def certificate(world, name="server"):
+    return next(row for row in world.manager.get("/certificates")["items"] if row["name"] == name)
+
+
+def renewed(world, before):
+    """The certificate that is shown once it is another one than before."""
+    now = wait_until("another certificate", lambda: shown(world) not in (None, before) and shown(world))
+    sign_in(world)
+    row = certificate(world)
+    if row["fingerprint"] != now or row["days_left"] < 300:
+        raise Failure(f"{now} is shown, and listed is {row}")
+    return now
+
+
+def across_the_end(world, clock):
+    clock.set(200 * DAY_S)
+    start_manager(world)
+    world.agent = add_agent(world, "one", clock)
+    first = shown(world)
+    if certificate(world)["days_left"] not in (164, 165):
+        raise Failure(f"the clock has not moved: {certificate(world)}")
+    clock.set(250 * DAY_S)  # two thirds of 366 days are over with day 243
+    second = renewed(world, first)
+    obeys(world, world.agent)
+    clock.set(400 * DAY_S)  # the first one would have ended on day 365
+    sign_in(world)
+    obeys(world, world.agent)
+    world.agent.stop()
+    world.agent.up()  # a handshake of its own
+    obeys(world, world.agent)
+    if shown(world) != second:
+        raise Failure("it was renewed once more, and was not due")
+    print("a certificate's end passed while manager and agent ran")
+    return second
+
+
+def down_at_the_end(world, clock, before):
+    other = add_agent(world, "two", clock)  # its own certificate was made today
+    dialling = certificate(world, "dialling")["fingerprint"]
+    world.manager.stop()
+    clock.set(700 * DAY_S)
+    start_manager(world)
+    now = renewed(world, before)
+    obeys(world, other)
+    wait_until("the dialler's is another one", lambda: certificate(world, "dialling")["fingerprint"] != dialling)
+    world.manager.stop()
+    world.manager.up()
+    sign_in(world)
+    if shown(world) != now:
+        raise Failure("what was made is not served after a start")
+    obeys(world, other)
+    other.stop()
+    print("a certificate that ended while the manager was down was renewed at its start")
+
+
+# --- kill -9 ---
+
+def is_up(world):
+    """As an init system does it: one that ended while it started is started again."""
+    if not world.manager.running():
+        world.manager.start()
+    return world.manager.ready()
+
+
+def arm(world, calls, number, action):
+    shim, arming = os.environ["MUSTER_FAULT_SHIM"], os.path.join(world.directory, "armed")
+    with open(arming, "w", encoding="ascii"):
+        pass
+    os.chmod(world.directory, 0o777)  # front removes the file as its own user
+    world.manager.stop()
+    world.manager.environment = {"LD_PRELOAD": shim, "MUSTER_FAULT": f"front {calls} {number} 1 {action} {arming}",
+                                 "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+    world.manager.start()
+    world.manager.environment = None
+    wait_until("the manager's start", lambda: is_up(world))
+
+
+def hits(world):
+    return world.manager.log_text().count(f'"exit_code":{ENDED}')
+
+
+def try_to_renew(world):
+    try:
+        return world.manager.once("POST", V1 + "/certificates/server/renew", {})[0]
+    except OSError:
+        return None
+    except Exception as error:  # cut off in the midst of an answer
+        return repr(error)
+
+
+def cut_off(world, calls, number, action=0):
+    before, count = shown(world), hits(world)
+    arm(world, calls, number, action)
+    status = try_to_renew(world)
+    now = wait_until("front serves again", lambda: is_up(world) and shown(world))
+    row = certificate(world)
+    if row["fingerprint"] != now:
+        raise Failure(f"{calls} {number}: {now} is shown, listed is {row}")
+    if status == 200 and now == before:
+        raise Failure(f"{calls} {number}: answered 200, and the old certificate is served")
+    if action and status == 200 and calls == "rename" and number == 1:
+        raise Failure("a rename failed, and nobody said so")
+    world.manager.stop()
+    world.manager.up()
+    if shown(world) != now:
+        raise Failure(f"{calls} {number}: {now} was served, and after a start another one")
+    if try_to_renew(world) != 200 or shown(world) == now:
+        raise Failure(f"{calls} {number}: the next renewal did not work")
+    with open(os.path.join(world.manager.data, "front", "tls.pem"), encoding="ascii") as file:
+        if hashlib.sha256(ssl.PEM_cert_to_DER_cert(file.read())).hexdigest() != shown(world):
+            raise Failure("the copy for people is another certificate")
+    return hits(world) > count
+
+
+def killed(world):
+    """The two renames are the renewal's own; of writes and syncs some are the database's."""
+    world.manager.stop()
+    world.manager = Manager(world.directory, data=os.path.join(world.directory, "manager-2"))
+    world.manager.up()
+    wait_until("its dialling certificate", lambda: len(world.manager.get("/certificates")["items"]) == 3)
+    plans = [("rename", 1), ("rename", 2)] + [(calls, number) for calls in ("write", "sync") for number in range(1, 34, 4)]
+    ended = [plan for plan in plans if cut_off(world, *plan)]
+    if not {("rename", 1), ("rename", 2)} <= set(ended):
+        raise Failure(f"front has not ended at the renames: {ended}")
+    for number in (1, 2):
+        cut_off(world, "rename", number, 5)
+    print(f"{len(ended)} ends of {len(plans)} in the midst of a renewal: a certificate with its key after each")
+
+
+def run(world, _rounds, _seed):
+    clock = Clock(world, "clock")
+    world.manager = Manager(world.directory, environment=clock.environment)
+    down_at_the_end(world, clock, across_the_end(world, clock))
+    killed(world)
+
+
+if __name__ == "__main__":
+    sys.exit(main("certificates", __doc__, run, rounds=1))
