@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import manager as managers  # noqa: E402
 
 WAIT_S = 120
+RSA_TAKEN = '"certificate.taken","name":"server-rsa"'
 
 # The specification's table, written a second time: 80-ports-tls.md. Names as there; OpenSSL's beside them.
 SUITES = {
@@ -223,7 +224,7 @@ def main():
         own = ", ".join(f"{port}: {name}" for name, port in ports.items() if name != "modern")
         set_network(manager, listen=listen, tls_profiles="modern, " + own, legacy_tls="accept-risk")
         manager.start()
-        wait_for_line(manager, '"tls.certified"')
+        wait_for_line(manager, RSA_TAKEN)
         wait_for_line(manager, '"tls.legacy_profiles"')
         each_profile_accepts_its_own(manager, ports)
         token = manager.sign_in()
@@ -240,17 +241,17 @@ def main():
         set_network(manager, listen=f"127.0.0.1:{manager.port}", tls_profiles="modern, compat-10.0", legacy_tls=None)
         manager.start()
         assert sslscan_finds(manager.port) == expected("modern") | expected("compat-10.0")
-        assert not any("tls.certified" in line or "tls.legacy" in line for line in manager.lines)
+        assert not any(RSA_TAKEN in line or "tls.legacy" in line for line in manager.lines)
         token = manager.sign_in()
         wait_for_alerts(manager, token, "resolved", 1)
         wait_for_alerts(manager, token, "open", 0)
         manager.stop()
 
-        # A key without its certificate, as a cut between the two would leave it: made anew.
+        # A certificate without its key: made anew.
         set_network(manager, tls_profiles=None, rsa_certificate="yes")
-        os.unlink(manager.path("front", "tls-rsa.pem"))
+        os.unlink(manager.path("front", "tls-rsa.key"))
         manager.start()
-        wait_for_line(manager, '"tls.certified"')
+        wait_for_line(manager, RSA_TAKEN)
         assert openssl_gets_an_answer(manager, manager.port, "1.2", SUITES["ECDHE_RSA_AES128_GCM_SHA256"])
         assert sslscan_finds(manager.port) == expected("modern")
     finally:
