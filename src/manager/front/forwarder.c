@@ -11,31 +11,17 @@
 
 #include "base/log.h"
 #include "manager/front/destination.h"
+#include "manager/front/event_batch.h"
 #include "manager/front/front_state.h"
-#include "manager/front/stored_event.h"
 #include "manager/messages.h"
 #include "manager/queries.h"
 
 #define LOOK_MS          500 /* how often new events are looked for */
-#define BATCH_EVENTS     64
-#define BATCH_ROWS       2000 /* looked at for a batch; most are for no destination */
 #define PAUSE_FIRST_US   SECOND_US
 #define TEST_PATIENCE_US (90 * SECOND_US)
 #define PASSED_ROWS      10000            /* so many that it did not want are noted without a delivery */
 #define PASSED_SPAN_US   (10 * MINUTE_US) /* or any, so late: what is not noted is not removed (retention.h) */
 #define DELIVERY_WAIT_US (60 * SECOND_US) /* the courier gives up sooner */
-
-/* Events as read, kept until they are written down for the destination. */
-struct batch {
-	struct forward_event events[BATCH_EVENTS];
-	int64_t positions[BATCH_EVENTS];
-	struct stored_fields fields[BATCH_EVENTS];
-	char *names[BATCH_EVENTS];
-	size_t count;
-	int64_t position; /* of the last row looked at */
-	const struct destination *destination;
-	struct front *front;
-};
 
 /* A destination as served: its place is also the courier's line. */
 struct served {
@@ -172,53 +158,6 @@ static void reload(struct forwarder *forwarder)
 
 		if (served->used && served->removed && served->request == 0)
 			drop(served);
-	}
-}
-
-/* --- reading events --- */
-
-static void keep_event(struct batch *batch, struct cursor *cursor)
-{
-	struct forward_event *event = &batch->events[batch->count];
-
-	*event = (struct forward_event){
-		.time = cursor_number(cursor, "time"),
-		.number = (uint32_t)cursor_number(cursor, "type"),
-		.severity = event_severity_of(cursor_text(cursor, "severity")),
-	};
-	event->type = event_type_find(event->number);
-	if (!destination_wants(batch->destination, event, front_event_forwarded(batch->front, event->number)))
-		return;
-	cursor_uuid(cursor, "id", &event->id);
-	if (!cursor_is_null(cursor, "computer"))
-		cursor_uuid(cursor, "computer", &event->computer);
-	batch->names[batch->count] = strdup(cursor_text(cursor, "computer_name"));
-	event->computer_name = batch->names[batch->count] != NULL ? batch->names[batch->count] : "";
-	stored_fields_read(&batch->fields[batch->count], cursor_text(cursor, "fields"));
-	event->fields = batch->fields[batch->count].list;
-	event->field_count = batch->fields[batch->count].count;
-	batch->positions[batch->count++] = batch->position;
-}
-
-static int read_batch(struct store_session *session, void *argument, struct err *err)
-{
-	struct batch *batch = argument;
-	struct cursor *cursor = cursor_open(session, &QUERY_EVENT_AFTER_POSITION);
-
-	cursor_bind_number(cursor, "position", batch->position);
-	cursor_bind_number(cursor, "limit", BATCH_ROWS);
-	while (batch->count < BATCH_EVENTS && cursor_next(cursor)) {
-		batch->position = cursor_number(cursor, "position");
-		keep_event(batch, cursor);
-	}
-	return cursor_end(cursor, err);
-}
-
-static void batch_done(struct batch *batch)
-{
-	for (size_t i = 0; i < batch->count; i++) {
-		stored_fields_done(&batch->fields[i]);
-		free(batch->names[i]);
 	}
 }
 
@@ -380,27 +319,27 @@ static int send_events(struct forwarder *forwarder, struct served *served, const
 
 /* --- turns --- */
 
+/* What it passed over without a delivery is noted now and then. */
+static void pass(struct forwarder *forwarder, struct served *served, int64_t position)
+{
+	served->row.position = position;
+	if (served->row.position - served->noted >= PASSED_ROWS ||
+	    (served->row.position != served->noted && now_of(forwarder) - served->noted_at >= PASSED_SPAN_US))
+		note_down(forwarder, served, &QUERY_DESTINATION_PASSED, 0, NULL);
+}
+
 static int look(struct forwarder *forwarder, struct served *served, struct err *err)
 {
-	struct batch *batch = calloc(1, sizeof(*batch));
-	int rc;
+	struct event_batch *batch = NULL;
+	int rc = event_batch_read(forwarder->front, &served->row, &batch, err);
 
-	if (batch == NULL)
-		return err_set(err, ERR_MEMORY, "no memory");
-	batch->position = served->row.position;
-	batch->destination = &served->row;
-	batch->front = forwarder->front;
-	rc = store_read(forwarder->front->store, read_batch, batch, err);
-	if (rc == 0 && batch->count > 0) {
+	if (rc != 0)
+		return rc;
+	if (batch->count > 0)
 		rc = send_events(forwarder, served, batch->events, batch->count, batch->positions, err);
-	} else if (rc == 0) {
-		served->row.position = batch->position;
-		if (served->row.position - served->noted >= PASSED_ROWS ||
-		    (served->row.position != served->noted && now_of(forwarder) - served->noted_at >= PASSED_SPAN_US))
-			note_down(forwarder, served, &QUERY_DESTINATION_PASSED, 0, NULL);
-	}
-	batch_done(batch);
-	free(batch);
+	else
+		pass(forwarder, served, batch->position);
+	event_batch_free(batch);
 	return rc;
 }
 

@@ -29,108 +29,6 @@ struct known *hypervisors_known(struct hypervisors *hypervisors, const struct uu
 	return NULL;
 }
 
-/* --- lists that grow --- */
-
-static bool owners_add(struct owners *owners, const struct uuid *computer, const struct uuid *machine)
-{
-	if (owners->count == owners->capacity) {
-		size_t capacity = owners->capacity * 2 + 64;
-		struct owner *items = reallocarray(owners->items, capacity, sizeof(*items));
-
-		if (items == NULL)
-			return false;
-		owners->items = items;
-		owners->capacity = capacity;
-	}
-	owners->items[owners->count++] = (struct owner){ *computer, *machine };
-	return true;
-}
-
-static void owners_done(struct owners *owners)
-{
-	free(owners->items);
-	*owners = (struct owners){ 0 };
-}
-
-/* machines.h: under the lock. The computer is found afterwards. */
-static void note_change(void *argument, const struct uuid *machine, enum machine_state state)
-{
-	static const struct uuid nobody;
-
-	(void)state;
-	if (!owners_add(argument, &nobody, machine))
-		LOG(LOG_ERROR, "hypervisors.lost", log_uuid("machine", machine), log_text("error", "no memory"));
-}
-
-/* --- telling the shards --- */
-
-static void tell_shard(struct hypervisors *hypervisors, const struct owner *owner)
-{
-	struct shard *shard = shards_of(hypervisors->front->shards, &owner->computer);
-	enum machine_state state;
-
-	pthread_mutex_lock(&hypervisors->lock);
-	state = machines_state(hypervisors->machines, &owner->machine);
-	pthread_mutex_unlock(&hypervisors->lock);
-	pthread_mutex_lock(&shard->lock);
-	(void)fleet_set_machine(shard->fleet, &owner->computer, state, NULL); /* one that was deleted is not there */
-	pthread_mutex_unlock(&shard->lock);
-}
-
-static void tell_shards(struct hypervisors *hypervisors, const struct owners *owners)
-{
-	for (size_t i = 0; i < owners->count; i++)
-		tell_shard(hypervisors, &owners->items[i]);
-}
-
-struct search {
-	const struct owners *machines;
-	struct owners found;
-};
-
-static int find_owners(struct store_session *session, const struct uuid *machine, struct owners *found, struct err *err)
-{
-	struct uuid swapped = machine_swapped(machine);
-	struct cursor *cursor = cursor_open(session, &QUERY_MACHINE_COMPUTERS);
-	bool kept = true;
-	int rc;
-
-	cursor_bind_uuid(cursor, "machine", machine);
-	cursor_bind_uuid(cursor, "swapped", &swapped);
-	while (kept && cursor_next(cursor)) {
-		struct owner owner;
-
-		cursor_uuid(cursor, "id", &owner.computer);
-		cursor_uuid(cursor, "machine", &owner.machine);
-		kept = owners_add(found, &owner.computer, &owner.machine);
-	}
-	rc = cursor_end(cursor, err);
-	return rc == 0 && !kept ? err_set(err, ERR_MEMORY, "no memory") : rc;
-}
-
-static int read_owners(struct store_session *session, void *argument, struct err *err)
-{
-	struct search *search = argument;
-	int rc = 0;
-
-	for (size_t i = 0; i < search->machines->count && rc == 0; i++)
-		rc = find_owners(session, &search->machines->items[i].machine, &search->found, err);
-	return rc;
-}
-
-/* Takes over the changes. */
-static void spread(struct hypervisors *hypervisors, struct owners *changes)
-{
-	struct search search = { .machines = changes };
-	struct err err = { 0 };
-
-	if (changes->count > 0 && store_read(hypervisors->front->store, read_owners, &search, &err) != 0)
-		LOG(LOG_ERROR, "hypervisors.lost", log_err(&err));
-	tell_shards(hypervisors, &search.found);
-	owners_done(&search.found);
-	owners_done(changes);
-}
-
 /* --- which there are --- */
 
 static struct known *place_for(struct hypervisors *hypervisors, const struct uuid *id)
@@ -195,7 +93,7 @@ static void drop_others(struct reading *reading, struct owners *changes)
 
 		if (reading->seen[i] && known->enabled)
 			continue;
-		machines_forget(hypervisors->machines, &known->id, note_change, changes);
+		machines_forget(hypervisors->machines, &known->id, owners_note, changes);
 		known_clear(known);
 		if (reading->seen[i])
 			continue;
@@ -225,7 +123,7 @@ static void reload(struct hypervisors *hypervisors, uint64_t changed)
 	hypervisors->rows_read = changed;
 	pthread_cond_broadcast(&hypervisors->said);
 	pthread_mutex_unlock(&hypervisors->lock);
-	spread(hypervisors, &changes);
+	owners_spread(hypervisors, &changes);
 }
 
 /* --- what is remembered --- */
@@ -290,12 +188,12 @@ static void pass_time(struct hypervisors *hypervisors)
 
 	pthread_mutex_lock(&hypervisors->lock);
 	if (hypervisors->remembered && all_were_asked(hypervisors)) {
-		machines_forget(hypervisors->machines, &memory_id, note_change, &changes);
+		machines_forget(hypervisors->machines, &memory_id, owners_note, &changes);
 		hypervisors->remembered = false;
 	}
-	machines_tick(hypervisors->machines, note_change, &changes);
+	machines_tick(hypervisors->machines, owners_note, &changes);
 	pthread_mutex_unlock(&hypervisors->lock);
-	spread(hypervisors, &changes);
+	owners_spread(hypervisors, &changes);
 }
 
 /* --- what the role says --- */
@@ -331,7 +229,7 @@ static int take_list(struct hypervisors *hypervisors, const struct known *known,
 		return err_set(err, ERR_MEMORY, "no memory");
 	for (size_t i = 0; i < known->count; i++)
 		seen[i] = (struct machine_seen){ known->machines[i].id, machine_state_of(known->machines[i].power) };
-	rc = machines_listed(hypervisors->machines, &known->id, seen, known->count, note_change, changes, err);
+	rc = machines_listed(hypervisors->machines, &known->id, seen, known->count, owners_note, changes, err);
 	free(seen);
 	return rc;
 }
@@ -355,7 +253,7 @@ static int hear_link(struct hypervisors *hypervisors, const struct channel_messa
 	pthread_mutex_unlock(&hypervisors->lock);
 	if (rc != 0)
 		LOG(LOG_ERROR, "hypervisors.lost", log_err(err));
-	spread(hypervisors, &changes);
+	owners_spread(hypervisors, &changes);
 	return 0;
 }
 
@@ -493,7 +391,7 @@ static bool take_wishes(struct hypervisors *hypervisors)
 	pthread_mutex_unlock(&hypervisors->lock);
 	if (orders)
 		send_orders(hypervisors);
-	tell_shards(hypervisors, &reported);
+	owners_tell(hypervisors, &reported);
 	owners_done(&reported);
 	return !stop;
 }

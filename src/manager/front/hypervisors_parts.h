@@ -1,4 +1,5 @@
-/* Inside manager/front: what hypervisors.c (the thread) and hypervisors_shown.c (people) share. */
+/* Inside manager/front: what hypervisors.c (the thread), hypervisors_owners.c (whose computers) and hypervisors_shown.c
+ * (people) share. */
 #ifndef MUSTER_MANAGER_FRONT_HYPERVISORS_PARTS_H
 #define MUSTER_MANAGER_FRONT_HYPERVISORS_PARTS_H
 
@@ -43,5 +44,16 @@ struct hypervisors {
 /* The lock is held. NULL: there is none with this id. */
 struct known *hypervisors_known(struct hypervisors *hypervisors, const struct uuid *id);
 void hypervisors_wake(struct hypervisors *hypervisors);
+
+/* --- owners: computers and their machines, in lists that grow; start with a zeroed one --- */
+/* False: no memory. */
+bool owners_add(struct owners *owners, const struct uuid *computer, const struct uuid *machine);
+void owners_done(struct owners *owners);
+/* For machines.h, under the lock: argument is a list of machines that changed, their computers found afterwards. */
+void owners_note(void *argument, const struct uuid *machine, enum machine_state state);
+/* The shards are told how the machines of these computers are. */
+void owners_tell(struct hypervisors *hypervisors, const struct owners *owners);
+/* The same of all computers whose machines are in the list, which it takes over. Reads the database. */
+void owners_spread(struct hypervisors *hypervisors, struct owners *changes);
 
 #endif
