@@ -55,6 +55,16 @@ static const struct arguments_option restore_options[] = {
 static const struct arguments_option reset_options[] = {
 	DATA, { "--yes", NULL, "yes, remove the identity", false }, LOCAL_PASSWORD_OPTIONS, OUTPUT, END
 };
+static const struct arguments_option uninstall_options[] = {
+	DATA,
+	{ "--yes", NULL, "yes, remove it", false },
+	{ "--keep-quarantine", NULL,
+	  "leave quarantined files where they are, for an agent that is installed there again", false },
+	{ "--delete-quarantine", NULL, "delete quarantined files for good", false },
+	LOCAL_PASSWORD_OPTIONS,
+	OUTPUT,
+	END,
+};
 static const struct arguments_option guarded_options[] = { DATA, LOCAL_PASSWORD_OPTIONS, OUTPUT, END };
 static const struct arguments_option ports_options[] = {
 	DATA, { "--check", NULL, "connect to each; exit status 1 unless all answer", false }, OUTPUT, END
@@ -120,6 +130,11 @@ static const struct arguments_command commands[] = {
 	{ "stop", "", 0, 0, "Stops the running agent.",
 	  "Asks for the unload password where the policy of this computer sets one.", guarded_options, false,
 	  local_stop },
+	{ "uninstall", "", 0, 0, "Removes the agent from this computer and tells its manager.",
+	  "Stops the agent, removes its data directory, its service, the cron file that would install it again,\n"
+	  "and the programs, where the installation script brought them. A login script that installs has to be\n"
+	  "changed by hand. Asks what is to become of quarantined files. May be repeated after any failure.",
+	  uninstall_options, false, local_uninstall },
 	{ "role link", "", 0, 0, "Started by the agent itself.", "", role_options, true, local_link },
 	{ 0 },
 };

@@ -42,6 +42,7 @@ static const struct event_type rows[] = {
 	ROW(716, "unknown_reactivated", MANAGER, INFO, STATUS, true, true, "An unknown agent was reactivated as {name}.", "name", "address"),
 	ROW(717, "clone_rekeyed", MANAGER, WARNING, SECURITY, true, true, "Two agents had one identity; the second one ({host}) is given one of its own.", "host", "session"),
 	ROW(718, "computer_moved", MANAGER, INFO, SECURITY, true, true, "The computer {name} moved to {manager}.", "name", "manager"),
+	ROW(719, "computer_uninstalled", MANAGER, WARNING, SECURITY, true, true, "The agent of the computer {name} was uninstalled.", "name", "fingerprint"),
 	ROW(720, "policy_sent", MANAGER, INFO, ROUTINE, true, false, "The configuration was sent.", "fingerprint"),
 	ROW(721, "policy_send_failed", MANAGER, ERROR, STATUS, true, true, "The configuration could not be sent: {cause}.", "cause"),
 	ROW(730, "computer_offline", MANAGER, WARNING, STATUS, true, true, "The computer is offline: {cause}.", "cause", "last_heard"),

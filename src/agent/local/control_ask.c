@@ -168,3 +168,18 @@ int control_reachable(const char *data_directory, struct err *err)
 		close(fd);
 	return rc;
 }
+
+/* Guard made the socket and listens on it, whoever answers. */
+pid_t control_guard(const char *data_directory)
+{
+	struct ucred peer = { .pid = 0 };
+	socklen_t size = sizeof(peer);
+	int fd;
+
+	if (open_socket(data_directory, &fd, NULL) != 0)
+		return 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+		peer.pid = 0;
+	close(fd);
+	return peer.pid;
+}

@@ -2,6 +2,8 @@
 #ifndef MUSTER_AGENT_LOCAL_CONTROL_ASK_H
 #define MUSTER_AGENT_LOCAL_CONTROL_ASK_H
 
+#include <sys/types.h>
+
 #include "agent/control.h"
 
 /* Sends the request to the agent that runs on `data_directory` and calls
@@ -16,5 +18,7 @@ int control_ask(const char *data_directory, const struct control_request *reques
 
 /* 0 when an agent answers on the socket there, without asking it anything. */
 int control_reachable(const char *data_directory, struct err *err);
+/* The process of the agent that listens on the socket there (its guard); 0: none. */
+pid_t control_guard(const char *data_directory);
 
 #endif

@@ -29,6 +29,7 @@ int local_quarantine_delete(const struct arguments *arguments);
 int local_reset(const struct arguments *arguments);
 int local_stop(const struct arguments *arguments);
 int local_prepare(const struct arguments *arguments);
+int local_uninstall(const struct arguments *arguments);
 int local_trust(const struct arguments *arguments);
 int local_move(const struct arguments *arguments);
 

@@ -185,6 +185,7 @@ int local_status(const struct arguments *arguments)
 		rc = local_failed(&err);
 	} else if (json) {
 		json_object_set_new(status, "running", json_true());
+		json_object_set_new(status, "pid", json_integer(control_guard(data)));
 		local_print(json_incref(status));
 	} else if (json_is_true(json_object_get(status, "prepared"))) {
 		print_prepared(status);

@@ -194,6 +194,12 @@ link_program() {
 		fail "$bin/muster-agent could not be made"
 }
 
+# What muster-agent uninstall takes back.
+write_record() {
+	printf 'data %s\nbin %s\nunit %s\n' "$data" "$bin" "$unit" >"$prefix/installation.new" &&
+		mv -f "$prefix/installation.new" "$prefix/installation" || fail "$prefix/installation could not be written"
+}
+
 # --- the agent ---------------------------------------------------------------
 
 agent() {
@@ -239,7 +245,8 @@ Wants=network-online.target
 
 [Service]
 ExecStart=$prefix/current/bin/muster-agent run --data $data
-Restart=always
+# Ended in good order (muster-agent stop, with the unload password where there is one) it stays ended; killed, it comes back.
+Restart=on-failure
 RestartSec=5
 TimeoutStopSec=60
 LimitNOFILE=65536
@@ -253,10 +260,22 @@ is_running() {
 	agent status >/dev/null 2>&1
 }
 
+# An unload password is for people at the agent's own command: a service manager, and whoever stands for one, ends the
+# process.
+stop_plain() {
+	agent status -o json >running 2>/dev/null || return 0
+	if grep -q '"unload_password": *true' running; then
+		pid=$(sed -n 's/.*"pid": *\([0-9][0-9]*\).*/\1/p' running | head -n 1)
+		[ -z "$pid" ] || kill "$pid"
+	else
+		agent stop >stopped 2>&1
+	fi
+}
+
 stop_agent() {
 	case $service in
 	systemd) systemctl stop muster-agent.service 9>&- || return 1 ;;
-	plain) agent stop >stopped 2>&1 || true ;;
+	plain) stop_plain || true ;;
 	esac
 	for _ in $(seq 120); do
 		is_running || return 0
@@ -344,6 +363,7 @@ main() {
 	read_manifest
 	install_programs
 	link_program
+	write_record
 	give_signatures
 	activate
 	choose_service

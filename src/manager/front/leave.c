@@ -1,4 +1,4 @@
-/* POST /agent/v1/leave: an agent that another manager has taken says so, with the
+/* POST /agent/v1/leave: an agent that another manager has taken, or that is being uninstalled, says so, with the
  * certificate that it had here. The name of that manager is its word. */
 #include <jansson.h>
 #include <stdio.h>
@@ -12,7 +12,8 @@
 
 struct leave {
 	struct agent_request *request;
-	char manager[512];
+	bool uninstalled;
+	char manager[512]; /* else */
 	struct err err;
 	int rc;
 };
@@ -33,7 +34,10 @@ static void work(void *argument)
 {
 	struct leave *leave = argument;
 
-	leave->rc = membership_left(leave->request->front, &leave->request->computer, leave->manager, &leave->err);
+	struct front *front = leave->request->front;
+
+	leave->rc = leave->uninstalled ? membership_uninstalled(front, &leave->request->computer, &leave->err)
+				       : membership_left(front, &leave->request->computer, leave->manager, &leave->err);
 	if (leave->rc != 0)
 		LOG(LOG_WARNING, "leave.failed", log_uuid("computer", &leave->request->computer), log_err(&leave->err));
 	if (loop_post(leave->request->loop, answered, leave) != 0)
@@ -44,11 +48,14 @@ void leave_complete(struct agent_request *request)
 {
 	json_t *json = json_loadb((const char *)request->body.data, request->body.size, 0, NULL);
 	const char *manager = json_string_value(json_object_get(json, "manager"));
+	bool uninstalled = json_is_true(json_object_get(json, "uninstalled"));
 	struct leave *leave = calloc(1, sizeof(*leave));
+	bool good = manager != NULL || uninstalled;
 
-	if (leave != NULL && manager != NULL) {
+	if (leave != NULL && good) {
 		leave->request = request;
-		snprintf(leave->manager, sizeof(leave->manager), "%s", manager);
+		leave->uninstalled = uninstalled;
+		snprintf(leave->manager, sizeof(leave->manager), "%s", manager != NULL ? manager : "");
 		request->state = leave;
 		if (front_work(request->front, work, leave) == 0) {
 			json_decref(json);
@@ -57,7 +64,7 @@ void leave_complete(struct agent_request *request)
 	}
 	json_decref(json);
 	free(leave);
-	if (manager == NULL)
+	if (!good)
 		agent_refuse_status(request, 400, "Not valid", "The body does not name the other manager.", 0);
 	else
 		agent_refuse_status(request, 503, "Busy", "Come back shortly.", RETRY_BUSY_S);

@@ -126,6 +126,7 @@ static const struct ending {
 	enum standing standing;
 	enum roster_standing roster;
 	const char *status, *cause; /* behind the cause the user's name, or the manager's */
+	const char *by;             /* or this */
 	uint32_t event, second_event;
 	const char *done; /* what the computer was, or did */
 	bool deletes;
@@ -157,6 +158,17 @@ static const struct ending {
 		    .cause = "its certificate was revoked by",
 		    .event = EVENT_DEACTIVATED,
 		    .second_event = EVENT_CERTIFICATE_DELETED },
+  ending_uninstall = { .action = "computer.uninstall",
+		       .done = "was uninstalled",
+		       .from = { [STANDING_MANAGED] = true },
+		       .refused = "the computer is not activated",
+		       .standing = STANDING_REVOKED,
+		       .roster = ROSTER_REVOKED,
+		       .status = "unmanaged",
+		       .cause = "uninstalled by",
+		       .by = "an administrator of the computer",
+		       .event = EVENT_COMPUTER_UNINSTALLED,
+		       .second_event = EVENT_CERTIFICATE_DELETED },
   ending_delete = { .action = "computer.delete",
 		    .done = "was deleted",
 		    .from = { true, true, true, true, true },
@@ -201,7 +213,9 @@ static int write_standing(const struct step *step, struct store_session *session
 		return cursor_run(cursor, err);
 	}
 	snprintf(cause, sizeof(cause), "%s %s", ending->cause,
-		 step->manager != NULL ? step->manager : step->actor->name);
+		 ending->by != NULL      ? ending->by
+		 : step->manager != NULL ? step->manager
+					 : step->actor->name);
 	cursor = cursor_open(session, &QUERY_COMPUTER_END);
 	cursor_bind_uuid(cursor, "id", step->computer);
 	cursor_bind_text(cursor, "standing", standing_name(ending->standing));
@@ -291,11 +305,16 @@ int front_computer_delete(struct front *front, const struct uuid *computer, cons
 	return end_membership(front, computer, &ending_delete, actor, NULL, err);
 }
 
+static const struct front_actor its_agent = { .kind = "system", .name = "its agent", .peer = "" };
+
 int membership_left(struct front *front, const struct uuid *computer, const char *manager, struct err *err)
 {
-	static const struct front_actor actor = { .kind = "system", .name = "its agent", .peer = "" };
+	return end_membership(front, computer, &ending_move, &its_agent, manager, err);
+}
 
-	return end_membership(front, computer, &ending_move, &actor, manager, err);
+int membership_uninstalled(struct front *front, const struct uuid *computer, struct err *err)
+{
+	return end_membership(front, computer, &ending_uninstall, &its_agent, NULL, err);
 }
 
 /* --- beginning again --- */

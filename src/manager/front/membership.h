@@ -7,7 +7,7 @@
  * policy and its history; its status says which of specification 10-links it is.
  *
  *   managed  ->  deactivated  ->  managed           its agent kept its identity
- *   managed  ->  revoked                            its agent needs a new one
+ *   managed  ->  revoked                            its agent needs a new one, or was uninstalled
  *   any      ->  deleted
  *
  * The calls for API handlers are in manager/front.h.
@@ -30,6 +30,8 @@ int membership_taken(struct front *front, const struct uuid *computer, const uin
 		     const uint8_t fingerprint[SHA256_BYTES], struct err *err);
 /* Its agent says that another manager has taken it. Blocks. */
 int membership_left(struct front *front, const struct uuid *computer, const char *manager, struct err *err);
+/* Its agent says that it is being uninstalled: its certificate is good for nothing any more. Blocks. */
+int membership_uninstalled(struct front *front, const struct uuid *computer, struct err *err);
 /* A clone of the computer was refused: it is shown as a computer that has to be activated. Any thread; never blocks. */
 void membership_clone_waits(struct front *front, const struct uuid *computer);
 /* The agent of a computer that was deactivated spoke to us: that is shown. Any thread; never blocks. */

@@ -72,7 +72,7 @@ def set_by_policy():
 def refused_without_and_with_another():
     agent = site.agents[0]
     agent("stop").expect(1, "unload password", "--password-file")
-    pass
+    agent("uninstall", "--yes").expect(1, "unload password")
     agent("trust", os.path.join(site.manager.data, "server-authentication.pub")).expect(1, "unload password")
     move = ("move", "--manager", "localhost:1", "--token", site.token(), "--ca-fingerprint",
             site.manager.identity["ca_fingerprint"])
