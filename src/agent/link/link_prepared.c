@@ -115,16 +115,18 @@ static int stop(struct prepared *prepared, struct err *err)
 static void on_request(void *context, struct control_client *client, const struct control_request *request)
 {
 	struct prepared *prepared = context;
+	/* No policy holds yet, and so no unload password. */
+	bool stops = request->kind == CONTROL_STOP || request->kind == CONTROL_UNINSTALL;
 	struct err err = { 0 };
 	int rc = 0;
 
 	if (request->kind == CONTROL_STATUS)
 		control_client_line(client, status_line(prepared));
-	else if (request->kind != CONTROL_STOP)
+	else if (!stops)
 		rc = err_set(&err, ERR_WRONG_STATE,
 			     "this agent is not activated: it waits for its manager (muster computer activate HOST)");
 	control_client_end(client, rc, &err);
-	if (request->kind == CONTROL_STOP && stop(prepared, &err) != 0)
+	if (stops && stop(prepared, &err) != 0)
 		LOG(LOG_ERROR, "link.stop_not_sent", log_err(&err));
 }
 

@@ -1,7 +1,7 @@
 /* Link of an agent that nobody has activated yet: it waits for its manager.
  *
  * The prepared listener (agent/prepared_server.h), the control socket, of which
- * it answers status and stop alone, and guard, which keeps its notices for the
+ * it answers status, stop and uninstall alone, and guard, which keeps its notices for the
  * link that comes after. Nothing of the other parts is made.
  */
 #ifndef MUSTER_AGENT_LINK_LINK_PREPARED_H

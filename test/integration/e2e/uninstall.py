@@ -7,7 +7,7 @@ import subprocess
 
 import deployment
 from deployment import Computer, line, make_package
-from installation import EICAR, Agent, main, run, wait_until
+from installation import EICAR, Agent, free_port, main, run, wait_until
 
 site = deployment.site
 PASSWORD = "correct horse battery"
@@ -88,6 +88,19 @@ def not_running():
     site.agents.remove(agent)
 
 
+def waiting_for_its_manager():
+    """No policy holds, and so no password; nobody is there to be told."""
+    agent = Agent(site.directory, "waiting")
+    site.agents.append(agent)
+    agent("prepare", "--trust", os.path.join(site.manager.data, "server-authentication.pub"), "--listen-port",
+          str(free_port())).expect(0)
+    agent.start()
+    ended = agent("uninstall", "--yes", "-o", "json").expect(0).json
+    assert not ended["manager_told"] and ended["cause"] == "", ended
+    assert agent.wait() == 0 and not os.path.exists(agent.data)
+    site.agents.remove(agent)
+
+
 # --- installed by the script ---
 
 def installed_at(computer):
@@ -161,7 +174,7 @@ if __name__ == "__main__":
         site.add_manager()
         site.muster("policy", "set", "base", "agent.unload_password", "--password-file", "-",
                     stdin=PASSWORD.encode()).expect(0)
-        code = main([what_is_asked, the_manager_is_away, not_running, all_of_it, killed])
+        code = main([what_is_asked, the_manager_is_away, not_running, waiting_for_its_manager, all_of_it, killed])
         for each in site.computers:
             if each.installed() and each.agent("status").code == 0:
                 each.agent("stop", "--password", PASSWORD)
