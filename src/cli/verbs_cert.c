@@ -1,5 +1,4 @@
 /* muster cert: the key by which agents know this manager's orders. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include <openssl/evp.h>
 
 #include "cli/cli.h"
+#include "cli/kept_file.h"
 #include "os/files.h"
 #include "trust/backup.h"
 
@@ -17,33 +17,12 @@ static const char warning_backup[] =
     "Back it up now (muster cert backup FILE): if it is lost, no agent takes orders any more\n"
     "until each is repaired on its machine or installed anew.\n";
 
-/* --- files --- */
-
-/* "-": standard output. Never over a file that is there, unless forced. */
-static int write_file(const char *path, const char *text, size_t size, mode_t mode, bool force, struct err *err)
+/* Never over a file that is there, unless forced. */
+static int write_file(const char *path, const void *bytes, size_t size, mode_t mode, bool force, struct err *err)
 {
-	int fd, rc = 0;
-	size_t done = 0;
-
 	if (strcmp(path, "-") == 0)
-		return cli_print(text, size, err);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (force ? O_TRUNC : O_EXCL), mode);
-	if (fd < 0 && errno == EEXIST)
-		return err_set(err, ERR_EXISTS, "%s is there already; give another name, or --force", path);
-	if (fd < 0)
-		return err_errno(err, errno, "%s", path);
-	while (rc == 0 && done < size) {
-		ssize_t n = write(fd, text + done, size - done);
-
-		if (n >= 0)
-			done += (size_t)n;
-		else if (errno != EINTR)
-			rc = err_errno(err, errno, "%s", path);
-	}
-	if (rc == 0 && fsync(fd) != 0 && errno != EINVAL)
-		rc = err_errno(err, errno, "%s", path);
-	close(fd);
-	return rc;
+		return cli_print(bytes, size, err);
+	return kept_file_make(path, bytes, size, mode, KEPT_FOLLOW | (force ? KEPT_REPLACE : 0), err);
 }
 
 /* --- create, show, export --- */
@@ -212,7 +191,7 @@ int verb_cert_backup(struct cli *cli, struct err *err)
 	if (rc == 0)
 		rc = fetch_backup(cli, buf_text(&password), &file, err);
 	if (rc == 0)
-		rc = write_file(path, (const char *)file.data, file.size, 0600, force, err);
+		rc = write_file(path, file.data, file.size, 0600, force, err);
 	buf_wipe(&password);
 	buf_done(&file);
 	if (rc == 0 && strcmp(path, "-") != 0)

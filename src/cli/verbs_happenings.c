@@ -1,13 +1,11 @@
 /* Events, quarantined files, the audit log. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/kept_file.h"
 #include "cli/sse.h"
 
 #define CELLS_OF_A_LINE 4096
@@ -212,7 +210,7 @@ int verb_quarantine_list(struct cli *cli, struct err *err)
 }
 
 struct download {
-	int fd;
+	struct kept_file file;
 	uint64_t bytes;
 	struct err *err;
 };
@@ -220,50 +218,15 @@ struct download {
 static int on_file(void *context, const void *bytes, size_t size)
 {
 	struct download *download = context;
-	const char *at = bytes;
 
 	download->bytes += size;
-	while (size > 0) {
-		ssize_t n = write(download->fd, at, size);
-
-		if (n < 0 && errno != EINTR)
-			return err_errno(download->err, errno, "cannot write the file");
-		at += n > 0 ? n : 0;
-		size -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
-/* Standard output when the name is "-". */
-static int open_file(struct cli *cli, const char *name, struct download *download, struct err *err)
-{
-	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (cli_flag(cli, "force") ? O_TRUNC : O_EXCL);
-
-	download->fd = strcmp(name, "-") == 0 ? STDOUT_FILENO : open(name, flags, 0600);
-	if (download->fd >= 0)
-		return 0;
-	if (errno == EEXIST)
-		return err_set(err, ERR_EXISTS, "%.200s exists already; choose another with --file, or --force", name);
-	return err_errno(err, errno, "%.200s", name);
-}
-
-static int close_file(const char *name, struct download *download, int rc, struct err *err)
-{
-	if (download->fd == STDOUT_FILENO)
-		return rc;
-	if (rc == 0 && fsync(download->fd) != 0)
-		rc = err_errno(err, errno, "%.200s", name);
-	close(download->fd);
-	/* Half a file is no file. */
-	if (rc != 0)
-		unlink(name);
-	return rc;
+	return kept_file_write(&download->file, bytes, size, download->err);
 }
 
 int verb_quarantine_download(struct cli *cli, struct err *err)
 {
 	const char *item = cli->arguments.words[0], *name = cli_option(cli, "file");
-	struct download download = { .fd = -1, .err = err };
+	struct download download = { .err = err };
 	char standard[UUID_TEXT_BYTES + 8];
 	struct buf path;
 	int rc;
@@ -277,13 +240,13 @@ int verb_quarantine_download(struct cli *cli, struct err *err)
 	if (rc == 0)
 		rc = cli_connect(cli, err);
 	if (rc == 0)
-		rc = open_file(cli, name, &download, err);
+		rc = kept_file_open(&download.file, name, 0600, cli_flag(cli, "force") ? KEPT_REPLACE : 0, err);
 	if (rc == 0) {
 		rc = client_stream(cli->client, buf_text(&path), NULL, on_file, &download, err);
-		rc = close_file(name, &download, rc, err);
+		rc = kept_file_close(&download.file, rc, err);
 	}
 	buf_wipe(&path);
-	if (rc != 0 || download.fd == STDOUT_FILENO)
+	if (rc != 0 || strcmp(name, "-") == 0)
 		return rc;
 	return cli_say(cli, json_pack("{ss, sI}", "file", name, "bytes", (json_int_t)download.bytes), err,
 		       "%s: %" PRIu64 " bytes; the password is %s. Handle with care: the file inside is live.", name,

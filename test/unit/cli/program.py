@@ -428,7 +428,7 @@ class Program(unittest.TestCase):
         self.expect(self.muster("quarantine", "download", ID % 5, "--file", file), 0)
         with open(file, "rb") as made:
             self.assertEqual(made.read(), content)
-        self.expect(self.muster("quarantine", "download", ID % 5, "--file", file), 1, "exists already")
+        self.expect(self.muster("quarantine", "download", ID % 5, "--file", file), 1, "is there already")
         self.expect(self.muster("quarantine", "download", ID % 5, "--file", file, "--force"), 0)
         self.server.routes["GET", path] = lambda request, *_: request.problem(409, "Its file is not here.")
         missing = os.path.join(self.home, "none.zip")
