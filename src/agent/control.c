@@ -127,12 +127,29 @@ static int take_text(const json_t *root, const char *name, bool needed, size_t m
 	return *ret_text != NULL ? 0 : err_set(err, ERR_MEMORY, "out of memory");
 }
 
-static int parse_move(const json_t *root, struct control_request *request, struct err *err)
+/* By what the other manager is known: its authority, its key, or both. */
+static int parse_known_by(const json_t *root, struct control_request *request, struct err *err)
 {
 	const char *fingerprint = json_string_value(json_object_get(root, "authority"));
-	int rc = fingerprint != NULL ? hex_parse(fingerprint, request->authority, SHA256_BYTES, err)
-				     : err_set(err, ERR_FORMAT, "the request says no authority");
+	int rc = 0;
 
+	request->has_authority = fingerprint != NULL;
+	request->has_key = json_object_get(root, "key") != NULL;
+	if (!request->has_authority && !request->has_key)
+		return err_set(err, ERR_FORMAT, "the request says neither authority nor key");
+	if (request->has_authority)
+		rc = hex_parse(fingerprint, request->authority, SHA256_BYTES, err);
+	return rc == 0 && request->has_key ? parse_key(root, request, err) : rc;
+}
+
+static int parse_move(const json_t *root, struct control_request *request, struct err *err)
+{
+	json_int_t port = json_integer_value(json_object_get(root, "listen_port"));
+	int rc = parse_known_by(root, request, err);
+
+	if (rc == 0 && (port < 0 || port > UINT16_MAX))
+		rc = err_set(err, ERR_RANGE, "listen_port must be between 1 and 65535");
+	request->listen_port = (uint16_t)port;
 	if (rc == 0)
 		rc = take_text(root, "manager", true, CONTROL_TEXT_MAX_BYTES, &request->manager, err);
 	return rc == 0 ? take_text(root, "token", true, CONTROL_TEXT_MAX_BYTES, &request->token, err) : rc;
@@ -242,6 +259,29 @@ static json_t *names(char *const *paths, size_t count)
 	return list;
 }
 
+static void format_key(const struct control_request *request, json_t *root)
+{
+	char key[2 * sizeof(request->key) + 1];
+
+	hex_format(request->key, sizeof(request->key), key);
+	json_object_set_new(root, "key", json_string(key));
+}
+
+static void format_move(const struct control_request *request, json_t *root)
+{
+	char authority[SHA256_TEXT_BYTES];
+
+	hex_format(request->authority, SHA256_BYTES, authority);
+	if (request->has_authority)
+		json_object_set_new(root, "authority", json_string(authority));
+	if (request->has_key)
+		format_key(request, root);
+	if (request->listen_port != 0)
+		json_object_set_new(root, "listen_port", json_integer(request->listen_port));
+	json_object_set_new(root, "manager", json_string(request->manager));
+	json_object_set_new(root, "token", json_string(request->token));
+}
+
 char *control_request_format(const struct control_request *request)
 {
 	unsigned parts = kinds[request->kind].parts;
@@ -258,26 +298,16 @@ char *control_request_format(const struct control_request *request)
 		json_object_set_new(root, "overwrite", json_boolean(request->overwrite));
 	if (parts & PART_LIMIT)
 		json_object_set_new(root, "limit", json_integer(request->limit));
-	if (parts & PART_MOVE) {
-		char authority[SHA256_TEXT_BYTES];
-
-		hex_format(request->authority, SHA256_BYTES, authority);
-		json_object_set_new(root, "authority", json_string(authority));
-		json_object_set_new(root, "manager", json_string(request->manager));
-		json_object_set_new(root, "token", json_string(request->token));
-	}
+	if (parts & PART_MOVE)
+		format_move(request, root);
 	if ((parts & PART_PASSWORD) && request->password != NULL)
 		json_object_set_new(root, "password", json_string(request->password));
 	if (parts & PART_PATHS) {
 		json_object_set_new(root, "paths", names(request->paths, request->path_count));
 		json_object_set_new(root, "exclude", names(request->exclude, request->exclude_count));
 	}
-	if (parts & PART_KEY) {
-		char key[2 * sizeof(request->key) + 1];
-
-		hex_format(request->key, sizeof(request->key), key);
-		json_object_set_new(root, "key", json_string(key));
-	}
+	if (parts & PART_KEY)
+		format_key(request, root);
 	text = json_dumps(root, JSON_COMPACT);
 	json_decref(root);
 	if (text != NULL && asprintf(&line, "%s\n", text) < 0)

@@ -53,9 +53,11 @@ struct control_request {
 	size_t path_count;
 	char **exclude;
 	size_t exclude_count;
-	uint8_t key[32];       /* trust: the raw public key */
-	char *manager, *token; /* move */
+	uint8_t key[32];             /* trust: the raw public key; move: if has_key, what the manager has to prove */
+	char *manager, *token;       /* move */
+	bool has_key, has_authority; /* one of them at least */
 	uint8_t authority[SHA256_BYTES];
+	uint16_t listen_port; /* move: where the agent listens from then on; 0: as the other manager says */
 	char *password; /* move, stop, trust, uninstall: of the policy, where one is set; NULL: none was given; wiped */
 };
 

@@ -24,7 +24,8 @@ static const char about[] =
 static const struct arguments_option activate_options[] = {
 	{ "--token", "T", "enrolment token from the manager (muster token create --enrolment); -: from standard input",
 	  true },
-	{ "--ca-fingerprint", "SHA256", "fingerprint of the manager's certificate authority", true },
+	{ "--ca-fingerprint", "SHA256",
+	  "fingerprint of the manager's certificate authority (not needed where the agent was prepared)", false },
 	DATA,
 	{ "--name", "N", "name of this computer (default: its host name)", false },
 	{ "--policy", "P", "policy to ask for", false },
@@ -72,7 +73,9 @@ static const struct arguments_option ports_options[] = {
 static const struct arguments_option move_options[] = {
 	{ "--manager", "HOST:PORT", "the other manager", true },
 	{ "--token", "T", "enrolment token of the other manager", true },
-	{ "--ca-fingerprint", "SHA256", "fingerprint of the other manager's certificate authority", true },
+	{ "--ca-fingerprint", "SHA256", "fingerprint of the other manager's certificate authority", false },
+	{ "--trust", "FILE", "the other manager's public key (muster cert export), which it has to prove", false },
+	{ "--listen-port", "N", "where to listen then (default: as the other manager says)", false },
 	LOCAL_PASSWORD_OPTIONS,
 	DATA,
 	OUTPUT,
@@ -117,7 +120,8 @@ static const struct arguments_command commands[] = {
 	{ "quarantine delete", "ID", 1, 1, "Deletes a file from quarantine for good.", "", plain_options, false,
 	  local_quarantine_delete },
 	{ "move", "", 0, 0, "Moves this computer to another manager.",
-	  "Enrols there first, and leaves the present manager when that has worked; if the other one cannot be\n"
+	  "--ca-fingerprint or --trust says which manager is meant. Enrols there first, and leaves the present manager "
+	  "when that has worked; if the other one cannot be\n"
 	  "reached or verified, or refuses, everything stays as it is. The agent must be running.",
 	  move_options, false, local_move },
 	{ "reset", "", 0, 0, "Removes this agent's identity, so that it can be activated again.",

@@ -32,15 +32,31 @@ static void append(struct buf *out, const json_t *value)
 	text_escape(out, text, strnlen(text, 300));
 }
 
+/* NULL: not a problem, or none that decodes. */
+static json_t *parse(const char *content_type, const void *body, size_t size)
+{
+	if (content_type && strncmp(content_type, "application/problem+json", 24) == 0 && size <= 64 * KIB)
+		return json_loadb(body, size, 0, NULL);
+	return NULL;
+}
+
+bool problem_is(const char *type, const char *content_type, const void *body, size_t size)
+{
+	json_t *root = parse(content_type, body, size);
+	const char *given = json_string_value(json_object_get(root, "type"));
+	bool is = given != NULL && strcmp(given, type) == 0;
+
+	json_decref(root);
+	return is;
+}
+
 int problem_error(const char *what, int status, const char *content_type, const void *body, size_t size,
 		  struct err *err)
 {
-	json_t *root = NULL;
+	json_t *root = parse(content_type, body, size);
 	struct buf text;
 	int code = code_of(status);
 
-	if (content_type && strncmp(content_type, "application/problem+json", 24) == 0 && size <= 64 * KIB)
-		root = json_loadb(body, size, 0, NULL);
 	buf_init(&text, 4096);
 	append(&text, json_object_get(root, "title"));
 	append(&text, json_object_get(root, "detail"));

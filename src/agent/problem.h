@@ -2,6 +2,7 @@
 #ifndef MUSTER_AGENT_PROBLEM_H
 #define MUSTER_AGENT_PROBLEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -12,5 +13,9 @@
  * be NULL. The body is untrusted. */
 int problem_error(const char *what, int status, const char *content_type, const void *body, size_t size,
 		  struct err *err);
+
+/* Whether the refusal is of this type (RFC 9457). */
+bool problem_is(const char *type, const char *content_type, const void *body, size_t size);
+#define PROBLEM_DEACTIVATED "urn:muster:problem:deactivated" /* 403: the computer may be let in again by a person */
 
 #endif

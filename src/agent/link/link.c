@@ -261,7 +261,7 @@ static void on_ordered_move(void *argument, int rc, const struct err *err)
 static int start_move(struct link *link, const struct endpoint_command *command, struct err *err)
 {
 	const Muster__Wire__Move *content = command->content->move;
-	struct link_move move = { .manager = content->manager, .token = content->token };
+	struct link_move move = { .manager = content->manager, .token = content->token, .has_authority = true };
 	struct ordered_move *ordered = malloc(sizeof(*ordered));
 	int rc;
 

@@ -15,6 +15,7 @@
 #include "agent/enrol_message.h"
 #include "agent/identity_switch.h"
 #include "agent/problem.h"
+#include "agent/proof_asking.h"
 #include "base/log.h"
 #include "net/client.h"
 #include "os/env.h"
@@ -35,6 +36,10 @@ struct link_candidate {
 	struct tls_client *tls;
 	struct http_client *client;
 	uint8_t pin[SHA256_BYTES];
+	bool has_pin, has_key; /* without a pin, that of the proof */
+	struct proof_asking asking;
+	struct buf request; /* packed; holds a token */
+	uint16_t listen_port;
 	char manager[IDENTITY_URL_BYTES];
 	bool under_way, moves;
 	bool decided; /* the new identity is whole: link ends soon */
@@ -52,6 +57,7 @@ static void forget(struct link_candidate *candidate)
 	candidate->client = NULL;
 	candidate->tls = NULL;
 	identity_attempt_done(&candidate->attempt);
+	buf_wipe(&candidate->request);
 	if (candidate->directory >= 0)
 		close(candidate->directory);
 	candidate->directory = -1;
@@ -91,6 +97,11 @@ static int take_answer(struct link_candidate *candidate, const struct http_answe
 	agent_identity_init(&identity);
 	rc = enrol_message_take(answer->body, answer->size, candidate->pin, &identity, err);
 	snprintf(identity.manager, sizeof(identity.manager), "%s", candidate->manager);
+	if (candidate->listen_port != 0)
+		identity.listen_port = candidate->listen_port;
+	if (rc == 0 && candidate->has_key &&
+	    memcmp(identity.manager_key, candidate->asking.proof.key, ENVELOPE_KEY_BYTES) != 0)
+		rc = err_set(err, ERR_UNTRUSTED, "the manager gave another key than it proved");
 	buf_append(&identity.key_pem, candidate->attempt.key_pem.data, candidate->attempt.key_pem.size);
 	if (rc == 0)
 		rc = identity_switch_decide(candidate->directory, &identity, err);
@@ -155,23 +166,44 @@ static int connect_to(struct link_candidate *candidate, const struct manager_url
 	return candidate->client != NULL ? 0 : err->code;
 }
 
-static int ask(struct link_candidate *candidate, const struct enrol_wish *wish, struct err *err)
+static int ask(struct link_candidate *candidate, struct err *err)
 {
-	struct http_body body = { .fd = -1 };
-	struct buf request;
-	int rc;
+	const struct http_body body = { .bytes = candidate->request.data, .fd = -1, .size = candidate->request.size };
+	int rc =
+	    http_client_send(candidate->client, "POST", "/agent/v1/enrol", "Content-Type: application/x-protobuf\r\n",
+			     &body, ENROL_TIMEOUT_US, on_answer, candidate, err);
 
-	buf_init(&request, WIRE_ENROL_REQUEST_MAX_BYTES);
-	rc = enrol_message_encode(wish, &candidate->attempt, &request, err);
-	body.bytes = request.data;
-	body.size = request.size;
-	if (rc == 0)
-		rc = http_client_send(candidate->client, "POST", "/agent/v1/enrol",
-				      "Content-Type: application/x-protobuf\r\n", &body, ENROL_TIMEOUT_US, on_answer,
-				      candidate, err);
-	buf_wipe(&request); /* holds the token */
-	buf_done(&request);
+	buf_wipe(&candidate->request);
 	return rc;
+}
+
+/* Its token goes to whoever has the key, and to nobody else. */
+static void on_proven(void *argument, int rc, const struct err *cause)
+{
+	struct link_candidate *candidate = argument;
+	struct err err = { 0 };
+
+	if (rc == 0 && candidate->has_pin &&
+	    memcmp(candidate->pin, candidate->asking.proof.authority, SHA256_BYTES) != 0)
+		rc =
+		    err_set(&err, ERR_UNTRUSTED, "the manager proved its key for another authority than the one given");
+	else if (rc != 0)
+		err = *cause;
+	memcpy(candidate->pin, candidate->asking.proof.authority, SHA256_BYTES);
+	if (rc == 0)
+		rc = ask(candidate, &err);
+	if (rc != 0)
+		failed(candidate, rc, &err);
+}
+
+static int ask_first(struct link_candidate *candidate, struct err *err)
+{
+	if (!candidate->has_key)
+		return ask(candidate, err);
+	candidate->asking.client = candidate->client;
+	candidate->asking.done = on_proven;
+	candidate->asking.argument = candidate;
+	return proof_asking_begin(&candidate->asking, err);
 }
 
 /* purpose: what the attempt is bound to; another one makes another attempt, with another key. */
@@ -187,7 +219,9 @@ static int begin(struct link_candidate *candidate, const struct manager_url *url
 				      err);
 	if (rc == 0)
 		rc = connect_to(candidate, url, tls, err);
-	return rc == 0 ? ask(candidate, wish, err) : rc;
+	if (rc == 0)
+		rc = enrol_message_encode(wish, &candidate->attempt, &candidate->request, err);
+	return rc == 0 ? ask_first(candidate, err) : rc;
 }
 
 /* --- told to take another identity of the same manager --- */
@@ -212,6 +246,9 @@ static int begin_rekey(struct link_candidate *candidate, struct err *err)
 	snprintf(candidate->manager, sizeof(candidate->manager), "%s", link->identity.manager);
 	uuid_format(&link->identity.computer, purpose);
 	wish.session = endpoint_session(link->endpoint);
+	candidate->has_pin = true;
+	candidate->has_key = false;
+	candidate->listen_port = 0;
 	return begin(candidate, &link->manager, &tls, &wish, purpose, err);
 }
 
@@ -235,10 +272,13 @@ int link_candidate_move(struct link_candidate *candidate, const struct link_move
 			void (*done)(void *argument, int rc, const struct err *err), void *argument, struct err *err)
 {
 	struct link *link = candidate->link;
-	const struct tls_client_options tls = { .ca_fingerprint = candidate->pin,
+	const struct tls_client_options tls = { .ca_fingerprint = move->has_authority ? candidate->pin : NULL,
+						.any_peer = !move->has_authority,
 						.any_host_name = true,
 						.agent = true };
-	const struct enrol_wish wish = { .token = move->token, .name = link->identity.name, .host = &link->host };
+	const struct enrol_wish wish = {
+		.token = move->token, .name = link->identity.name, .host = &link->host, .listen_port = move->listen_port
+	};
 	struct manager_url url;
 	int rc = manager_url_parse(move->manager, &url, err);
 
@@ -248,9 +288,15 @@ int link_candidate_move(struct link_candidate *candidate, const struct link_move
 		return err_set(err, ERR_BUSY, "another identity is being taken already");
 	if (strlen(move->manager) >= sizeof(candidate->manager))
 		return err_set(err, ERR_LIMIT, "the manager's address is too long");
+	if (!move->has_authority && !move->has_key)
+		return err_set(err, ERR_USAGE, "neither its authority nor its key says which manager is meant");
 	if (strcmp(move->manager, link->identity.manager) == 0)
 		return err_set(err, ERR_EXISTS, "this computer belongs to %.200s already", move->manager);
 	memcpy(candidate->pin, move->authority, SHA256_BYTES);
+	candidate->has_pin = move->has_authority;
+	candidate->has_key = move->has_key;
+	memcpy(candidate->asking.accepted, move->key, ENVELOPE_KEY_BYTES);
+	candidate->listen_port = move->listen_port;
 	snprintf(candidate->manager, sizeof(candidate->manager), "%s", move->manager);
 	candidate->moves = true;
 	rc = begin(candidate, &url, &tls, &wish, move->token, err);
@@ -305,6 +351,7 @@ struct link_candidate *link_candidate_new(struct link *link, int store, struct e
 	candidate->link = link;
 	candidate->store = store;
 	candidate->directory = -1;
+	buf_init(&candidate->request, WIRE_ENROL_REQUEST_MAX_BYTES);
 	return candidate;
 }
 

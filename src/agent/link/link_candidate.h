@@ -15,10 +15,14 @@
 
 struct link_candidate;
 
+/* What the manager is known by: one of the two at least. With a key it proves that before it is told anything. */
 struct link_move {
-	const char *manager;             /* https://HOST:PORT */
-	const char *token;               /* of that manager */
+	const char *manager; /* https://HOST:PORT */
+	const char *token;   /* of that manager */
+	bool has_authority, has_key;
 	uint8_t authority[SHA256_BYTES]; /* fingerprint of its CA */
+	uint8_t key[ENVELOPE_KEY_BYTES]; /* its server authentication key */
+	uint16_t listen_port;            /* where to listen then; 0: as that manager says */
 };
 
 struct link_candidate *link_candidate_new(struct link *link, int store, struct err *err);

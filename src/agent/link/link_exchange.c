@@ -19,6 +19,7 @@ struct lane {
 	enum endpoint_lane which;
 	struct http_client *client;
 	bool denied;
+	bool deactivated;   /* likewise, and a person may let it in again */
 	bool shows_old;     /* its request under way shows the certificate before the present one */
 	time_us not_before; /* after being denied, or when a report could not even be made */
 };
@@ -83,6 +84,8 @@ static void refused(struct lane *lane, const struct http_answer *answer, bool sh
 	struct env const *env = lane->link->env;
 
 	lane->denied = rc == ERR_DENIED && !showed_old;
+	lane->deactivated =
+	    lane->denied && problem_is(PROBLEM_DEACTIVATED, answer->content_type, answer->body, answer->size);
 	if (answer->status == HTTP_UNAUTHORIZED) /* ours has ended, as the manager sees it */
 		link_renewal_want(lane->link->renewal);
 	http_client_disconnect(lane->client); /* another certificate may be shown the next time */
@@ -221,6 +224,15 @@ void link_exchange_redial(struct link_exchange *exchange)
 uint64_t link_exchange_count(const struct link_exchange *exchange)
 {
 	return exchange->worked;
+}
+
+bool link_exchange_deactivated(const struct link_exchange *exchange)
+{
+	for (int i = 0; i < ENDPOINT_LANES; i++) {
+		if (exchange->lanes[i].denied && exchange->lanes[i].deactivated)
+			return true;
+	}
+	return false;
 }
 
 bool link_exchange_denied(const struct link_exchange *exchange)

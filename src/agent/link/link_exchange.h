@@ -29,5 +29,7 @@ void link_exchange_redial(struct link_exchange *exchange);
 uint64_t link_exchange_count(const struct link_exchange *exchange);
 /* True after 401 or 403 until an exchange works again: the manager does not know this computer (any more). */
 bool link_exchange_denied(const struct link_exchange *exchange);
+/* Denied because the computer was deactivated there: it is let in again when a person says so. */
+bool link_exchange_deactivated(const struct link_exchange *exchange);
 
 #endif

@@ -98,6 +98,7 @@ static json_t *status_line(struct link_local *local)
 			 status.connected, "since", when(local->since), "cause", control_name(cause, strlen(cause)),
 			 "cause_code", status.connected || !status.last_error ? "" : err_name(status.last_error),
 			 "revoked", link_exchange_denied(link->exchange), "last_exchange", when(status.last_contact));
+	json_object_set_new(line, "deactivated", json_boolean(link_exchange_deactivated(link->exchange)));
 	json_object_set_new(line, "trusted_key_fingerprint", trusted_key(link));
 	json_object_set_new(line, "refused", json_integer((json_int_t)status.refused));
 	json_object_set_new(line, "network_interval_s",
@@ -236,10 +237,15 @@ static void on_moved(void *argument, int rc, const struct err *err)
 static int on_move(struct link_local *local, const struct control_request *request, struct control_client *client,
 		   struct err *err)
 {
-	struct link_move move = { .manager = request->manager, .token = request->token };
+	struct link_move move = { .manager = request->manager,
+				  .token = request->token,
+				  .has_authority = request->has_authority,
+				  .has_key = request->has_key,
+				  .listen_port = request->listen_port };
 	int rc = ask_password(local, LOCAL_ACTION_MOVE, request, client, err);
 
 	memcpy(move.authority, request->authority, SHA256_BYTES);
+	memcpy(move.key, request->key, ENVELOPE_KEY_BYTES);
 	return rc == 0 ? link_candidate_move(local->link->candidate, &move, on_moved, client, err) : rc;
 }
 

@@ -12,8 +12,11 @@
 #include <unistd.h>
 
 #include "agent/enrol_message.h"
+#include "agent/local/control_ask.h"
 #include "agent/manager_url.h"
+#include "agent/prepared_file.h"
 #include "agent/problem.h"
+#include "agent/proof_asking.h"
 #include "agent/settings.h"
 #include "agent/users.h"
 #include "net/client.h"
@@ -27,9 +30,17 @@
 
 #define ENROL_TIMEOUT (30 * SECOND_US)
 
+/* By what the manager is known: its authority's fingerprint, and for an agent that was prepared, its key. */
+struct known_by {
+	bool pinned, prepared; /* one of them at least */
+	uint8_t pin[SHA256_BYTES];
+	uint8_t key[ENVELOPE_KEY_BYTES];
+};
+
 /* One enrolment under way. */
 struct enrolment {
 	struct loop *loop;
+	struct proof_asking asking;
 	struct buf reply;
 	int status;
 	char content_type[64];
@@ -43,12 +54,37 @@ static int wrong_usage(const char *option, struct err *err)
 	return err_add(err, ERR_USAGE, "%s", option);
 }
 
-static int check_usage(const struct activation *activation, struct manager_url *url, uint8_t pin[SHA256_BYTES],
+/* The key that the agent was prepared with, if it was. A file that is damaged lets no manager in. */
+static int read_prepared(const char *data, struct known_by *known, struct err *err)
+{
+	char path[4200];
+	int directory, rc;
+
+	snprintf(path, sizeof(path), "%s/identity", data);
+	directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (directory < 0)
+		return 0;
+	rc = prepared_file_load(directory, known->key, err);
+	known->prepared = rc == 0;
+	close(directory);
+	if (rc == ERR_NOT_FOUND)
+		return 0;
+	return rc == 0 ? 0 : err_add(err, rc, "%.200s/" PREPARED_FILE " (muster-agent prepare writes it anew)", path);
+}
+
+static int check_usage(const struct activation *activation, struct manager_url *url, struct known_by *known,
 		       struct err *err)
 {
+	int rc = read_prepared(activation->data, known, err);
+
+	if (rc != 0)
+		return rc;
 	if (manager_url_parse(activation->url, url, err))
 		return wrong_usage("URL", err);
-	if (fingerprint_parse(activation->fingerprint, pin, err))
+	known->pinned = activation->fingerprint != NULL;
+	if (!known->pinned && !known->prepared)
+		return err_set(err, ERR_USAGE, "--ca-fingerprint is missing");
+	if (known->pinned && fingerprint_parse(activation->fingerprint, known->pin, err))
 		return wrong_usage("--ca-fingerprint", err);
 	if (token_check(activation->token, TOKEN_ENROLMENT, err))
 		return wrong_usage("--token", err);
@@ -68,16 +104,66 @@ static void on_answer(void *argument, const struct http_answer *answer)
 	loop_stop(enrolment->loop);
 }
 
-/* Sends the request and waits; the status and body are in the enrolment. */
-static int talk(struct enrolment *enrolment, const struct manager_url *url, const uint8_t pin[SHA256_BYTES],
+static void on_proven(void *argument, int rc, const struct err *err)
+{
+	struct enrolment *enrolment = argument;
+
+	enrolment->err = rc != 0 ? *err : (struct err){ 0 };
+	loop_stop(enrolment->loop);
+}
+
+/* Before the manager is told anything, a token least of all. */
+static int have_it_proven(struct enrolment *enrolment, struct http_client *client, struct known_by *known,
+			  struct err *err)
+{
+	struct proof_asking *asking = &enrolment->asking;
+	int rc;
+
+	asking->client = client;
+	asking->done = on_proven;
+	asking->argument = enrolment;
+	memcpy(asking->accepted, known->key, ENVELOPE_KEY_BYTES);
+	rc = proof_asking_begin(asking, err);
+	if (rc != 0)
+		return rc;
+	loop_run(enrolment->loop);
+	if (enrolment->err.code == 0 && known->pinned && memcmp(known->pin, asking->proof.authority, SHA256_BYTES) != 0)
+		err_set(&enrolment->err, ERR_UNTRUSTED,
+			"the manager proved its key for another authority than the one with the given fingerprint");
+	memcpy(known->pin, asking->proof.authority, SHA256_BYTES);
+	if (enrolment->err.code != 0)
+		*err = enrolment->err;
+	return enrolment->err.code;
+}
+
+static int send_and_wait(struct enrolment *enrolment, struct http_client *client, const struct buf *request,
+			 struct err *err)
+{
+	const struct http_body body = { .bytes = request->data, .fd = -1, .size = request->size };
+	int rc = http_client_send(client, "POST", "/agent/v1/enrol", "Content-Type: application/x-protobuf\r\n", &body,
+				  ENROL_TIMEOUT, on_answer, enrolment, err);
+
+	if (rc != 0)
+		return rc;
+	loop_run(enrolment->loop);
+	if (enrolment->status != 0)
+		return 0;
+	*err = enrolment->err;
+	return err->code ? err->code : err_set(err, ERR_CLOSED, "the manager did not answer");
+}
+
+/* The status and body are in the enrolment. */
+static int talk(struct enrolment *enrolment, const struct manager_url *url, struct known_by *known,
 		const struct buf *request, struct err *err)
 {
-	struct tls_client_options tls_options = { .ca_fingerprint = pin, .any_host_name = true, .agent = true };
+	struct tls_client_options tls_options = { .ca_fingerprint = known->pinned ? known->pin : NULL,
+						  .any_peer = !known->pinned,
+						  .any_host_name = true,
+						  .agent = true };
 	struct http_client_options options = { .host = url->host,
 					       .port = url->port,
 					       .connect_timeout = ENROL_TIMEOUT,
 					       .reply_max_bytes = WIRE_ENROL_REPLY_MAX_BYTES };
-	struct http_body body = { .bytes = request->data, .fd = -1, .size = request->size };
 	struct http_client *client = NULL;
 	int rc = 0;
 
@@ -86,15 +172,10 @@ static int talk(struct enrolment *enrolment, const struct manager_url *url, cons
 		client = http_client_new(enrolment->loop, &options, err);
 	if (client == NULL)
 		rc = err->code;
+	if (rc == 0 && known->prepared)
+		rc = have_it_proven(enrolment, client, known, err);
 	if (rc == 0)
-		rc = http_client_send(client, "POST", "/agent/v1/enrol", "Content-Type: application/x-protobuf\r\n",
-				      &body, ENROL_TIMEOUT, on_answer, enrolment, err);
-	if (rc == 0)
-		loop_run(enrolment->loop);
-	if (rc == 0 && enrolment->status == 0) {
-		*err = enrolment->err;
-		rc = err->code ? err->code : err_set(err, ERR_CLOSED, "the manager did not answer");
-	}
+		rc = send_and_wait(enrolment, client, request, err);
 	http_client_free(client);
 	tls_client_free(options.tls);
 	return rc;
@@ -125,7 +206,7 @@ static int advise(const struct activation *activation, int rc, struct err *err)
 	return err_add(err, rc, "%.128s", activation->url);
 }
 
-static int enrol(const struct activation *activation, const struct manager_url *url, const uint8_t pin[SHA256_BYTES],
+static int enrol(const struct activation *activation, const struct manager_url *url, struct known_by *known,
 		 const struct enrol_attempt *attempt, struct agent_identity *identity, struct err *err)
 {
 	struct enrolment enrolment = { .status = 0 };
@@ -144,7 +225,7 @@ static int enrol(const struct activation *activation, const struct manager_url *
 	host_read(&host, NULL);
 	rc = enrolment.loop ? enrol_message_encode(&wish, attempt, &request, err) : err->code;
 	if (rc == 0) {
-		rc = talk(&enrolment, url, pin, &request, err);
+		rc = talk(&enrolment, url, known, &request, err);
 		if (rc)
 			rc = advise(activation, rc, err);
 	}
@@ -152,7 +233,10 @@ static int enrol(const struct activation *activation, const struct manager_url *
 		rc = problem_error("the manager refused", enrolment.status, enrolment.content_type,
 				   enrolment.reply.data, enrolment.reply.size, err);
 	if (rc == 0)
-		rc = enrol_message_take(enrolment.reply.data, enrolment.reply.size, pin, identity, err);
+		rc = enrol_message_take(enrolment.reply.data, enrolment.reply.size, known->pin, identity, err);
+	if (rc == 0 && known->prepared &&
+	    memcmp(identity->manager_key, enrolment.asking.proof.key, ENVELOPE_KEY_BYTES) != 0)
+		rc = err_set(err, ERR_UNTRUSTED, "the manager gave another key than it proved");
 	loop_free(enrolment.loop);
 	buf_done(&enrolment.reply);
 	buf_wipe(&request); /* holds the token */
@@ -241,9 +325,8 @@ static int check_present(const struct activation *activation, int directory, str
 	return 0;
 }
 
-static int activate_in(const struct activation *activation, const struct manager_url *url,
-		       const uint8_t pin[SHA256_BYTES], struct settings *settings, struct agent_identity *identity,
-		       bool *ret_already, struct err *err)
+static int activate_in(const struct activation *activation, const struct manager_url *url, struct known_by *known,
+		       struct settings *settings, struct agent_identity *identity, bool *ret_already, struct err *err)
 {
 	struct uuid fresh = env_uuid(env_system());
 	struct enrol_attempt attempt = { 0 };
@@ -257,16 +340,23 @@ static int activate_in(const struct activation *activation, const struct manager
 		rc = check_present(activation, directory, identity, ret_already, err);
 	if (rc || *ret_already)
 		goto out;
+	if (known->prepared && control_reachable(activation->data, NULL) == 0) { /* it would go on waiting */
+		rc = err_set(err, ERR_BUSY, "the agent runs; stop it first: muster-agent stop --data %.200s",
+			     activation->data);
+		goto out;
+	}
 	rc = identity_attempt(directory, activation->url, activation->token, &fresh, &attempt, err);
 	if (rc == 0)
-		rc = enrol(activation, url, pin, &attempt, identity, err);
+		rc = enrol(activation, url, known, &attempt, identity, err);
 	if (rc)
 		goto out;
 	snprintf(identity->manager, sizeof(identity->manager), "%s", activation->url);
 	buf_append(&identity->key_pem, attempt.key_pem.data, attempt.key_pem.size);
-	rc = store_settings(activation, settings, identity->listen_port, err);
+	rc = store_settings(activation, settings, known->prepared ? 0 : identity->listen_port, err);
 	if (rc == 0)
 		rc = identity_files_store(directory, identity, users.link_uid, users.link_gid, err);
+	if (rc == 0)
+		rc = prepared_file_remove(directory, err);
 out:
 	identity_attempt_done(&attempt);
 	if (directory >= 0)
@@ -280,16 +370,16 @@ int activate(const struct activation *activation, struct agent_identity *ret_ide
 	struct agent_identity identity;
 	struct manager_url url;
 	struct settings settings;
-	uint8_t pin[SHA256_BYTES];
+	struct known_by known = { .prepared = false };
 	bool already = false;
-	int rc = check_usage(activation, &url, pin, err);
+	int rc = check_usage(activation, &url, &known, err);
 
 	if (rc == 0)
 		rc = activation_settings(activation->data, &settings, err);
 	if (rc)
 		return rc;
 	agent_identity_init(&identity);
-	rc = activate_in(activation, &url, pin, &settings, &identity, &already, err);
+	rc = activate_in(activation, &url, &known, &settings, &identity, &already, err);
 	settings_done(&settings);
 	if (rc) {
 		agent_identity_done(&identity);

@@ -10,9 +10,6 @@
 
 #include "agent/local/control_ask.h"
 #include "agent/local/local_password.h"
-#include "agent/manager_url.h"
-#include "trust/fingerprint.h"
-#include "trust/token.h"
 
 /* --- what they share --- */
 
@@ -132,8 +129,7 @@ int local_heartbeat(const struct arguments *arguments)
 	return simple(arguments, &request, "The manager has heard from this computer.");
 }
 
-/* One that needs the unload password, where there is one. */
-static int guarded(const struct arguments *arguments, struct control_request *request, const char *done)
+int local_guarded(const struct arguments *arguments, struct control_request *request, const char *done)
 {
 	struct err err = { 0 };
 	char *data = local_data(arguments, &err);
@@ -149,38 +145,7 @@ int local_stop(const struct arguments *arguments)
 {
 	struct control_request request = { .kind = CONTROL_STOP };
 
-	return guarded(arguments, &request, "The agent is stopping.");
-}
-
-int local_move(const struct arguments *arguments)
-{
-	const char *given = arguments_value(arguments, "--manager");
-	struct control_request request = { .kind = CONTROL_MOVE,
-					   .token = (char *)(uintptr_t)arguments_value(arguments, "--token") };
-	struct manager_url url;
-	struct err err = { 0 };
-	int rc = 0;
-
-	if (asprintf(&request.manager, "%s%s", strncmp(given, "https://", 8) == 0 ? "" : "https://", given) < 0) {
-		err_set(&err, ERR_MEMORY, "out of memory");
-		return local_failed(&err);
-	}
-	rc = manager_url_parse(request.manager, &url, &err);
-	if (rc == 0)
-		rc = fingerprint_parse(arguments_value(arguments, "--ca-fingerprint"), request.authority, &err);
-	if (rc == 0)
-		rc = token_check(request.token, TOKEN_ENROLMENT, &err);
-	if (rc != 0) {
-		err.code = ERR_USAGE;
-		rc = local_failed(&err);
-	} else {
-		rc = guarded(
-		    arguments, &request,
-		    "The other manager has taken this computer. What this one has not got yet is sent, then the "
-		    "agent goes on there.");
-	}
-	free(request.manager);
-	return rc;
+	return local_guarded(arguments, &request, "The agent is stopping.");
 }
 
 static int item_request(const struct arguments *arguments, enum control_kind kind, const char *done)

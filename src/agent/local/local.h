@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "agent/control.h"
 #include "agent/local/arguments.h"
 
 #define LOCAL_DATA_DEFAULT "/var/lib/muster-agent"
@@ -37,6 +38,9 @@ int local_move(const struct arguments *arguments);
 
 /* --data as an absolute path, or the default; NULL with err when it cannot be resolved. free() it. */
 char *local_data(const struct arguments *arguments, struct err *err);
+/* A request without an answer that needs the unload password, where there is one: asks for it, sends it, prints `done`
+ * or what went wrong; the exit status. request->password is filled in and wiped. */
+int local_guarded(const struct arguments *arguments, struct control_request *request, const char *done);
 /* -o: true for json. ERR_USAGE for a form nobody knows. */
 int local_output(const struct arguments *arguments, bool *ret_json, struct err *err);
 /* Prints "muster-agent: sentence"; the exit status for the code. */

@@ -116,7 +116,10 @@ static void print_words(const json_t *status, const char *data)
 	printf("Link       %s since %s\n", connected ? "connected" : "not connected", local_text(status, "since"));
 	if (!connected)
 		printf("Cause      %s\n", local_text(status, "cause"));
-	if (json_is_true(json_object_get(status, "revoked")))
+	if (json_is_true(json_object_get(status, "deactivated")))
+		printf("Next       nothing here: it waits for `muster computer reactivate %s` on the manager\n",
+		       local_text(status, "name"));
+	else if (json_is_true(json_object_get(status, "revoked")))
 		print_next(data);
 	printf("Exchange   last worked %s\n", *last ? last : "never since the agent started");
 	printf("Waiting    %lld events, %lld files to send\n", (long long)local_number(status, "events_waiting"),

@@ -270,6 +270,7 @@ static int enrol(struct activation *activation, Muster__Wire__EnrolRequest *requ
 		return rc;
 	activation->computer = work.computer;
 	snprintf(activation->name, sizeof(activation->name), "%s", work.name);
+	LOG(LOG_INFO, "activation.enrolled", log_uuid("computer", &work.computer), log_text("name", work.name));
 	return 0;
 }
 

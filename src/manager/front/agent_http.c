@@ -19,8 +19,13 @@
 
 #define QUARANTINE "/agent/v1/quarantine/"
 
+/* Of problems, where an agent goes by it (agent/problem.h). */
+#define TYPE_NONE        "about:blank"
+#define TYPE_DEACTIVATED "urn:muster:problem:deactivated"
+
 static const struct agent_route routes[] = {
 	{ "POST", "/agent/v1/enrol", WIRE_ENROL_REQUEST_MAX_BYTES, .complete = enrol_complete, .gone = enrol_gone },
+	{ "POST", "/agent/v1/proof", 0, .complete = prove_complete, .gone = prove_gone },
 	{ "POST", "/agent/v1/exchange", WIRE_REPORT_MAX_BYTES, .certificate = true, .complete = exchange_complete,
 	  .gone = exchange_gone },
 	{ "POST", "/agent/v1/renew", WIRE_RENEW_REQUEST_MAX_BYTES, .certificate = true, .ended = true,
@@ -62,8 +67,8 @@ void agent_reply(struct agent_request *request, int status, const char *content_
 	http_reply(http, status, content_type, NULL, body, size);
 }
 
-void agent_refuse_status(struct agent_request *request, int status, const char *title, const char *detail,
-			 unsigned retry_after_s)
+static void refuse(struct agent_request *request, int status, const char *type, const char *title, const char *detail,
+		   unsigned retry_after_s)
 {
 	struct http_request *http = request->http;
 	char headers[64];
@@ -72,8 +77,7 @@ void agent_refuse_status(struct agent_request *request, int status, const char *
 
 	if (http == NULL)
 		return;
-	json = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title, "status", status, "detail",
-			 detail);
+	json = json_pack("{s:s, s:s, s:i, s:s}", "type", type, "title", title, "status", status, "detail", detail);
 	body = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
 	snprintf(headers, sizeof(headers), "Retry-After: %u\r\n", retry_after_s);
@@ -82,6 +86,12 @@ void agent_refuse_status(struct agent_request *request, int status, const char *
 	http_reply(http, status, "application/problem+json", retry_after_s != 0 ? headers : NULL,
 		   body != NULL ? body : "{}", body != NULL ? strlen(body) : 2);
 	free(body);
+}
+
+void agent_refuse_status(struct agent_request *request, int status, const char *title, const char *detail,
+			 unsigned retry_after_s)
+{
+	refuse(request, status, TYPE_NONE, title, detail, retry_after_s);
 }
 
 static const struct {
@@ -176,6 +186,7 @@ void agent_note_refused(struct agent_request *request, uint32_t event, const cha
 static const struct refusal {
 	const char *title, *detail;
 	uint32_t event;
+	const char *type; /* NULL: none of its own */
 } refusals[ROSTER_STANDINGS] = {
 	[ROSTER_UNKNOWN] = { "Certificate not known",
 			     "This manager's authority signed the certificate, but no computer is on record with it. "
@@ -184,11 +195,11 @@ static const struct refusal {
 	[ROSTER_DEACTIVATED] = { "Computer deactivated",
 				 "The computer was deactivated at this manager. It is let in again when it is "
 				 "reactivated there (muster computer reactivate).",
-				 EVENT_HEARTBEAT_REJECTED },
+				 EVENT_HEARTBEAT_REJECTED, TYPE_DEACTIVATED },
 	[ROSTER_WAITING] = { "Computer deactivated",
 			     "The computer was deactivated at this manager, which shows that its agent would like to "
 			     "come back. It is let in again when it is reactivated there (muster computer reactivate).",
-			     EVENT_HEARTBEAT_REJECTED },
+			     EVENT_HEARTBEAT_REJECTED, TYPE_DEACTIVATED },
 	[ROSTER_DELETED] = { "Computer deleted",
 			     "The computer was deleted from this manager and its certificate revoked. Enrol the "
 			     "computer again if it should come back.",
@@ -203,6 +214,13 @@ static const struct refusal {
 			     EVENT_HEARTBEAT_REJECTED },
 };
 
+static void refuse_standing(struct agent_request *request, enum roster_standing standing)
+{
+	const struct refusal *refusal = &refusals[standing];
+
+	refuse(request, 403, refusal->type != NULL ? refusal->type : TYPE_NONE, refusal->title, refusal->detail, 0);
+}
+
 void agent_refuse_standing(struct agent_request *request)
 {
 	struct uuid computer;
@@ -210,7 +228,7 @@ void agent_refuse_standing(struct agent_request *request)
 
 	if (standing == ROSTER_ACTIVE) /* not any more, or not yet again */
 		standing = ROSTER_DEACTIVATED;
-	agent_refuse_status(request, 403, refusals[standing].title, refusals[standing].detail, 0);
+	refuse_standing(request, standing);
 }
 
 /* Answers 401 unless it showed one that will do. */
@@ -253,7 +271,7 @@ static bool check_certificate(struct agent_request *request)
 	if (standing == ROSTER_DEACTIVATED)
 		membership_knocked(request->front, &request->computer);
 	agent_note_refused(request, refusals[standing].event, refusals[standing].title);
-	agent_refuse_status(request, 403, refusals[standing].title, refusals[standing].detail, 0);
+	refuse_standing(request, standing);
 	return false;
 }
 

@@ -75,6 +75,8 @@ void exchange_complete(struct agent_request *request);
 void exchange_gone(struct agent_request *request);
 void enrol_complete(struct agent_request *request);
 void enrol_gone(struct agent_request *request);
+void prove_complete(struct agent_request *request);
+void prove_gone(struct agent_request *request);
 void leave_complete(struct agent_request *request);
 void leave_gone(struct agent_request *request);
 void renew_complete(struct agent_request *request);

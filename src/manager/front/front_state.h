@@ -27,6 +27,7 @@
 struct front_numbers {
 	_Atomic uint64_t exchanges, exchanges_refused, events_stored, events_repeated;
 	_Atomic uint64_t enrolments, enrolments_refused;
+	_Atomic uint64_t proofs;           /* of the server authentication key, under way */
 	_Atomic uint64_t downloads;        /* of packages, under way */
 	_Atomic uint64_t quarantine_bytes; /* on disk and promised to uploads under way */
 };
