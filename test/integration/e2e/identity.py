@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 
-from installation import Agent, Manager, Site, main, program, run, wait_until
+from installation import EICAR, Agent, Manager, Site, main, program, run, wait_until
 
 site = Site()
 other = Site()
@@ -135,6 +135,39 @@ def killed_at_any_moment():
         agent.stop()
 
 
+def what_the_old_manager_has_not_got_moves_along():
+    """Found and done while the old manager is away: the other one gets all of it, once, the files too; when the old one
+    is back, it is told where its computer went."""
+    agent = site.add_agent("away")
+    wait_until("all told", lambda: agent("status", "-o", "json").json["events_waiting"] == 0)
+    site.manager.stop()
+    place = site.files("away-files")
+    found = [os.path.join(place, f"found-{number}") for number in range(3)]
+    for path in found:
+        with open(path, "wb") as file:
+            file.write(EICAR)
+    agent("scan", place).expect(1, "3 detections")
+    waiting = agent("status", "-o", "json").json
+    assert waiting["events_waiting"] > 0 and not waiting["connected"], waiting
+    agent("move", *where_to()).expect(0)
+    wait_until("away online at the other manager", lambda: is_online(other, "away"))
+    events = other.wait_events(2000, count=3, computer="away")
+    assert sorted(event["fields"]["path"] for event in events) == found, events
+    items = wait_until("the files", lambda: [item for item in other.json("quarantine", "list", "--computer", "away")
+                                             if item["state"] == "held"])
+    wait_until("all files", lambda: len([item for item in other.json("quarantine", "list", "--computer", "away")
+                                         if item["state"] == "held"]) == 3)
+    assert {item["path"] for item in items} <= set(found), items
+    other.muster("quarantine", "restore", items[0]["id"], "--watch").expect(0)
+    assert os.path.exists(items[0]["path"])
+    assert len(other.json("event", "list", "--type", "2000", "--computer", "away")) == 3
+    other.wait_events(4040, computer="away")
+    site.manager.start()
+    wait_until("the old one was told", lambda: has_left("away"), 180)
+    site.wait_events(718, computer="away")
+    assert site.json("computer", "show", "away")["status_cause"] == f"moved to {other.manager.url}"
+
+
 def a_copy_gets_an_identity_of_its_own():
     agent = site.add_agent("original")
     agent("heartbeat").expect(0)
@@ -176,5 +209,5 @@ if __name__ == "__main__":
         add_manager(site, "\n[exchange]\nclone_settle = 1s\n")
         add_manager(other, "")
         code = main([moves_by_hand, moves_by_order, stays_when_it_cannot, killed_at_any_moment,
-                     a_copy_gets_an_identity_of_its_own])
+                     what_the_old_manager_has_not_got_moves_along, a_copy_gets_an_identity_of_its_own])
     raise SystemExit(code)
