@@ -18,6 +18,7 @@
 #include "os/files.h"
 
 #define PROGRAM        "muster-agent"
+#define SERVICE        "muster-agent.service"
 #define UNIT_DEFAULT   "/etc/systemd/system/muster-agent.service"
 #define CRON_FILE      "/etc/cron.d/muster-agent"
 #define TEXT_MAX_BYTES ((size_t)64 * 1024)
@@ -148,7 +149,7 @@ static void systemctl(const char *const words[])
 
 static int remove_unit(const struct installation *installation, struct err *err)
 {
-	static const char *const disable[] = { "systemctl", "--quiet", "disable", "--now", PROGRAM ".service", NULL };
+	static const char *const disable[] = { "systemctl", "--quiet", "disable", "--now", SERVICE, NULL };
 	static const char *const reload[] = { "systemctl", "daemon-reload", NULL };
 	char ending[INSTALLATION_PATH_BYTES + 16];
 	int rc;

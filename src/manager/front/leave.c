@@ -44,25 +44,32 @@ static void work(void *argument)
 		LOG(LOG_ERROR, "leave.lost", log_text("error", "no memory"));
 }
 
+/* What the body says, as work to be done; NULL: no memory. */
+static struct leave *take(struct agent_request *request, const char *manager)
+{
+	struct leave *leave = calloc(1, sizeof(*leave));
+
+	if (leave == NULL)
+		return NULL;
+	leave->request = request;
+	leave->uninstalled = manager == NULL;
+	snprintf(leave->manager, sizeof(leave->manager), "%s", manager != NULL ? manager : "");
+	return leave;
+}
+
 void leave_complete(struct agent_request *request)
 {
 	json_t *json = json_loadb((const char *)request->body.data, request->body.size, 0, NULL);
 	const char *manager = json_string_value(json_object_get(json, "manager"));
-	bool uninstalled = json_is_true(json_object_get(json, "uninstalled"));
-	struct leave *leave = calloc(1, sizeof(*leave));
-	bool good = manager != NULL || uninstalled;
+	bool good = manager != NULL || json_is_true(json_object_get(json, "uninstalled"));
+	struct leave *leave = good ? take(request, manager) : NULL;
 
-	if (leave != NULL && good) {
-		leave->request = request;
-		leave->uninstalled = uninstalled;
-		snprintf(leave->manager, sizeof(leave->manager), "%s", manager != NULL ? manager : "");
-		request->state = leave;
-		if (front_work(request->front, work, leave) == 0) {
-			json_decref(json);
-			return;
-		}
-	}
 	json_decref(json);
+	if (leave != NULL) {
+		request->state = leave;
+		if (front_work(request->front, work, leave) == 0)
+			return;
+	}
 	free(leave);
 	if (!good)
 		agent_refuse_status(request, 400, "Not valid", "The body does not name the other manager.", 0);

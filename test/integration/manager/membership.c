@@ -362,6 +362,65 @@ static void the_revoked_do_not(void **state)
 	agent_done(&agent);
 }
 
+static long leave(struct agent *agent, const char *body)
+{
+	const struct call call = {
+		.method = "POST",
+		.path = "/agent/v1/leave",
+		.content_type = "application/json",
+		.certificate = agent->certificate,
+		.key = buf_text(&agent->key),
+		.body = body,
+		.size = strlen(body),
+	};
+	struct answer answer;
+	long status;
+
+	fixture_call(agent->fixture, &call, &answer);
+	status = answer.status;
+	answer_done(&answer);
+	return status;
+}
+
+static void the_uninstalled_are_out(void **state)
+{
+	static const char *const senseless[] = { "",
+						 "{}",
+						 "[]",
+						 "{\"uninstalled\":false}",
+						 "{\"uninstalled\":1}",
+						 "{\"manager\":7}",
+						 "{\"uninstalled\":true" };
+	struct agent agent, again;
+	char *token;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "removed");
+	agent_hello(&agent);
+	for (size_t i = 0; i < COUNT_OF(senseless); i++)
+		assert_int_equal(leave(&agent, senseless[i]), 400);
+	assert_int_equal(report_once(&agent), 200);
+	assert_int_equal(leave(&agent, "{\"uninstalled\":true}"), 204);
+	assert_int_equal(leave(&agent, "{\"uninstalled\":true}"), 403);
+	assert_int_equal(report_once(&agent), 403);
+	expect_status(ask(&agent, "GET", "", NULL, 200), "unmanaged", "uninstalled by");
+	assert_int_equal(events_of(&agent, 719), 1);
+	assert_int_equal(events_of(&agent, 931), 1);
+	json_decref(ask(&agent, "POST", "/reactivate", NULL, 409)); /* nobody has its key any more */
+	restart();
+	assert_int_equal(report_once(&agent), 403);
+	/* Installed again it is the same computer. */
+	agent_init(&again, &fixture);
+	token = enrolment_token(&fixture, 1, "1h");
+	assert_int_equal(agent_enrol(&again, token, "removed", NULL, NULL, 0), 200);
+	assert_true(uuid_equal(&again.computer, &agent.computer));
+	assert_int_equal(report_once(&again), 200);
+	assert_int_equal(report_once(&agent), 403);
+	free(token);
+	agent_done(&again);
+	agent_done(&agent);
+}
+
 static void commands_and_alerts_end_with_it(void **state)
 {
 	json_t *command, *now;
@@ -389,6 +448,7 @@ int main(void)
 		cmocka_unit_test(a_dialled_connection_is_cut),
 		cmocka_unit_test(the_deactivated_come_back),
 		cmocka_unit_test(the_revoked_do_not),
+		cmocka_unit_test(the_uninstalled_are_out),
 		cmocka_unit_test(commands_and_alerts_end_with_it),
 	};
 
