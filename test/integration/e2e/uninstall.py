@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """muster-agent uninstall: what is asked, what the manager is told, what is left; killed anywhere, run again."""
+import fcntl
 import os
 import shutil
 import signal
@@ -126,13 +127,29 @@ def all_of_it():
     computer.paste(line()).expect(0, "Restarting", "muster-result updated 1.1-unload")
     site.wait_online("whole")
     computer.agent("stop").expect(1, "unload password")
+    # A service of this agent's goes, one of another data directory stays.
+    record = os.path.join(computer.env["MUSTER_PREFIX"], "installation")
+    with open(record) as file:
+        recorded = file.read()
+    assert f"data {computer.env['MUSTER_DATA']}\n" in recorded and f"bin {computer.env['MUSTER_BIN']}\n" in recorded
+    unit = os.path.join(computer.root, "muster-agent.service")
+    with open(record, "a") as file:
+        file.write(f"unit {unit}\n")
+    with open(unit, "w") as file:
+        file.write(f"[Service]\nExecStart={programs(computer)[0]} run --data {computer.env['MUSTER_DATA']}\n")
     # Another agent's data directory takes no program away.
     other = site.path("computers", "other-data")
     shutil.copytree(computer.env["MUSTER_DATA"], other, ignore=shutil.ignore_patterns("agent.sock", "identity"))
     run([programs(computer)[0], "uninstall", "--yes", "--data", other]).expect(0, "programs did not come")
-    assert not os.path.exists(other) and len(installed_at(computer)) == 3
+    assert not os.path.exists(other) and len(installed_at(computer)) == 3 and os.path.exists(unit)
+    # Nothing goes while an installation is under way.
+    with open(os.path.join(computer.env["MUSTER_PREFIX"], ".lock")) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        computer.agent("uninstall", "--yes", "--password", PASSWORD).expect(1, "under way")
+    assert computer.status()["connected"]
     computer.agent("uninstall", "--yes", "--password", PASSWORD).expect(0, "is uninstalled", "knows that")
     assert installed_at(computer) == [], installed_at(computer)
+    assert not os.path.exists(unit)
     assert site.status_of("whole") == "unmanaged"
 
 
