@@ -2,7 +2,7 @@
 -- "AND state <> 'resolved'" lets the index of those that are not serve.
 
 -- name: alert_find
-SELECT number, id, detail FROM alert
+SELECT number, id, detail, severity FROM alert
 WHERE state = 'open' AND type = :type AND coalesce(computer, x'') = coalesce(:computer, x'') AND subject = :subject;
 
 -- name: alert_raise
@@ -10,7 +10,7 @@ INSERT INTO alert (id, type, computer, subject, detail, severity, raised)
 VALUES (:id, :type, :computer, :subject, :detail, :severity, :raised);
 
 -- name: alert_amend
-UPDATE alert SET detail = :detail WHERE number = :number;
+UPDATE alert SET detail = :detail, severity = :severity WHERE number = :number;
 
 -- name: alert_end
 UPDATE alert SET state = :state, ended = :ended, dismissed_by = :dismissed_by WHERE number = :number AND state = 'open';

@@ -12,15 +12,22 @@ void alert_settings_default(struct alert_settings *settings)
 	}
 }
 
+enum alert_severity alert_severity_of(const struct alert_settings *settings, const struct alert_fact *fact)
+{
+	return fact->critical ? ALERT_CRITICAL : settings->severity[fact->kind];
+}
+
 enum alert_change alert_decide(const struct alert_settings *settings, const struct alert_fact *fact,
-			       const char *open_detail)
+			       const char *open_detail, enum alert_severity open_severity)
 {
 	bool open = open_detail != NULL;
 
 	if (fact->holds && !open)
 		return settings->enabled[fact->kind] ? ALERT_RAISE : ALERT_UNCHANGED;
+	if (fact->holds && open_severity == alert_severity_of(settings, fact) && strcmp(open_detail, fact->detail) == 0)
+		return ALERT_UNCHANGED;
 	if (fact->holds)
-		return strcmp(open_detail, fact->detail) != 0 ? ALERT_AMEND : ALERT_UNCHANGED;
+		return ALERT_AMEND;
 	return open && alert_definitions[fact->kind].resolves ? ALERT_RESOLVE : ALERT_UNCHANGED;
 }
 

@@ -36,6 +36,7 @@ enum alert_kind {
 	ALERT_USER_LOCKED_OUT,
 	ALERT_LEGACY_TLS,
 	ALERT_INVALID_SERVER_CERTIFICATE,
+	ALERT_CERTIFICATE_EXPIRES,
 	ALERT_KINDS
 };
 
@@ -69,7 +70,8 @@ const char *alert_state_name(enum alert_state state); /* "open", "resolved", "di
 
 struct alert_fact {
 	enum alert_kind kind;
-	bool holds; /* it is so; false: not any more */
+	bool holds;    /* it is so; false: not any more */
+	bool critical; /* whatever its type's severity is */
 	time_us time;
 	struct uuid computer; /* zeroes: none */
 	char *subject;        /* escaped, "" for none; never NULL once made */
@@ -93,10 +95,13 @@ struct alert_settings {
 };
 void alert_settings_default(struct alert_settings *settings);
 
+enum alert_severity alert_severity_of(const struct alert_settings *settings, const struct alert_fact *fact);
+
 enum alert_change { ALERT_UNCHANGED, ALERT_RAISE, ALERT_AMEND, ALERT_RESOLVE };
-/* open_detail: of the alert that is open for the fact's kind, computer and subject; NULL: none is. */
+/* open_detail, open_severity: of the alert that is open for the fact's kind, computer and subject; NULL: none is. An
+ * alert that is amended gets the fact's detail and severity. */
 enum alert_change alert_decide(const struct alert_settings *settings, const struct alert_fact *fact,
-			       const char *open_detail);
+			       const char *open_detail, enum alert_severity open_severity);
 /* ERR_WRONG_STATE with the reason unless a person may end an alert of this kind and state. */
 int alert_may_dismiss(enum alert_kind kind, enum alert_state state, struct err *err);
 

@@ -70,6 +70,11 @@ const struct alert_definition alert_definitions[ALERT_KINDS] = {
 		.title = { "Agents without a valid server certificate", "有効なサーバ証明書がないエージェント" },
 		.text = { "One or more agents do not have a valid server certificate and take no orders: {detail}.",
 			  "サーバの有効な証明書がないエージェントが 1 つ以上あり、命令を受け付けません: {detail}。" } },
+	[ALERT_CERTIFICATE_EXPIRES] = {
+		"certificate_expires", ALERT_WARNING, .resolves = true, .subject = "certificate",
+		.title = { "Certificate or key expires soon", "証明書または鍵の期限切れが近い" },
+		.text = { "The manager's certificate {subject} was not renewed; it is good until {detail}.",
+			  "マネージャの証明書 {subject} が更新されていません。有効期限は {detail} です。" } },
 };
 /* clang-format on */
 

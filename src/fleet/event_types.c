@@ -61,7 +61,7 @@ static const struct event_type rows[] = {
 	ROW(932, "key_created", MANAGER, INFO, SECURITY, true, true, "A server authentication key was created ({fingerprint}).", "fingerprint", "user"),
 	ROW(933, "key_rolled_over", MANAGER, INFO, SECURITY, true, true, "The server authentication key was rolled over to {fingerprint}.", "fingerprint", "before", "user"),
 	ROW(934, "key_restored", MANAGER, INFO, SECURITY, true, true, "The server authentication key {fingerprint} was restored.", "fingerprint", "before", "user"),
-	ROW(935, "certificate_expires", MANAGER, WARNING, SECURITY, true, true, "{what} expires on {expires}.", "what", "expires"),
+	ROW(935, "certificate_expires", MANAGER, WARNING, SECURITY, true, true, "{what} expires on {expires}.", "what", "expires", "stage"),
 	ROW(936, "certificate_renewed", MANAGER, INFO, ROUTINE, true, false, "The certificate of {what} was renewed; it holds until {expires}.", "what", "expires"),
 	ROW(1000, "engine_not_loaded", AGENT, ERROR, STATUS, true, true, "The scan engine could not be loaded: {cause}.", "cause"),
 	ROW(1010, "engine_loaded", AGENT, INFO, ROUTINE, true, false, "The scan engine was loaded: {signatures} signatures, version {version}, in {seconds} s.", "signatures", "version", "seconds", "source"),

@@ -41,7 +41,8 @@ static void apply(struct sim *sim, struct sim_stored_computer *computer, const s
 	struct alert_settings settings;
 
 	alert_settings_default(&settings);
-	switch (alert_decide(&settings, fact, alert != NULL && alert->open ? alert->detail : NULL)) {
+	switch (alert_decide(&settings, fact, alert != NULL && alert->open ? alert->detail : NULL,
+			     alert_severity_of(&settings, fact))) {
 	case ALERT_RAISE:
 		if (alert == NULL)
 			alert = add(computer, fact);

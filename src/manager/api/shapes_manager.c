@@ -55,7 +55,7 @@ LIST(shape_settings, "Settings", shape_setting);
 /* --- certificates --- */
 
 SHAPE(shape_certificate, "Certificate", "A certificate that the manager itself lives by.",
-	{ "name", SHAPE_TEXT, REQUIRED, .help = "authority, server, server-rsa or dialling; there may be several authorities." },
+	{ "name", SHAPE_TEXT, REQUIRED, .help = "authority, authority-next, authority-former, server, server-rsa or dialling." },
 	{ "purpose", SHAPE_TEXT, REQUIRED, .help = "What it is for." },
 	{ "subject", SHAPE_TEXT, REQUIRED, .help = "Whose it is, as in RFC 2253." },
 	{ "issuer", SHAPE_TEXT, REQUIRED, .help = "Who signed it." },

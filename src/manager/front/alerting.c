@@ -150,12 +150,14 @@ static int raise(struct front *front, struct store_session *session, const struc
 	return rc == 0 ? note(front, session, &change, err) : rc;
 }
 
-static int amend(struct store_session *session, int64_t number, const char *detail, struct err *err)
+static int amend(struct store_session *session, int64_t number, const char *detail, enum alert_severity severity,
+		 struct err *err)
 {
 	struct cursor *cursor = cursor_open(session, &QUERY_ALERT_AMEND);
 
 	cursor_bind_number(cursor, "number", number);
 	cursor_bind_text(cursor, "detail", detail);
+	cursor_bind_text(cursor, "severity", alert_severity_name(severity));
 	return cursor_run(cursor, err);
 }
 
@@ -179,6 +181,7 @@ struct open_alert {
 	int64_t number;
 	struct uuid id;
 	char detail[ALERT_DETAIL_MAX_BYTES + 1];
+	enum alert_severity severity;
 	bool there;
 };
 
@@ -194,6 +197,7 @@ static int find(struct store_session *session, const struct alert_fact *fact, st
 		open->number = cursor_number(cursor, "number");
 		cursor_uuid(cursor, "id", &open->id);
 		snprintf(open->detail, sizeof(open->detail), "%s", cursor_text(cursor, "detail"));
+		open->severity = alert_severity_parse(cursor_text(cursor, "severity"));
 	}
 	return cursor_end(cursor, err);
 }
@@ -208,11 +212,11 @@ int alerting_tell(struct front *front, struct store_session *session, const stru
 
 	if (rc != 0)
 		return rc;
-	switch (alert_decide(&settings, fact, open.there ? open.detail : NULL)) {
+	switch (alert_decide(&settings, fact, open.there ? open.detail : NULL, open.severity)) {
 	case ALERT_RAISE:
-		return raise(front, session, fact, settings.severity[fact->kind], err);
+		return raise(front, session, fact, alert_severity_of(&settings, fact), err);
 	case ALERT_AMEND:
-		return amend(session, open.number, fact->detail, err);
+		return amend(session, open.number, fact->detail, alert_severity_of(&settings, fact), err);
 	case ALERT_RESOLVE:
 		change.number = open.number;
 		change.alert = open.id;

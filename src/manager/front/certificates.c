@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "manager/front/certificate_watch.h"
 #include "manager/front/dialler.h"
 #include "manager/front/front_state.h"
 #include "manager/front/tls_listeners.h"
@@ -183,6 +184,7 @@ static void take(struct certificates *certificates, enum certificate_use use, st
 	certified_key_done(&before);
 	certified_key_init(&made->pair);
 	uses[use].give(certificates->front);
+	(void)front_work(certificates->front, certificate_watch, certificates->front); /* else within a minute */
 	LOG(LOG_INFO, "certificate.taken", log_text("name", uses[use].name), log_text("subject", held->about.subject),
 	    log_text("own", held->own ? "yes" : "no"));
 }
@@ -454,19 +456,33 @@ struct telling {
 	const struct front *front;
 	int (*each)(void *argument, const struct front_certificate *certificate);
 	void *argument;
+	time_us issuing; /* since when the authority that issues is good; 0: not told yet */
 };
+
+/* The one that issues comes first; the others precede or follow it. */
+static const char *root_name(struct telling *telling, const struct certificate_about *about)
+{
+	if (telling->issuing == 0) {
+		telling->issuing = about->not_before;
+		return "authority";
+	}
+	return about->not_before > telling->issuing ? "authority-next" : "authority-former";
+}
 
 /* Beside roots there are certificates by which one leads to the next. */
 static int tell_root(void *argument, const struct certificate_about *about)
 {
-	const struct telling *telling = argument;
-	const struct front_certificate certificate = { .name = "authority",
-						       .purpose = "signs all others and those of agents",
-						       .file = LAYOUT_CA,
-						       .about = *about,
-						       .life = { about->not_before, about->not_after, false } };
+	struct telling *telling = argument;
+	struct front_certificate certificate = { .purpose = "signs all others and those of agents",
+						 .file = LAYOUT_CA,
+						 .about = *about,
+						 .life = { about->not_before, about->not_after, false } };
 
-	return about->self_signed ? telling->each(telling->argument, &certificate) : 0;
+	if (!about->self_signed)
+		return 0;
+	certificate.needed = telling->issuing == 0;
+	certificate.name = root_name(telling, about);
+	return telling->each(telling->argument, &certificate);
 }
 
 static int tell_use(const struct telling *telling, enum certificate_use number)
@@ -475,7 +491,8 @@ static int tell_use(const struct telling *telling, enum certificate_use number)
 	const struct held *held = &certificates->held[number];
 	struct front_certificate certificate = { .name = uses[number].name,
 						 .purpose = uses[number].purpose,
-						 .file = uses[number].files.certificate };
+						 .file = uses[number].files.certificate,
+						 .needed = true };
 	bool there;
 
 	pthread_mutex_lock(&certificates->lock);
@@ -490,7 +507,7 @@ static int tell_use(const struct telling *telling, enum certificate_use number)
 int front_certificates(struct front *front, int (*each)(void *argument, const struct front_certificate *certificate),
 		       void *argument, struct err *err)
 {
-	struct telling telling = { front, each, argument };
+	struct telling telling = { front, each, argument, 0 };
 	int rc = certificate_each(front->ca_pem, strlen(front->ca_pem), tell_root, &telling, err);
 
 	for (size_t i = 0; rc == 0 && i < CERTIFICATE_USES; i++)

@@ -42,12 +42,13 @@ int certificates_ensure(struct front *front, enum certificate_use use, struct er
 int certificates_renew(struct front *front, enum certificate_use use, const struct front_actor *actor, struct err *err);
 
 struct front_certificate {
-	const char *name;    /* "server": stable, for commands */
+	const char *name;    /* "server": stable, for commands; several former authorities have one */
 	const char *purpose; /* for people */
 	const char *file;    /* below the data directory */
 	struct certificate_about about;
 	struct certificate_life life;
-	bool own; /* an administrator's, of another authority */
+	bool own;    /* an administrator's, of another authority */
+	bool needed; /* if it ends something does not work; not so of authorities that another one has followed */
 };
 /* Calls each() for every certificate that is in use, until it returns another value than 0, which is returned. Any
  * thread. */

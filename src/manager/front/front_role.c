@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "manager/front/activation.h"
 #include "manager/front/agent_http.h"
+#include "manager/front/certificate_watch.h"
 #include "manager/front/certificates.h"
 #include "manager/front/command_issue.h"
 #include "manager/front/dialler.h"
@@ -287,6 +288,8 @@ static int load_state(struct front *front, struct channel *supervisor, struct er
 		rc = front_work(front, certificates_look, front);
 	if (rc == 0)
 		rc = front_work(front, self_watch_first, front);
+	if (rc == 0)
+		rc = front_work(front, certificate_watch, front);
 	if (rc == 0)
 		rc = dialler_start(front, &front->dialler, err);
 	return rc;

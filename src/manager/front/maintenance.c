@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include "base/log.h"
+#include "manager/front/certificate_watch.h"
 #include "manager/front/certificates.h"
 #include "manager/front/dialler.h"
 #include "manager/front/exchange.h"
@@ -163,6 +164,7 @@ static const struct {
 	{ 250 * MILLISECOND_US, verify_tick },
 	{ MINUTE_US, verify_schedule },
 	{ MINUTE_US, self_watch },
+	{ MINUTE_US, certificate_watch },
 	{ 10 * SECOND_US, certificates_look }, /* dates are compared, nothing more but once a year */
 	{ HOUR_US, hourly },
 };

@@ -140,6 +140,22 @@ static const struct conf_row rows[STORED_COUNT] = {
 				   .help =
 				       "How long after its certificate has ended an agent that was away may still have "
 				       "another for it. After that it must be activated again." },
+	[STORED_CERTIFICATE_SOON] = { .key = "certificates.warn_before",
+				      .type = CONF_SPAN,
+				      .min = DAY_US,
+				      .max = 3650 * DAY_US,
+				      .initial = "60d",
+				      .help =
+					  "How long before its end a certificate of the manager that was not renewed "
+					  "is an alert." },
+	[STORED_CERTIFICATE_CRITICAL] = { .key = "certificates.critical_before",
+					  .type = CONF_SPAN,
+					  .min = 0,
+					  .max = 3650 * DAY_US,
+					  .initial = "7d",
+					  .help =
+					      "How long before its end that alert is critical, whatever severity its "
+					      "type has." },
 };
 
 static const char *const type_names[] = {

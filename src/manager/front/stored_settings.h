@@ -25,6 +25,8 @@ enum stored_setting {
 	STORED_DISK_FREE,             /* bytes */
 	STORED_DATABASE_SIZE,         /* bytes */
 	STORED_RENEWAL_GRACE,         /* span */
+	STORED_CERTIFICATE_SOON,      /* span */
+	STORED_CERTIFICATE_CRITICAL,  /* span */
 	STORED_COUNT
 };
 

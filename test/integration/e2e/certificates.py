@@ -162,6 +162,9 @@ def one_of_another_authority():
             file.write("no certificate\n")
         wait_until("what is wrong is logged", lambda: "certificate.files_not_used" in site.manager.text())
         assert shown("-CAfile", certificate) == fingerprint
+        alert = next(row for row in site.muster("alert", "list", "-o", "json", env=env).expect(0).json
+                     if row["type"] == "certificate_expires")
+        assert alert["state"] == "open" and alert["severity"] == "critical", alert
     finally:
         put(*ours)
     wait_until("ours is served again", shown)
@@ -170,8 +173,51 @@ def one_of_another_authority():
     site.wait_online("one")
 
 
+def told_before_the_end():
+    """One event a stage, one alert while it lasts, over restarts too; both end with the certificate."""
+    ours = site.path("ours.key"), site.path("ours.pem")
+    env = {}
+
+    def alerts():
+        return [row for row in site.muster("alert", "list", "-o", "json", env=env).expect(0).json
+                if row["type"] == "certificate_expires"]
+
+    def stages():
+        return [row["fields"]["stage"] for row in
+                site.muster("event", "list", "--type", "935", "-o", "json", env=env).expect(0).json]
+
+    def restart():
+        site.manager.stop()
+        site.manager.ca_file = env["MUSTER_CA"]
+        site.manager.start()
+
+    assert not alerts() or alerts()[0]["state"] == "resolved"
+    before, told = len(alerts()), len(stages())
+    for days, severity, stage in ((30, "warning", "soon"), (3, "critical", "critical")):
+        key, certificate = make_own(days, f"own{days}")
+        put(key, certificate)
+        wait_until("it is served", lambda: shown("-CAfile", certificate))
+        env["MUSTER_CA"] = certificate
+        alert = wait_until("the alert", lambda: [row for row in alerts()
+                                                 if row["state"] == "open" and row["severity"] == severity])[0]
+        assert "certificate server" in alert["text"] and not alert["dismissible"], alert
+        assert len(alerts()) == before + 1
+        told += 1
+        assert len(stages()) == told and stages()[0] == stage, stages()
+        restart()
+        assert len(alerts()) == before + 1 and len(stages()) == told
+    put(*ours)
+    env.clear()
+    site.manager.ca_file = None
+    wait_until("ours is served again", shown)
+    wait_until("the alert is over", lambda: alerts()[0]["state"] == "resolved")
+    assert len(alerts()) == before + 1 and len(stages()) == told
+    site.wait_online("one")
+
+
 if __name__ == "__main__":
     with site:
         site.add_manager()
-        code = main([listed, renewed_on_demand, cut_between_the_files, one_of_another_authority])
+        code = main([listed, renewed_on_demand, cut_between_the_files, one_of_another_authority,
+                     told_before_the_end])
     raise SystemExit(code)

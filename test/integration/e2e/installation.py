@@ -125,9 +125,11 @@ class Manager(Daemon):
         self.url = f"https://localhost:{self.port}"
         return self
 
+    ca_file = None  # that of another authority, if its certificate is served
+
     @property
     def ca(self):
-        return os.path.join(self.data, "ca.pem")
+        return self.ca_file or os.path.join(self.data, "ca.pem")
 
     def healthy(self):
         if not self.running():

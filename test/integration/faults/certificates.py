@@ -5,12 +5,14 @@ usage: certificates.py [--seed S]
 
 clock.c shifts the wall clock of manager and agent together. The server's certificate is renewed while the manager runs
 and the agent holds a connection; the day on which the former one ends passes without a sign. A manager that was
-down over that day renews it as it starts, and agents come back. Then front ends just before each rename of a
+down over that day renews it as it starts, and agents come back. One that an administrator brought goes to its end,
+told in three events and one alert. Then front ends just before each rename of a
 renewal, and just before syncs and writes around it: whatever was cut off, what is served afterwards is a certificate
 with its key, and the next renewal works.
 """
 import hashlib
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -126,6 +128,64 @@ def down_at_the_end(world, clock, before):
     print("a certificate that ended while the manager was down was renewed at its start")
 
 
+# --- the end is told ---
+
+def put(world, key, certificate):
+    """As an administrator does: to whom front/ belongs, readable by nobody else."""
+    front = os.path.join(world.manager.data, "front")
+    owner = os.stat(front)
+    for source, name, mode in ((certificate, "tls.pem", 0o644), (key, "tls.key", 0o600)):
+        path = os.path.join(front, name)
+        shutil.copyfile(source, path + ".put")
+        os.chown(path + ".put", owner.st_uid, owner.st_gid)
+        os.chmod(path + ".put", mode)
+        os.rename(path + ".put", path)
+
+
+def told(world):
+    """Stages of event 935, the latest first, and the alerts with their states and severities."""
+    return ([event["fields"]["stage"] for event in world.manager.all_of("/events?type=935")],
+            [(alert["state"], alert["severity"])
+             for alert in world.manager.all_of("/alerts?type=certificate_expires")])
+
+
+def own_one_ends(world, clock):
+    """An administrator's certificate of 100 days, watched to its end by a manager that is stopped now and then."""
+    front = os.path.join(world.manager.data, "front")
+    ours = os.path.join(world.directory, "ours.key"), os.path.join(world.directory, "ours.pem")
+    own = os.path.join(world.directory, "own.key"), os.path.join(world.directory, "own.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                    own[0], "-out", own[1], "-days", "100", "-subj", "/CN=own.example"], check=True, capture_output=True)
+    start_manager(world)
+    for name, source in zip(ours, ("tls.key", "tls.pem")):
+        shutil.copyfile(os.path.join(front, source), name)
+    before = shown(world)
+    put(world, *own)
+    wait_until("it is served", lambda: shown(world) not in (None, before))
+    if told(world) != ([], []):
+        raise Failure(f"100 days before its end: {told(world)}")
+    clock.set(45 * DAY_S)
+    sign_in(world)
+    wait_until("60 days before its end it is told", lambda: told(world) == (["soon"], [("open", "warning")]))
+    stages = ["soon"]
+    for days, stage in ((94, "critical"), (101, "ended")):
+        world.manager.stop()
+        clock.set(days * DAY_S)
+        start_manager(world)
+        stages.insert(0, stage)
+        wait_until(f"{stage} is told", lambda: told(world) == (stages, [("open", "critical")]))
+    world.manager.stop()
+    start_manager(world)
+    row = certificate(world)
+    if not row["own"] or row["days_left"] >= 0 or row["renews_itself"]:
+        raise Failure(f"it was touched: {row}")
+    put(world, *ours)
+    wait_until("the alert ends with it", lambda: told(world) == (stages, [("resolved", "critical")]))
+    world.manager.stop()
+    clock.set(0)
+    print("an administrator's certificate went to its end: three events, one alert")
+
+
 # --- kill -9 ---
 
 def is_up(world):
@@ -203,6 +263,7 @@ def killed(world):
 def run(world, _rounds, _seed):
     clock = Clock(world, "clock")
     world.manager = Manager(world.directory, environment=clock.environment)
+    own_one_ends(world, clock)
     down_at_the_end(world, clock, across_the_end(world, clock))
     killed(world)
 

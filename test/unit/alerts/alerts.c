@@ -123,7 +123,7 @@ static void tell(struct kept *kept, const struct alert_settings *settings, enum 
 	struct alert_fact fact;
 
 	assert_int_equal(alert_fact_make(kind, holds, &computer, "", detail, time, &fact, NULL), 0);
-	switch (alert_decide(settings, &fact, kept->open ? kept->detail : NULL)) {
+	switch (alert_decide(settings, &fact, kept->open ? kept->detail : NULL, alert_severity_of(settings, &fact))) {
 	case ALERT_RAISE:
 		assert_false(kept->open);
 		kept->open = true;
@@ -192,6 +192,28 @@ static void what_is_switched_off_is_not_raised_and_still_ends(void **state)
 	tell(&kept, &settings, ALERT_COMPUTER_OFFLINE, true, "", 3);
 	assert_false(kept.open);
 	assert_int_equal(kept.raised, 1);
+}
+
+/* Not raised anew: whoever looks after it finds the same one, and worse. */
+static void what_gets_worse_is_amended(void **state)
+{
+	struct alert_settings settings;
+	struct alert_fact fact;
+
+	(void)state;
+	alert_settings_default(&settings);
+	assert_int_equal(alert_fact_make(ALERT_CERTIFICATE_EXPIRES, true, NULL, "server", "x", 1, &fact, NULL), 0);
+	assert_int_equal(alert_severity_of(&settings, &fact), ALERT_WARNING);
+	assert_int_equal(alert_decide(&settings, &fact, "x", ALERT_WARNING), ALERT_UNCHANGED);
+	fact.critical = true;
+	assert_int_equal(alert_severity_of(&settings, &fact), ALERT_CRITICAL);
+	assert_int_equal(alert_decide(&settings, &fact, NULL, ALERT_WARNING), ALERT_RAISE);
+	assert_int_equal(alert_decide(&settings, &fact, "x", ALERT_WARNING), ALERT_AMEND);
+	assert_int_equal(alert_decide(&settings, &fact, "x", ALERT_CRITICAL), ALERT_UNCHANGED);
+	fact.critical = false;
+	settings.severity[ALERT_CERTIFICATE_EXPIRES] = ALERT_CRITICAL;
+	assert_int_equal(alert_decide(&settings, &fact, "x", ALERT_CRITICAL), ALERT_UNCHANGED);
+	alert_fact_done(&fact);
 }
 
 static void definitions_are_whole(void **state)
@@ -288,6 +310,7 @@ int main(void)
 		cmocka_unit_test(events_say_what_they_say),
 		cmocka_unit_test(each_kind_is_raised_once_and_ends_as_defined),
 		cmocka_unit_test(what_is_switched_off_is_not_raised_and_still_ends),
+		cmocka_unit_test(what_gets_worse_is_amended),
 		cmocka_unit_test(definitions_are_whole),
 		cmocka_unit_test(five_are_named_and_the_rest_counted),
 		cmocka_unit_test(sentences_hold_their_values),
