@@ -232,8 +232,11 @@ static void on_component(void *context, const struct message_component *componen
 static void on_guard_gone(void *context, const char *why)
 {
 	struct link *link = context;
+	const struct event_field field = link_field("cause", "its guard ended");
 
 	LOG(link->stopping ? LOG_INFO : LOG_WARNING, "link.guard_gone", log_text("cause", why));
+	if (!link->stopping) /* by a signal to it alone: told when there is a link again */
+		link_event(link, EVENT_AGENT_STOPPED, &field, 1);
 	link->exit_status = link->stopping ? 0 : 1;
 	loop_stop(link->loop);
 }

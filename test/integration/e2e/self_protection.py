@@ -93,6 +93,15 @@ def without_guard_or_starter_nothing_stays():
         scans(agent, f"after {part}")
 
 
+def ended_by_a_signal():
+    """As a service manager ends it, or whoever stands for one: no password is asked, and it is told."""
+    agent = site.agents[0]
+    assert agent.stop() == 0
+    agent.start()
+    wait_until("the link", lambda: connected(agent))
+    assert any(event["fields"]["cause"] == "its guard ended" for event in site.wait_events(5003, 1, "one"))
+
+
 # --- files ---
 
 def as_user(uid, question):
@@ -236,6 +245,6 @@ if __name__ == "__main__":
         raise SystemExit(77)
     with site:
         site.add_manager()
-        code = main([roles_come_back, without_guard_or_starter_nothing_stays, others_read_nothing,
+        code = main([roles_come_back, without_guard_or_starter_nothing_stays, ended_by_a_signal, others_read_nothing,
                      the_managers_secrets, nobody_looks_into_roles])
     raise SystemExit(code)
