@@ -128,6 +128,8 @@ static void print_words(const json_t *status, const char *data)
 		printf("Dropped    %lld events: the spool was full\n",
 		       (long long)local_number(status, "events_dropped"));
 	print_configuration(json_object_get(status, "configuration"));
+	if (json_is_true(json_object_get(status, "unload_password")))
+		puts("Password   asked for before the agent is stopped, moved, reset or uninstalled");
 	print_list("Components", json_object_get(status, "components"), print_component);
 	print_list("Scans", json_object_get(status, "scans"), print_scan);
 	if (interval > 0)

@@ -58,6 +58,7 @@ def set_by_policy():
     site.muster("policy", "set", "base", "link.poll=held", "--password-file", "/dev/null").expect(2, "NAME alone")
     set_password("base", FIRST).expect(0, "set")
     wait_asks(agent, True)
+    agent("status").expect(0, "Password   asked for")
     wait_applied("one")
     # The same again is no change: nobody is contacted.
     version = site.json("policy", "show", "base")["version"]

@@ -71,6 +71,22 @@ static void trust_carries_key_and_password(void **state)
 	control_request_done(&back);
 }
 
+static void what_needs_a_password_carries_it(void **state)
+{
+	static const enum control_kind kinds[] = { CONTROL_STOP, CONTROL_TRUST, CONTROL_UNINSTALL };
+	char password[] = "correct horse";
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		struct control_request request = { .kind = kinds[i], .password = password }, back;
+
+		assert_int_equal(parse_back(&request, &back), 0);
+		assert_int_equal(back.kind, kinds[i]);
+		assert_string_equal(back.password, password);
+		control_request_done(&back);
+	}
+}
+
 static void bad_requests_are_refused(void **state)
 {
 	static const struct {
@@ -183,6 +199,7 @@ int main(void)
 		cmocka_unit_test(a_scan_goes_there_and_back_with_hostile_names),
 		cmocka_unit_test(restore_carries_item_and_overwrite),
 		cmocka_unit_test(trust_carries_key_and_password),
+		cmocka_unit_test(what_needs_a_password_carries_it),
 		cmocka_unit_test(bad_requests_are_refused),
 		cmocka_unit_test(counts_and_sizes_have_limits),
 		cmocka_unit_test(lines_are_cut_from_a_stream),
