@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/prepared_file.h"
 #include "os/files.h"
 
 #define ORDER_FILE      "order.json"
@@ -150,6 +151,7 @@ int identity_switch_recover(int data, struct identity_switched *ret_switched,
 		identity = rc == 0 ? open_directory(data, "identity") : -1;
 		switched.done = identity >= 0 && read_order(identity, &switched);
 	}
+	switched.first = switched.done && faccessat(data, CANDIDATE_PATH "/" PREPARED_FILE, F_OK, 0) == 0;
 	if (rc == 0 && switched.done)
 		rc = finished(argument, &switched, err);
 	if (rc == 0 && switched.done)

@@ -23,6 +23,7 @@
 
 struct identity_switched {
 	bool done;            /* at this start, or at one before that did not come to its end */
+	bool first;           /* it had none before: it was prepared (agent/prepared_file.h), and is activated now */
 	uint16_t listen_port; /* as the manager told it, for agent.ini; 0: none */
 	char manager[IDENTITY_URL_BYTES];
 };

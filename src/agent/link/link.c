@@ -471,7 +471,7 @@ static int take_candidate(struct link *link, const char *data_directory, struct 
 
 	if (data >= 0)
 		close(data);
-	link->switched = switched.done;
+	link->switched = switched.done && !switched.first;
 	return rc;
 }
 

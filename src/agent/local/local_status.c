@@ -9,6 +9,7 @@
 #include "agent/identity_files.h"
 #include "agent/local/control_ask.h"
 #include "agent/local/local.h"
+#include "agent/prepared_file.h"
 
 static int keep(void *argument, const json_t *line)
 {
@@ -156,7 +157,10 @@ static int not_running(const char *data, bool json, struct err *err)
 		if (directory >= 0)
 			close(directory);
 		err_set(err, ERR_NOT_FOUND,
-			"no agent runs on %.200s, and it is not activated (muster-agent activate --help)", data);
+			prepared_file_waits(data)
+			    ? "no agent runs on %.200s; it is prepared, and waits for its manager once it runs"
+			    : "no agent runs on %.200s, and it is not activated (muster-agent activate --help)",
+			data);
 		return local_failed(err);
 	}
 	close(directory);

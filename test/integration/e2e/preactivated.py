@@ -53,6 +53,7 @@ def works_by_hand():
     site.wait_events(704, computer="plain")
     agent("heartbeat").expect(0)
     assert not os.path.exists(os.path.join(agent.data, "identity", "prepared.pub"))
+    assert not site.json("event", "list", "--type", "4040", "--computer", "plain"), "it had no other identity before"
     # Once more changes nothing.
     again = activate(agent).expect(0).json
     assert again["id"] == computer["id"], again

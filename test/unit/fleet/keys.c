@@ -205,6 +205,23 @@ static void issue(struct fleet *fleet, uint8_t by)
 	assert_int_equal(fleet_issue(fleet, &command, NULL), 0);
 }
 
+/* For an agent that does not say which key it trusts: the youngest ones, in order. */
+static void test_the_last_steps(void **state)
+{
+	struct key_chain *chain = chain_to(4, 3), *alone = chain_to(60, 3);
+	Muster__Wire__KeySuccession *taken[4];
+
+	(void)state;
+	assert_int_equal(key_chain_last(chain, 4, taken), 3);
+	assert_memory_equal(taken[2]->new_key.data, key(4), ENVELOPE_KEY_BYTES);
+	assert_int_equal(key_chain_last(chain, 1, taken), 1);
+	assert_memory_equal(taken[0]->new_key.data, key(4), ENVELOPE_KEY_BYTES);
+	assert_int_equal(key_chain_last(alone, 4, taken), 0);
+	assert_int_equal(key_chain_last(NULL, 4, taken), 0);
+	key_chain_free(chain);
+	key_chain_free(alone);
+}
+
 /* 40 steps take three replies; the order goes with the last, and not before. */
 static void test_a_long_way(void **state)
 {
@@ -345,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_standing),
 		cmocka_unit_test(test_a_key_that_came_back),
 		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_the_last_steps),
 		cmocka_unit_test_setup(test_a_long_way, start),
 		cmocka_unit_test_setup(test_one_that_does_not_follow, start),
 		cmocka_unit_test_setup(test_mismatched, start),

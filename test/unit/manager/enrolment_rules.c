@@ -116,6 +116,37 @@ static void a_certificate_opens_what_the_settings_allow(void **state)
 	}
 }
 
+/* An administrator said which agent is to be dialled: who may come by itself is no question then, names still are. */
+static void the_managers_own_word_stands_in_for_who_may(void **state)
+{
+	static const struct {
+		enum enrolment_allowed allowed;
+		enum same_name same_name;
+		enum enrolment_name name;
+		int rc;
+		enum enrolment_way way;
+	} rows[] = {
+		{ ENROLMENT_KNOWN, SAME_NAME_NUMBER, ENROLMENT_NAME_FREE, 0, ENROLMENT_NEW },
+		{ ENROLMENT_KNOWN, SAME_NAME_NUMBER, ENROLMENT_NAME_WAITS, 0, ENROLMENT_TAKES },
+		{ ENROLMENT_KNOWN, SAME_NAME_NUMBER, ENROLMENT_NAME_MANAGED, 0, ENROLMENT_NUMBERED },
+		{ ENROLMENT_ADDRESSES, SAME_NAME_REFUSE, ENROLMENT_NAME_FREE, 0, ENROLMENT_NEW },
+		{ ENROLMENT_ADDRESSES, SAME_NAME_REFUSE, ENROLMENT_NAME_MANAGED, ERR_WRONG_STATE, 0 },
+		{ ENROLMENT_ANY, SAME_NAME_REACTIVATE, ENROLMENT_NAME_MANAGED, 0, ENROLMENT_TAKES },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		const struct enrolment_rules rules = { .allowed = rows[i].allowed, .same_name = rows[i].same_name };
+		struct enrolment_facts facts = { .by_manager = true, .name = rows[i].name };
+		enum enrolment_way way = ENROLMENT_NEW;
+		struct err err = { 0 };
+
+		assert_int_equal(enrolment_decide(&rules, &facts, &way, &err), rows[i].rc);
+		if (rows[i].rc == 0)
+			assert_int_equal(way, rows[i].way);
+	}
+}
+
 static void lists_of_ranges_are_read(void **state)
 {
 	struct address_range ranges[ENROLMENT_RANGES_MAX];
@@ -144,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_opens_what_the_settings_allow),
 		cmocka_unit_test(a_certificate_opens_what_the_settings_allow),
+		cmocka_unit_test(the_managers_own_word_stands_in_for_who_may),
 		cmocka_unit_test(lists_of_ranges_are_read),
 	};
 

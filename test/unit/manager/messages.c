@@ -86,6 +86,26 @@ static void a_servers_certification_comes_back(void **state)
 	buf_done(&out);
 }
 
+static void a_request_for_a_proof_comes_back(void **state)
+{
+	struct message_prove prove = { .side = PROOF_AGENT_DIALLED }, got;
+	struct buf out;
+
+	(void)state;
+	memset(prove.channel, 9, sizeof(prove.channel));
+	buf_init(&out, MESSAGE_PROVE_BYTES + 1);
+	message_pack_prove(&out, &prove);
+	assert_int_equal(out.size, MESSAGE_PROVE_BYTES);
+	assert_int_equal(message_unpack_prove(out.data, out.size, &got), 0);
+	assert_int_equal(got.side, PROOF_AGENT_DIALLED);
+	assert_memory_equal(got.channel, prove.channel, sizeof(got.channel));
+	for (size_t size = 0; size < out.size; size++)
+		assert_int_not_equal(message_unpack_prove(out.data, size, &got), 0);
+	out.data[0] = PROOF_SIDES;
+	assert_int_not_equal(message_unpack_prove(out.data, out.size, &got), 0);
+	buf_done(&out);
+}
+
 static void too_much_to_sign_is_refused(void **state)
 {
 	static uint8_t large[MESSAGE_SIGN_MAX_BYTES + 1];
@@ -150,6 +170,7 @@ int main(void)
 		cmocka_unit_test(a_signature_comes_back),
 		cmocka_unit_test(a_certification_comes_back),
 		cmocka_unit_test(a_servers_certification_comes_back),
+		cmocka_unit_test(a_request_for_a_proof_comes_back),
 		cmocka_unit_test(too_much_to_sign_is_refused),
 		cmocka_unit_test(a_refusal_keeps_its_code),
 		cmocka_unit_test(nobody_but_front_asks_for_signatures),
