@@ -9,16 +9,14 @@ deleted, and a scan that is paused and resumed) while guard, link or front ends
 just before its n-th such call, or gets an error from it a few times. Then all counts are compared exactly. --all steps
 through every call; otherwise N of them are drawn, with the seed that is printed.
 """
-import argparse
 import errno
-import os
 import random
 import sys
 import threading
 
 import account
 from load import Load
-from world import ENDED, Failure, World, armed
+from world import ENDED, Failure, armed, main
 
 # The end, the role's name for the shim, and how many durable calls the work makes at most.
 ROLES = (("agent", "run", 130), ("agent", "link", 170), ("manager", "front", 150))
@@ -145,24 +143,5 @@ def run(world, given):
     print(f"{len(books.events)} events, {len(books.commands)} commands, {len(books.items)} items")
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--kills", type=int, default=6)
-    arguments.add_argument("--errors", type=int, default=4)
-    arguments.add_argument("--all", action="store_true")
-    arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
-    given = arguments.parse_args()
-    print(f"seed {given.seed}", flush=True)
-    world, failed = World("calls"), True
-    try:
-        run(world, given)
-        failed = False
-        print("[  PASSED  ] 1 test(s).")
-    except Failure as failure:
-        print(f"{failure}\nalone: {' '.join(sys.argv)} --seed {given.seed}\n[  FAILED  ] 1 test(s).")
-    finally:
-        world.end(failed)
-    return 1 if failed else 0
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main("calls", __doc__, run, kills=6, errors=4, all=False))

@@ -168,11 +168,11 @@ def set_while_down(world, clocks):
     print("the manager's clock set while it was down: nothing told; the agent's: told once")
 
 
-def run(world, rounds, seed):
-    clocks, chance = start(world), random.Random(f"{seed} clocks")
-    load = Load(world, seed)
+def run(world, given):
+    clocks, chance = start(world), random.Random(f"{given.seed} clocks")
+    load = Load(world, given.seed)
     believed(world, clocks)
-    for number in range(1, rounds + 1):
+    for number in range(1, given.rounds + 1):
         books = leaps(world, load, clocks, chance)
         print(f"round {number}: clocks off by {', '.join(f'{clock.offset_s / 3600:+.1f} h' for clock in clocks)};"
               f" {len(books.events)} events, {len(books.commands)} commands, {len(books.items)} items,"

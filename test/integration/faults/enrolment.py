@@ -126,15 +126,15 @@ class Oracle:
         return self.make()
 
 
-def run(world, count, seed):
+def run(world, given):
     world.manager = Manager(world.directory)
     world.manager.up()
     for name in POLICIES[1:]:
         status, content = world.manager.once("POST", f"{V1}/policies", {"name": name})
         if status != 201:
             raise Failure(f"policy {name}: {status} {content}")
-    chance = random.Random(f"{seed} enrolment")
-    rounds(world, count, chance, Oracle(world, chance))
+    chance = random.Random(f"{given.seed} enrolment")
+    rounds(world, given.rounds, chance, Oracle(world, chance))
 
 
 if __name__ == "__main__":

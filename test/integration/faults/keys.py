@@ -287,24 +287,21 @@ def restored(world, oracle, numbers):
     return hits
 
 
-def run(world, count, seed, everything=False):
+def run(world, given):
     world.both()
-    chance = random.Random(f"{seed} keys")
+    chance = random.Random(f"{given.seed} keys")
     oracle = Oracle(world, chance)
     plans = [(role, number, change) for role, most in ROLES for number in range(1, most + 1) for change in CHANGES]
-    if not everything:
+    if not given.all:
         plans = chance.sample([plan for plan in plans if plan[0] == "keys"], DRAWN - 3) + \
             chance.sample([plan for plan in plans if plan[0] != "keys"], 3)
     hits = at_calls(world, oracle, plans)
-    rounds(world, count, chance, oracle, parts=("all", "keys", "front"))
-    numbers = range(1, INIT_CALLS + 1) if everything else chance.sample(range(1, INIT_CALLS + 1), INIT_DRAWN)
+    rounds(world, given.rounds, chance, oracle, parts=("all", "keys", "front"))
+    numbers = range(1, INIT_CALLS + 1) if given.all else chance.sample(range(1, INIT_CALLS + 1), INIT_DRAWN)
     init_hits = restored(world, oracle, numbers)
     if hits < len(plans) / 3 or init_hits < len(numbers) / 3:
         raise Failure(f"most faults were never met: {hits} of {len(plans)} in changes, {init_hits} of {len(numbers)} in init")
 
 
 if __name__ == "__main__":
-    ALL = "--all" in sys.argv
-    if ALL:
-        sys.argv.remove("--all")
-    sys.exit(main("keys", __doc__, lambda world, count, seed: run(world, count, seed, ALL), rounds=4))
+    sys.exit(main("keys", __doc__, run, rounds=4, all=False))

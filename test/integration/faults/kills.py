@@ -8,7 +8,6 @@ the load end, waits until both ends are quiet, and compares all counts exactly.
 What a supervisor starts again is left to it; supervisors are started by the
 test. The seed is printed; the same seed makes the same choices.
 """
-import argparse
 import os
 import random
 import signal
@@ -18,7 +17,7 @@ from collections import Counter
 
 import account
 from load import Load
-from world import Failure, World, wait_until
+from world import Failure, main
 
 PARTS = (("manager", "front"), ("manager", "keys"), ("manager", "supervisor"),
          ("agent", "guard"), ("agent", "starter"), ("agent", "link"), ("agent", "scan"), ("agent", "worker"))
@@ -78,10 +77,10 @@ def sweep(world, load):
     return books
 
 
-def run(world, rounds, seed):
+def run(world, given):
     world.both()
-    load, killer = Load(world, seed), Killer(world, seed)
-    for number in range(1, rounds + 1):
+    load, killer = Load(world, given.seed), Killer(world, given.seed)
+    for number in range(1, given.rounds + 1):
         began = time.monotonic()
         before = Counter(killer.kills)
         load.begin()
@@ -96,28 +95,11 @@ def run(world, rounds, seed):
               flush=True)
     books = sweep(world, load)
     states = Counter(item["state"] for item in books.items.values())
-    print(f"{rounds} rounds, {sum(killer.kills.values())} kills {dict(killer.kills)}")
+    print(f"{given.rounds} rounds, {sum(killer.kills.values())} kills {dict(killer.kills)}")
     print(f"{len(books.events)} events, none missing, none twice; {len(books.commands)} commands,"
           f" {dict(Counter(c['kind'] + ' ' + c['state'] for c in books.commands.values()))};"
           f" {len(books.items)} detections = {dict(states)}")
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--rounds", type=int, default=ROUNDS)
-    arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
-    given = arguments.parse_args()
-    print(f"seed {given.seed}", flush=True)
-    world, failed = World("kills"), True
-    try:
-        run(world, given.rounds, given.seed)
-        failed = False
-        print("[  PASSED  ] 1 test(s).")
-    except Failure as failure:
-        print(f"{failure}\nalone: scripts/test faults --rounds {given.rounds} --seed {given.seed}\n[  FAILED  ] 1 test(s).")
-    finally:
-        world.end(failed)
-    return 1 if failed else 0
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main("kills", __doc__, run, rounds=ROUNDS))

@@ -141,10 +141,10 @@ class Oracle:
         return done
 
 
-def run(world, count, seed):
+def run(world, given):
     begin(world)
-    chance = random.Random(f"{seed} resources")
-    rounds(world, count, chance, Oracle(world, chance))
+    chance = random.Random(f"{given.seed} resources")
+    rounds(world, given.rounds, chance, Oracle(world, chance))
 
 
 def begin(world):

@@ -3,7 +3,6 @@
 
 usage: state.py [--seed S]
 """
-import argparse
 import os
 import random
 import shutil
@@ -11,7 +10,7 @@ import sys
 
 import account
 from load import Load
-from world import Failure, World
+from world import main
 
 
 def scan(world, load, chance):
@@ -49,9 +48,9 @@ def remove_all_but_the_key(guard):
 HARMS = ((flip_header, True), (remove_outbox, False), (cut_header, True), (remove_all_but_the_key, False))
 
 
-def run(world, seed):
+def run(world, given):
     world.both()
-    load, chance, damaged = Load(world, seed), random.Random(f"{seed} state"), 0
+    load, chance, damaged = Load(world, given.seed), random.Random(f"{given.seed} state"), 0
     scan(world, load, chance)
     for harm, is_damage in HARMS:
         account.settle(world)
@@ -66,21 +65,5 @@ def run(world, seed):
               f" {len(books.items)} items, all counts exact", flush=True)
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
-    given = arguments.parse_args()
-    print(f"seed {given.seed}", flush=True)
-    world, failed = World("state"), True
-    try:
-        run(world, given.seed)
-        failed = False
-        print("[  PASSED  ] 1 test(s).")
-    except Failure as failure:
-        print(f"{failure}\nalone: {' '.join(sys.argv)} --seed {given.seed}\n[  FAILED  ] 1 test(s).")
-    finally:
-        world.end(failed)
-    return 1 if failed else 0
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main("state", __doc__, run))

@@ -41,12 +41,12 @@ def switch(world, load, chance, order, before):
     return wanted
 
 
-def run(world, rounds, seed):
+def run(world, given):
     world.both(direction.SETTINGS)
     direction.dial_on_loopback(world)
-    load, chance, now = Load(world, seed), random.Random(f"{seed} switching"), "bidirectional"
+    load, chance, now = Load(world, given.seed), random.Random(f"{given.seed} switching"), "bidirectional"
     direction.turn(world, now)
-    for number in range(1, rounds + 1):
+    for number in range(1, given.rounds + 1):
         told = []
         for order in chance.sample(ORDERS, len(ORDERS)):
             now = switch(world, load, chance, order, now)

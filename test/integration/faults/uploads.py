@@ -9,7 +9,6 @@ anew, and in the end both copies are the same byte for byte. A round without
 kills shows that the rate is kept. --turned: the agent only listens, so that files
 go over connections that the manager dialled and the agent was given the turn of.
 """
-import argparse
 import os
 import random
 import signal
@@ -20,7 +19,7 @@ from collections import Counter
 import account
 import direction
 from load import Load
-from world import MARK, Failure, World, wait_until
+from world import MARK, Failure, main, wait_until
 
 RATE = 4_000_000
 PIECE = 1 << 20  # what one request carries
@@ -104,39 +103,21 @@ def only_listen(world):
     direction.turn(world, "manager-initiated")
 
 
-def run(world, rounds, seed, turned):
+def run(world, given):
     world.both(f"{direction.SETTINGS}\nupload_rate = {RATE}\n")
-    if turned:
+    if given.turned:
         only_listen(world)
-    load, chance, kills = Load(world, seed), random.Random(f"{seed} uploads"), Counter()
+    load, chance, kills = Load(world, given.seed), random.Random(f"{given.seed} uploads"), Counter()
     check_rate(world, load, chance)
-    for number in range(1, rounds + 1):
+    for number in range(1, given.rounds + 1):
         before = Counter(kills)
         books = kill_meanwhile(world, load, chance, kills)
         print(f"round {number}: killed {dict(kills - before)}, {len(books.items)} copies the same", flush=True)
-    if turned:
+    if given.turned:
         direction.wait_kept(world, "manager-initiated")
-    if rounds and not kills:
+    if given.rounds and not kills:
         raise Failure("nothing was killed in the midst of an upload")
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
-    arguments.add_argument("--turned", action="store_true")
-    given = arguments.parse_args()
-    print(f"seed {given.seed}", flush=True)
-    world, failed = World("uploads"), True
-    try:
-        run(world, given.rounds, given.seed, given.turned)
-        failed = False
-        print("[  PASSED  ] 1 test(s).")
-    except Failure as failure:
-        print(f"{failure}\nalone: {' '.join(sys.argv)} --seed {given.seed}\n[  FAILED  ] 1 test(s).")
-    finally:
-        world.end(failed)
-    return 1 if failed else 0
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main("uploads", __doc__, run, rounds=3, turned=False))

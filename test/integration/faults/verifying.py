@@ -6,12 +6,11 @@ usage: verifying.py [--rounds N]
 
 Of two agents one is stopped, so that a verification stays under way; kill -9 ends the manager then.
 """
-import argparse
 import os
 import signal
 import sys
 
-from world import V1, Agent, Failure, World, wait_until
+from world import V1, Agent, Failure, main, wait_until
 
 
 
@@ -66,13 +65,13 @@ def check_goes_on(world):
         raise Failure(f"still under way: {under_way}")
 
 
-def run(world, rounds):
+def run(world, given):
     world.both()
     still = Agent(os.path.join(world.directory, "second"), world.manager, world.signatures)
     try:
         still.activate()
         still.up()
-        for number in range(1, rounds + 1):
+        for number in range(1, given.rounds + 1):
             verification = killed_in_the_middle(world, still)
             check_closed(world, verification)
             check_goes_on(world)
@@ -82,20 +81,5 @@ def run(world, rounds):
             still.kill()
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--rounds", type=int, default=2)
-    given = arguments.parse_args()
-    world, failed = World("verifying"), True
-    try:
-        run(world, given.rounds)
-        failed = False
-        print("[  PASSED  ] 1 test(s).")
-    except Failure as failure:
-        print(f"{failure}\n[  FAILED  ] 1 test(s).")
-    finally:
-        world.end(failed)
-    return 1 if failed else 0
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main("verifying", __doc__, run, rounds=2))

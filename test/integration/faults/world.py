@@ -373,16 +373,19 @@ class Quietly(threading.Thread):
             raise self.error
 
 
-def main(name, description, run, rounds):
-    """A test's program: run(world, rounds, seed) in a world of its own. Returns its exit status."""
+def main(name, description, run, **options):
+    """A test's program: run(world, given) in a world of its own. given has the seed, and each option by its name: a
+    number, or a switch where the default is False. Returns its exit status."""
     arguments = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--rounds", type=int, default=rounds)
+    for option, default in options.items():
+        how = {"action": "store_true"} if default is False else {"type": int, "default": default}
+        arguments.add_argument("--" + option, **how)
     arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
     given = arguments.parse_args()
     print(f"seed {given.seed}", flush=True)
     world, failed = World(name), True
     try:
-        run(world, given.rounds, given.seed)
+        run(world, given)
         failed = False
         print("[  PASSED  ] 1 test(s).")
     except Failure as failure:
