@@ -7,14 +7,15 @@
 
 #include "base/log.h"
 #include "manager/front/alerting.h"
+#include "manager/front/server_keys_rows.h"
 #include "manager/queries.h"
-#include "manager/succession_row.h"
 #include "trust/fingerprint.h"
 #include "trust/signing_key.h"
 
 struct server_keys {
 	struct front *front;
 	pthread_mutex_t editing; /* over a whole change: keys, database, shards */
+	bool behind;             /* keys may have what is not stored yet; under `editing` */
 	pthread_mutex_t lock;    /* of what follows */
 	bool present, known;     /* known: keys has said so in this run */
 	uint8_t public_key[ENVELOPE_KEY_BYTES], fingerprint[SHA256_BYTES];
@@ -25,74 +26,6 @@ struct server_keys {
 	size_t told_count;
 	struct uuid told_ids[ALERT_NAMED_MAX];
 };
-
-/* --- what the database knows --- */
-
-struct known {
-	bool present;
-	uint8_t public_key[ENVELOPE_KEY_BYTES];
-	struct succession *steps;
-	size_t count, capacity;
-	uint64_t last_serial;
-};
-
-static void known_done(struct known *known)
-{
-	free(known->steps);
-}
-
-static int add_step(struct known *known, struct bytes record, struct err *err)
-{
-	struct succession step;
-	int rc = succession_unpack(record.data, record.size, &step, err);
-
-	if (rc == 0)
-		rc = succession_check(&step, signing_key_verify, NULL, err);
-	if (rc != 0)
-		return rc;
-	if (known->count == known->capacity) {
-		size_t capacity = known->capacity * 2 + 16;
-		struct succession *steps = reallocarray(known->steps, capacity, sizeof(*steps));
-
-		if (steps == NULL)
-			return err_set(err, ERR_MEMORY, "no memory for the chain of keys");
-		known->steps = steps;
-		known->capacity = capacity;
-	}
-	known->steps[known->count++] = step;
-	if (step.serial > known->last_serial)
-		known->last_serial = step.serial;
-	return 0;
-}
-
-static int read_present(struct store_session *session, struct known *known, struct err *err)
-{
-	struct cursor *cursor = cursor_open(session, &QUERY_SERVER_KEY_PRESENT);
-
-	if (cursor_next(cursor)) {
-		struct bytes key = cursor_bytes(cursor, "public_key");
-
-		known->present = key.size == ENVELOPE_KEY_BYTES;
-		if (known->present)
-			memcpy(known->public_key, key.data, ENVELOPE_KEY_BYTES);
-	}
-	return cursor_end(cursor, err);
-}
-
-static int read_known(struct store_session *session, void *argument, struct err *err)
-{
-	struct known *known = argument;
-	struct cursor *cursor;
-	int rc = read_present(session, known, err), end;
-
-	if (rc != 0)
-		return rc;
-	cursor = cursor_open(session, &QUERY_KEY_SUCCESSION_ALL);
-	while (rc == 0 && cursor_next(cursor))
-		rc = add_step(known, cursor_bytes(cursor, "record"), err);
-	end = cursor_end(cursor, rc == 0 ? err : NULL);
-	return rc != 0 ? rc : end;
-}
 
 /* --- in force --- */
 
@@ -115,7 +48,7 @@ static void give_to_shards(struct front *front, const struct key_chain *chain)
 }
 
 /* The former chain is freed once no shard has it any more. present NULL: keys has none. */
-static int use(struct server_keys *keys, const uint8_t *present, const struct known *known, struct err *err)
+static int use(struct server_keys *keys, const uint8_t *present, const struct known_keys *known, struct err *err)
 {
 	struct key_chain *chain, *former;
 	int rc = key_chain_new(present, known->steps, known->count, fingerprint_of, &chain, err);
@@ -141,7 +74,7 @@ static int use(struct server_keys *keys, const uint8_t *present, const struct kn
 int server_keys_open(struct front *front, struct server_keys **ret_keys, struct err *err)
 {
 	struct server_keys *keys = calloc(1, sizeof(*keys));
-	struct known known = { .count = 0 };
+	struct known_keys known = { .count = 0 };
 	int rc;
 
 	if (keys == NULL)
@@ -149,14 +82,14 @@ int server_keys_open(struct front *front, struct server_keys **ret_keys, struct 
 	keys->front = front;
 	pthread_mutex_init(&keys->editing, NULL);
 	pthread_mutex_init(&keys->lock, NULL);
-	rc = store_read(front->store, read_known, &known, err);
+	rc = known_keys_read(front, &known, err);
 	if (rc == 0 && !known.present) { /* before the first start none is stored */
 		memcpy(known.public_key, front->identity.server_authentication, ENVELOPE_KEY_BYTES);
 		known.present = true;
 	}
 	if (rc == 0)
 		rc = use(keys, known.public_key, &known, err);
-	known_done(&known);
+	known_keys_done(&known);
 	if (rc == 0)
 		*ret_keys = keys;
 	else
@@ -174,127 +107,20 @@ void server_keys_free(struct server_keys *keys)
 	free(keys);
 }
 
-/* --- what keys has, stored --- */
-
-struct storing {
-	struct front *front;
-	const struct message_keys *state;
-	const char *origin;             /* NULL: as the key came to be */
-	uint32_t event;                 /* 0: likewise */
-	const struct succession *steps; /* of a backup: to be known too */
-	size_t step_count;
-	const struct front_actor *actor;
-	const char *action; /* of the audit entry */
-	bool news;          /* it was not present before */
-};
-
-static int put_key(const struct storing *storing, struct store_session *session, const char *origin,
-		   const uint8_t fingerprint[SHA256_BYTES], struct err *err)
-{
-	time_us now = env_wall(storing->front->env);
-	struct cursor *cursor = cursor_open(session, &QUERY_SERVER_KEY_END_OTHERS);
-	int rc;
-
-	cursor_bind_number(cursor, "now", now);
-	cursor_bind_bytes(cursor, "fingerprint", fingerprint, SHA256_BYTES);
-	rc = cursor_run(cursor, err);
-	if (rc != 0)
-		return rc;
-	cursor = cursor_open(session, &QUERY_SERVER_KEY_PUT);
-	cursor_bind_bytes(cursor, "fingerprint", fingerprint, SHA256_BYTES);
-	cursor_bind_bytes(cursor, "public_key", storing->state->public_key, ENVELOPE_KEY_BYTES);
-	cursor_bind_text(cursor, "origin", origin);
-	cursor_bind_number(cursor, "now", now);
-	cursor_bind_text(cursor, "made_by", storing->actor->name);
-	return cursor_run(cursor, err);
-}
-
-static int note_key(const struct storing *storing, struct store_session *session, uint32_t event,
-		    const struct known *before, const uint8_t fingerprint[SHA256_BYTES], struct err *err)
-{
-	char now[SHA256_TEXT_BYTES], former[SHA256_TEXT_BYTES] = "";
-	const struct front_field fields[] = { { "fingerprint", now },
-					      { "before", former },
-					      { "user", storing->actor->name } };
-	uint8_t print[SHA256_BYTES];
-	int rc;
-
-	hex_format(fingerprint, SHA256_BYTES, now);
-	if (before->present) {
-		signing_key_fingerprint(before->public_key, print);
-		hex_format(print, sizeof(print), former);
-	}
-	rc = front_event(storing->front, session, event, NULL, fields, COUNT_OF(fields), err);
-	if (rc == 0)
-		rc = front_audit(storing->front, session, storing->actor, storing->action, now, "", "done", err);
-	return rc;
-}
-
-/* Its file is missing: none is present, and no agent trusts what is not there. */
-static int write_no_key(struct store_session *session, void *argument, struct err *err)
-{
-	const struct storing *storing = argument;
-	struct cursor *cursor = cursor_open(session, &QUERY_SERVER_KEY_END_ALL);
-
-	cursor_bind_number(cursor, "now", env_wall(storing->front->env));
-	return cursor_run(cursor, err);
-}
-
-/* In one transaction: the key, its succession, the event, the audit entry. Told again it changes nothing. */
-static int write_state(struct store_session *session, void *argument, struct err *err)
-{
-	struct storing *storing = argument;
-	const struct message_keys *state = storing->state;
-	struct known before = { .count = 0 };
-	uint8_t fingerprint[SHA256_BYTES];
-	int rc = read_present(session, &before, err);
-	bool first = !before.present;
-	const char *origin = storing->origin != NULL ? storing->origin : state->followed ? "rolled_over" : "created";
-
-	for (size_t i = 0; rc == 0 && i < storing->step_count; i++)
-		rc = succession_row_put(session, &storing->steps[i], err);
-	storing->news = rc == 0 && (first || memcmp(before.public_key, state->public_key, ENVELOPE_KEY_BYTES) != 0);
-	if (rc != 0 || !storing->news)
-		return rc;
-	signing_key_fingerprint(state->public_key, fingerprint);
-	if (state->followed)
-		rc = succession_row_put(session, &state->by, err);
-	if (rc == 0)
-		rc = put_key(storing, session, origin, fingerprint, err);
-	if (rc != 0 || (first && storing->event == 0)) /* `init` told of that one */
-		return rc;
-	return note_key(storing, session,
-			storing->event != 0 ? storing->event
-			: state->followed   ? EVENT_KEY_ROLLED_OVER
-					    : EVENT_KEY_CREATED,
-			&before, fingerprint, err);
-}
-
-static int check_state(const struct message_keys *state, struct err *err)
-{
-	if (!state->has_key || !state->followed)
-		return 0;
-	if (memcmp(state->by.new_key, state->public_key, ENVELOPE_KEY_BYTES) != 0)
-		return err_set(err, ERR_UNTRUSTED, "keys told of a succession to another key than its own");
-	return succession_check(&state->by, signing_key_verify, NULL, err);
-}
-
 /* What keys has becomes what is stored and in force. Under `editing`. */
-static int take_state(struct server_keys *keys, const struct message_keys *state, struct storing *storing,
+static int take_state(struct server_keys *keys, const struct message_keys *state, struct key_change *change,
 		      struct err *err)
 {
-	struct known known = { .count = 0 };
-	int rc = check_state(state, err);
+	struct known_keys known = { .count = 0 };
+	int rc;
 
-	storing->front = keys->front;
-	storing->state = state;
+	change->front = keys->front;
+	rc = key_change_store(change, state, err);
 	if (rc == 0)
-		rc = store_write_wait(keys->front->store, state->has_key ? write_state : write_no_key, storing, err);
-	if (rc == 0)
-		rc = store_read(keys->front->store, read_known, &known, err);
+		rc = known_keys_read(keys->front, &known, err);
 	if (rc == 0)
 		rc = use(keys, state->has_key ? state->public_key : NULL, &known, err);
-	known_done(&known);
+	known_keys_done(&known);
 	if (rc == 0) {
 		keys->known = true;
 		tell_all(keys->front);
@@ -307,7 +133,7 @@ static void ask_keys(void *argument)
 	static const struct front_actor actor = { .kind = "system", .name = "manager", .peer = "" };
 	struct front *front = argument;
 	struct server_keys *keys = front->server_keys;
-	struct storing storing = { .actor = &actor, .action = "server_key.found" };
+	struct key_change change = { .actor = &actor, .action = "server_key.found" };
 	struct message_keys state;
 	struct err err = { 0 };
 	int rc;
@@ -315,13 +141,14 @@ static void ask_keys(void *argument)
 	pthread_mutex_lock(&keys->editing);
 	rc = signer_keys(front->signer, &state, &err);
 	if (rc == 0)
-		rc = take_state(keys, &state, &storing, &err);
+		rc = take_state(keys, &state, &change, &err);
 	if (rc == 0 && !state.has_key)
 		LOG(LOG_ERROR, "front.no_server_key",
 		    log_text("advice", "no order can be signed: restore the key with `muster cert restore FILE`"));
-	pthread_mutex_unlock(&keys->editing);
-	if (rc != 0)
+	if (rc != 0 && !keys->behind)
 		LOG(LOG_ERROR, "front.keys_not_known", log_err(&err));
+	keys->behind = rc != 0; /* the review asks again */
+	pthread_mutex_unlock(&keys->editing);
 }
 
 void server_keys_attached(struct front *front)
@@ -332,10 +159,19 @@ void server_keys_attached(struct front *front)
 
 /* --- changes that people make --- */
 
+/* Whatever a change came to that failed, front learns of it: keys may have done its part. */
+static void end_editing(struct server_keys *keys, int rc)
+{
+	keys->behind = keys->behind || rc != 0;
+	pthread_mutex_unlock(&keys->editing);
+	if (rc != 0)
+		server_keys_attached(keys->front);
+}
+
 int front_server_key_create(struct front *front, bool succeed, const struct front_actor *actor, struct err *err)
 {
 	struct server_keys *keys = front->server_keys;
-	struct storing storing = { .actor = actor, .action = succeed ? "server_key.roll_over" : "server_key.create" };
+	struct key_change change = { .actor = actor, .action = succeed ? "server_key.roll_over" : "server_key.create" };
 	struct message_create_key create = { .succeed = succeed };
 	struct message_keys state;
 	int rc;
@@ -344,10 +180,8 @@ int front_server_key_create(struct front *front, bool succeed, const struct fron
 	create.known = keys->last_serial;
 	rc = signer_create_key(front->signer, &create, &state, err);
 	if (rc == 0)
-		rc = take_state(keys, &state, &storing, err);
-	pthread_mutex_unlock(&keys->editing);
-	if (rc != 0)
-		server_keys_attached(front); /* whatever it came to, front learns of it */
+		rc = take_state(keys, &state, &change, err);
+	end_editing(keys, rc);
 	return rc;
 }
 
@@ -374,7 +208,7 @@ int front_server_key_import(struct front *front, struct bytes pem, bool force, c
 			    struct err *err)
 {
 	struct server_keys *keys = front->server_keys;
-	struct storing storing = { .origin = "imported", .actor = actor, .action = "server_key.import" };
+	struct key_change change = { .origin = "imported", .actor = actor, .action = "server_key.import" };
 	struct message_import_key import = { .create.succeed = true, .force = force, .pem = pem };
 	struct message_keys state;
 	int rc;
@@ -385,8 +219,8 @@ int front_server_key_import(struct front *front, struct bytes pem, bool force, c
 	if (rc == 0)
 		rc = signer_import_key(front->signer, &import, &state, err);
 	if (rc == 0)
-		rc = take_state(keys, &state, &storing, err);
-	pthread_mutex_unlock(&keys->editing);
+		rc = take_state(keys, &state, &change, err);
+	end_editing(keys, rc);
 	return rc;
 }
 
@@ -404,9 +238,9 @@ static int read_revision(struct store_session *session, void *argument, struct e
 
 static int gather(struct front *front, const char *password, struct message_back_up *back_up, struct err *err)
 {
-	struct known known = { .count = 0 };
+	struct known_keys known = { .count = 0 };
 	size_t skip;
-	int rc = store_read(front->store, read_known, &known, err);
+	int rc = known_keys_read(front, &known, err);
 
 	if (rc == 0)
 		rc = store_read(front->store, read_revision, &back_up->policy_revision, err);
@@ -420,7 +254,7 @@ static int gather(struct front *front, const char *password, struct message_back
 	back_up->step_count = known.count - skip;
 	if (rc == 0 && back_up->step_count > 0)
 		memcpy(back_up->steps, known.steps + skip, back_up->step_count * sizeof(back_up->steps[0]));
-	known_done(&known);
+	known_keys_done(&known);
 	return rc;
 }
 
@@ -469,7 +303,7 @@ int front_server_key_back_up(struct front *front, const char *password, const st
 }
 
 static int restore_under_lock(struct server_keys *keys, struct message_restore *restore,
-			      struct message_restored *restored, struct storing *storing, struct err *err)
+			      struct message_restored *restored, struct key_change *change, struct err *err)
 {
 	int rc;
 
@@ -479,16 +313,16 @@ static int restore_under_lock(struct server_keys *keys, struct message_restore *
 		rc = succession_check(&restored->steps[i], signing_key_verify, NULL, err);
 	if (rc != 0)
 		return rc;
-	storing->steps = restored->steps;
-	storing->step_count = restored->step_count;
-	return take_state(keys, &restored->keys, storing, err);
+	change->steps = restored->steps;
+	change->step_count = restored->step_count;
+	return take_state(keys, &restored->keys, change, err);
 }
 
 int front_server_key_restore(struct front *front, struct bytes file, const char *password, bool force,
 			     const struct front_actor *actor, struct err *err)
 {
 	struct server_keys *keys = front->server_keys;
-	struct storing storing = {
+	struct key_change change = {
 		.origin = "restored", .event = EVENT_KEY_RESTORED, .actor = actor, .action = "server_key.restore"
 	};
 	struct message_restore restore = { .force = force, .file = file };
@@ -499,77 +333,11 @@ int front_server_key_restore(struct front *front, struct bytes file, const char 
 		return err_set(err, ERR_MEMORY, "no memory for a backup");
 	snprintf(restore.password, sizeof(restore.password), "%s", password);
 	pthread_mutex_lock(&keys->editing);
-	rc = restore_under_lock(keys, &restore, restored, &storing, err);
-	pthread_mutex_unlock(&keys->editing);
+	rc = restore_under_lock(keys, &restore, restored, &change, err);
+	end_editing(keys, rc);
 	explicit_bzero(restore.password, sizeof(restore.password));
 	free(restored);
 	return rc;
-}
-
-/* --- orders that another key signed --- */
-
-struct renewing {
-	struct uuid command;
-	Muster__Wire__Envelope *envelope;
-	struct arena *arena;
-};
-
-static size_t collect_outdated(struct shard *shard, const struct uuid *computer, struct renewing *renewing)
-{
-	struct fleet_order orders[WIRE_REPLY_COMMANDS_MAX];
-	size_t count, kept = 0;
-
-	pthread_mutex_lock(&shard->lock);
-	count = fleet_outdated(shard->fleet, computer, orders, COUNT_OF(orders));
-	for (size_t i = 0; i < count; i++) {
-		struct renewing *one = &renewing[kept];
-
-		if (exchange_envelope_decode(orders[i].envelope, orders[i].envelope_size, &one->envelope, &one->arena,
-					     NULL) != 0)
-			continue;
-		one->command = orders[i].command;
-		kept++;
-	}
-	pthread_mutex_unlock(&shard->lock);
-	return kept;
-}
-
-static int sign_again(struct front *front, const struct renewing *renewing, size_t count, struct buf *envelopes,
-		      struct err *err)
-{
-	struct bytes payloads[WIRE_REPLY_COMMANDS_MAX];
-	struct buf *outs[WIRE_REPLY_COMMANDS_MAX];
-
-	for (size_t i = 0; i < count; i++) {
-		payloads[i] = (struct bytes){ renewing[i].envelope->payload.data, renewing[i].envelope->payload.len };
-		outs[i] = &envelopes[i];
-	}
-	return signer_envelopes_again(front->signer, payloads, count, outs, err);
-}
-
-void server_keys_renew(struct front *front, struct shard *shard, const struct uuid *computer)
-{
-	struct renewing renewing[WIRE_REPLY_COMMANDS_MAX];
-	struct buf envelopes[WIRE_REPLY_COMMANDS_MAX];
-	size_t count = collect_outdated(shard, computer, renewing);
-	struct err err = { 0 };
-	int rc = 0;
-
-	for (size_t i = 0; i < count; i++)
-		buf_init(&envelopes[i], WIRE_ENVELOPE_MAX_BYTES);
-	if (count > 0)
-		rc = sign_again(front, renewing, count, envelopes, &err);
-	if (rc != 0)
-		LOG(LOG_ERROR, "orders.not_signed_again", log_uuid("computer", computer), log_err(&err));
-	pthread_mutex_lock(&shard->lock);
-	for (size_t i = 0; rc == 0 && i < count; i++)
-		(void)fleet_renew(shard->fleet, computer, &renewing[i].command, envelopes[i].data, envelopes[i].size,
-				  NULL);
-	pthread_mutex_unlock(&shard->lock);
-	for (size_t i = 0; i < count; i++) {
-		arena_free(renewing[i].arena);
-		buf_done(&envelopes[i]);
-	}
 }
 
 /* --- looking --- */
@@ -723,7 +491,13 @@ void server_keys_review(void *argument)
 	struct server_keys *keys = front->server_keys;
 	struct told told = { .front = front };
 	struct err err = { 0 };
+	bool behind;
 
+	pthread_mutex_lock(&keys->editing);
+	behind = keys->behind;
+	pthread_mutex_unlock(&keys->editing);
+	if (behind)
+		ask_keys(front);
 	pthread_mutex_lock(&keys->editing);
 	told.count = front_mismatched(front, told.ids, ALERT_NAMED_MAX);
 	told.named = told.count < ALERT_NAMED_MAX ? told.count : ALERT_NAMED_MAX;

@@ -2,15 +2,16 @@
 """A manager killed (-9) while its server authentication key is rolled over, imported or restored from a backup, and
 while a manager is set up from a backup.
 
-First keys, the supervisor or front ends just before a chosen write, sync or rename of such a change; then all of it is
-killed at random moments; at last `muster-manager init --restore` ends before chosen calls. After each: one key is
-present, in its file as in the database, in server-authentication.pub and in what the API tells; it is the one that was
-acknowledged, or of a change that was not the one before or the one after; every succession is there, every change once
-in the audit log and as an event, and the agent follows and obeys.
+First keys, the supervisor or front ends just before a chosen write, sync or rename of such a change, or front's syncs
+fail; then all of it is killed at random moments; at last `muster-manager init --restore` ends before chosen calls.
+After each: one key is present, in its file as in the database, in server-authentication.pub and in what the API tells;
+it is the one that was acknowledged, or of a change that was not the one before or the one after; every succession is
+there, every change once in the audit log and as an event, and the agent follows and obeys.
 
 usage: keys.py [--rounds N] [--seed S] [--all]
 """
 import base64
+import errno
 import os
 import random
 import shutil
@@ -24,8 +25,10 @@ from world import ENDED, V1, Agent, Failure, Manager, armed, main, program, wait
 PASSWORD = "a long password"
 CHANGES = ("roll_over", "import_other", "restore")
 # Whose calls, and how many a change has at most, those of a start before it with them.
-ROLES = (("keys", 8), ("run", 12), ("front", 40))
+ROLES = (("keys", 10), ("run", 12), ("front", 40))
 DRAWN = 7
+# Which syncs of front fail, and how many one after the other.
+SYNCS, SYNCS_FAILED, SYNCS_DRAWN = range(1, 4), (1, 3, 6), 3
 INIT_CALLS = 70
 INIT_DRAWN = 5
 NAMES = ("ca.pem", "server-authentication.pub", "keys/ca.key", "keys/server-authentication.key", "front/muster.db",
@@ -105,7 +108,7 @@ class Oracle:
 
     def compare_agent(self):
         """It follows and obeys, or, when there is no way for it, is left where it is, and the manager says so."""
-        path, agent = f"/computers/{self.world.agent.id}", self.world.agent
+        path = f"/computers/{self.world.agent.id}"
         reachable, edge = {self.present}, {self.present}
         while edge:
             edge = {old for old, new in self.steps if new in edge} - reachable
@@ -115,13 +118,16 @@ class Oracle:
                        lambda: self.world.manager.get(path)["certificate_match"] is False)
             return
         wait_until("the agent follows", lambda: self.world.manager.get(path)["trusted_key_fingerprint"] == self.present)
-        status, command = self.world.manager.once("POST", f"{V1}/computers/{agent.id}/commands", {"kind": "heartbeat"})
-        if status != 201:
-            raise Failure(f"no order: {status} {command}")
-        wait_until("the agent obeys", lambda: self.world.manager.get(f"/commands/{command['id']}")["state"] == "succeeded")
+        command = wait_until("an order", self.order)
+        wait_until("the agent obeys", lambda: self.world.manager.get(f"/commands/{command}")["state"] == "succeeded")
         forged = self.world.manager.rows("SELECT fields FROM event WHERE type = 4030")
         if forged:
             raise Failure(f"the agent took orders for forged: {forged}")
+
+    def order(self):
+        """The id of a command for the agent, which keys has signed; None when that is not known."""
+        answer = ask(self.world, "POST", f"{V1}/computers/{self.world.agent.id}/commands", {"kind": "heartbeat"})
+        return answer and answer[0]["id"]
 
     # --- one change: True when it was acknowledged ---
 
@@ -134,6 +140,8 @@ class Oracle:
         answer = ask(self.world, "POST", f"{V1}/server-key{path}", body)
         if answer is None:
             self.wait(self.world)
+            # keys works on what a front asked for that is gone since: it signs once that is done.
+            wait_until("keys signs", self.order)
         shown = self.settled()
         if answer is not None and answer[0]["fingerprint"] != shown["fingerprint"]:
             raise Failure(f"{action}: acknowledged {answer[0]['fingerprint']}, there {shown['fingerprint']}")
@@ -184,30 +192,44 @@ def keep_running(world):
     wait_until("the manager", ready)
 
 
-def at_calls(world, oracle, plans):
-    """A role ends just before a call of a change."""
+def start_with(world, *fault):
+    """The manager started again, the fault armed; its process."""
+    world.manager.stop()
+    world.manager.environment = armed(world.directory, *fault)
+    world.manager.start()
+    world.manager.environment = None
+    return world.manager.process
+
+
+def changed(world, oracle, change, fault):
+    """A change while the fault is armed, and what there is afterwards; True when it was acknowledged."""
+    if change == "restore":
+        oracle.back_up()
+        while not oracle.roll_over():  # a fault of before may still be met
+            keep_running(world)
+        oracle.compare()
+    process = start_with(world, *fault)
+    keep_running(world)
+    done = getattr(oracle, change)()
+    keep_running(world)
+    there = oracle.compare()
+    ended = process.poll() == ENDED or f'"exit_code":{ENDED}' in world.manager.log_text()
+    print(f"{change}, {' '.join(map(str, fault))}: {'ended there' if ended else 'went on'},"
+          f" {'acknowledged' if done else 'cut off'}; {there}", flush=True)
+    if change == "restore":
+        renew_agent(world)
+    return ended or not done
+
+
+def under_faults(world, oracle, plans):
+    """A role ends just before a call of a change, or front's calls fail; how often either happened."""
     hits, oracle.wait = 0, keep_running
-    for role, number, change in plans:
-        if change == "restore":
-            oracle.back_up()
-            oracle.roll_over()
-        world.manager.stop()
-        world.manager.environment = armed(world.directory, role, "any", number)
-        before = world.manager.log_text().count(f'"exit_code":{ENDED}')
-        world.manager.start()
-        process, world.manager.environment = world.manager.process, None
+    for fault, change in plans:
+        os.truncate(world.manager.log, 0)  # so that it tells of this fault
         try:
-            keep_running(world)
-            getattr(oracle, change)()
-            keep_running(world)
-            there = oracle.compare()
+            hits += changed(world, oracle, change, fault)
         except Failure as failure:
-            raise Failure(f"{role} ended before call {number} of {change}:\n{failure}") from failure
-        hit = process.poll() == ENDED or world.manager.log_text().count(f'"exit_code":{ENDED}') > before
-        hits += hit
-        print(f"{change}, {role} {'ended before' if hit else 'had no'} call {number}: {there}", flush=True)
-        if change == "restore":
-            renew_agent(world)
+            raise Failure(f"{change}, {' '.join(map(str, fault))}:\n{failure}") from failure
     oracle.wait = wait_ready
     return hits
 
@@ -291,11 +313,13 @@ def run(world, given):
     world.both()
     chance = random.Random(f"{given.seed} keys")
     oracle = Oracle(world, chance)
-    plans = [(role, number, change) for role, most in ROLES for number in range(1, most + 1) for change in CHANGES]
-    if not given.all:
-        plans = chance.sample([plan for plan in plans if plan[0] == "keys"], DRAWN - 3) + \
-            chance.sample([plan for plan in plans if plan[0] != "keys"], 3)
-    hits = at_calls(world, oracle, plans)
+    ends = [((role, "any", number), change) for role, most in ROLES for number in range(1, most + 1) for change in CHANGES]
+    fails = [(("front", "sync", number, times, errno.EIO), change) for number in SYNCS for times in SYNCS_FAILED
+             for change in CHANGES]
+    plans = ends + fails if given.all else \
+        chance.sample([plan for plan in ends if plan[0][0] == "keys"], DRAWN - 3) + \
+        chance.sample([plan for plan in ends if plan[0][0] != "keys"], 3) + chance.sample(fails, SYNCS_DRAWN)
+    hits = under_faults(world, oracle, plans)
     rounds(world, given.rounds, chance, oracle, parts=("all", "keys", "front"))
     numbers = range(1, INIT_CALLS + 1) if given.all else chance.sample(range(1, INIT_CALLS + 1), INIT_DRAWN)
     init_hits = restored(world, oracle, numbers)
