@@ -285,13 +285,13 @@ static int load_state(struct front *front, struct channel *supervisor, struct er
 	if (rc == 0)
 		rc = maintenance_begin(front, err);
 	if (rc == 0)
-		rc = front_work(front, certificates_look, front);
-	if (rc == 0)
 		rc = front_work(front, self_watch_first, front);
 	if (rc == 0)
 		rc = front_work(front, certificate_watch, front);
 	if (rc == 0)
 		rc = dialler_start(front, &front->dialler, err);
+	if (rc == 0) /* it gives the dialler what it makes */
+		rc = front_work(front, certificates_look, front);
 	return rc;
 }
 
