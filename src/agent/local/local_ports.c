@@ -47,6 +47,8 @@ static void fill(struct port_row rows[ROWS], const struct settings *settings)
 	if (settings->manager_url[0] != '\0' && manager_url_parse(settings->manager_url, &url, NULL) == 0) {
 		snprintf(rows[TO_MANAGER].host, PORT_HOST_BYTES, "%s", url.host);
 		rows[TO_MANAGER].port = url.port;
+	} else {
+		rows[TO_MANAGER].state = PORT_OFF; /* it waits to be activated */
 	}
 	snprintf(rows[TO_AGENT].host, PORT_HOST_BYTES, "%s",
 		 settings->listen_address[0] != '\0' ? settings->listen_address : "0.0.0.0");

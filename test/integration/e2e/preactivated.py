@@ -46,6 +46,7 @@ def works_by_hand():
     status = agent("status").expect(0, "prepared, not activated").out
     assert str(agent.port) in status, status
     agent("heartbeat").expect(1, "not activated")
+    agent("ports", "--check").expect(0, "listening", "off")
     computer = activate(agent, "--name", "plain", "--group", "floor 1").expect(0).json
     assert computer["name"] == "plain" and computer["group"] == "floor 1", computer
     assert computer["dial_address"] == "127.0.0.1", computer
