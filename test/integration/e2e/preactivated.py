@@ -241,6 +241,19 @@ def cut_off_at_any_moment():
     wait_until("cut online", lambda: is_online("cut"))
 
 
+def two_at_once():
+    """Two administrators activate one agent at the same moment: one computer, which works."""
+    agent = prepare("twice")
+    env = {**os.environ, "XDG_CONFIG_HOME": site.path("cli"), "HOME": site.path("cli"), "MUSTER_SERVER": site.manager.url,
+           "MUSTER_CA": site.manager.ca}
+    asking = [subprocess.Popen([program("muster"), "computer", "activate", f"127.0.0.1:{agent.port}", "--name", "twice"],
+                               env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(4)]
+    assert 0 in [one.wait(120) for one in asking]
+    wait_until("twice online", lambda: is_online("twice"))
+    assert len(site.json("computer", "list", "--name", "twice*")) == 1
+    agent("heartbeat").expect(0)
+
+
 def kill(daemon, pattern):
     for pid in run(["pgrep", "-f", pattern]).out.split():
         if int(pid) != os.getpid():
@@ -346,7 +359,7 @@ if __name__ == "__main__":
         site.add_manager()
         other.add_manager()
         code = main([works_by_hand, refusals_say_what_to_do, another_manager_is_refused, strangers_all_get_the_same_answer,
-                     a_proof_cannot_be_passed_on, cut_off_at_any_moment, killed_at_any_moment,
+                     a_proof_cannot_be_passed_on, cut_off_at_any_moment, two_at_once, killed_at_any_moment,
                      prepared_ones_activate_themselves_with_their_manager_alone, keys_that_followed_are_followed,
                      moves_to_whoever_proves_the_key, the_deactivated_are_told_what_they_wait_for])
     raise SystemExit(code)
