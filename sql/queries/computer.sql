@@ -2,10 +2,10 @@
 
 -- name: computer_insert
 INSERT INTO computer (id, name, group_name, policy, appliance, origin, certificate_fingerprint, certificate_not_after, certificate_pem,
-                      enrolled, enrolment_attempt, host_name, os, kernel, architecture, agent_version, addresses,
+                      certificate_roots, enrolled, enrolment_attempt, host_name, os, kernel, architecture, agent_version, addresses,
                       listen_port, direction, status, status_cause, status_since)
 VALUES (:id, :name, :group_name, :policy, :appliance, :origin, :certificate_fingerprint, :certificate_not_after, :certificate_pem,
-        :enrolled, :enrolment_attempt, :host_name, :os, :kernel, :architecture, :agent_version, :addresses,
+        :certificate_roots, :enrolled, :enrolment_attempt, :host_name, :os, :kernel, :architecture, :agent_version, :addresses,
         :listen_port, :direction, :status, :status_cause, :status_since);
 
 -- name: computer_by_id
@@ -83,13 +83,13 @@ WHERE :origin IS NULL
 -- Another agent from now on: what the one before reported is forgotten.
 UPDATE computer
 SET certificate_fingerprint = :certificate_fingerprint, certificate_not_after = :certificate_not_after,
-    certificate_pem = :certificate_pem, enrolled = :enrolled, enrolment_attempt = :enrolment_attempt,
+    certificate_pem = :certificate_pem, certificate_roots = :certificate_roots, enrolled = :enrolled, enrolment_attempt = :enrolment_attempt,
     host_name = :host_name, os = :os, kernel = :kernel, architecture = :architecture, agent_version = :agent_version,
     addresses = :addresses, listen_port = :listen_port, direction = :direction, status = :status,
     status_cause = :status_cause, status_since = :status_since, standing = 'managed', revoked = NULL, origin = NULL,
     acknowledged_event = 0, offline_error = 0, config_fingerprint = NULL, config_state = 'pending', config_error = '',
     link_error = '', trusted_key = NULL, components = '[]', patterns = '', machine = NULL, clock_boot = NULL,
-    agent_interval_us = 0, next_fingerprint = NULL, next_not_after = NULL, next_pem = NULL
+    agent_interval_us = 0, next_fingerprint = NULL, next_not_after = NULL, next_pem = NULL, next_roots = NULL
 WHERE id = :id AND certificate_fingerprint = :replaced AND deleted IS NULL;
 
 -- name: computer_forget_event_numbers

@@ -38,12 +38,13 @@ SELECT id FROM quarantine_item
 WHERE id = :id AND computer = :computer AND state = 'held' AND uploaded IS NULL AND size <= :largest;
 
 -- name: exchange_roster
-SELECT id, certificate_fingerprint, certificate_not_after, standing, status, deleted FROM computer;
+SELECT id, certificate_fingerprint, certificate_not_after, certificate_roots, standing, status, deleted FROM computer;
 
 -- name: exchange_renewed
 UPDATE computer
 SET certificate_fingerprint = :certificate_fingerprint, certificate_not_after = :certificate_not_after,
-    certificate_pem = :certificate_pem, next_fingerprint = NULL, next_not_after = NULL, next_pem = NULL
+    certificate_pem = :certificate_pem, certificate_roots = :certificate_roots, next_fingerprint = NULL,
+    next_not_after = NULL, next_pem = NULL, next_roots = NULL
 WHERE id = :id AND revoked IS NULL AND deleted IS NULL;
 
 -- name: exchange_command_finish

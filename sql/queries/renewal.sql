@@ -6,15 +6,24 @@ WHERE id = :id AND standing = 'managed' AND revoked IS NULL AND deleted IS NULL;
 
 -- name: renewal_next
 UPDATE computer
-SET next_fingerprint = :next_fingerprint, next_not_after = :next_not_after, next_pem = :next_pem
+SET next_fingerprint = :next_fingerprint, next_not_after = :next_not_after, next_pem = :next_pem,
+    next_roots = :next_roots
 WHERE id = :id AND revoked IS NULL AND deleted IS NULL;
 
 -- name: renewal_used
 UPDATE computer
 SET certificate_fingerprint = next_fingerprint, certificate_not_after = next_not_after, certificate_pem = next_pem,
-    next_fingerprint = NULL, next_not_after = NULL, next_pem = NULL
+    certificate_roots = next_roots, next_fingerprint = NULL, next_not_after = NULL, next_pem = NULL, next_roots = NULL
 WHERE id = :id AND next_fingerprint = :next_fingerprint;
 
 -- name: renewal_roster
-SELECT id, next_fingerprint, next_not_after, standing, status, deleted FROM computer
+SELECT id, next_fingerprint, next_not_after, next_roots, standing, status, deleted FROM computer
 WHERE next_fingerprint IS NOT NULL AND deleted IS NULL;
+
+-- name: renewal_without
+-- Agents that have not got the newest root: connected ones, and all.
+SELECT coalesce(sum(status = 'online'), 0) AS connected, count(*) AS agents FROM computer
+WHERE deleted IS NULL AND standing = 'managed' AND coalesce(certificate_roots, 0) < :newest;
+
+-- name: renewal_computers
+SELECT count(*) AS computers FROM computer WHERE deleted IS NULL AND standing = 'managed';

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "trust/identity.h"
+#include "trust/roots.h"
 #include "wire/exchange.h"
 
 int enrol_message_encode(const struct enrol_wish *wish, const struct enrol_attempt *attempt, struct buf *out,
@@ -36,11 +37,31 @@ int enrol_message_encode(const struct enrol_wish *wish, const struct enrol_attem
 	return rc;
 }
 
+/* The pinned root, and those that follow it. */
+static int take_roots(const ProtobufCBinaryData *given, const uint8_t pin[SHA256_BYTES], struct buf *out,
+		      struct err *err)
+{
+	struct buf text, pinned;
+	int rc;
+
+	buf_init(&text, WIRE_AUTHORITY_MAX_BYTES + 1);
+	buf_init(&pinned, WIRE_AUTHORITY_MAX_BYTES + 1);
+	rc = buf_append(&text, given->data, given->len);
+	if (rc == 0)
+		rc = roots_find(buf_text(&text), pin, &pinned, err);
+	if (rc == ERR_UNTRUSTED)
+		err_set(err, rc, "the authority it sent is not the one with the given fingerprint");
+	if (rc == 0)
+		rc = roots_follow(buf_text(&pinned), buf_text(&text), out, err);
+	buf_done(&pinned);
+	buf_done(&text);
+	return rc;
+}
+
 int enrol_message_take(const void *bytes, size_t size, const uint8_t pin[SHA256_BYTES], struct agent_identity *identity,
 		       struct err *err)
 {
 	Muster__Wire__EnrolReply *reply;
-	struct certificate_facts authority;
 	struct arena *arena;
 	int rc = exchange_enrol_reply_decode(bytes, size, &reply, &arena, err);
 
@@ -51,16 +72,12 @@ int enrol_message_take(const void *bytes, size_t size, const uint8_t pin[SHA256_
 	snprintf(identity->manager, sizeof(identity->manager), "%s", reply->manager);
 	identity->listen_port = (uint16_t)reply->listen_port;
 	buf_append(&identity->certificate_pem, reply->certificate.data, reply->certificate.len);
-	buf_append(&identity->authority_pem, reply->authority.data, reply->authority.len);
 	if (reply->server_authentication.len != ENVELOPE_KEY_BYTES)
 		rc = err_set(err, ERR_FORMAT, "the manager's server authentication key is not of 32 bytes");
 	else
 		memcpy(identity->manager_key, reply->server_authentication.data, ENVELOPE_KEY_BYTES);
 	if (rc == 0)
-		rc =
-		    certificate_read(buf_text(&identity->authority_pem), identity->authority_pem.size, &authority, err);
-	if (rc == 0 && memcmp(authority.fingerprint, pin, SHA256_BYTES) != 0)
-		rc = err_set(err, ERR_UNTRUSTED, "the authority it sent is not the one with the given fingerprint");
+		rc = take_roots(&reply->authority, pin, &identity->authority_pem, err);
 	arena_free(arena);
 	return rc;
 }

@@ -7,10 +7,9 @@
 
 #include "trust/fingerprint.h"
 #include "trust/identity.h"
+#include "trust/roots.h"
 
 #define TIMEOUT_MS 15000L
-#define PEM_BEGIN  "-----BEGIN CERTIFICATE-----"
-#define PEM_END    "-----END CERTIFICATE-----"
 
 static size_t take(char *bytes, size_t one, size_t size, void *argument)
 {
@@ -61,20 +60,20 @@ static int fetch(const char *server, struct buf *answer, struct err *err)
 	return 0;
 }
 
-/* What stands around the first certificate is compared with nothing: it goes. */
-static void keep_first(struct buf *pem)
+/* The root that is meant, alone: what stands around it is compared with nothing, and goes. */
+static int keep_it(struct buf *pem, const uint8_t expected[SHA256_BYTES])
 {
-	const char *begin = strstr(buf_text(pem), PEM_BEGIN);
-	const char *end = begin != NULL ? strstr(begin, PEM_END) : NULL;
-	struct buf first;
+	struct buf found;
+	int rc;
 
-	buf_init(&first, AUTHORITY_MAX_BYTES);
-	if (end != NULL)
-		buf_append(&first, begin, (size_t)(end - begin) + strlen(PEM_END));
-	buf_append_byte(&first, '\n');
-	buf_reset(pem);
-	buf_append(pem, first.data, first.size);
-	buf_done(&first);
+	buf_init(&found, AUTHORITY_MAX_BYTES);
+	rc = roots_find(buf_text(pem), expected, &found, NULL);
+	if (rc == 0) {
+		buf_reset(pem);
+		rc = buf_append(pem, found.data, found.size);
+	}
+	buf_done(&found);
+	return rc;
 }
 
 int authority_fetch(const char *server, const char *fingerprint, struct buf *ret_pem, struct err *err)
@@ -89,11 +88,10 @@ int authority_fetch(const char *server, const char *fingerprint, struct buf *ret
 	rc = fetch(server, ret_pem, err);
 	if (rc != 0)
 		return rc;
-	keep_first(ret_pem);
 	rc = certificate_read(ret_pem->data, ret_pem->size, &facts, err);
 	if (rc != 0)
 		return err_add(err, rc, "%s/ca.pem", server);
-	if (memcmp(facts.fingerprint, expected, SHA256_BYTES) == 0)
+	if (keep_it(ret_pem, expected) == 0)
 		return 0;
 	hex_format(facts.fingerprint, SHA256_BYTES, given);
 	return err_set(err, ERR_UNTRUSTED,

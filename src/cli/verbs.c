@@ -319,8 +319,8 @@ static const struct cli_verb verbs[] = {
 	  "A profile is a set of versions and suites that certain generations of agents need. One that cannot be served says what its OpenSSL lacks.", verb_tls_profiles },
 	{ "cert", "list", "", 0, 0, NULL, "List the manager's certificates: what each is for, and until when it is good",
 	  "Those that renew themselves are made anew when a third of their life is left. The server authentication key is no certificate and has no end: muster cert show.", verb_cert_list },
-	{ "cert", "renew", "[CERTIFICATE]", 0, 1, NULL, "Make a certificate of the manager anew now: server (if none is named), server-rsa or dialling",
-	  "It gets another key. Connections from then on are shown the new one, those under way stay. One that an administrator brought, of another authority, is read from its files again.", verb_cert_renew },
+	{ "cert", "renew", "[CERTIFICATE]", 0, 1, NULL, "Make a certificate of the manager anew now: server (if none is named), server-rsa, dialling or authority",
+	  "It gets another key. Connections from then on are shown the new one, those under way stay. One that an administrator brought, of another authority, is read from its files again. An authority gets a successor: agents are given its root first, and it issues once all that are connected have it (muster event list --type 938). Back the keys up again then.", verb_cert_renew },
 	{ "cert", "show", "", 0, 0, NULL, "Show the server authentication key, those before it, and how many agents trust each", NULL, verb_cert_show },
 	{ "cert", "create", "", 0, 0, cert_create_options, "Roll the server authentication key over to a new one",
 	  "The present key signs the next one and is destroyed; agents follow with their next report, after any absence. "

@@ -23,6 +23,7 @@ static const struct channel_permit from_keys[] = {
 	{ .type = MESSAGE_READY, .name = "ready", .max_bytes = 0 },
 	{ .type = MESSAGE_BROKEN, .name = "broken", .max_bytes = 0 },
 	{ .type = MESSAGE_PUBLIC_KEY, .name = "public key", .max_bytes = ENVELOPE_KEY_BYTES },
+	{ .type = MESSAGE_ROOTS, .name = "roots", .max_bytes = AUTHORITIES_MAX_BYTES },
 };
 static const struct channel_permit from_supervisor[] = {
 	{ .type = MESSAGE_ATTACH, .name = "attach", .max_bytes = 0, .descriptor = true },
@@ -34,6 +35,10 @@ static const struct channel_permit asked_of_keys[] = {
 	{ .type = MESSAGE_SIGN, .name = "sign", .max_bytes = MESSAGE_SIGN_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_SIGN_AGAIN, .name = "sign again", .max_bytes = MESSAGE_SIGN_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_KEYS, .name = "keys", .max_bytes = 0 },
+	{ .type = MESSAGE_AUTHORITIES, .name = "authorities", .max_bytes = MESSAGE_AUTHORITIES_BYTES },
+	{ .type = MESSAGE_PREPARE_AUTHORITY, .name = "prepare an authority", .max_bytes = MESSAGE_AUTHORITIES_BYTES },
+	{ .type = MESSAGE_TURN_AUTHORITY, .name = "turn to an authority", .max_bytes = MESSAGE_AUTHORITIES_BYTES },
+	{ .type = MESSAGE_DROP_AUTHORITIES, .name = "drop authorities", .max_bytes = MESSAGE_AUTHORITIES_BYTES },
 	{ .type = MESSAGE_CREATE_KEY, .name = "create a key", .max_bytes = MESSAGE_CREATE_KEY_BYTES },
 	{ .type = MESSAGE_IMPORT_KEY,
 	  .name = "import a key",
@@ -49,6 +54,9 @@ static const struct channel_permit asked_of_keys[] = {
 };
 static const struct channel_permit answered_by_keys[] = {
 	{ .type = MESSAGE_SIGNED, .name = "signed", .max_bytes = SHA256_BYTES + MESSAGE_SIGNATURE_BYTES },
+	{ .type = MESSAGE_AUTHORITIES_ARE,
+	  .name = "authorities are",
+	  .max_bytes = AUTHORITIES_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_KEYS_ARE, .name = "keys are", .max_bytes = MESSAGE_KEYS_MAX_BYTES },
 	{ .type = MESSAGE_BACKED_UP, .name = "backed up", .max_bytes = BACKUP_MAX_BYTES },
 	{ .type = MESSAGE_RESTORED, .name = "restored", .max_bytes = CHANNEL_PAYLOAD_MAX_BYTES },
@@ -381,6 +389,46 @@ int message_unpack_restored(const void *data, size_t size, struct message_restor
 	rc = in.status != 0 ? in.status : message_unpack_keys(keys.data, keys.size, &ret_restored->keys);
 	ret_restored->made = (time_us)unpack_u64(&in);
 	return rc == 0 ? unpack_steps(&in, ret_restored->steps, &ret_restored->step_count) : rc;
+}
+
+void message_pack_authorities(struct buf *out, bool has_next, const struct buf *pem)
+{
+	pack_u8(out, has_next ? 1 : 0);
+	pack_bytes(out, pem->data, pem->size);
+}
+
+int message_unpack_authorities(const void *data, size_t size, struct message_authorities *ret_authorities)
+{
+	struct unpack in;
+	struct bytes pem;
+	int rc;
+
+	unpack_init(&in, data, size);
+	rc = take_flag(&in, &ret_authorities->has_next);
+	pem = unpack_bytes(&in, sizeof(ret_authorities->pem) - 1);
+	if (rc == 0)
+		rc = unpack_end(&in);
+	if (rc != 0)
+		return rc;
+	if (pem.size == 0 || memchr(pem.data, '\0', pem.size) != NULL)
+		return ERR_FORMAT;
+	memcpy(ret_authorities->pem, pem.data, pem.size);
+	ret_authorities->pem[pem.size] = '\0';
+	return 0;
+}
+
+void message_pack_ended(struct buf *out, time_us ended)
+{
+	pack_u64(out, (uint64_t)ended);
+}
+
+int message_unpack_ended(const void *data, size_t size, time_us *ret_ended)
+{
+	struct unpack in;
+
+	unpack_init(&in, data, size);
+	*ret_ended = (time_us)unpack_u64(&in);
+	return *ret_ended < 0 ? ERR_FORMAT : unpack_end(&in);
 }
 
 void message_pack_certified(struct buf *out, const char *pem)

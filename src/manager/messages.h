@@ -5,9 +5,10 @@
  *   each -> supervisor            READY; BROKEN: the role it is connected with (front: keys) broke the rules, end it
  *   front -> supervisor           BROKEN_COURIER, BROKEN_HYPERVISOR
  *   front -> keys                 SIGN, SIGN_AGAIN, CERTIFY, CERTIFY_MANAGER, CERTIFY_SERVER, KEYS, CREATE_KEY,
- *                                 IMPORT_KEY, BACK_UP, RESTORE, PROVE
- *   keys -> front                 SIGNED, CERTIFIED, KEYS_ARE, BACKED_UP, RESTORED, REFUSED
- *   keys -> supervisor            PUBLIC_KEY: what DIR/server-authentication.pub is to hold
+ *                                 IMPORT_KEY, BACK_UP, RESTORE, PROVE, AUTHORITIES, PREPARE_AUTHORITY,
+ *                                 TURN_AUTHORITY, DROP_AUTHORITIES
+ *   keys -> front                 SIGNED, CERTIFIED, KEYS_ARE, BACKED_UP, RESTORED, AUTHORITIES_ARE, REFUSED
+ *   keys -> supervisor            PUBLIC_KEY, ROOTS: what DIR/server-authentication.pub and DIR/ca.pem are to hold
  *   front -> courier              DELIVER (courier/delivery.h)
  *   courier -> front              DELIVERED, REFUSED
  *   front -> hypervisor           WATCH (hypervisor/hypervisor_messages.h)
@@ -23,6 +24,7 @@
 #include "base/hex.h"
 #include "base/pack.h"
 #include "os/channel.h"
+#include "trust/authorities.h"
 #include "trust/backup.h"
 #include "wire/proof.h"
 
@@ -57,7 +59,13 @@ enum message_type {
 	MESSAGE_BACKED_UP = 45, /* the file */
 	MESSAGE_RESTORE = 46,
 	MESSAGE_RESTORED = 47,
-	MESSAGE_PROVE = 48, /* that we have the key, over one connection; answered as SIGN */
+	MESSAGE_PROVE = 48,       /* that we have the key, over one connection; answered as SIGN */
+	MESSAGE_AUTHORITIES = 50, /* which are there? */
+	MESSAGE_AUTHORITIES_ARE = 51,
+	MESSAGE_PREPARE_AUTHORITY = 52, /* one that is to follow the issuing one */
+	MESSAGE_TURN_AUTHORITY = 53,    /* it issues from now on */
+	MESSAGE_DROP_AUTHORITIES = 54,  /* those that ended before the moment named */
+	MESSAGE_ROOTS = 55,             /* what DIR/ca.pem is to hold */
 };
 
 #define MESSAGE_SIGN_MAX_BYTES        WIRE_SIGNED_MAX_BYTES
@@ -69,6 +77,7 @@ enum message_type {
 #define MESSAGE_PROVE_BYTES           (1 + PROOF_CHANNEL_BYTES)
 #define MESSAGE_CREATE_KEY_BYTES      (1 + 8)
 #define MESSAGE_PRIVATE_KEY_MAX_BYTES 4096 /* PEM */
+#define MESSAGE_AUTHORITIES_BYTES     8    /* asked */
 
 struct message_table {
 	const struct channel_permit *permits;
@@ -147,6 +156,11 @@ struct message_restored {
 	size_t step_count;
 	struct succession steps[BACKUP_SUCCESSIONS_MAX];
 };
+/* The certificate authorities, as ca.pem has them (trust/authorities.h). */
+struct message_authorities {
+	bool has_next; /* the second root is to follow the first one */
+	char pem[AUTHORITIES_MAX_BYTES];
+};
 struct message_refused {
 	int code; /* enum err_code, negative */
 	char text[ERR_TEXT_BYTES];
@@ -176,6 +190,11 @@ void message_pack_restore(struct buf *out, const struct message_restore *restore
 int message_unpack_restore(const void *data, size_t size, struct message_restore *ret_restore);
 void message_pack_restored(struct buf *out, const struct message_restored *restored);
 int message_unpack_restored(const void *data, size_t size, struct message_restored *ret_restored);
+void message_pack_authorities(struct buf *out, bool has_next, const struct buf *pem);
+int message_unpack_authorities(const void *data, size_t size, struct message_authorities *ret_authorities);
+/* The moment of DROP_AUTHORITIES; the others say it too. */
+void message_pack_ended(struct buf *out, time_us ended);
+int message_unpack_ended(const void *data, size_t size, time_us *ret_ended);
 /* pem needs MESSAGE_CERTIFICATE_MAX_BYTES. */
 void message_pack_certified(struct buf *out, const char *pem);
 int message_unpack_certified(const void *data, size_t size, char *pem);

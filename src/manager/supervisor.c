@@ -19,6 +19,7 @@
 #include "os/env.h"
 #include "os/files.h"
 #include "os/role.h"
+#include "trust/roots.h"
 #include "trust/secret_file.h"
 #include "trust/signing_key.h"
 
@@ -276,28 +277,81 @@ static struct role *accused(struct supervisor *supervisor, size_t by, uint16_t m
 	return NULL;
 }
 
-/* What people give to agents that lost their trust: keys says which key it is, and may not write there itself. */
-static void publish_key(const struct supervisor *supervisor, const struct channel_message *message)
+/* A file for people, which keys may not write itself: it is replaced when it holds something else. */
+static int publish(const struct supervisor *supervisor, const char *name, const struct buf *content, struct err *err)
 {
-	struct buf pem, before;
-	struct err err = { 0 };
 	char path[LAYOUT_PATH_BYTES];
-	int rc = message->size == ENVELOPE_KEY_BYTES ? 0 : err_set(&err, ERR_FORMAT, "not a key");
+	struct buf before;
+	bool same;
+
+	buf_init(&before, SECRET_FILE_MAX_BYTES);
+	snprintf(path, sizeof(path), "%s/%s", supervisor->data_directory, name);
+	same = files_read(AT_FDCWD, path, SECRET_FILE_MAX_BYTES, &before, NULL) == 0 && before.size == content->size &&
+	       memcmp(before.data, content->data, content->size) == 0;
+	buf_done(&before);
+	return same ? 0 : files_write(AT_FDCWD, path, content->data, content->size, 0644, err);
+}
+
+/* What people give to agents that lost their trust. */
+static int publish_key(const struct supervisor *supervisor, const struct channel_message *message, struct err *err)
+{
+	struct buf pem;
+	int rc = message->size == ENVELOPE_KEY_BYTES ? 0 : err_set(err, ERR_FORMAT, "not a key");
 
 	buf_init(&pem, SECRET_FILE_MAX_BYTES);
-	buf_init(&before, SECRET_FILE_MAX_BYTES);
-	snprintf(path, sizeof(path), "%s/%s", supervisor->data_directory, LAYOUT_TRUST_KEY);
 	if (rc == 0)
-		rc = signing_public_pem(message->payload, &pem, &err);
-	if (rc == 0 && files_read(AT_FDCWD, path, SECRET_FILE_MAX_BYTES, &before, NULL) == 0 &&
-	    before.size == pem.size && memcmp(before.data, pem.data, pem.size) == 0)
-		rc = ERR_EXISTS;
+		rc = signing_public_pem(message->payload, &pem, err);
 	if (rc == 0)
-		rc = files_write(AT_FDCWD, path, pem.data, pem.size, 0644, &err);
-	if (rc != 0 && rc != ERR_EXISTS)
-		LOG(LOG_WARNING, "supervisor.public_key_not_written", log_err(&err));
+		rc = publish(supervisor, LAYOUT_TRUST_KEY, &pem, err);
 	buf_done(&pem);
-	buf_done(&before);
+	return rc;
+}
+
+/* By which people and programs know the manager: certificates of authorities, and nothing else. */
+static int publish_roots(const struct supervisor *supervisor, const struct channel_message *message, struct err *err)
+{
+	struct buf text, first, all, links;
+	int rc;
+
+	buf_init(&text, AUTHORITIES_MAX_BYTES + 1);
+	buf_init(&first, AUTHORITIES_MAX_BYTES);
+	buf_init(&all, AUTHORITIES_MAX_BYTES);
+	buf_init(&links, AUTHORITIES_MAX_BYTES);
+	rc = buf_append(&text, message->payload, message->size);
+	if (rc == 0)
+		rc = roots_split(buf_text(&text), &first, &all, &links, err);
+	if (rc == 0)
+		rc = buf_append(&all, links.data, links.size);
+	if (rc == 0)
+		rc = publish(supervisor, LAYOUT_CA, &all, err);
+	buf_done(&text);
+	buf_done(&first);
+	buf_done(&all);
+	buf_done(&links);
+	return rc;
+}
+
+static const struct publication {
+	uint16_t message;
+	int (*write)(const struct supervisor *supervisor, const struct channel_message *message, struct err *err);
+} publications[] = {
+	{ MESSAGE_PUBLIC_KEY, publish_key },
+	{ MESSAGE_ROOTS, publish_roots },
+};
+
+/* False: it is none of these. */
+static bool heard_publication(const struct supervisor *supervisor, const struct channel_message *message)
+{
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < COUNT_OF(publications); i++) {
+		if (publications[i].message != message->type)
+			continue;
+		if (publications[i].write(supervisor, message, &err) != 0)
+			LOG(LOG_WARNING, "supervisor.file_not_written", log_err(&err));
+		return true;
+	}
+	return false;
 }
 
 static void hear_role(struct supervisor *supervisor, size_t index)
@@ -314,8 +368,8 @@ static void hear_role(struct supervisor *supervisor, size_t index)
 		other = accused(supervisor, index, message.type);
 	if (rc == 0 && message.type == MESSAGE_READY) {
 		role->came_up = true;
-	} else if (rc == 0 && message.type == MESSAGE_PUBLIC_KEY) {
-		publish_key(supervisor, &message);
+	} else if (rc == 0 && heard_publication(supervisor, &message)) {
+		return;
 	} else if (rc == 0 && other != NULL && other->pid != 0) {
 		LOG(LOG_ERROR, "supervisor.role_broke_rules", log_text("which", other->name));
 		kill(other->pid, SIGKILL);

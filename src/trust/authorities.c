@@ -90,19 +90,24 @@ static int read_keys(struct parts *parts, const struct buf *pem, struct err *err
 	return parts->key_count > 0 ? 0 : err_set(err, ERR_FORMAT, "no private key in PEM form");
 }
 
-static int read_parts(const char *key_path, const char *certificate_path, struct parts *parts, struct err *err)
+static int read_parts(struct parts *parts, const struct buf *keys, struct err *err)
+{
+	int status = read_keys(parts, keys, err);
+
+	if (status == 0)
+		parts->certificates = openssl_certificates_parse(keys->data, keys->size, NULL);
+	return status;
+}
+
+static int read_files(const char *key_path, const char *certificate_path, struct parts *parts, struct err *err)
 {
 	struct buf pem;
 	int status;
 
 	buf_init(&pem, SECRET_FILE_MAX_BYTES);
 	status = secret_file_read(key_path, true, &pem, err);
-	if (status == 0)
-		status = read_keys(parts, &pem, err);
-	if (status != 0)
+	if (status == 0 && (status = read_parts(parts, &pem, err)) != 0)
 		status = err_add(err, status, "%s", key_path);
-	if (status == 0)
-		parts->certificates = openssl_certificates_parse(pem.data, pem.size, NULL);
 	buf_wipe(&pem);
 	if (status != 0 || parts->certificates != NULL)
 		return status;
@@ -157,25 +162,57 @@ static int take_others(struct authorities *authorities, STACK_OF(X509) * certifi
 	return 0;
 }
 
-int authorities_load(const char *key_path, const char *certificate_path, struct authorities **ret_authorities,
-		     struct err *err)
+/* Takes the parts. */
+static int build(struct parts *parts, struct authorities **ret_authorities, struct err *err)
 {
 	struct authorities *made = authorities_empty();
-	struct parts parts = { .key_count = 0 };
-	int status = made != NULL ? read_parts(key_path, certificate_path, &parts, err)
+	int status = made != NULL ? take_authority(parts, 0, &made->issuing, err)
 				  : err_set(err, ERR_MEMORY, "certificate authorities: out of memory");
 
 	if (status == 0)
-		status = take_authority(&parts, 0, &made->issuing, err);
+		status = take_authority(parts, 1, &made->next, err);
 	if (status == 0)
-		status = take_authority(&parts, 1, &made->next, err);
-	if (status == 0)
-		status = take_others(made, parts.certificates, err);
-	parts_done(&parts);
+		status = take_others(made, parts->certificates, err);
 	if (status == 0)
 		*ret_authorities = made;
 	else
 		authorities_free(made);
+	return status;
+}
+
+int authorities_load(const char *key_path, const char *certificate_path, struct authorities **ret_authorities,
+		     struct err *err)
+{
+	struct parts parts = { .key_count = 0 };
+	int status = read_files(key_path, certificate_path, &parts, err);
+
+	if (status == 0)
+		status = build(&parts, ret_authorities, err);
+	parts_done(&parts);
+	return status;
+}
+
+static int append_whole(const struct authorities *authorities, struct buf *out, struct err *err)
+{
+	int status = authorities_keys_pem(authorities, out, err);
+
+	return status == 0 ? authorities_pem(authorities, out, err) : status;
+}
+
+int authorities_copy(const struct authorities *authorities, struct authorities **ret_copy, struct err *err)
+{
+	struct parts parts = { .key_count = 0 };
+	struct buf pem;
+	int status;
+
+	buf_init(&pem, SECRET_FILE_MAX_BYTES);
+	status = append_whole(authorities, &pem, err);
+	if (status == 0)
+		status = read_parts(&parts, &pem, err);
+	if (status == 0)
+		status = build(&parts, ret_copy, err);
+	parts_done(&parts);
+	buf_wipe(&pem);
 	return status;
 }
 
@@ -185,9 +222,7 @@ int authorities_store(const struct authorities *authorities, const char *key_pat
 	int status;
 
 	buf_init(&pem, SECRET_FILE_MAX_BYTES);
-	status = authorities_keys_pem(authorities, &pem, err);
-	if (status == 0)
-		status = authorities_pem(authorities, &pem, err);
+	status = append_whole(authorities, &pem, err);
 	if (status == 0)
 		status = secret_file_write(key_path, pem.data, pem.size, 0600, err);
 	buf_wipe(&pem);

@@ -23,6 +23,8 @@ int authorities_new(struct authority *authority, struct authorities **ret_author
 int authorities_load(const char *key_path, const char *certificate_path, struct authorities **ret_authorities,
 		     struct err *err);
 int authorities_store(const struct authorities *authorities, const char *key_path, struct err *err);
+/* Another one that holds the same. ERR_MEMORY. */
+int authorities_copy(const struct authorities *authorities, struct authorities **ret_copy, struct err *err);
 void authorities_free(struct authorities *authorities); /* accepts NULL */
 
 /* Makes the next one, in memory: whoever trusts the issuing one will trust it. ERR_EXISTS: there is one; ERR_LIMIT. */

@@ -13,6 +13,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/text.h"
+#include "trust/identity.h"
 #include "trust/openssl.h"
 #include "trust/random.h"
 #include "trust/secret_file.h"
@@ -505,15 +506,12 @@ int authority_certify_server(const struct authority *authority, const void *requ
 	return status;
 }
 
-/* Who it is for, if it is a server's certificate and ours. */
-static int read_server(const struct authority *authority, X509 *certificate, GENERAL_NAMES **ret_names,
-		       char common_name[NAME_MAX_BYTES + 1], struct err *err)
+/* Who it is for, if it is a server's certificate. */
+static int read_server(X509 *certificate, GENERAL_NAMES **ret_names, char common_name[NAME_MAX_BYTES + 1],
+		       struct err *err)
 {
 	int size;
 
-	if (X509_check_issued(authority->certificate, certificate) != X509_V_OK ||
-	    X509_verify(certificate, authority->key) != 1)
-		return openssl_fail(err, ERR_UNTRUSTED, "a certificate of another authority");
 	if (X509_check_purpose(certificate, X509_PURPOSE_SSL_SERVER, 0) != 1)
 		return openssl_fail(err, ERR_UNTRUSTED, "not a server's certificate");
 	size = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, common_name,
@@ -525,7 +523,8 @@ static int read_server(const struct authority *authority, X509 *certificate, GEN
 }
 
 int authority_certify_server_again(const struct authority *authority, const void *request, size_t size,
-				   const char *certificate_pem, time_us now, struct buf *out, struct err *err)
+				   const char *certificate_pem, const char *roots_pem, time_us now, struct buf *out,
+				   struct err *err)
 {
 	char common_name[NAME_MAX_BYTES + 1];
 	struct profile profile = { common_name, server_extensions, NULL, now };
@@ -537,7 +536,9 @@ int authority_certify_server_again(const struct authority *authority, const void
 	if (key == NULL)
 		return status;
 	certificate = openssl_certificate_parse(certificate_pem, strlen(certificate_pem), err);
-	status = certificate != NULL ? read_server(authority, certificate, &names, common_name, err) : ERR_FORMAT;
+	status = certificate != NULL ? certificate_signed_by(certificate_pem, roots_pem, err) : ERR_FORMAT;
+	if (status == 0)
+		status = read_server(certificate, &names, common_name, err);
 	profile.names = names;
 	if (openssl_key_is_rsa(key))
 		profile.extensions = server_rsa_extensions;

@@ -70,10 +70,12 @@ int authority_certify_server(const struct authority *authority, const void *requ
 
 /* One more certificate for a server that this authority has certified before: with the names of
  * certificate_pem (its dates are not looked at), so that who asks cannot choose them, and for the
- * request's key, which may be RSA of 2048 bits and more too. ERR_UNTRUSTED: certificate_pem is not
- * this authority's or not a server's; else as above. */
+ * request's key, which may be RSA of 2048 bits and more too. roots_pem: this authority and those
+ * before it, any of which may have certified it. ERR_UNTRUSTED: certificate_pem is none of theirs
+ * or not a server's; else as above. */
 int authority_certify_server_again(const struct authority *authority, const void *request, size_t size,
-				   const char *certificate_pem, time_us now, struct buf *out, struct err *err);
+				   const char *certificate_pem, const char *roots_pem, time_us now, struct buf *out,
+				   struct err *err);
 
 /* The certificate with which the manager dials agents: clientAuth and the name below, which no
  * computer's certificate has. Errors as above. */

@@ -125,3 +125,47 @@ int roots_follow(const char *trusted_pem, const char *given_pem, struct buf *out
 	ERR_clear_error();
 	return status;
 }
+
+static int split(const STACK_OF(X509) * all, struct buf *first, struct buf *roots, struct buf *links, struct err *err)
+{
+	int status = 0;
+
+	for (int i = 0; status == 0 && i < sk_X509_num(all); i++) {
+		X509 *certificate = sk_X509_value(all, i);
+		bool root = is_root(certificate);
+
+		if (root && roots->size == 0)
+			status = openssl_certificate_pem(certificate, first, err);
+		if (status == 0)
+			status = openssl_certificate_pem(certificate, root ? roots : links, err);
+	}
+	return status == 0 && roots->size == 0 ? err_set(err, ERR_FORMAT, "no root of an authority") : status;
+}
+
+int roots_split(const char *pem, struct buf *first, struct buf *roots, struct buf *links, struct err *err)
+{
+	STACK_OF(X509) *all = openssl_certificates_parse(pem, strlen(pem), err);
+	int status = all != NULL ? split(all, first, roots, links, err) : ERR_FORMAT;
+
+	sk_X509_pop_free(all, X509_free);
+	ERR_clear_error();
+	return status;
+}
+
+int roots_find(const char *pem, const uint8_t fingerprint[SHA256_BYTES], struct buf *out, struct err *err)
+{
+	STACK_OF(X509) *all = openssl_certificates_parse(pem, strlen(pem), err);
+	int status = all != NULL ? err_set(err, ERR_UNTRUSTED, "no root with this fingerprint") : ERR_FORMAT;
+
+	for (int i = 0; status == ERR_UNTRUSTED && i < sk_X509_num(all); i++) {
+		X509 *certificate = sk_X509_value(all, i);
+		uint8_t print[SHA256_BYTES];
+
+		if (is_root(certificate) && X509_digest(certificate, EVP_sha256(), print, NULL) == 1 &&
+		    memcmp(print, fingerprint, SHA256_BYTES) == 0)
+			status = openssl_certificate_pem(certificate, out, err);
+	}
+	sk_X509_pop_free(all, X509_free);
+	ERR_clear_error();
+	return status;
+}

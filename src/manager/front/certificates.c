@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "manager/front/authorities.h"
 #include "manager/front/certificate_watch.h"
 #include "manager/front/dialler.h"
 #include "manager/front/front_state.h"
@@ -147,7 +148,7 @@ static int complete(const struct front *front, const struct use *use, struct hel
 
 	if (rc != 0)
 		return rc;
-	held->own = certificate_signed_by(buf_text(&held->pair.chain), front->ca_pem, &why) != 0;
+	held->own = certificate_signed_by(buf_text(&held->pair.chain), authorities_now(front)->roots, &why) != 0;
 	if (held->own && !use->may_be_own)
 		return err_set(err, why.code, "%s", why.text);
 	held->there = true;
@@ -282,7 +283,7 @@ static int make(struct certificates *certificates, enum certificate_use number, 
 	certified_key_init(&made.pair);
 	rc = make_pair(front, use, &made.pair, err);
 	if (rc == 0)
-		rc = certificate_signed_by(buf_text(&made.pair.chain), front->ca_pem, err);
+		rc = certificate_signed_by(buf_text(&made.pair.chain), authorities_now(front)->roots, err);
 	if (rc == 0)
 		rc = certificate_matches_key(buf_text(&made.pair.chain), buf_text(&made.pair.key), err);
 	if (rc == 0)
@@ -456,32 +457,32 @@ struct telling {
 	const struct front *front;
 	int (*each)(void *argument, const struct front_certificate *certificate);
 	void *argument;
-	time_us issuing; /* since when the authority that issues is good; 0: not told yet */
 };
 
-/* The one that issues comes first; the others precede or follow it. */
-static const char *root_name(struct telling *telling, const struct certificate_about *about)
-{
-	if (telling->issuing == 0) {
-		telling->issuing = about->not_before;
-		return "authority";
-	}
-	return about->not_before > telling->issuing ? "authority-next" : "authority-former";
-}
-
-/* Beside roots there are certificates by which one leads to the next. */
+/* By its place in time: one issues, one may be there to follow it, others did before. */
 static int tell_root(void *argument, const struct certificate_about *about)
 {
-	struct telling *telling = argument;
-	struct front_certificate certificate = { .purpose = "signs all others and those of agents",
-						 .file = LAYOUT_CA,
-						 .about = *about,
-						 .life = { about->not_before, about->not_after, false } };
+	static const struct {
+		const char *name, *purpose;
+	} places[] = { { "authority", "signs all others and those of agents" },
+		       { "authority-next", "follows the one that signs now, once the agents have it" },
+		       { "authority-former", "signed before; counts as long as something that it signed may" } };
+	const struct telling *telling = argument;
+	const struct front_authorities *now = authorities_now(telling->front);
+	size_t place = 2;
 
-	if (!about->self_signed)
-		return 0;
-	certificate.needed = telling->issuing == 0;
-	certificate.name = root_name(telling, about);
+	if (memcmp(about->fingerprint, now->identity.ca_fingerprint, SHA256_BYTES) == 0)
+		place = 0;
+	else if (now->has_next && memcmp(about->fingerprint, now->second, SHA256_BYTES) == 0)
+		place = 1;
+	/* It is followed in time by itself; one of before ends as it should. */
+	const struct front_certificate certificate = { .name = places[place].name,
+						       .purpose = places[place].purpose,
+						       .file = LAYOUT_CA,
+						       .about = *about,
+						       .life = { about->not_before, about->not_after, place == 0 },
+						       .needed = place == 0 };
+
 	return telling->each(telling->argument, &certificate);
 }
 
@@ -507,8 +508,9 @@ static int tell_use(const struct telling *telling, enum certificate_use number)
 int front_certificates(struct front *front, int (*each)(void *argument, const struct front_certificate *certificate),
 		       void *argument, struct err *err)
 {
-	struct telling telling = { front, each, argument, 0 };
-	int rc = certificate_each(front->ca_pem, strlen(front->ca_pem), tell_root, &telling, err);
+	struct telling telling = { front, each, argument };
+	const char *roots = authorities_now(front)->roots;
+	int rc = certificate_each(roots, strlen(roots), tell_root, &telling, err);
 
 	for (size_t i = 0; rc == 0 && i < CERTIFICATE_USES; i++)
 		rc = tell_use(&telling, (enum certificate_use)i);

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "manager/front/agent_http.h"
+#include "manager/front/authorities.h"
 #include "manager/front/enrolment.h"
 #include "manager/front/front_server_key.h"
 #include "manager/front/membership.h"
@@ -54,6 +55,7 @@ static int certify(struct enrolment *work, struct err *err)
 
 	if (rc != 0)
 		return rc == ERR_FORMAT || rc == ERR_UNTRUSTED ? err_set(err, ERR_RANGE, "%s", err->text) : rc;
+	work->authorities = authorities_now(work->front);
 	return certificate_read(work->certificate, strlen(work->certificate), &work->facts_made, err);
 }
 
@@ -73,7 +75,8 @@ static int admit(struct enrolment *work, struct err *err)
 
 	if (work->way == ENROLMENT_TAKES && !work->again) {
 		rc = membership_taken(work->front, &work->computer, work->replaced, work->facts_made.fingerprint, err);
-		roster_ends(work->front->roster, work->facts_made.fingerprint, work->facts_made.not_after);
+		roster_describe(work->front->roster, work->facts_made.fingerprint, work->facts_made.not_after,
+				work->authorities->newest);
 		return rc;
 	}
 	if (!work->again) {
@@ -89,7 +92,8 @@ static int admit(struct enrolment *work, struct err *err)
 	}
 	if (rc == 0 || rc == ERR_EXISTS)
 		rc = roster_put(work->front->roster, work->facts_made.fingerprint, &work->computer, ROSTER_ACTIVE, err);
-	roster_ends(work->front->roster, work->facts_made.fingerprint, work->facts_made.not_after);
+	roster_describe(work->front->roster, work->facts_made.fingerprint, work->facts_made.not_after,
+			work->authorities->newest);
 	return rc;
 }
 
@@ -119,18 +123,18 @@ static int enrol_once(struct enrolment *work, struct err *err)
 
 static int pack_reply(const struct enrolment *work, const char *manager, struct buf *out, struct err *err)
 {
-	const struct front_identity *identity = front_identity(work->front);
+	const struct front_authorities *authorities = work->authorities;
 	uint8_t key[ENVELOPE_KEY_BYTES], fingerprint[SHA256_BYTES];
 	Muster__Wire__EnrolReply reply = MUSTER__WIRE__ENROL_REPLY__INIT;
 
 	reply.protocol = WIRE_PROTOCOL;
 	reply.computer = exchange_bytes(work->computer.bytes, UUID_BYTES);
 	reply.certificate = exchange_bytes(work->certificate, strlen(work->certificate));
-	reply.authority = exchange_bytes(identity->ca_pem, strlen(identity->ca_pem));
+	reply.authority = exchange_bytes(authorities->identity.ca_pem, strlen(authorities->identity.ca_pem));
 	(void)front_server_key(work->front, key, fingerprint);
 	reply.server_authentication = exchange_bytes(key, sizeof(key));
 	reply.name = (char *)(uintptr_t)work->name;
-	reply.listen_port = identity->agent_port;
+	reply.listen_port = authorities->identity.agent_port;
 	if (manager != NULL)
 		reply.manager = (char *)(uintptr_t)manager;
 	return exchange_enrol_reply_encode(&reply, out, err);

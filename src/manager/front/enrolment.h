@@ -42,6 +42,7 @@ struct enrolment {
 	/* Filled in between: */
 	char certificate[MESSAGE_CERTIFICATE_MAX_BYTES];
 	struct certificate_facts facts_made;
+	const struct front_authorities *authorities; /* that the agent is given with it */
 };
 
 /* ERR_DENIED or ERR_EXPIRED: the token; ERR_UNTRUSTED: by the rules (all three count for the cool-down); ERR_RANGE:

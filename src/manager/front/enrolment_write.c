@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "manager/front/authorities.h"
 #include "manager/front/enrolment.h"
 #include "manager/front/records_json.h"
 #include "manager/queries.h"
@@ -93,6 +94,7 @@ static int bind_agent(const struct enrolment *enrolment, struct cursor *cursor, 
 	cursor_bind_bytes(cursor, "certificate_fingerprint", enrolment->facts_made.fingerprint, SHA256_BYTES);
 	cursor_bind_number(cursor, "certificate_not_after", enrolment->facts_made.not_after);
 	cursor_bind_text(cursor, "certificate_pem", enrolment->certificate);
+	cursor_bind_number(cursor, "certificate_roots", enrolment->authorities->newest);
 	cursor_bind_number(cursor, "enrolled", now);
 	cursor_bind_bytes(cursor, "enrolment_attempt", enrolment->request->attempt.data,
 			  enrolment->request->attempt.len);
@@ -225,6 +227,7 @@ static int renew_certificate(struct enrolment *enrolment, struct store_session *
 	cursor_bind_bytes(cursor, "certificate_fingerprint", enrolment->facts_made.fingerprint, SHA256_BYTES);
 	cursor_bind_number(cursor, "certificate_not_after", enrolment->facts_made.not_after);
 	cursor_bind_text(cursor, "certificate_pem", enrolment->certificate);
+	cursor_bind_number(cursor, "certificate_roots", enrolment->authorities->newest);
 	rc = cursor_run(cursor, err);
 	if (rc == 0 && store_changes(session) != 1)
 		rc = err_set(err, ERR_WRONG_STATE, "this attempt's computer was deleted meanwhile; enrol anew");

@@ -1,4 +1,5 @@
 /* The small services of manager/front.h; the larger ones have files of their own. */
+#include "manager/front/authorities.h"
 #include "manager/front/dialler.h"
 #include "manager/front/front_state.h"
 #include "manager/front/networks.h"
@@ -40,7 +41,7 @@ const struct listening *front_listening(const struct front *front)
 
 const struct front_identity *front_identity(const struct front *front)
 {
-	return &front->identity;
+	return &authorities_now(front)->identity;
 }
 
 bool front_stopping(const struct front *front)

@@ -8,13 +8,13 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "manager/front/authorities.h"
 #include "manager/front/membership.h"
 #include "manager/front/policies.h"
 #include "manager/front/quarantine.h"
 #include "manager/layout.h"
 #include "manager/queries.h"
 #include "os/files.h"
-#include "trust/identity.h"
 #include "trust/signing_key.h"
 
 #define PUBLIC_FILE_MAX_BYTES 65536
@@ -30,23 +30,6 @@ static int read_file(const struct front *front, const char *name, struct buf *ou
 }
 
 /* --- identity --- */
-
-static int load_ca(struct front *front, struct err *err)
-{
-	struct certificate_facts facts;
-	struct buf pem;
-	int rc = read_file(front, LAYOUT_CA, &pem, err);
-
-	if (rc == 0)
-		rc = certificate_read(pem.data, pem.size, &facts, err);
-	if (rc == 0) {
-		memcpy(front->identity.ca_fingerprint, facts.fingerprint, SHA256_BYTES);
-		front->ca_pem = (char *)buf_take(&pem, &pem.size);
-		front->identity.ca_pem = front->ca_pem;
-	}
-	buf_done(&pem);
-	return rc == 0 ? 0 : err_add(err, rc, "%s", LAYOUT_CA);
-}
 
 static int load_trust_key(struct front *front, struct err *err)
 {
@@ -65,10 +48,9 @@ static int load_trust_key(struct front *front, struct err *err)
 int front_load_identity(struct front *front, struct err *err)
 {
 	const struct settings *settings = &front->settings;
-	int rc = load_ca(front, err);
+	struct buf pem;
+	int rc = load_trust_key(front, err);
 
-	if (rc == 0)
-		rc = load_trust_key(front, err);
 	if (rc != 0)
 		return rc;
 	if (settings->listen.count == 0)
@@ -80,7 +62,11 @@ int front_load_identity(struct front *front, struct err *err)
 	front->identity.name = settings->name;
 	front->identity.url = front->url;
 	front->identity.agent_port = (uint16_t)settings->agent_port;
-	return 0;
+	rc = read_file(front, LAYOUT_CA, &pem, err);
+	if (rc == 0)
+		rc = authorities_take(front, buf_text(&pem), false, err);
+	buf_done(&pem);
+	return rc == 0 ? 0 : err_add(err, rc, "%s", LAYOUT_CA);
 }
 
 /* --- computers --- */
@@ -170,7 +156,8 @@ static int read_roster(struct store_session *session, void *argument, struct err
 		cursor_uuid(cursor, "id", &computer);
 		copy_bytes(fingerprint, cursor_bytes(cursor, "certificate_fingerprint"));
 		rc = roster_put(front->roster, fingerprint, &computer, standing_of_row(cursor), err);
-		roster_ends(front->roster, fingerprint, cursor_number(cursor, "certificate_not_after"));
+		roster_describe(front->roster, fingerprint, cursor_number(cursor, "certificate_not_after"),
+				cursor_number(cursor, "certificate_roots"));
 	}
 	end = cursor_end(cursor, rc == 0 ? err : NULL);
 	return rc != 0 ? rc : end;
@@ -190,7 +177,8 @@ static int read_next(struct store_session *session, void *argument, struct err *
 		copy_bytes(fingerprint, cursor_bytes(cursor, "next_fingerprint"));
 		rc = roster_put(front->roster, fingerprint, &computer, standing_of_row(cursor), err);
 		roster_next(front->roster, fingerprint);
-		roster_ends(front->roster, fingerprint, cursor_number(cursor, "next_not_after"));
+		roster_describe(front->roster, fingerprint, cursor_number(cursor, "next_not_after"),
+				cursor_number(cursor, "next_roots"));
 	}
 	end = cursor_end(cursor, rc == 0 ? err : NULL);
 	return rc != 0 ? rc : end;

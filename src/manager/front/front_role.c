@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "manager/front/activation.h"
 #include "manager/front/agent_http.h"
+#include "manager/front/authorities.h"
 #include "manager/front/certificate_watch.h"
 #include "manager/front/certificates.h"
 #include "manager/front/command_issue.h"
@@ -319,6 +320,7 @@ static void attach_keys(struct front *front, int fd)
 {
 	signer_attach(front->signer, fd);
 	server_keys_attached(front);
+	authorities_attached(front);
 }
 
 static void obey(struct front *front, struct channel *supervisor)
@@ -427,7 +429,7 @@ static void done(struct front *front)
 		close(front->quarantine_fd);
 	free(front->loops);
 	free(front->threads);
-	free(front->ca_pem);
+	front_authorities_free(front);
 	free(front->url);
 	conf_done(&settings_table, &front->settings);
 }
@@ -455,6 +457,7 @@ int front_main(const char *data_directory)
 	struct err err = { 0 };
 	int rc = role_start(ROLE_NAME_FRONT, data_directory, &supervisor, &err);
 
+	pthread_mutex_init(&front.authorities_turn, NULL);
 	front.started = env_wall(front.env);
 	env_system_boot(&front.boot); /* while its file can be reached */
 	if (rc == 0)

@@ -32,6 +32,7 @@ struct front_numbers {
 	_Atomic uint64_t quarantine_bytes; /* on disk and promised to uploads under way */
 };
 
+struct front_authorities;
 struct hypervisors;
 struct front_networks;
 struct certificates;
@@ -52,8 +53,12 @@ struct front {
 	const struct env *env;
 	const char *data_directory;
 	struct settings settings;
-	struct front_identity identity;
-	char *ca_pem, *url;
+	struct front_identity identity; /* but for the authorities, which change: front_identity() has both */
+	char *url;
+	_Atomic(struct front_authorities *) authorities;
+	pthread_mutex_t authorities_turn; /* over a whole change of them */
+	_Atomic span_us authorities_spread;
+	time_us authorities_again; /* monotonic: nothing of it is tried before */
 	time_us started;
 	struct uuid boot; /* of this machine; zeroes: not known */
 	struct front_turned_away turned_away;

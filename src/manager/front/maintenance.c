@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include "base/log.h"
+#include "manager/front/authorities.h"
 #include "manager/front/certificate_watch.h"
 #include "manager/front/certificates.h"
 #include "manager/front/dialler.h"
@@ -161,6 +162,7 @@ static const struct {
 	{ MINUTE_US, crowded },
 	{ MINUTE_US, maintenance_room },
 	{ 5 * SECOND_US, server_keys_review },
+	{ 5 * SECOND_US, authorities_review },
 	{ 250 * MILLISECOND_US, verify_tick },
 	{ MINUTE_US, verify_schedule },
 	{ MINUTE_US, self_watch },

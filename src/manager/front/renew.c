@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "manager/front/agent_http.h"
+#include "manager/front/authorities.h"
 #include "manager/front/renewal.h"
 #include "manager/queries.h"
 #include "trust/identity.h"
@@ -18,7 +19,8 @@ struct renew {
 	char name[WIRE_LABEL_MAX_BYTES + 1];
 	char certificate[MESSAGE_CERTIFICATE_MAX_BYTES];
 	struct certificate_facts facts;
-	uint8_t before[SHA256_BYTES]; /* one that was given before and not used */
+	const struct front_authorities *authorities; /* that it is given with it */
+	uint8_t before[SHA256_BYTES];                /* one that was given before and not used */
 	bool had_next;
 	struct buf reply;
 	struct err err;
@@ -77,7 +79,7 @@ static int count_it(const struct renew *renew, struct err *err)
 	if (rc != 0)
 		return rc;
 	roster_next(roster, renew->facts.fingerprint);
-	roster_ends(roster, renew->facts.fingerprint, renew->facts.not_after);
+	roster_describe(roster, renew->facts.fingerprint, renew->facts.not_after, renew->authorities->newest);
 	return 0;
 }
 
@@ -97,6 +99,7 @@ static int write_next(struct store_session *session, void *argument, struct err 
 	cursor_bind_bytes(cursor, "next_fingerprint", renew->facts.fingerprint, SHA256_BYTES);
 	cursor_bind_number(cursor, "next_not_after", renew->facts.not_after);
 	cursor_bind_text(cursor, "next_pem", renew->certificate);
+	cursor_bind_number(cursor, "next_roots", renew->authorities->newest);
 	rc = cursor_run(cursor, err);
 	if (rc == 0)
 		rc = front_event(renew->request->front, session, EVENT_CERTIFICATE_RENEWED, &renew->computer, fields,
@@ -113,6 +116,7 @@ static int certify(struct renew *renew, const ProtobufCBinaryData *request, stru
 
 	if (rc != 0)
 		return rc == ERR_FORMAT || rc == ERR_UNTRUSTED ? err_set(err, ERR_RANGE, "%s", err->text) : rc;
+	renew->authorities = authorities_now(renew->request->front);
 	return certificate_read(renew->certificate, strlen(renew->certificate), &renew->facts, err);
 }
 
@@ -131,12 +135,12 @@ static int admit(struct renew *renew, struct err *err)
 
 static int pack_reply(struct renew *renew, struct err *err)
 {
-	const struct front_identity *identity = front_identity(renew->request->front);
+	const char *pem = renew->authorities->identity.ca_pem;
 	Muster__Wire__RenewReply reply = MUSTER__WIRE__RENEW_REPLY__INIT;
 
 	reply.protocol = WIRE_PROTOCOL;
 	reply.certificate = exchange_bytes(renew->certificate, strlen(renew->certificate));
-	reply.authority = exchange_bytes(identity->ca_pem, strlen(identity->ca_pem));
+	reply.authority = exchange_bytes(pem, strlen(pem));
 	return exchange_renew_reply_encode(&reply, &renew->reply, err);
 }
 

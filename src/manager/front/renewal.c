@@ -5,32 +5,32 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "manager/front/authorities.h"
 #include "manager/queries.h"
 #include "trust/authority.h"
-#include "trust/renewal.h"
 
 bool renewal_wanted(const struct front *front, const uint8_t fingerprint[SHA256_BYTES])
 {
+	struct roster_about about;
 	struct renewal_life life;
 	uint64_t seed;
-	bool next;
 
-	roster_about(front->roster, fingerprint, &life.not_after, &next);
-	if (life.not_after == 0)
+	roster_about(front->roster, fingerprint, &about);
+	if (about.end == 0)
 		return false;
-	life.not_before = life.not_after - CERTIFICATE_VALIDITY_DAYS * DAY_US;
+	life = (struct renewal_life){ about.end - CERTIFICATE_VALIDITY_DAYS * DAY_US, about.end };
 	memcpy(&seed, fingerprint, sizeof(seed));
-	return renewal_due(&life, seed) <= env_wall(front->env);
+	return renewal_due(&life, seed) <= env_wall(front->env) || authorities_to_tell(front, about.roots, seed);
 }
 
 bool renewal_ended(const struct front *front, const uint8_t fingerprint[SHA256_BYTES], bool *ret_may_renew)
 {
-	time_us end, now = env_wall(front->env);
-	bool next;
+	time_us now = env_wall(front->env);
+	struct roster_about about;
 
-	roster_about(front->roster, fingerprint, &end, &next);
-	*ret_may_renew = renewal_in_grace(end, now, stored_setting_number(front->stored, STORED_RENEWAL_GRACE));
-	return end != 0 && end <= now;
+	roster_about(front->roster, fingerprint, &about);
+	*ret_may_renew = renewal_in_grace(about.end, now, stored_setting_number(front->stored, STORED_RENEWAL_GRACE));
+	return about.end != 0 && about.end <= now;
 }
 
 /* --- the next one is used --- */
@@ -110,13 +110,12 @@ enum roster_standing renewal_standing(struct front *front, const uint8_t fingerp
 				      struct uuid *ret_computer)
 {
 	enum roster_standing standing = roster_find(front->roster, fingerprint, ret_computer);
-	time_us end;
-	bool next;
+	struct roster_about about;
 
 	if (standing != ROSTER_ACTIVE)
 		return standing;
-	roster_about(front->roster, fingerprint, &end, &next);
-	if (next)
+	roster_about(front->roster, fingerprint, &about);
+	if (about.next)
 		renewal_used(front, ret_computer, fingerprint);
 	return standing;
 }

@@ -11,6 +11,7 @@ struct entry {
 	uint8_t standing;  /* enum roster_standing */
 	bool next;         /* given, and not used yet */
 	uint32_t end_hour; /* since 1970; 0: not known */
+	uint32_t roots_s;  /* likewise, of the newest root that its agent was given with it */
 };
 
 struct roster {
@@ -112,14 +113,16 @@ enum roster_standing roster_find(struct roster *roster, const uint8_t fingerprin
 	return standing;
 }
 
-void roster_ends(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], time_us not_after)
+void roster_describe(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], time_us not_after, time_us roots)
 {
 	struct entry *entry;
 
 	pthread_rwlock_wrlock(&roster->lock);
 	entry = map_get(roster->map, fingerprint, SHA256_BYTES);
-	if (entry != NULL)
+	if (entry != NULL) {
 		entry->end_hour = not_after > 0 ? (uint32_t)(not_after / HOUR_US) : 0;
+		entry->roots_s = roots > 0 ? (uint32_t)(roots / SECOND_US) : 0;
+	}
 	pthread_rwlock_unlock(&roster->lock);
 }
 
@@ -147,14 +150,16 @@ bool roster_promote(struct roster *roster, const uint8_t fingerprint[SHA256_BYTE
 	return change_next(roster, fingerprint, false);
 }
 
-void roster_about(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], time_us *ret_end, bool *ret_next)
+void roster_about(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], struct roster_about *ret_about)
 {
 	const struct entry *entry;
 
 	pthread_rwlock_rdlock(&roster->lock);
 	entry = map_get(roster->map, fingerprint, SHA256_BYTES);
-	*ret_end = entry != NULL ? (time_us)entry->end_hour * HOUR_US : 0;
-	*ret_next = entry != NULL && entry->next;
+	*ret_about = (struct roster_about){ .end = 0 };
+	if (entry != NULL)
+		*ret_about = (struct roster_about){ (time_us)entry->end_hour * HOUR_US,
+						    (time_us)entry->roots_s * SECOND_US, entry->next };
 	pthread_rwlock_unlock(&roster->lock);
 }
 

@@ -42,12 +42,17 @@ enum roster_standing roster_find(struct roster *roster, const uint8_t fingerprin
 				 struct uuid *ret_computer);
 
 /* --- certificates that follow one another --- */
-/* When the one put before ends, to the hour; without it nothing is known of that. */
-void roster_ends(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], time_us not_after);
+/* Of the one put before: when it ends (to the hour), and when the newest root was made that its agent was given with it
+ * (to the second; 0: the first of all). Without it nothing is known of that. */
+void roster_describe(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], time_us not_after, time_us roots);
 /* The one put before was given to its agent, and not used yet. */
 void roster_next(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES]);
-/* ret_end: 0: not known. ret_next: not used yet. */
-void roster_about(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], time_us *ret_end, bool *ret_next);
+struct roster_about {
+	time_us end;   /* 0: not known */
+	time_us roots; /* as above */
+	bool next;     /* not used yet */
+};
+void roster_about(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], struct roster_about *ret_about);
 /* It is used: true once, for whoever is to store it; roster_next() takes it back. */
 bool roster_promote(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES]);
 /* Nobody has it any more. */

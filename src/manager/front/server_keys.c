@@ -370,7 +370,7 @@ int server_keys_prove(struct front *front, enum proof_side side, const uint8_t c
 	if (rc != 0)
 		return rc;
 	message.protocol = WIRE_PROTOCOL;
-	message.authority = exchange_bytes(front->identity.ca_fingerprint, SHA256_BYTES);
+	message.authority = exchange_bytes(front_identity(front)->ca_fingerprint, SHA256_BYTES);
 	message.signature = exchange_bytes(signature.signature, sizeof(signature.signature));
 	pthread_mutex_lock(&keys->lock);
 	message.key = exchange_bytes(keys->public_key, ENVELOPE_KEY_BYTES);

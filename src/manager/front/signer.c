@@ -168,6 +168,12 @@ static int one_try(struct signer *signer, uint16_t type, const struct buf *quest
 	return rc;
 }
 
+/* What keys would do twice if it were asked again. */
+static bool is_done_once(uint16_t type)
+{
+	return type == MESSAGE_CREATE_KEY || type == MESSAGE_PREPARE_AUTHORITY || type == MESSAGE_TURN_AUTHORITY;
+}
+
 /* Holds the turn on success: the answer lies in the channel. */
 static int ask(struct signer *signer, uint16_t type, const struct buf *question, uint16_t expected,
 	       struct channel_message *ret_message, struct err *err)
@@ -182,7 +188,7 @@ static int ask(struct signer *signer, uint16_t type, const struct buf *question,
 	pthread_mutex_lock(&signer->turn);
 	do {
 		rc = one_try(signer, type, question, deadline, ret_message, err);
-	} while (rc == ERR_CLOSED && type != MESSAGE_CREATE_KEY && signer->open == false &&
+	} while (rc == ERR_CLOSED && !is_done_once(type) && signer->open == false &&
 		 env_monotonic(signer->env) < deadline && !signer->stopping);
 	if (rc == 0 && ret_message->type == MESSAGE_REFUSED) {
 		rc = message_unpack_refused(ret_message->payload, ret_message->size, &refused);
@@ -328,6 +334,24 @@ int signer_create_key(struct signer *signer, const struct message_create_key *cr
 	rc = ask_keys(signer, MESSAGE_CREATE_KEY, &question, ret_keys, err);
 	buf_done(&question);
 	return rc;
+}
+
+int signer_authorities(struct signer *signer, uint16_t type, time_us ended, struct message_authorities *ret_authorities,
+		       struct err *err)
+{
+	struct channel_message message;
+	struct buf question;
+	int rc;
+
+	buf_init(&question, MESSAGE_AUTHORITIES_BYTES);
+	message_pack_ended(&question, ended);
+	rc = ask(signer, type, &question, MESSAGE_AUTHORITIES_ARE, &message, err);
+	buf_done(&question);
+	if (rc != 0)
+		return rc;
+	rc = message_unpack_authorities(message.payload, message.size, ret_authorities);
+	pthread_mutex_unlock(&signer->turn);
+	return rc == 0 ? 0 : err_set(err, rc, "the keys role said of its authorities what does not decode");
 }
 
 int signer_import_key(struct signer *signer, const struct message_import_key *import, struct message_keys *ret_keys,

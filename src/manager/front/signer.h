@@ -45,6 +45,10 @@ int signer_keys(struct signer *signer, struct message_keys *ret_keys, struct err
 int signer_create_key(struct signer *signer, const struct message_create_key *create, struct message_keys *ret_keys,
 		      struct err *err);
 
+/* Which certificate authorities there are; or, once, what else trust/authorities.h can do with them, by type. */
+int signer_authorities(struct signer *signer, uint16_t type, time_us ended, struct message_authorities *ret_authorities,
+		       struct err *err);
+
 /* Errors as in keys/server_key.h. The latter two take a second or more. */
 int signer_import_key(struct signer *signer, const struct message_import_key *import, struct message_keys *ret_keys,
 		      struct err *err);

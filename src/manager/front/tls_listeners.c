@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "manager/front/authorities.h"
 #include "manager/front/certificates.h"
 #include "manager/front/front_state.h"
 #include "manager/layout.h"
@@ -32,7 +33,7 @@ struct tls_listeners {
 static int chain_of(const struct front *front, const struct certified_key *pair, struct buf *chain, struct err *err)
 {
 	buf_append(chain, pair->chain.data, pair->chain.size);
-	buf_append_text(chain, front->ca_pem);
+	buf_append_text(chain, authorities_now(front)->chain);
 	return chain->status == 0 ? 0 : err_set(err, chain->status, "no room for the chain of certificates");
 }
 
@@ -46,8 +47,8 @@ static int make_context(struct tls_listeners *listeners, struct tls_server **pla
 	buf_init(&chain, CHAIN_MAX_BYTES);
 	rc = chain_of(listeners->front, pair, &chain, err);
 	if (rc == 0) {
-		*place = tls_server_with(profiles, buf_text(&chain), buf_text(&pair->key), listeners->front->ca_pem,
-					 ticket_key, err);
+		*place = tls_server_with(profiles, buf_text(&chain), buf_text(&pair->key),
+					 authorities_now(listeners->front)->roots, ticket_key, err);
 		rc = *place != NULL ? 0 : err->code;
 	}
 	buf_done(&chain);
@@ -122,8 +123,10 @@ static void give_place(void *argument)
 	const struct place *place = argument;
 	struct certificates *certificates = place->listeners->front->certificates;
 	struct err err = { 0 };
-	int rc = certificates_lend(certificates, CERTIFICATE_SERVER, certify, argument, &err);
+	int rc = tls_server_trust(place->tls, authorities_now(place->listeners->front)->roots, &err);
 
+	if (rc == 0)
+		rc = certificates_lend(certificates, CERTIFICATE_SERVER, certify, argument, &err);
 	if (rc == 0 && place->listeners->plan.rsa)
 		rc = certificates_lend(certificates, CERTIFICATE_SERVER_RSA, certify, argument, &err);
 	if (rc != 0 && rc != ERR_NOT_FOUND) /* the second one is on its way */

@@ -22,7 +22,8 @@ void tls_listeners_free(struct tls_listeners *listeners); /* after the loops hav
 const struct listening *tls_listeners_plan(const struct tls_listeners *listeners);
 /* As many as there are loops, for plan->items[index]. */
 struct tls_server *const *tls_listeners_of(const struct tls_listeners *listeners, size_t index);
-/* Another certificate is in use: connections from now on get it, those under way stay as they are. Any thread. */
+/* Another certificate is in use, or there are others to trust: so for connections from now on, those under way stay as
+ * they are. Any thread. */
 void tls_listeners_certified(struct tls_listeners *listeners);
 
 #endif

@@ -15,7 +15,7 @@
 #include "manager/messages.h"
 #include "manager/role_start.h"
 #include "os/env.h"
-#include "trust/authority.h"
+#include "trust/authorities.h"
 #include "trust/fingerprint.h"
 #include "trust/signing_key.h"
 #include "wire/envelope.h"
@@ -24,7 +24,8 @@
 
 struct keys {
 	const struct env *env;
-	struct authority *authority;
+	struct authorities *authorities;
+	char authority_path[LAYOUT_PATH_BYTES]; /* keys/ca.key */
 	struct server_key server;
 	struct channel supervisor;
 	struct channel front;
@@ -39,7 +40,7 @@ static int load(struct keys *keys, const char *data_directory, struct err *err)
 
 	snprintf(key_path, sizeof(key_path), "%s/%s", data_directory, LAYOUT_KEYS_CA);
 	snprintf(certificate_path, sizeof(certificate_path), "%s/%s", data_directory, LAYOUT_CA);
-	rc = authority_load(key_path, certificate_path, &keys->authority, err);
+	rc = authorities_load(key_path, certificate_path, &keys->authorities, err);
 	return rc == 0 ? 0 : err_add(err, rc, "certificate authority");
 }
 
@@ -103,7 +104,7 @@ static int prove(struct keys *keys, const struct channel_message *message, struc
 		return rc;
 	proof.side = asked.side;
 	memcpy(proof.channel, asked.channel, sizeof(proof.channel));
-	authority_fingerprint(keys->authority, proof.authority);
+	authority_fingerprint(authorities_issuing(keys->authorities), proof.authority);
 	signing_key_public(key, proof.key);
 	proof_message(&proof, text);
 	signing_key_fingerprint(proof.key, result.key);
@@ -124,8 +125,8 @@ static int certify(struct keys *keys, const struct channel_message *message, str
 	if (uuid_is_zero(&asked.computer))
 		return err_set(err, ERR_DENIED, "a certificate for no computer");
 	buf_init(&pem, MESSAGE_CERTIFICATE_MAX_BYTES - 1);
-	rc = authority_certify_agent(keys->authority, asked.request.data, asked.request.size, &asked.computer,
-				     env_wall(keys->env), &pem, NULL, err);
+	rc = authority_certify_agent(authorities_issuing(keys->authorities), asked.request.data, asked.request.size,
+				     &asked.computer, env_wall(keys->env), &pem, NULL, err);
 	if (rc == 0)
 		message_pack_certified(answer, buf_text(&pem));
 	buf_done(&pem);
@@ -140,8 +141,8 @@ static int certify_manager(struct keys *keys, const struct channel_message *mess
 	int rc;
 
 	buf_init(&pem, MESSAGE_CERTIFICATE_MAX_BYTES - 1);
-	rc =
-	    authority_certify_manager(keys->authority, message->payload, message->size, env_wall(keys->env), &pem, err);
+	rc = authority_certify_manager(authorities_issuing(keys->authorities), message->payload, message->size,
+				       env_wall(keys->env), &pem, err);
 	if (rc == 0)
 		message_pack_certified(answer, buf_text(&pem));
 	buf_done(&pem);
@@ -152,19 +153,24 @@ static int certify_manager(struct keys *keys, const struct channel_message *mess
 static int certify_server(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
 {
 	struct message_certify_server asked;
-	struct buf pem, like;
+	struct buf pem, like, roots;
 	int rc = message_unpack_certify_server(message->payload, message->size, &asked);
 
 	if (rc != 0)
 		return err_set(err, rc, "the request does not decode");
 	buf_init(&pem, MESSAGE_CERTIFICATE_MAX_BYTES - 1);
 	buf_init(&like, MESSAGE_CERTIFICATE_MAX_BYTES);
+	buf_init(&roots, AUTHORITIES_MAX_BYTES);
 	rc = buf_append(&like, asked.certificate.data, asked.certificate.size);
 	if (rc == 0)
-		rc = authority_certify_server_again(keys->authority, asked.request.data, asked.request.size,
-						    buf_text(&like), env_wall(keys->env), &pem, err);
+		rc = authorities_pem(keys->authorities, &roots, err);
+	if (rc == 0)
+		rc = authority_certify_server_again(authorities_issuing(keys->authorities), asked.request.data,
+						    asked.request.size, buf_text(&like), buf_text(&roots),
+						    env_wall(keys->env), &pem, err);
 	if (rc == 0)
 		message_pack_certified(answer, buf_text(&pem));
+	buf_done(&roots);
 	buf_done(&like);
 	buf_done(&pem);
 	return rc;
@@ -225,7 +231,7 @@ static int back_up(struct keys *keys, const struct channel_message *message, str
 	int rc = message_unpack_back_up(message->payload, message->size, &asked);
 
 	rc = rc != 0 ? err_set(err, rc, "the request does not decode")
-		     : server_key_write_backup(&keys->server, keys->authority, &asked, answer, err);
+		     : server_key_write_backup(&keys->server, keys->authorities, &asked, answer, err);
 	explicit_bzero(asked.password, sizeof(asked.password));
 	return rc;
 }
@@ -237,13 +243,91 @@ static int restore(struct keys *keys, const struct channel_message *message, str
 	int rc = message_unpack_restore(message->payload, message->size, &asked);
 
 	rc = rc != 0 ? err_set(err, rc, "the request does not decode")
-		     : server_key_take_back(&keys->server, keys->authority, &asked, &restored, err);
+		     : server_key_take_back(&keys->server, keys->authorities, &asked, &restored, err);
 	explicit_bzero(asked.password, sizeof(asked.password));
 	if (rc != 0)
 		return rc;
 	tell_public_key(keys);
 	message_pack_restored(answer, &restored);
 	return 0;
+}
+
+/* --- authorities --- */
+
+static int tell_authorities(struct keys *keys, const struct channel_message *message, struct buf *answer,
+			    struct err *err)
+{
+	struct buf pem;
+	int rc;
+
+	(void)message;
+	buf_init(&pem, AUTHORITIES_MAX_BYTES);
+	rc = authorities_pem(keys->authorities, &pem, err);
+	if (rc == 0)
+		message_pack_authorities(answer, authorities_next(keys->authorities) != NULL, &pem);
+	buf_done(&pem);
+	return rc;
+}
+
+/* ca.pem is a file of the supervisor's to write, as the public key is. */
+static void tell_roots(struct keys *keys)
+{
+	struct err err = { 0 };
+	struct buf pem;
+	int rc;
+
+	buf_init(&pem, AUTHORITIES_MAX_BYTES);
+	rc = authorities_pem(keys->authorities, &pem, &err);
+	if (rc == 0)
+		rc = channel_send(&keys->supervisor, MESSAGE_ROOTS, 0, pem.data, pem.size, -1, &err);
+	if (rc != 0)
+		LOG(LOG_WARNING, "keys.roots_not_told", log_err(&err));
+	buf_done(&pem);
+}
+
+/* Front may be wrong about time, or taken over: what has not ended by our clock stays. */
+static int drop(struct authorities *authorities, time_us ended, time_us now, struct err *err)
+{
+	if (ended > now)
+		return err_set(err, ERR_DENIED, "authorities that have not ended are kept");
+	(void)authorities_drop(authorities, ended);
+	return 0;
+}
+
+static int apply(struct authorities *authorities, uint16_t type, time_us ended, time_us now, struct err *err)
+{
+	switch (type) {
+	case MESSAGE_PREPARE_AUTHORITY:
+		return authorities_prepare(authorities, now, err);
+	case MESSAGE_TURN_AUTHORITY:
+		return authorities_turn(authorities, err);
+	default:
+		return drop(authorities, ended, now, err);
+	}
+}
+
+/* On disk, in one file, before anything is signed with it. */
+static int change_authorities(struct keys *keys, const struct channel_message *message, struct buf *answer,
+			      struct err *err)
+{
+	struct authorities *changed = NULL;
+	time_us ended;
+	int rc = message_unpack_ended(message->payload, message->size, &ended);
+
+	rc = rc != 0 ? err_set(err, rc, "the request does not decode")
+		     : authorities_copy(keys->authorities, &changed, err);
+	if (rc == 0)
+		rc = apply(changed, message->type, ended, env_wall(keys->env), err);
+	if (rc == 0)
+		rc = authorities_store(changed, keys->authority_path, err);
+	if (rc != 0) {
+		authorities_free(changed);
+		return rc;
+	}
+	authorities_free(keys->authorities);
+	keys->authorities = changed;
+	tell_roots(keys);
+	return tell_authorities(keys, message, answer, err);
 }
 
 static const struct {
@@ -261,6 +345,10 @@ static const struct {
 	{ MESSAGE_CERTIFY, MESSAGE_CERTIFIED, certify },
 	{ MESSAGE_CERTIFY_MANAGER, MESSAGE_CERTIFIED, certify_manager },
 	{ MESSAGE_CERTIFY_SERVER, MESSAGE_CERTIFIED, certify_server },
+	{ MESSAGE_AUTHORITIES, MESSAGE_AUTHORITIES_ARE, tell_authorities },
+	{ MESSAGE_PREPARE_AUTHORITY, MESSAGE_AUTHORITIES_ARE, change_authorities },
+	{ MESSAGE_TURN_AUTHORITY, MESSAGE_AUTHORITIES_ARE, change_authorities },
+	{ MESSAGE_DROP_AUTHORITIES, MESSAGE_AUTHORITIES_ARE, change_authorities },
 };
 
 static int answer_request(struct keys *keys, const struct channel_message *message, struct err *err)
@@ -366,8 +454,11 @@ int keys_main(const char *data_directory)
 		rc = role_enclose(ROLE_NAME_KEYS, data_directory, reached, sizeof(reached), &err);
 	if (rc == 0)
 		rc = server_key_open(&keys.server, keys.env, reached, &err);
-	if (rc == 0)
+	if (rc == 0) {
+		snprintf(keys.authority_path, sizeof(keys.authority_path), "%s/%s", reached, LAYOUT_KEYS_CA);
 		tell_public_key(&keys);
+		tell_roots(&keys);
+	}
 	if (rc == 0)
 		rc = channel_send(&keys.supervisor, MESSAGE_READY, 0, NULL, 0, -1, &err);
 	if (rc == 0) {
@@ -379,7 +470,7 @@ int keys_main(const char *data_directory)
 	}
 	close_front(&keys);
 	channel_done(&keys.supervisor);
-	authority_free(keys.authority);
+	authorities_free(keys.authorities);
 	server_key_done(&keys.server);
 	return rc == 0 ? 0 : 1;
 }

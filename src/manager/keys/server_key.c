@@ -7,6 +7,8 @@
 
 #include "base/env.h"
 #include "base/log.h"
+#include "trust/identity.h"
+#include "trust/roots.h"
 
 int server_key_open(struct server_key *key, const struct env *env, const char *data_directory, struct err *err)
 {
@@ -131,7 +133,7 @@ int server_key_take_up(struct server_key *key, const struct message_import_key *
 	return rc == 0 ? take(key, other, import->force, &import->create, err) : rc;
 }
 
-int server_key_write_backup(const struct server_key *key, const struct authority *authority,
+int server_key_write_backup(const struct server_key *key, const struct authorities *authorities,
 			    const struct message_back_up *back_up, struct buf *out, struct err *err)
 {
 	const struct signing_key *present;
@@ -150,34 +152,39 @@ int server_key_write_backup(const struct server_key *key, const struct authority
 	memcpy(backup.steps, back_up->steps, back_up->step_count * sizeof(backup.steps[0]));
 	rc = signing_key_pem(present, &backup.server_key, err);
 	if (rc == 0)
-		rc = authority_key_pem(authority, &backup.authority_key, err);
+		rc = authorities_keys_pem(authorities, &backup.authority_key, err);
 	if (rc == 0)
-		rc = authority_pem(authority, &backup.authority, err);
+		rc = authorities_pem(authorities, &backup.authority, err);
 	if (rc == 0)
 		rc = backup_seal(&backup, back_up->password, out, err);
 	backup_done(&backup);
 	return rc;
 }
 
-static int check_authority(const struct authority *authority, const struct backup *backup, struct err *err)
+/* Of this manager: the root that issued when it was made is one of ours. */
+static int check_authority(const struct authorities *authorities, const struct backup *backup, struct err *err)
 {
-	struct buf mine;
+	struct certificate_facts root;
+	struct buf mine, found;
 	int rc;
 
-	buf_init(&mine, BACKUP_ROOT_MAX_BYTES);
-	rc = authority_pem(authority, &mine, err);
-	if (rc == 0 &&
-	    (mine.size != backup->authority.size || memcmp(mine.data, backup->authority.data, mine.size) != 0))
+	buf_init(&mine, AUTHORITIES_MAX_BYTES);
+	buf_init(&found, AUTHORITIES_MAX_BYTES);
+	rc = authorities_pem(authorities, &mine, err);
+	if (rc == 0)
+		rc = certificate_read(backup->authority.data, backup->authority.size, &root, err);
+	if (rc == 0 && roots_find(buf_text(&mine), root.fingerprint, &found, NULL) != 0)
 		rc = err_set(
 		    err, ERR_UNTRUSTED,
 		    "this backup is of another manager (\"%.100s\"): its agents know that one by its CA. To set "
 		    "it up again on a machine: muster-manager init --data DIR --restore FILE",
 		    backup->name);
+	buf_done(&found);
 	buf_done(&mine);
 	return rc;
 }
 
-int server_key_take_back(struct server_key *key, const struct authority *authority,
+int server_key_take_back(struct server_key *key, const struct authorities *authorities,
 			 const struct message_restore *restore, struct message_restored *ret_restored, struct err *err)
 {
 	const struct message_create_key create = { .succeed = false, .known = restore->known };
@@ -187,7 +194,7 @@ int server_key_take_back(struct server_key *key, const struct authority *authori
 
 	if (rc != 0)
 		return rc;
-	rc = check_authority(authority, &backup, err);
+	rc = check_authority(authorities, &backup, err);
 	if (rc == 0)
 		rc = signing_key_parse(backup.server_key.data, backup.server_key.size, &other, err);
 	if (rc == 0)

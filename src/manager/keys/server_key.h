@@ -10,7 +10,7 @@
 
 #include "manager/layout.h"
 #include "manager/messages.h"
-#include "trust/authority.h"
+#include "trust/authorities.h"
 #include "trust/key_file.h"
 
 struct server_key {
@@ -33,11 +33,11 @@ int server_key_create(struct server_key *key, bool succeed, uint64_t known, stru
 /* A key that a person brought. ERR_EXISTS: another is present, and force is not said; ERR_FORMAT, ERR_UNTRUSTED. */
 int server_key_take_up(struct server_key *key, const struct message_import_key *import, struct err *err);
 /* Everything that is to outlive this machine, under the password. ERR_NOT_FOUND without a key. */
-int server_key_write_backup(const struct server_key *key, const struct authority *authority,
+int server_key_write_backup(const struct server_key *key, const struct authorities *authorities,
 			    const struct message_back_up *back_up, struct buf *out, struct err *err);
-/* The key of a backup of this manager. ERR_UNTRUSTED: it is of a manager with another CA; ERR_EXISTS: another key is
+/* The key of a backup of this manager. ERR_UNTRUSTED: it is of a manager with other CAs; ERR_EXISTS: another key is
  * present, and force is not said; else as backup_open(). The same key again changes nothing. */
-int server_key_take_back(struct server_key *key, const struct authority *authority,
+int server_key_take_back(struct server_key *key, const struct authorities *authorities,
 			 const struct message_restore *restore, struct message_restored *ret_restored, struct err *err);
 /* The key of a backup, or of a person's own: by succession if front says so and there is a present one. Takes it over.
  */

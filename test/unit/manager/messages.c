@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -163,6 +164,46 @@ static void nobody_but_front_asks_for_signatures(void **state)
 	assert_false(may_send(&messages_from_front, MESSAGE_STOP));
 }
 
+static void authorities_come_back(void **state)
+{
+	struct message_authorities *read = malloc(sizeof(*read));
+	struct buf packed, pem;
+	time_us ended;
+
+	(void)state;
+	assert_non_null(read);
+	buf_init(&packed, CHANNEL_PAYLOAD_MAX_BYTES);
+	buf_init(&pem, AUTHORITIES_MAX_BYTES);
+	buf_append_text(&pem, "-----BEGIN CERTIFICATE-----");
+	message_pack_authorities(&packed, true, &pem);
+	assert_int_equal(message_unpack_authorities(packed.data, packed.size, read), 0);
+	assert_true(read->has_next);
+	assert_string_equal(read->pem, buf_text(&pem));
+	for (size_t size = 0; size < packed.size; size++)
+		assert_int_not_equal(message_unpack_authorities(packed.data, size, read), 0);
+	/* None at all, and one that hides something behind a NUL. */
+	buf_reset(&packed);
+	buf_reset(&pem);
+	message_pack_authorities(&packed, false, &pem);
+	assert_int_equal(message_unpack_authorities(packed.data, packed.size, read), ERR_FORMAT);
+	buf_reset(&packed);
+	buf_append(&pem, "a\0b", 3);
+	message_pack_authorities(&packed, false, &pem);
+	assert_int_equal(message_unpack_authorities(packed.data, packed.size, read), ERR_FORMAT);
+	buf_reset(&packed);
+	message_pack_ended(&packed, 7);
+	assert_int_equal(packed.size, MESSAGE_AUTHORITIES_BYTES);
+	assert_int_equal(message_unpack_ended(packed.data, packed.size, &ended), 0);
+	assert_int_equal(ended, 7);
+	assert_int_not_equal(message_unpack_ended(packed.data, packed.size - 1, &ended), 0);
+	buf_reset(&packed);
+	message_pack_ended(&packed, -1);
+	assert_int_equal(message_unpack_ended(packed.data, packed.size, &ended), ERR_FORMAT);
+	buf_done(&packed);
+	buf_done(&pem);
+	free(read);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +212,7 @@ int main(void)
 		cmocka_unit_test(a_certification_comes_back),
 		cmocka_unit_test(a_servers_certification_comes_back),
 		cmocka_unit_test(a_request_for_a_proof_comes_back),
+		cmocka_unit_test(authorities_come_back),
 		cmocka_unit_test(too_much_to_sign_is_refused),
 		cmocka_unit_test(a_refusal_keeps_its_code),
 		cmocka_unit_test(nobody_but_front_asks_for_signatures),

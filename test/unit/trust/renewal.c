@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "trust/authority.h"
+#include "trust/identity.h"
 #include "trust/renewal.h"
 #include "trust/roots.h"
 
@@ -151,6 +152,42 @@ static void a_stranger_follows_nobody(void **state)
 	done(&strange);
 }
 
+static void a_bundle_is_taken_apart(void **state)
+{
+	struct certificate_facts second;
+	struct roots roots;
+	struct buf first, all, links;
+	uint8_t none[SHA256_BYTES] = { 1 };
+	struct err err = { 0 };
+
+	(void)state;
+	make(&roots);
+	buf_init(&first, 65536);
+	buf_init(&all, 65536);
+	buf_init(&links, 65536);
+	give(&roots, &roots.links[0]);
+	give(&roots, &roots.pems[1]);
+	give(&roots, &roots.pems[0]);
+	assert_int_equal(roots_split(buf_text(&roots.given), &first, &all, &links, NULL), 0);
+	assert_string_equal(buf_text(&first), buf_text(&roots.pems[1]));
+	assert_string_equal(buf_text(&links), buf_text(&roots.links[0]));
+	assert_int_equal(all.size, roots.pems[0].size + roots.pems[1].size);
+	buf_reset(&all);
+	assert_int_equal(roots_split(buf_text(&roots.links[0]), &first, &all, &links, &err), ERR_FORMAT);
+	/* By its fingerprint, alone; what is no root is not found. */
+	assert_int_equal(certificate_read(roots.pems[0].data, roots.pems[0].size, &second, NULL), 0);
+	assert_int_equal(roots_find(buf_text(&roots.given), second.fingerprint, &roots.out, NULL), 0);
+	assert_string_equal(buf_text(&roots.out), buf_text(&roots.pems[0]));
+	assert_int_equal(roots_find(buf_text(&roots.given), none, &roots.out, &err), ERR_UNTRUSTED);
+	assert_int_equal(certificate_read(roots.links[0].data, roots.links[0].size, &second, NULL), 0);
+	assert_int_equal(roots_find(buf_text(&roots.given), second.fingerprint, &roots.out, &err), ERR_UNTRUSTED);
+	assert_int_equal(roots_find("nothing", none, &roots.out, &err), ERR_FORMAT);
+	buf_done(&first);
+	buf_done(&all);
+	buf_done(&links);
+	done(&roots);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +196,7 @@ int main(void)
 		cmocka_unit_test(grace_has_an_end),
 		cmocka_unit_test(a_root_is_followed_over_several_steps),
 		cmocka_unit_test(a_stranger_follows_nobody),
+		cmocka_unit_test(a_bundle_is_taken_apart),
 	};
 
 	return cmocka_run_group_tests_name("unit/trust/renewal", tests, NULL, NULL);

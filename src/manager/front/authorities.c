@@ -1,0 +1,338 @@
+/* The manager's authorities in front. What keys says is checked: it may have been taken over. */
+#include "manager/front/authorities.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "fleet/event_types.h"
+#include "manager/front/certificates.h"
+#include "manager/front/dialler.h"
+#include "manager/front/tls_listeners.h"
+#include "manager/queries.h"
+#include "trust/authorities.h"
+#include "trust/certificate.h"
+#include "trust/identity.h"
+#include "trust/roots.h"
+
+static const struct front_actor itself = { .kind = "system", .name = "manager", .peer = "" };
+
+/* --- snapshots --- */
+
+const struct front_authorities *authorities_now(const struct front *front)
+{
+	return front->authorities;
+}
+
+static void snapshot_free(struct front_authorities *made)
+{
+	if (made == NULL)
+		return;
+	free(made->pem);
+	free(made->roots);
+	free(made->issuing);
+	free(made->chain);
+	free(made);
+}
+
+void front_authorities_free(struct front *front)
+{
+	struct front_authorities *next;
+
+	for (struct front_authorities *made = front->authorities; made != NULL; made = next) {
+		next = made->former;
+		snapshot_free(made);
+	}
+	front->authorities = NULL;
+}
+
+/* The issuing one comes first; the newest is the last that was made. */
+static int look_at_root(void *argument, const struct certificate_about *about)
+{
+	struct front_authorities *made = argument;
+
+	if (made->life.not_after == 0) {
+		made->life = (struct renewal_life){ about->not_before, about->not_after };
+		memcpy(made->identity.ca_fingerprint, about->fingerprint, SHA256_BYTES);
+		made->newest = about->not_before + AUTHORITY_BACKDATE_US;
+		return 0;
+	}
+	if (made->first_end == INT64_MAX)
+		memcpy(made->second, about->fingerprint, SHA256_BYTES);
+	if (about->not_before + AUTHORITY_BACKDATE_US > made->newest)
+		made->newest = about->not_before + AUTHORITY_BACKDATE_US;
+	if (about->not_after < made->first_end)
+		made->first_end = about->not_after;
+	return 0;
+}
+
+static char *joined(const char *first, const char *second)
+{
+	char *text;
+
+	return asprintf(&text, "%s%s", first, second) >= 0 ? text : NULL;
+}
+
+static int fill(struct front_authorities *made, const char *pem, struct err *err)
+{
+	struct buf roots, links, issuing;
+	int rc;
+
+	buf_init(&roots, AUTHORITIES_MAX_BYTES);
+	buf_init(&links, AUTHORITIES_MAX_BYTES);
+	buf_init(&issuing, AUTHORITIES_MAX_BYTES);
+	rc = roots_split(pem, &issuing, &roots, &links, err);
+	if (rc == 0)
+		rc = certificate_each(roots.data, roots.size, look_at_root, made, err);
+	if (rc == 0) {
+		made->pem = strdup(pem);
+		made->roots = strdup(buf_text(&roots));
+		made->issuing = strdup(buf_text(&issuing));
+		made->chain = joined(buf_text(&links), buf_text(&roots));
+		if (made->pem == NULL || made->roots == NULL || made->issuing == NULL || made->chain == NULL)
+			rc = err_set(err, ERR_MEMORY, "no memory for the authorities");
+	}
+	if (strcmp(buf_text(&roots), buf_text(&issuing)) == 0) /* there is but one */
+		made->newest = 0;
+	buf_done(&roots);
+	buf_done(&links);
+	buf_done(&issuing);
+	return rc;
+}
+
+int authorities_take(struct front *front, const char *pem, bool has_next, struct err *err)
+{
+	struct front_authorities *made = calloc(1, sizeof(*made));
+	int rc;
+
+	if (made == NULL)
+		return err_set(err, ERR_MEMORY, "no memory for the authorities");
+	*made = (struct front_authorities){
+		.former = front->authorities, .identity = front->identity, .has_next = has_next, .first_end = INT64_MAX
+	};
+	rc = fill(made, pem, err);
+	if (rc != 0) {
+		snapshot_free(made);
+		return rc;
+	}
+	made->identity.ca_pem = made->pem;
+	made->known = front->authorities != NULL; /* the first one is the file's */
+	front->authorities = made;
+	return 0;
+}
+
+/* --- what keys has --- */
+
+/* Under the turn. Nothing is done when it is what is known already. */
+static int use(struct front *front, const struct message_authorities *state, struct err *err)
+{
+	const struct front_authorities *before = authorities_now(front);
+	bool same = strcmp(before->pem, state->pem) == 0 && before->has_next == state->has_next;
+	int rc;
+
+	if (before->known && same)
+		return 0;
+	rc = authorities_take(front, state->pem, state->has_next, err);
+	if (rc != 0 || same)
+		return rc;
+	tls_listeners_certified(front->listeners);
+	dialler_certified(front->dialler);
+	return 0;
+}
+
+static int ask(struct front *front, uint16_t type, struct err *err)
+{
+	span_us grace = stored_setting_number(front->stored, STORED_RENEWAL_GRACE);
+	time_us now = env_wall(front->env), ended = grace < now ? now - grace : 0;
+	struct message_authorities *state = malloc(sizeof(*state));
+	int rc;
+
+	if (state == NULL)
+		return err_set(err, ERR_MEMORY, "no memory for the authorities");
+	rc = signer_authorities(front->signer, type, ended, state, err);
+	if (rc == 0)
+		rc = use(front, state, err);
+	free(state);
+	return rc;
+}
+
+static void ask_keys(void *argument)
+{
+	struct front *front = argument;
+	struct err err = { 0 };
+
+	pthread_mutex_lock(&front->authorities_turn);
+	if (ask(front, MESSAGE_AUTHORITIES, &err) != 0)
+		LOG(LOG_ERROR, "authorities.not_known", log_err(&err));
+	pthread_mutex_unlock(&front->authorities_turn);
+}
+
+void authorities_attached(struct front *front)
+{
+	if (front_work(front, ask_keys, front) != 0)
+		LOG(LOG_ERROR, "authorities.not_asked", log_text("error", "too much to do"));
+}
+
+/* --- one follows another --- */
+
+struct noting {
+	struct front *front;
+	const struct front_actor *actor;
+	uint32_t event;
+	const char *action;
+	char fingerprint[SHA256_TEXT_BYTES];
+};
+
+static int write_note(struct store_session *session, void *argument, struct err *err)
+{
+	const struct noting *noting = argument;
+	const struct front_field fields[] = { { "fingerprint", noting->fingerprint }, { "user", noting->actor->name } };
+	int rc = front_event(noting->front, session, noting->event, NULL, fields, COUNT_OF(fields), err);
+
+	return rc == 0 ? front_audit(noting->front, session, noting->actor, noting->action, noting->fingerprint, "",
+				     "done", err)
+		       : rc;
+}
+
+/* Each way in which there come to be others. */
+static const struct change {
+	uint16_t message;
+	uint32_t event;
+	const char *action;
+	bool names_next;
+} changes[] = {
+	[AUTHORITY_STAYS] = { .message = 0 },
+	[AUTHORITY_PREPARES] = { MESSAGE_PREPARE_AUTHORITY, EVENT_AUTHORITY_PREPARED, "authority.prepare", true },
+	[AUTHORITY_TURNS] = { MESSAGE_TURN_AUTHORITY, EVENT_AUTHORITY_TURNED, "authority.turn", false },
+};
+
+/* keys has it on its disk before it is told here: a crash in between leaves an event untold, and nothing else. */
+static int change(struct front *front, enum authority_step step, const struct front_actor *actor, struct err *err)
+{
+	const struct change *row = &changes[step];
+	struct noting noting = { .front = front, .actor = actor, .event = row->event, .action = row->action };
+	const struct front_authorities *now;
+	int rc = ask(front, row->message, err);
+
+	if (rc != 0)
+		return rc;
+	now = authorities_now(front);
+	hex_format(row->names_next ? now->second : now->identity.ca_fingerprint, SHA256_BYTES, noting.fingerprint);
+	LOG(LOG_INFO, row->action, log_text("fingerprint", noting.fingerprint));
+	return store_write_wait(front->store, write_note, &noting, err);
+}
+
+int front_authority_renew(struct front *front, const struct front_actor *actor, struct err *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&front->authorities_turn);
+	rc = change(front, AUTHORITY_PREPARES, actor, err);
+	pthread_mutex_unlock(&front->authorities_turn);
+	return rc;
+}
+
+/* --- when --- */
+
+struct counting {
+	time_us newest;
+	int64_t connected, computers;
+};
+
+static int count(struct store_session *session, void *argument, struct err *err)
+{
+	struct counting *counting = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_RENEWAL_WITHOUT);
+	int rc;
+
+	cursor_bind_number(cursor, "newest", counting->newest);
+	if (cursor_next(cursor))
+		counting->connected = cursor_number(cursor, "connected");
+	rc = cursor_end(cursor, err);
+	if (rc != 0)
+		return rc;
+	cursor = cursor_open(session, &QUERY_RENEWAL_COMPUTERS);
+	if (cursor_next(cursor))
+		counting->computers = cursor_number(cursor, "computers");
+	return cursor_end(cursor, err);
+}
+
+static int review(struct front *front, struct err *err)
+{
+	const struct front_authorities *now = authorities_now(front);
+	struct authority_state state = { .issuing = now->life, .has_next = now->has_next };
+	struct counting counting = { .newest = now->newest };
+	time_us moment = env_wall(front->env);
+	span_us grace = stored_setting_number(front->stored, STORED_RENEWAL_GRACE);
+	enum authority_step step;
+	int rc = 0;
+
+	if (now->newest != 0)
+		rc = store_read(front->store, count, &counting, err);
+	if (rc != 0)
+		return rc;
+	front->authorities_spread =
+	    authority_spread((size_t)counting.computers, stored_setting_number(front->stored, STORED_ROLLOUT_RATE));
+	state.without = (size_t)counting.connected;
+	step = authority_step(&state, moment);
+	if (step != AUTHORITY_STAYS)
+		return change(front, step, &itself, err);
+	if (now->first_end != INT64_MAX && !renewal_in_grace(now->first_end, moment, grace))
+		return ask(front, MESSAGE_DROP_AUTHORITIES, err);
+	return 0;
+}
+
+/* Of the one that issues now; an administrator's is none of ours. */
+static int is_ours(void *argument, const struct certified_key *pair, struct err *err)
+{
+	const struct front_authorities *now = argument;
+
+	(void)err;
+	return certificate_signed_by(buf_text(&pair->chain), now->issuing, NULL) != 0 &&
+		       certificate_signed_by(buf_text(&pair->chain), now->roots, NULL) == 0
+		   ? ERR_EXPIRED
+		   : 0;
+}
+
+/* The manager's own certificates are of the authority that issues: whoever is given it alone trusts them. */
+static int certify_anew(struct front *front, struct err *err)
+{
+	const struct front_authorities *now = authorities_now(front);
+	int rc = 0;
+
+	for (int use = 0; rc == 0 && use < CERTIFICATE_USES; use++) {
+		if (certificates_lend(front->certificates, (enum certificate_use)use, is_ours, (void *)(uintptr_t)now,
+				      NULL) == ERR_EXPIRED)
+			rc = certificates_renew(front, (enum certificate_use)use, &itself, err);
+	}
+	return rc == ERR_WRONG_STATE ? 0 : rc;
+}
+
+/* After a failure not before a while: nothing of it is urgent. */
+void authorities_review(void *argument)
+{
+	struct front *front = argument;
+	struct err err = { 0 };
+	int rc = 0;
+
+	pthread_mutex_lock(&front->authorities_turn);
+	if (authorities_now(front)->known && env_monotonic(front->env) >= front->authorities_again)
+		rc = review(front, &err);
+	if (rc == 0 && authorities_now(front)->newest != 0)
+		rc = certify_anew(front, &err);
+	if (rc != 0) {
+		front->authorities_again = env_monotonic(front->env) + 10 * MINUTE_US;
+		LOG(LOG_ERROR, "authorities.not_reviewed", log_err(&err));
+	}
+	pthread_mutex_unlock(&front->authorities_turn);
+}
+
+bool authorities_to_tell(const struct front *front, time_us roots, uint64_t seed)
+{
+	const struct front_authorities *now = authorities_now(front);
+
+	return now->newest > roots &&
+	       authority_told_at(now->newest, front->authorities_spread, seed) <= env_wall(front->env);
+}
