@@ -24,13 +24,15 @@
 
 #define CERTIFICATE_NAME "muster-agent, not activated"
 #define PURPOSE          "prepared"
+#define CONNECTIONS_MAX  4
+#define PROOFS_MAX       16
 #define END_WAIT_US      (5 * SECOND_US) /* for the answer to leave */
 #define PEM_MAX_BYTES    ((size_t)16 * 1024)
 
 static const struct http_limits limits = {
 	.header_bytes = 2 * KIB,
 	.header_count = 24,
-	.connections = 4,
+	.connections = CONNECTIONS_MAX,
 	.handshake = 10 * SECOND_US,
 	.header = 5 * SECOND_US,
 	.body_idle = 10 * SECOND_US,
@@ -43,9 +45,10 @@ struct prepared_server {
 	struct tls_server *tls;
 	struct http_server *server;
 	struct gate gate;
-	bool proven, decided;
-	struct manager_proof proof;   /* the last one, if proven */
-	struct enrol_attempt attempt; /* likewise */
+	bool decided;
+	struct manager_proof proofs[PROOFS_MAX]; /* the last ones: two people may ask for it at once */
+	unsigned proven;                         /* how many there were */
+	struct enrol_attempt attempt;            /* once proven */
 	uint64_t refused;
 	time_us told_at; /* monotonic: the log */
 };
@@ -140,8 +143,7 @@ static void on_proof(struct prepared_server *server, struct http_request *reques
 	if (rc == 0)
 		rc = encode_request(server, &out, &err);
 	if (rc == 0) {
-		server->proof = proof;
-		server->proven = true;
+		server->proofs[server->proven++ % PROOFS_MAX] = proof;
 		LOG(LOG_INFO, "prepared.manager_proven", log_text("peer", http_peer(request)));
 		http_reply(request, 200, "application/x-protobuf", NULL, out.data, out.size);
 	} else {
@@ -152,33 +154,40 @@ static void on_proof(struct prepared_server *server, struct http_request *reques
 
 /* --- and hands over an identity --- */
 
-static bool is_proven(const struct prepared_server *server, struct http_request *request)
+/* The one that was given over this very connection; NULL: none was. */
+static const struct manager_proof *find_proof(const struct prepared_server *server, struct http_request *request)
 {
 	uint8_t channel[PROOF_CHANNEL_BYTES];
 
-	return server->proven && !server->decided &&
-	       tls_channel_export(http_tls(request), PROOF_CHANNEL_LABEL, channel, sizeof(channel), NULL) == 0 &&
-	       CRYPTO_memcmp(channel, server->proof.channel, sizeof(channel)) == 0;
+	if (server->decided ||
+	    tls_channel_export(http_tls(request), PROOF_CHANNEL_LABEL, channel, sizeof(channel), NULL) != 0)
+		return NULL;
+	for (unsigned i = 0; i < server->proven && i < PROOFS_MAX; i++) {
+		if (CRYPTO_memcmp(channel, server->proofs[i].channel, sizeof(channel)) == 0)
+			return &server->proofs[i];
+	}
+	return NULL;
 }
 
-static int check_identity(const struct prepared_server *server, const struct agent_identity *identity, struct err *err)
+static int check_identity(const struct manager_proof *proof, const struct agent_identity *identity, struct err *err)
 {
 	struct manager_url url;
 
-	if (memcmp(identity->manager_key, server->proof.key, ENVELOPE_KEY_BYTES) != 0)
+	if (memcmp(identity->manager_key, proof->key, ENVELOPE_KEY_BYTES) != 0)
 		return err_set(err, ERR_UNTRUSTED, "the manager handed over another key than it proved");
 	return manager_url_parse(identity->manager, &url, err);
 }
 
-static int take_identity(struct prepared_server *server, const struct buf *body, struct err *err)
+static int take_identity(struct prepared_server *server, const struct manager_proof *proof, const struct buf *body,
+			 struct err *err)
 {
 	struct agent_identity identity;
 	int directory = -1, rc;
 
 	agent_identity_init(&identity);
-	rc = enrol_message_take(body->data, body->size, server->proof.authority, &identity, err);
+	rc = enrol_message_take(body->data, body->size, proof->authority, &identity, err);
 	if (rc == 0)
-		rc = check_identity(server, &identity, err);
+		rc = check_identity(proof, &identity, err);
 	identity.listen_port = 0; /* it stays where the manager has found it */
 	buf_append(&identity.key_pem, server->attempt.key_pem.data, server->attempt.key_pem.size);
 	if (rc == 0)
@@ -196,11 +205,12 @@ static int take_identity(struct prepared_server *server, const struct buf *body,
 
 static void on_identity(struct prepared_server *server, struct http_request *request, const struct buf *body)
 {
+	const struct manager_proof *proof = find_proof(server, request);
 	struct err err = { 0 };
 
-	if (!is_proven(server, request))
+	if (proof == NULL)
 		err_set(&err, ERR_UNTRUSTED, "an identity from somebody who proved nothing");
-	else if (take_identity(server, body, &err) == 0)
+	else if (take_identity(server, proof, body, &err) == 0)
 		server->decided = true;
 	if (!server->decided || err.code != 0) {
 		refuse(server, request, &err);
@@ -228,7 +238,8 @@ static uint64_t on_request(void *context, struct http_request *request)
 	struct prepared_server *server = context;
 	bool posts = strcmp(http_method(request), "POST") == 0;
 	bool proof = posts && strcmp(http_path(request), PREPARED_PROOF_PATH) == 0;
-	bool identity = posts && strcmp(http_path(request), PREPARED_IDENTITY_PATH) == 0 && is_proven(server, request);
+	bool identity =
+	    posts && strcmp(http_path(request), PREPARED_IDENTITY_PATH) == 0 && find_proof(server, request) != NULL;
 	uint64_t most = proof ? WIRE_MANAGER_PROOF_MAX_BYTES : WIRE_ENROL_REPLY_MAX_BYTES;
 	struct err err = { 0 };
 	struct post *post = proof || identity ? calloc(1, sizeof(*post)) : NULL;
