@@ -12,7 +12,8 @@
 
 #include "net/tls.h"
 #include "pair.h"
-#include "trust/authority.h"
+#include "trust/authorities.h"
+#include "trust/authority_turn.h"
 #include "trust/identity.h"
 #include "trust/renewal.h"
 #include "trust/roots.h"
@@ -23,7 +24,6 @@
 #define OFF_MOST_US  (3 * 365 * DAY_US)
 #define GRACE_US     (5 * 365 * DAY_US)
 #define FIRST        ((time_us)1795294800 * SECOND_US)
-#define ROOTS_MOST   8
 #define BUNDLE_BYTES ((size_t)48 * 1024)
 
 struct certificate {
@@ -33,12 +33,15 @@ struct certificate {
 };
 
 struct manager {
-	struct authority *authority;
-	struct buf bundle;  /* what agents are given: the newest first, each followed by what leads to it */
-	struct buf clients; /* whom it takes: the roots alone */
+	struct authorities *authorities;
+	struct buf bundle;   /* what agents are given */
+	struct buf clients;  /* whom it takes: the roots alone */
+	struct buf leads_on; /* what goes behind a certificate of its own */
+	struct buf first;    /* the root that issues */
+	time_us newest;      /* when the newest root was made; 0: there is but one */
 	struct certificate listener;
 	struct tls_server *tls;
-	unsigned successions, restarts, listener_renewals;
+	unsigned prepared, successions, dropped, restarts, listener_renewals;
 };
 
 struct agent {
@@ -48,6 +51,7 @@ struct agent {
 	struct certificate present, next; /* on record at the manager: fingerprints and ends */
 	struct tls_client *tls;
 	time_us off_until;
+	time_us roots_made; /* of the newest root that it was given */
 	unsigned renewals, renewed_after_its_end, lost;
 };
 
@@ -84,7 +88,7 @@ static void read_facts(struct certificate *certificate)
 	assert_int_equal(certificate_read(certificate->pem.data, certificate->pem.size, &certificate->facts, NULL), 0);
 	certificate->there = true;
 	/* Nothing outlives its authority. */
-	assert_true(certificate->facts.not_after <= authority_end(manager.authority));
+	assert_true(certificate->facts.not_after <= authority_end(authorities_issuing(manager.authorities)));
 }
 
 static bool is_due(const struct certificate *certificate)
@@ -98,34 +102,22 @@ static bool is_due(const struct certificate *certificate)
 
 /* --- the manager --- */
 
-static void put_before(struct buf *all, const struct buf *first)
+/* What agents are given, whom listeners take, what goes behind a certificate: front/authorities.c. */
+static void publish(void)
 {
-	struct buf joined;
+	struct buf links;
 
-	buf_init(&joined, BUNDLE_BYTES);
-	buf_append(&joined, first->data, first->size);
-	buf_append(&joined, all->data, all->size);
-	assert_int_equal(joined.status, 0);
-	buf_done(all);
-	*all = joined;
-}
-
-/* What leads to a root stands before it: whoever trusts an older one alone finds the way first. */
-static void take_authority(struct authority *authority, const struct buf *link)
-{
-	struct buf root, both;
-
-	buf_init(&root, 65536);
-	buf_init(&both, 65536);
-	assert_int_equal(authority_pem(authority, &root, NULL), 0);
-	put_before(&manager.clients, &root);
-	buf_append(&both, link->data, link->size);
-	buf_append(&both, root.data, root.size);
-	put_before(&manager.bundle, &both);
-	authority_free(manager.authority);
-	manager.authority = authority;
-	buf_done(&root);
-	buf_done(&both);
+	buf_init(&links, BUNDLE_BYTES);
+	buf_reset(&manager.bundle);
+	buf_reset(&manager.clients);
+	buf_reset(&manager.leads_on);
+	buf_reset(&manager.first);
+	assert_int_equal(authorities_pem(manager.authorities, &manager.bundle, NULL), 0);
+	assert_int_equal(roots_split(buf_text(&manager.bundle), &manager.first, &manager.clients, &links, NULL), 0);
+	buf_append(&manager.leads_on, links.data, links.size);
+	buf_append(&manager.leads_on, manager.clients.data, manager.clients.size);
+	assert_int_equal(manager.leads_on.status, 0);
+	buf_done(&links);
 }
 
 static void make_listener(void)
@@ -137,8 +129,8 @@ static void make_listener(void)
 	certificate_init(&manager.listener);
 	buf_init(&request, 65536);
 	assert_int_equal(identity_make(&manager.listener.key, &request, NULL), 0);
-	assert_int_equal(authority_certify_server(manager.authority, request.data, request.size, names, 1, now,
-						  &manager.listener.pem, NULL),
+	assert_int_equal(authority_certify_server(authorities_issuing(manager.authorities), request.data, request.size,
+						  names, 1, now, &manager.listener.pem, NULL),
 			 0);
 	read_facts(&manager.listener);
 	buf_done(&request);
@@ -148,7 +140,7 @@ static void make_chain(struct buf *chain)
 {
 	buf_init(chain, 2 * BUNDLE_BYTES);
 	buf_append(chain, manager.listener.pem.data, manager.listener.pem.size);
-	buf_append(chain, manager.bundle.data, manager.bundle.size);
+	buf_append(chain, manager.leads_on.data, manager.leads_on.size);
 }
 
 static void start_manager(void)
@@ -181,51 +173,73 @@ static void reload(void)
 static void first_manager(void)
 {
 	struct authority *authority;
-	struct buf none;
 
 	buf_init(&manager.bundle, BUNDLE_BYTES);
 	buf_init(&manager.clients, BUNDLE_BYTES);
+	buf_init(&manager.leads_on, BUNDLE_BYTES);
+	buf_init(&manager.first, BUNDLE_BYTES);
 	certificate_init(&manager.listener);
-	buf_init(&none, 16);
 	assert_int_equal(authority_generate("Muster CA of a test", now, &authority, NULL), 0);
-	take_authority(authority, &none);
+	assert_int_equal(authorities_new(authority, &manager.authorities, NULL), 0);
+	publish();
 	make_listener();
 	start_manager();
 }
 
-static void succeed(void)
+/* Connected, and without the newest root. */
+static size_t without(void)
 {
-	struct authority *next;
-	struct buf link;
+	size_t count = 0;
 
-	buf_init(&link, 65536);
-	assert_int_equal(authority_succeed(manager.authority, now, &next, &link, NULL), 0);
-	take_authority(next, &link);
-	buf_done(&link);
-	manager.successions++;
+	for (size_t i = 0; i < AGENTS; i++)
+		count += agents[i].off_until <= now && agents[i].roots_made < manager.newest;
+	return count;
+}
+
+static bool follow_the_rule(void)
+{
+	const struct authority_state state = { { authority_end(authorities_issuing(manager.authorities)) -
+						     AUTHORITY_VALIDITY_DAYS * DAY_US,
+						 authority_end(authorities_issuing(manager.authorities)) },
+					       authorities_next(manager.authorities) != NULL,
+					       without() };
+
+	switch (authority_step(&state, now)) {
+	case AUTHORITY_PREPARES:
+		assert_int_equal(authorities_prepare(manager.authorities, now, NULL), 0);
+		manager.newest = now;
+		manager.prepared++;
+		return true;
+	case AUTHORITY_TURNS:
+		assert_int_equal(authorities_turn(manager.authorities, NULL), 0);
+		manager.successions++;
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* What it does each day. */
 static void manager_day(void)
 {
-	const struct renewal_life root = { authority_end(manager.authority) - AUTHORITY_VALIDITY_DAYS * DAY_US,
-					   authority_end(manager.authority) };
-	bool changed = false;
+	bool changed = follow_the_rule();
+	size_t dropped = authorities_drop(manager.authorities, now - GRACE_US);
 
-	if (renewal_due(&root, 0) <= now) {
-		succeed();
-		changed = true;
-	}
-	if (is_due(&manager.listener)) {
+	manager.dropped += (unsigned)dropped;
+	if (changed || dropped > 0)
+		publish();
+	/* Its own certificate is of the one that issues. */
+	if (is_due(&manager.listener) ||
+	    certificate_signed_by(buf_text(&manager.listener.pem), buf_text(&manager.first), NULL) != 0) {
 		make_listener();
 		manager.listener_renewals++;
 		changed = true;
 	}
-	if (changed)
+	if (changed || dropped > 0)
 		reload();
 	if (chance(30) == 0)
 		start_manager();
-	assert_true(now < authority_end(manager.authority));
+	assert_true(now < authority_end(authorities_issuing(manager.authorities)));
 	assert_true(now < manager.listener.facts.not_after);
 }
 
@@ -238,8 +252,8 @@ static void certify(struct agent *agent, struct certificate *certificate)
 	certificate_init(certificate);
 	buf_init(&request, 65536);
 	assert_int_equal(identity_make(&certificate->key, &request, NULL), 0);
-	assert_int_equal(authority_certify_agent(manager.authority, request.data, request.size, &agent->id, now,
-						 &certificate->pem, NULL, NULL),
+	assert_int_equal(authority_certify_agent(authorities_issuing(manager.authorities), request.data, request.size,
+						 &agent->id, now, &certificate->pem, NULL, NULL),
 			 0);
 	read_facts(certificate);
 	buf_done(&request);
@@ -273,6 +287,7 @@ static void enrol(struct agent *agent)
 	certify(agent, &agent->mine);
 	agent->present.facts = agent->mine.facts;
 	agent->present.there = true;
+	agent->roots_made = manager.newest;
 	agent_tls(agent);
 }
 
@@ -289,6 +304,7 @@ static void take(struct agent *agent, struct certificate *given)
 	agent->roots = roots;
 	certificate_done(&agent->mine);
 	agent->mine = *given;
+	agent->roots_made = manager.newest;
 	agent_tls(agent);
 }
 
@@ -334,7 +350,7 @@ static bool contact(struct agent *agent)
 		renew(agent);
 		return false;
 	}
-	if (is_due(&agent->present))
+	if (is_due(&agent->present) || agent->roots_made < manager.newest)
 		renew(agent);
 	return true;
 }
@@ -350,7 +366,8 @@ static void agent_day(struct agent *agent)
 		return;
 	}
 	/* A handshake where something may be new, and now and then. */
-	if (agent->off_until != 0 || agent->next.there || is_due(&agent->present) || chance(24) == 0)
+	if (agent->off_until != 0 || agent->next.there || is_due(&agent->present) ||
+	    agent->roots_made < manager.newest || chance(24) == 0)
 		contact(agent);
 	agent->off_until = 0;
 }
@@ -378,11 +395,11 @@ static void nobody_is_lost(void **state)
 		lost += agents[i].lost;
 	}
 	print_message(
-	    "%d years: %u roots, %u starts, %u certificates of the listener, %u of agents (%u after their end, "
-	    "%u answers lost), %u handshakes\n",
-	    YEARS, manager.successions + 1, manager.restarts, manager.listener_renewals + 1, renewals, late, lost,
-	    handshakes);
-	assert_true(manager.successions >= 3 && manager.restarts > 5);
+	    "%d years: %u roots (%u dropped), %u starts, %u certificates of the listener, %u of agents (%u after their "
+	    "end, %u answers lost), %u handshakes\n",
+	    YEARS, manager.successions + 1, manager.dropped, manager.restarts, manager.listener_renewals + 1, renewals,
+	    late, lost, handshakes);
+	assert_true(manager.successions >= 3 && manager.dropped >= 1 && manager.restarts > 5);
 	assert_true(renewals > AGENTS * YEARS / 2 && late > 0 && lost > 0);
 }
 
@@ -395,10 +412,12 @@ static int end(void **state)
 		tls_client_free(agents[i].tls);
 	}
 	tls_server_free(manager.tls);
-	authority_free(manager.authority);
+	authorities_free(manager.authorities);
 	certificate_done(&manager.listener);
 	buf_done(&manager.bundle);
 	buf_done(&manager.clients);
+	buf_done(&manager.leads_on);
+	buf_done(&manager.first);
 	return 0;
 }
 
