@@ -22,10 +22,20 @@ void direction_use(struct endpoint *endpoint, enum link_direction direction)
 	endpoint_hurry(endpoint); /* the manager should know at once */
 }
 
+/* A manager that asks for the whole state may not have taken what it was told before. */
+static bool full_waits(const struct endpoint *endpoint)
+{
+	for (unsigned lane = 0; lane <= ENDPOINT_DIALLED; lane++) {
+		if (endpoint->lanes[lane].under_way && endpoint->lanes[lane].full)
+			return true;
+	}
+	return endpoint->full_wanted;
+}
+
 /* An agent that only listens is lost unless the manager knows that, and goes on knowing it after a crash of its own. */
 static bool manager_knows(const struct endpoint *endpoint)
 {
-	return endpoint->host != NULL && endpoint->host->direction == endpoint->direction &&
+	return !full_waits(endpoint) && endpoint->host != NULL && endpoint->host->direction == endpoint->direction &&
 	       endpoint->host_revision.told == endpoint->host_revision.now;
 }
 
@@ -95,7 +105,8 @@ static int take(struct endpoint *endpoint, const Muster__Wire__Reply *reply, str
 	    reply->answers_sequence != lane->sequence)
 		return err_set(err, ERR_WRONG_STATE, "the reply answers another report than the last one given");
 	reply_take(endpoint, ENDPOINT_DIALLED, reply);
-	prove(endpoint);
+	if (!reply->send_full)
+		prove(endpoint);
 	reply_act(endpoint, ENDPOINT_DIALLED, reply);
 	return 0;
 }

@@ -303,6 +303,33 @@ static void manager_initiated_dials_until_the_manager_knows(void **state)
 	endpoint_free(endpoint);
 }
 
+/* A manager that asks for the whole state has not taken what it was told: reports of two lanes came in another order.
+ */
+static void what_is_asked_for_again_is_not_known(void **state)
+{
+	struct endpoint *endpoint = make(LINK_BIDIRECTIONAL);
+	struct said first, second;
+	Muster__Wire__Reply reply;
+
+	(void)state;
+	tell_host(endpoint);
+	was_dialled(endpoint);
+	endpoint_set_direction(endpoint, LINK_MANAGER_INITIATED);
+	tell_host(endpoint);
+	first = open_talk(endpoint, 0);
+	reply = answer(&first, 0);
+	reply.send_full = true;
+	assert_int_equal(post(endpoint, &reply, &second), 0);
+	assert_false(endpoint_proven(endpoint));
+	endpoint_hung_up(endpoint);
+	assert_true(endpoint_next(endpoint, ENDPOINT_MAIN) <= now);
+	arena_free(first.arena);
+	arena_free(second.arena);
+	was_dialled(endpoint); /* tells all, and is not asked again */
+	assert_true(endpoint_proven(endpoint));
+	endpoint_free(endpoint);
+}
+
 /* An agent that neither dials nor is dialled is lost: it only listens if the manager was last told that it does. */
 static void a_start_only_listens_if_the_manager_knows(void **state)
 {
@@ -367,6 +394,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_reply_to_another_report_is_refused, start, stop),
 		cmocka_unit_test_setup_teardown(what_was_cut_off_is_told_again, start, stop),
 		cmocka_unit_test_setup_teardown(manager_initiated_dials_until_the_manager_knows, start, stop),
+		cmocka_unit_test_setup_teardown(what_is_asked_for_again_is_not_known, start, stop),
 		cmocka_unit_test_setup_teardown(a_start_only_listens_if_the_manager_knows, start, stop),
 		cmocka_unit_test_setup_teardown(agent_initiated_is_not_to_be_dialled, start, stop),
 		cmocka_unit_test_setup_teardown(a_refusal_is_told_once_an_hour, start, stop),
