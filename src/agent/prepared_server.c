@@ -207,15 +207,14 @@ static void on_identity(struct prepared_server *server, struct http_request *req
 {
 	const struct manager_proof *proof = find_proof(server, request);
 	struct err err = { 0 };
+	int rc = proof != NULL ? take_identity(server, proof, body, &err)
+			       : err_set(&err, ERR_UNTRUSTED, "an identity from somebody who proved nothing");
 
-	if (proof == NULL)
-		err_set(&err, ERR_UNTRUSTED, "an identity from somebody who proved nothing");
-	else if (take_identity(server, proof, body, &err) == 0)
-		server->decided = true;
-	if (!server->decided || err.code != 0) {
+	if (rc != 0) {
 		refuse(server, request, &err);
 		return;
 	}
+	server->decided = true;
 	http_reply(request, 204, NULL, NULL, NULL, 0);
 	http_server_stop(server->server, END_WAIT_US, server->options.activated, server->options.argument);
 }

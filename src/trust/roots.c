@@ -155,16 +155,21 @@ int roots_split(const char *pem, struct buf *first, struct buf *roots, struct bu
 int roots_find(const char *pem, const uint8_t fingerprint[SHA256_BYTES], struct buf *out, struct err *err)
 {
 	STACK_OF(X509) *all = openssl_certificates_parse(pem, strlen(pem), err);
-	int status = all != NULL ? err_set(err, ERR_UNTRUSTED, "no root with this fingerprint") : ERR_FORMAT;
+	X509 *found = NULL;
+	int status = ERR_FORMAT;
 
-	for (int i = 0; status == ERR_UNTRUSTED && i < sk_X509_num(all); i++) {
+	for (int i = 0; found == NULL && i < sk_X509_num(all); i++) {
 		X509 *certificate = sk_X509_value(all, i);
 		uint8_t print[SHA256_BYTES];
 
 		if (is_root(certificate) && X509_digest(certificate, EVP_sha256(), print, NULL) == 1 &&
 		    memcmp(print, fingerprint, SHA256_BYTES) == 0)
-			status = openssl_certificate_pem(certificate, out, err);
+			found = certificate;
 	}
+	if (found != NULL)
+		status = openssl_certificate_pem(found, out, err);
+	else if (all != NULL)
+		status = err_set(err, ERR_UNTRUSTED, "no root with this fingerprint");
 	sk_X509_pop_free(all, X509_free);
 	ERR_clear_error();
 	return status;

@@ -176,7 +176,9 @@ static void a_bundle_is_taken_apart(void **state)
 	assert_int_equal(roots_split(buf_text(&roots.links[0]), &first, &all, &links, &err), ERR_FORMAT);
 	/* By its fingerprint, alone; what is no root is not found. */
 	assert_int_equal(certificate_read(roots.pems[0].data, roots.pems[0].size, &second, NULL), 0);
-	assert_int_equal(roots_find(buf_text(&roots.given), second.fingerprint, &roots.out, NULL), 0);
+	err = (struct err){ 0 };
+	assert_int_equal(roots_find(buf_text(&roots.given), second.fingerprint, &roots.out, &err), 0);
+	assert_int_equal(err.code, 0);
 	assert_string_equal(buf_text(&roots.out), buf_text(&roots.pems[0]));
 	assert_int_equal(roots_find(buf_text(&roots.given), none, &roots.out, &err), ERR_UNTRUSTED);
 	assert_int_equal(certificate_read(roots.links[0].data, roots.links[0].size, &second, NULL), 0);
