@@ -90,12 +90,11 @@ bool link_listen_wants_turn(const struct link *link)
 static void on_turned(void *argument, struct bufferevent *connection)
 {
 	struct link *link = argument;
+	bool renewal_first = link_renewal_needs(link->renewal);
 
-	if (link_renewal_needs(link->renewal))
-		link_renewal_adopt(link->renewal, connection);
-	else if (link_fetch_needs(link_items_fetch(link->items)))
+	if (!renewal_first && link_fetch_needs(link_items_fetch(link->items)))
 		link_fetch_adopt(link_items_fetch(link->items), connection);
-	else if (link_uploads_need(link->uploads))
+	else if (!renewal_first && link_uploads_need(link->uploads))
 		link_uploads_adopt(link->uploads, connection);
 	else
 		link_renewal_adopt(link->renewal, connection);

@@ -71,7 +71,7 @@ int local_trust(const struct arguments *arguments)
 		rc = err.code;
 	if (rc == 0)
 		rc = local_password(arguments, data, &request.password, &err);
-	if (rc == 0)
+	if (rc == 0 && data != NULL)
 		rc = trust(data, &request, &err);
 	signing_key_fingerprint(request.key, fingerprint);
 	hex_format(fingerprint, sizeof(fingerprint), text);
