@@ -60,19 +60,19 @@ static struct addrinfo *resolve(struct port_row *row)
 static int begin(struct port_row *row)
 {
 	struct addrinfo *found = resolve(row);
-	int fd = -1, error = 0;
+	int fd = -1;
+	bool begun;
 
 	if (found == NULL)
 		return -1;
 	fd = socket(found->ai_family, found->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || (connect(fd, found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS))
-		error = errno;
-	else if (row->datagrams && send(fd, "", 0, MSG_NOSIGNAL) < 0)
-		error = errno;
+	begun = fd >= 0 && (connect(fd, found->ai_addr, found->ai_addrlen) == 0 || errno == EINPROGRESS) &&
+		(!row->datagrams || send(fd, "", 0, MSG_NOSIGNAL) == 0);
+	if (!begun)
+		settle(row, errno, NULL);
 	freeaddrinfo(found);
-	if (error == 0)
+	if (begun)
 		return fd;
-	settle(row, error, NULL);
 	if (fd >= 0)
 		close(fd);
 	return -1;

@@ -191,13 +191,13 @@ int authority_succeed(const struct authority *old, time_us now, struct authority
 		      struct err *err)
 {
 	char name[NAME_MAX_BYTES + 1];
-	struct authority *next;
+	struct authority *next = NULL;
 	int status;
 
 	if (X509_NAME_get_text_by_NID(X509_get_subject_name(old->certificate), NID_commonName, name, sizeof(name)) <= 0)
 		return openssl_fail(err, ERR_FORMAT, "the root has no name");
 	status = authority_generate(name, now, &next, err);
-	if (status != 0)
+	if (status != 0 || next == NULL)
 		return status;
 	status = append_link(old, next, name, now, link, err);
 	if (status != 0)

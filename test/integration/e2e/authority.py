@@ -93,7 +93,7 @@ def signed_by(pem, root_pem):
 
 def turned(before):
     """The next one issues, and all that the manager shows is of it."""
-    wait_until("another authority issues", lambda: issuing() != before)
+    wait_until("another authority issues", lambda: issuing() != before, 300)
     root = certificates(read(site.manager.ca))[0]
     assert roots(root) == [issuing()], "the one that issues stands first in ca.pem"
     wait_until("the listener's certificate is of it", lambda: signed_by(shown(), root))

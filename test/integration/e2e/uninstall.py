@@ -11,7 +11,7 @@ from deployment import Computer, line, make_package
 from installation import EICAR, Agent, free_port, main, run, wait_until
 
 site = deployment.site
-PASSWORD = "correct horse battery"
+PASSWORD = "wrong horse, other battery"
 
 
 def detected(agent, name):

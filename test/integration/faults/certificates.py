@@ -260,7 +260,7 @@ def killed(world):
     print(f"{len(ended)} ends of {len(plans)} in the midst of a renewal: a certificate with its key after each")
 
 
-def run(world, _rounds, _seed):
+def run(world, _given):
     clock = Clock(world, "clock")
     world.manager = Manager(world.directory, environment=clock.environment)
     own_one_ends(world, clock)
@@ -269,4 +269,4 @@ def run(world, _rounds, _seed):
 
 
 if __name__ == "__main__":
-    sys.exit(main("certificates", __doc__, run, rounds=1))
+    sys.exit(main("certificates", __doc__, run))
