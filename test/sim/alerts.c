@@ -35,8 +35,9 @@ static struct sim_alert *add(struct sim_stored_computer *computer, const struct 
 	return alert;
 }
 
-static void apply(struct sim *sim, struct sim_stored_computer *computer, const struct alert_fact *fact)
+static void apply(struct sim_manager *manager, struct sim_stored_computer *computer, const struct alert_fact *fact)
 {
+	struct sim *sim = manager->sim;
 	struct sim_alert *alert = find(computer, fact->kind, fact->subject);
 	struct alert_settings settings;
 
@@ -49,7 +50,7 @@ static void apply(struct sim *sim, struct sim_stored_computer *computer, const s
 		sim_log(sim, "alert: %s is raised", alert_definitions[fact->kind].name);
 		alert->open = true;
 		alert->raised++;
-		sim->store.alerts_raised++;
+		manager->store.alerts_raised++;
 		snprintf(alert->detail, sizeof(alert->detail), "%s", fact->detail);
 		break;
 	case ALERT_AMEND:
@@ -65,8 +66,9 @@ static void apply(struct sim *sim, struct sim_stored_computer *computer, const s
 	}
 }
 
-void alerts_apply(struct sim *sim, struct sim_stored_computer *computer, const struct fleet_event_row *row)
+void alerts_apply(struct sim_manager *manager, struct sim_stored_computer *computer, const struct fleet_event_row *row)
 {
+	struct sim *sim = manager->sim;
 	struct sim_machine *machine = &sim->machines[computer->machine];
 	struct event_field fields[WIRE_FIELDS_MAX];
 	struct alert_fact fact;
@@ -87,7 +89,7 @@ void alerts_apply(struct sim *sim, struct sim_stored_computer *computer, const s
 	}
 	if (row->type == EVENT_COMPUTER_CLOCK_CHANGE)
 		machine->clock_told = machine->clock_telling;
-	apply(sim, computer, &fact);
+	apply(manager, computer, &fact);
 	alert_fact_done(&fact);
 }
 
@@ -114,8 +116,10 @@ static bool tells(const struct fleet_rows *rows, uint32_t type)
 }
 
 /* What a report asks to be stored: event 734 only if its clock was changed. */
-void check_reported(struct sim *sim, struct sim_machine *machine, const struct fleet_rows *rows)
+void check_reported(struct sim_machine *machine, const struct fleet_rows *rows)
 {
+	struct sim *sim = machine->sim;
+
 	if (machine->has_clone || !tells(rows, EVENT_COMPUTER_CLOCK_CHANGE))
 		return;
 	/* A report may have been under way as the last one was told. */
@@ -124,12 +128,14 @@ void check_reported(struct sim *sim, struct sim_machine *machine, const struct f
 	machine->clock_telling = sim->now;
 }
 
-void check_offline(struct sim *sim, struct sim_stored_computer *computer, const struct fleet_computer *shown)
+void check_offline(struct sim_manager *manager, struct sim_stored_computer *computer,
+		   const struct fleet_computer *shown)
 {
+	struct sim *sim = manager->sim;
 	const struct sim_alert *alert = computer->offline_alert;
-	size_t index = (size_t)(computer - sim->store.computers);
+	size_t index = (size_t)(computer - manager->store.computers);
 	bool open = alert != NULL && alert->open;
-	span_us silence = sim->now - life_silent_from(sim, computer);
+	span_us silence = sim->now - life_silent_from(manager, computer);
 	span_us allowed = life_allowed(computer);
 
 	if (shown->status != FLEET_ONLINE)
@@ -137,32 +143,33 @@ void check_offline(struct sim *sim, struct sim_stored_computer *computer, const 
 	if (open && sim->now - computer->online_from > COMMIT_SPAN_US)
 		sim_fail(sim, "computer %zu is online for long, and its offline alert is open", index);
 	if (open && shown->missed == FLEET_UNLIMITED && sim->now - computer->life.policy_at > COMMIT_SPAN_US &&
-	    sim->now - sim->manager.started > COMMIT_SPAN_US && sim->now - COMMIT_SPAN_US > sim->manager.stalled_until)
+	    sim->now - manager->started > COMMIT_SPAN_US && sim->now - COMMIT_SPAN_US > manager->stalled_until)
 		sim_fail(sim, "computer %zu may be silent for ever, and its offline alert is open", index);
 	if (!open && shown->missed != FLEET_UNLIMITED && silence > allowed + COMMIT_SPAN_US &&
 	    sim->now - computer->life.policy_at > COMMIT_SPAN_US &&
-	    sim->now >= sim->manager.stalled_until + 2 * SECOND_US) /* the next tick forgives what it did not hear */
+	    sim->now >= manager->stalled_until + 2 * SECOND_US) /* the next tick forgives what it did not hear */
 		sim_fail(sim, "computer %zu is silent for %lld s, %lld are allowed, and there is no alert", index,
 			 (long long)(silence / SECOND_US), (long long)(allowed / SECOND_US));
 }
 
-static void check_clock(struct sim *sim, const struct sim_stored_computer *computer)
+static void check_clock(struct sim_manager *manager, const struct sim_stored_computer *computer)
 {
-	span_us right = SIM_START_WALL + sim->manager.booted - sim->manager.clock_zero, off;
+	span_us right = SIM_START_WALL + manager->booted - manager->clock_zero, off;
 	struct fleet_computer shown;
 
-	if (fleet_show(sim->manager.fleet, &computer->record.id, &shown, NULL) != 0 || shown.clock_limit_us == 0)
+	if (fleet_show(manager->fleet, &computer->record.id, &shown, NULL) != 0 || shown.clock_limit_us == 0)
 		return;
 	off = computer->record.clock_base_us - right;
 	off = off < 0 ? -off : off;
 	/* All clocks are right again: a base that is far off means a change that was not told. */
 	if (off > shown.clock_limit_us + WAY_SPAN_US)
-		sim_fail(sim, "machine %u: its clock changed by %lld s and nobody was told", computer->machine,
+		sim_fail(manager->sim, "machine %u: its clock changed by %lld s and nobody was told", computer->machine,
 			 (long long)(off / SECOND_US));
 }
 
-void check_alerts_end(struct sim *sim, struct sim_stored_computer *computer)
+void check_alerts_end(struct sim_manager *manager, struct sim_stored_computer *computer)
 {
+	struct sim *sim = manager->sim;
 	const struct sim_alert *offline = computer->offline_alert;
 	unsigned raised = offline != NULL ? offline->raised : 0;
 
@@ -177,5 +184,5 @@ void check_alerts_end(struct sim *sim, struct sim_stored_computer *computer)
 		sim_fail(sim, "computer of machine %u was offline %u times, its alert was raised %u times",
 			 computer->machine, computer->life.stored, raised);
 	if (!computer->was_shared)
-		check_clock(sim, computer);
+		check_clock(manager, computer);
 }

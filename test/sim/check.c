@@ -10,14 +10,15 @@
 #define RETRY_US (10 * SECOND_US) /* FLEET_RETRY_US */
 #define WALK_US  (10 * MINUTE_US) /* of a large fleet, everything is gone through so often */
 
-static void check_status(struct sim *sim, struct sim_stored_computer *computer)
+static void check_status(struct sim_manager *manager, struct sim_stored_computer *computer)
 {
-	size_t index = (size_t)(computer - sim->store.computers);
+	struct sim *sim = manager->sim;
+	size_t index = (size_t)(computer - manager->store.computers);
 	const struct sim_life *life = &computer->life;
 	struct fleet_computer shown;
-	span_us silence = sim->now - life_silent_from(sim, computer);
+	span_us silence = sim->now - life_silent_from(manager, computer);
 
-	if (fleet_show(sim->manager.fleet, &computer->record.id, &shown, NULL) != 0) {
+	if (fleet_show(manager->fleet, &computer->record.id, &shown, NULL) != 0) {
 		sim_fail(sim, "computer %zu is not known to the fleet", index);
 		return;
 	}
@@ -29,73 +30,82 @@ static void check_status(struct sim *sim, struct sim_stored_computer *computer)
 		sim_fail(sim, "computer %zu is shown %s, by the arithmetic it is %s", index,
 			 shown.status == FLEET_OFFLINE ? "offline" : "online", life->offline ? "offline" : "online");
 	if (shown.status == FLEET_ONLINE && life->missed != FLEET_UNLIMITED &&
-	    sim->now >= sim->manager.stalled_until + 2 * SECOND_US && sim->now - life->policy_at > SLACK_US &&
+	    sim->now >= manager->stalled_until + 2 * SECOND_US && sim->now - life->policy_at > SLACK_US &&
 	    silence > life_allowed(computer) + SLACK_US)
 		sim_fail(sim, "computer %zu is shown online, silent for %lld s, %lld s are allowed", index,
 			 (long long)(silence / SECOND_US), (long long)(life_allowed(computer) / SECOND_US));
-	check_offline(sim, computer, &shown);
+	check_offline(manager, computer, &shown);
 }
 
 /* Every command ends within its time-out and GRACE_US, counted while the manager runs. Its end may be late by the tick
  * that sees it (a second) and by the write that stores it: SIM_WRITE_MOST_US of its own and SIM_STALL_MOST_US of a disk
  * that stalls. Writes are in order and each waits for its own stall alone, so that stalls never add up. After a write
  * that failed the end is tried again RETRY_US later, and the same counts from there. */
-void check_overdue(struct sim *sim, const struct sim_stored_command *command)
+void check_overdue(struct sim_manager *manager, const struct sim_stored_command *command)
 {
+	struct sim *sim = manager->sim;
 	time_us until = command->issued_mono;
 
-	if (until < sim->manager.started)
-		until = sim->manager.started; /* it may have to wait for the manager's clock to be right */
+	if (until < manager->started)
+		until = manager->started; /* it may have to wait for the manager's clock to be right */
 	until += command->timeout_us + GRACE_US;
-	if (until < sim->manager.stalled_until)
-		until = sim->manager.stalled_until;
+	if (until < manager->stalled_until)
+		until = manager->stalled_until;
 	if (until < command->write_failed + RETRY_US)
 		until = command->write_failed + RETRY_US;
 	if (sim->now - until > SIM_TICK_US + SIM_STALL_MOST_US + SIM_WRITE_MOST_US)
-		sim_fail(sim, "command %zu (%s) is %s long after its time-out", (size_t)(command - sim->store.commands),
-			 command_kind_name(command->kind), command_state_name(command->state));
+		sim_fail(sim, "command %zu (%s) is %s long after its time-out",
+			 (size_t)(command - manager->store.commands), command_kind_name(command->kind),
+			 command_state_name(command->state));
 }
 
-void check_touch(struct sim *sim, struct sim_stored_computer *computer)
+void check_touch(struct sim_manager *manager, struct sim_stored_computer *computer)
 {
 	if (computer->touched)
 		return;
 	computer->touched = true;
-	sim->touched[sim->touched_count++] = (size_t)(computer - sim->store.computers);
+	manager->touched[manager->touched_count++] = (size_t)(computer - manager->store.computers);
 }
 
-static void check_touched(struct sim *sim)
+static void check_touched(struct sim_manager *manager)
 {
-	for (size_t i = 0; i < sim->touched_count; i++) {
-		struct sim_stored_computer *computer = &sim->store.computers[sim->touched[i]];
+	for (size_t i = 0; i < manager->touched_count; i++) {
+		struct sim_stored_computer *computer = &manager->store.computers[manager->touched[i]];
 
 		computer->touched = false;
-		if (sim->manager.up)
-			check_status(sim, computer);
+		if (manager->up)
+			check_status(manager, computer);
 	}
-	sim->touched_count = 0;
+	manager->touched_count = 0;
 }
 
-static void check_everything(struct sim *sim)
+static void check_everything(struct sim_manager *manager)
 {
-	sim->walked = sim->now;
-	for (size_t i = 0; i < sim->store.computer_count && !sim->failed; i++)
-		check_status(sim, &sim->store.computers[i]);
-	for (size_t i = 0; i < sim->store.open_count && !sim->failed; i++)
-		check_overdue(sim, &sim->store.commands[sim->store.open[i]]);
+	const struct sim *sim = manager->sim;
+
+	manager->walked = sim->now;
+	for (size_t i = 0; i < manager->store.computer_count && !sim->failed; i++)
+		check_status(manager, &manager->store.computers[i]);
+	for (size_t i = 0; i < manager->store.open_count && !sim->failed; i++)
+		check_overdue(manager, &manager->store.commands[manager->store.open[i]]);
 }
 
 void check_step(struct sim *sim)
 {
-	check_touched(sim);
-	if (sim->manager.up && !sim->failed && (!sim->large || sim->now - sim->walked >= WALK_US))
-		check_everything(sim);
+	for (unsigned i = 0; i < sim->manager_count; i++) {
+		struct sim_manager *manager = &sim->managers[i];
+
+		check_touched(manager);
+		if (manager->up && !sim->failed && (!sim->large || sim->now - manager->walked >= WALK_US))
+			check_everything(manager);
+	}
 }
 
 /* Acknowledged implies durable. */
-void check_reply(struct sim *sim, const struct uuid *id, const Muster__Wire__Reply *reply)
+void check_reply(struct sim_manager *manager, const struct uuid *id, const Muster__Wire__Reply *reply)
 {
-	const struct sim_stored_computer *computer = store_computer(sim, id);
+	struct sim *sim = manager->sim;
+	const struct sim_stored_computer *computer = store_computer(manager, id);
 
 	if (reply->rekey)
 		return;
@@ -104,7 +114,7 @@ void check_reply(struct sim *sim, const struct uuid *id, const Muster__Wire__Rep
 			 (unsigned long long)reply->acknowledged_event);
 	for (size_t i = 0; i < reply->n_acknowledged_commands; i++) {
 		struct uuid command_id = exchange_uuid(&reply->acknowledged_commands[i]);
-		const struct sim_stored_command *command = store_command(sim, &command_id);
+		const struct sim_stored_command *command = store_command(manager, &command_id);
 
 		/* One of its former identity is not the manager's to store, and is forgotten. */
 		if (command != NULL && uuid_equal(&command->computer, id) && !command_ended(command->state))
@@ -116,7 +126,7 @@ void check_reply(struct sim *sim, const struct uuid *id, const Muster__Wire__Rep
 
 static void check_events(struct sim *sim, const struct sim_machine *machine)
 {
-	const struct sim_stored_computer *computer = store_computer(sim, &machine->computer);
+	const struct sim_stored_computer *computer = store_machine(machine);
 	uint64_t missing = 0, first = 0;
 
 	if (machine->outbox_count > 0)
@@ -145,9 +155,10 @@ static const struct sim_job *find_job(const struct sim *sim, const struct sim_st
 	return NULL;
 }
 
-static void check_command(struct sim *sim, size_t index)
+static void check_command(struct sim_manager *manager, size_t index)
 {
-	const struct sim_stored_command *command = &sim->store.commands[index];
+	struct sim *sim = manager->sim;
+	const struct sim_stored_command *command = &manager->store.commands[index];
 	const struct sim_job *job = find_job(sim, command);
 	bool work = command->kind == COMMAND_SCAN || command->kind == COMMAND_RESTORE;
 
@@ -200,12 +211,12 @@ static void check_configuration(struct sim *sim, const struct sim_machine *machi
 
 static void check_machine_state(struct sim *sim, const struct sim_machine *machine)
 {
-	const struct sim_stored_computer *computer = store_computer(sim, &machine->computer);
+	const struct sim_stored_computer *computer = store_machine(machine);
 	struct endpoint_status status;
 	struct fleet_computer shown;
 
 	endpoint_status(machine->endpoint, &status);
-	fleet_show(sim->manager.fleet, &machine->computer, &shown, NULL);
+	fleet_show(machine->manager->fleet, &machine->computer, &shown, NULL);
 	if (shown.status != FLEET_ONLINE)
 		sim_fail(sim, "machine %u is up and not online: %s", machine->index, shown.cause);
 	if (status.events_waiting > 0)
@@ -215,7 +226,7 @@ static void check_machine_state(struct sim *sim, const struct sim_machine *machi
 		sim_fail(sim, "machine %u: component %u is stored as %u", machine->index, machine->component_state,
 			 computer->component_state);
 	check_configuration(sim, machine, computer, &shown);
-	keys_check(sim, machine);
+	keys_check(machine);
 	for (unsigned i = 0; i < machine->item_count; i++) {
 		bool same = false;
 
@@ -299,7 +310,7 @@ void check_restless(struct sim *sim, size_t left)
 		machine++;
 	endpoint_configuration_state(machine->endpoint, &state);
 	endpoint_status(machine->endpoint, &status);
-	fleet_show(sim->manager.fleet, &machine->computer, &shown, NULL);
+	fleet_show(machine->manager->fleet, &machine->computer, &shown, NULL);
 	sim_fail(
 	    sim,
 	    "%zu machines do not come to rest; machine %u is %s:%s%s %llu events wait; the manager knows it as %s, "
@@ -310,18 +321,26 @@ void check_restless(struct sim *sim, size_t left)
 	    (long long)((sim->now - shown.heard) / SECOND_US), shown.cause, shown.link_error);
 }
 
-void check_end(struct sim *sim)
+static void check_manager_end(struct sim_manager *manager)
 {
-	keys_end(sim);
-	for (size_t i = 0; i < sim->store.command_count && !sim->failed; i++)
-		check_command(sim, i);
-	for (size_t i = 0; i < sim->store.computer_count && !sim->failed; i++) {
-		struct sim_stored_computer *computer = &sim->store.computers[i];
+	struct sim *sim = manager->sim;
+
+	keys_end(manager);
+	for (size_t i = 0; i < manager->store.command_count && !sim->failed; i++)
+		check_command(manager, i);
+	for (size_t i = 0; i < manager->store.computer_count && !sim->failed; i++) {
+		struct sim_stored_computer *computer = &manager->store.computers[i];
 
 		if (computer->online_events > computer->offline_events)
 			sim_fail(sim, "computer %zu came back more often than it went", i);
-		life_end(sim, computer);
+		life_end(manager, computer);
 		if (!sim->failed)
-			check_alerts_end(sim, computer);
+			check_alerts_end(manager, computer);
 	}
+}
+
+void check_end(struct sim *sim)
+{
+	for (unsigned i = 0; i < sim->manager_count; i++)
+		check_manager_end(&sim->managers[i]);
 }

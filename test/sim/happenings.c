@@ -3,19 +3,22 @@
 
 static void do_scan(struct sim *sim, struct sim_machine *machine)
 {
-	manager_issue(sim, machine, COMMAND_SCAN, NULL);
+	(void)sim;
+	manager_issue(machine, COMMAND_SCAN, NULL);
 }
 
 static void do_restore(struct sim *sim, struct sim_machine *machine)
 {
 	struct uuid item = env_uuid(&machine->env);
 
-	manager_issue(sim, machine, COMMAND_RESTORE, &item);
+	(void)sim;
+	manager_issue(machine, COMMAND_RESTORE, &item);
 }
 
 static void do_heartbeat(struct sim *sim, struct sim_machine *machine)
 {
-	manager_issue(sim, machine, COMMAND_HEARTBEAT, NULL);
+	(void)sim;
+	manager_issue(machine, COMMAND_HEARTBEAT, NULL);
 }
 
 static void do_pause(struct sim *sim, struct sim_machine *machine)
@@ -25,12 +28,13 @@ static void do_pause(struct sim *sim, struct sim_machine *machine)
 	if (machine->job_count == 0)
 		return;
 	job = &machine->jobs[sim_below(sim, machine->job_count)];
-	manager_issue(sim, machine, sim_below(sim, 3) == 0 ? COMMAND_PAUSE : COMMAND_RESUME, &job->id);
+	manager_issue(machine, sim_below(sim, 3) == 0 ? COMMAND_PAUSE : COMMAND_RESUME, &job->id);
 }
 
 static void do_cancel(struct sim *sim, struct sim_machine *machine)
 {
-	manager_cancel(sim, machine);
+	(void)sim;
+	manager_cancel(machine);
 }
 
 static void do_event(struct sim *sim, struct sim_machine *machine)
@@ -55,7 +59,7 @@ static void do_item(struct sim *sim, struct sim_machine *machine)
 
 static void do_configuration(struct sim *sim, struct sim_machine *machine)
 {
-	manager_new_configuration(sim, sim->large && sim_below(sim, 8) != 0 ? (int)machine->site : -1);
+	manager_new_configuration(machine->manager, sim->large && sim_below(sim, 8) != 0 ? (int)machine->site : -1);
 }
 
 static void do_kill_link(struct sim *sim, struct sim_machine *machine)
@@ -78,24 +82,22 @@ static void do_die_inside(struct sim *sim, struct sim_machine *machine)
 
 static void do_kill_manager(struct sim *sim, struct sim_machine *machine)
 {
-	(void)machine;
 	if (sim->large && sim_below(sim, 2) == 0)
-		sim->manager.dies_at_commit = true; /* committed, and nobody hears of it */
+		machine->manager->dies_at_commit = true; /* committed, and nobody hears of it */
 	else
-		manager_kill(sim);
+		manager_kill(machine->manager);
 }
 
 static void do_stall_manager(struct sim *sim, struct sim_machine *machine)
 {
-	(void)machine;
-	if (sim->manager.up)
-		sim->manager.stalled_until = sim->now + (span_us)(30 + sim_below(sim, 1800)) * SECOND_US;
+	if (machine->manager->up)
+		machine->manager->stalled_until = sim->now + (span_us)(30 + sim_below(sim, 1800)) * SECOND_US;
 }
 
 static void do_cut(struct sim *sim, struct sim_machine *machine)
 {
 	machine->cut_until = sim->now + (span_us)(1 + sim_below(sim, sim_below(sim, 4) == 0 ? 4000 : 90)) * SECOND_US;
-	manager_drop_machine(sim, machine->index);
+	manager_drop_machine(machine);
 }
 
 /* All of a site for a while, from a minute to hours. */
@@ -107,7 +109,7 @@ static void do_cut_site(struct sim *sim, struct sim_machine *machine)
 	    sim->now + (span_us)(60 + sim_below(sim, sim_below(sim, 3) == 0 ? 6 * 3600 : 2400)) * SECOND_US;
 	for (size_t i = 0; i < sim->machine_count; i++) {
 		if (sim->machines[i].site == site)
-			manager_drop_machine(sim, (unsigned)i);
+			manager_drop_machine(&sim->machines[i]);
 	}
 }
 
@@ -141,9 +143,11 @@ static void do_clock(struct sim *sim, struct sim_machine *machine)
 
 static void do_manager_clock(struct sim *sim, struct sim_machine *machine)
 {
-	(void)machine;
-	sim->manager.clock_offset = sim_below(sim, 2) == 0 ? 0 : some_jump(sim);
-	sim_log(sim, "the manager's clock is off by %lld s", (long long)(sim->manager.clock_offset / SECOND_US));
+	struct sim_manager *manager = machine->manager;
+
+	manager->clock_offset = sim_below(sim, 2) == 0 ? 0 : some_jump(sim);
+	sim_log(sim, "the clock of manager %u is off by %lld s", manager->index,
+		(long long)(manager->clock_offset / SECOND_US));
 }
 
 static void do_damage(struct sim *sim, struct sim_machine *machine)
@@ -168,14 +172,15 @@ static void do_clone(struct sim *sim, struct sim_machine *machine)
  * a hundred days; fleet: to all of it, in ten days. */
 static void do_dial_now(struct sim *sim, struct sim_machine *machine)
 {
-	if (sim->manager.up)
-		fleet_dial_now(sim->manager.fleet, &machine->computer, NULL);
+	(void)sim;
+	if (machine->manager->up)
+		fleet_dial_now(machine->manager->fleet, &machine->computer, NULL);
 }
 
 static void do_roll_over(struct sim *sim, struct sim_machine *machine)
 {
-	(void)machine;
-	keys_roll_over(sim);
+	(void)sim;
+	keys_roll_over(machine->manager);
 }
 
 static const struct happening {

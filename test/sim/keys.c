@@ -6,6 +6,17 @@
 
 #include "world.h"
 
+/* Numbers of keys are apart, so that no manager takes another's for its own. */
+static unsigned number_of(const struct sim_manager *manager, unsigned place)
+{
+	return manager->index * (SIM_KEYS_MAX + 1) + place;
+}
+
+unsigned keys_present(const struct sim_manager *manager)
+{
+	return number_of(manager, manager->keys.present);
+}
+
 struct envelope_key sim_key(unsigned number)
 {
 	struct envelope_key key = { .public_key = { 4, 5, 6 } };
@@ -31,81 +42,86 @@ struct envelope_key keys_of_machine(struct sim_machine *machine)
 	return key;
 }
 
-static void build_chain(struct sim *sim)
+static void build_chain(struct sim_manager *manager)
 {
-	struct sim_keys *keys = &sim->keys;
-	struct envelope_key present = sim_key(keys->stored);
+	struct sim *sim = manager->sim;
+	struct sim_keys *keys = &manager->keys;
+	struct envelope_key present = sim_key(number_of(manager, keys->stored));
 	size_t skip = sim->options.broken == BREAK_CHAIN_CUT && keys->stored > 1 ? keys->stored - 1 : 0;
 	struct key_chain *former = keys->chain;
-	time_us slot = env_monotonic(&sim->manager.env);
+	time_us slot = env_monotonic(&manager->env);
 
 	if (key_chain_new(present.public_key, keys->steps + skip, keys->stored - skip, sim_digest, &keys->chain,
 			  NULL) != 0)
 		abort();
-	fleet_set_keys(sim->manager.fleet, keys->chain);
+	fleet_set_keys(manager->fleet, keys->chain);
 	key_chain_free(former);
-	while (fleet_tell_keys(sim->manager.fleet, 64, sim->large ? SECOND_US / 10 : MILLISECOND_US, &slot))
+	while (fleet_tell_keys(manager->fleet, 64, sim->large ? SECOND_US / 10 : MILLISECOND_US, &slot))
 		continue;
 }
 
 /* What keys has is stored, and in force. */
-static void learn(struct sim *sim)
+static void learn(struct sim_manager *manager)
 {
-	sim->keys.stored = sim->keys.present;
-	build_chain(sim);
+	manager->keys.stored = manager->keys.present;
+	build_chain(manager);
 }
 
-void keys_manager_started(struct sim *sim)
+void keys_manager_started(struct sim_manager *manager)
 {
-	sim->keys.chain = NULL;
-	learn(sim);
+	manager->keys.chain = NULL;
+	learn(manager);
 }
 
-void keys_manager_ended(struct sim *sim)
+void keys_manager_ended(struct sim_manager *manager)
 {
-	key_chain_free(sim->keys.chain);
-	sim->keys.chain = NULL;
+	key_chain_free(manager->keys.chain);
+	manager->keys.chain = NULL;
 }
 
 static void stored(struct sim *sim, struct sim_event *event)
 {
-	if (!sim->manager.up || event->generation != sim->manager.generation)
+	struct sim_manager *manager = manager_of(event);
+
+	(void)sim;
+	if (manager == NULL)
 		return;
-	learn(sim);
-	manager_answer_woken(sim);
+	learn(manager);
+	manager_answer_woken(manager);
 }
 
-void keys_roll_over(struct sim *sim)
+void keys_roll_over(struct sim_manager *manager)
 {
-	struct sim_keys *keys = &sim->keys;
+	struct sim *sim = manager->sim;
+	struct sim_keys *keys = &manager->keys;
 	uint8_t message[SUCCESSION_MESSAGE_BYTES];
 	struct succession *step;
 
 	/* The record of one that is not stored yet lies in the file that would be replaced. */
-	if (!sim->manager.up || keys->stored != keys->present || keys->present == SIM_KEYS_MAX)
+	if (!manager->up || keys->stored != keys->present || keys->present == SIM_KEYS_MAX)
 		return;
 	step = &keys->steps[keys->present];
-	*step = (struct succession){ .serial = keys->present + 1, .issued = env_wall(&sim->manager.env) };
-	memcpy(step->old_key, sim_key(keys->present).public_key, ENVELOPE_KEY_BYTES);
-	memcpy(step->new_key, sim_key(keys->present + 1).public_key, ENVELOPE_KEY_BYTES);
+	*step = (struct succession){ .serial = keys->present + 1, .issued = env_wall(&manager->env) };
+	memcpy(step->old_key, sim_key(keys_present(manager)).public_key, ENVELOPE_KEY_BYTES);
+	memcpy(step->new_key, sim_key(keys_present(manager) + 1).public_key, ENVELOPE_KEY_BYTES);
 	succession_message(step, message);
-	sim_sign(keys->present, message, sizeof(message), step->signature);
+	sim_sign(keys_present(manager), message, sizeof(message), step->signature);
 	sim->counts.succession_signatures++;
 	keys->present++; /* one rename */
 	sim->counts.roll_overs++;
 	sim_log(sim, "the server authentication key is rolled over to %u", keys->present);
 	if (sim_chance(sim, 100)) {
-		manager_kill(sim); /* before front has learned of it */
+		manager_kill(manager); /* before front has learned of it */
 		return;
 	}
-	sim_after(sim, (span_us)sim_below(sim, SIM_WRITE_MOST_US), stored)->generation = sim->manager.generation;
+	manager_after(manager, (span_us)sim_below(sim, SIM_WRITE_MOST_US), stored);
 }
 
 /* Before a reply is made: what another key signed is signed anew, the same bytes. */
-void keys_renew_orders(struct sim *sim, const struct uuid *computer)
+void keys_renew_orders(struct sim_manager *manager, const struct uuid *computer)
 {
 	struct fleet_order orders[WIRE_REPLY_COMMANDS_MAX];
-	size_t count = fleet_outdated(sim->manager.fleet, computer, orders, COUNT_OF(orders));
+	size_t count = fleet_outdated(manager->fleet, computer, orders, COUNT_OF(orders));
 
 	for (size_t i = 0; i < count; i++) {
 		Muster__Wire__Envelope *envelope =
@@ -116,35 +132,39 @@ void keys_renew_orders(struct sim *sim, const struct uuid *computer)
 
 		if (envelope == NULL)
 			abort();
-		anew = manager_sign_payload(sim, envelope->payload.data, envelope->payload.len, &size);
-		if (fleet_renew(sim->manager.fleet, computer, &command, anew, size, NULL) != 0)
-			sim_fail(sim, "an order that is open cannot be signed anew");
-		sim->counts.orders_renewed++;
+		anew = manager_sign_payload(manager, envelope->payload.data, envelope->payload.len, &size);
+		if (fleet_renew(manager->fleet, computer, &command, anew, size, NULL) != 0)
+			sim_fail(manager->sim, "an order that is open cannot be signed anew");
+		manager->sim->counts.orders_renewed++;
 		free(anew);
 		muster__wire__envelope__free_unpacked(envelope, NULL);
 	}
 }
 
 /* At rest nobody is mismatched, and nobody is left behind, whoever was away for however long. */
-void keys_check(struct sim *sim, const struct sim_machine *machine)
+void keys_check(const struct sim_machine *machine)
 {
-	struct envelope_key present = sim_key(sim->keys.present);
+	struct sim *sim = machine->sim;
+	const struct sim_manager *manager = machine->manager;
+	struct envelope_key present = sim_key(keys_present(manager));
 	uint8_t trusted[SHA256_BYTES];
 	struct fleet_computer shown;
 
 	endpoint_trusted(machine->endpoint, trusted);
 	if (memcmp(trusted, present.fingerprint, SHA256_BYTES) != 0)
 		sim_fail(sim, "machine %u trusts another key than the present one, number %u", machine->index,
-			 sim->keys.present);
-	fleet_show(sim->manager.fleet, &machine->computer, &shown, NULL);
+			 manager->keys.present);
+	fleet_show(manager->fleet, &machine->computer, &shown, NULL);
 	if (memcmp(shown.trusted_key, present.fingerprint, SHA256_BYTES) != 0)
 		sim_fail(sim, "machine %u is shown with a key that it does not trust any more", machine->index);
 }
 
-void keys_end(struct sim *sim)
+void keys_end(struct sim_manager *manager)
 {
-	if (fleet_mismatched(sim->manager.fleet, NULL, 0) != 0)
-		sim_fail(sim, "%zu agents are mismatched", fleet_mismatched(sim->manager.fleet, NULL, 0));
+	struct sim *sim = manager->sim;
+
+	if (fleet_mismatched(manager->fleet, NULL, 0) != 0)
+		sim_fail(sim, "%zu agents are mismatched", fleet_mismatched(manager->fleet, NULL, 0));
 	if (sim->counts.succession_signatures != sim->counts.roll_overs)
 		sim_fail(sim, "%llu signatures for %llu roll-overs",
 			 (unsigned long long)sim->counts.succession_signatures,

@@ -10,17 +10,17 @@
 
 #include "world.h"
 
-#define WAY_US               (500 * MILLISECOND_US)
-#define SETTLE_US            (10 * MINUTE_US) /* writes about both holders of an identity are done within this */
-#define NOT_WATCHED          INT64_MAX
-#define MS(span)             ((long long)((span) / MILLISECOND_US))
-#define PLACE(sim, computer) ((size_t)((computer) - (sim)->store.computers))
+#define WAY_US                   (500 * MILLISECOND_US)
+#define SETTLE_US                (10 * MINUTE_US) /* writes about both holders of an identity are done within this */
+#define NOT_WATCHED              INT64_MAX
+#define MS(span)                 ((long long)((span) / MILLISECOND_US))
+#define PLACE(manager, computer) ((size_t)((computer) - (manager)->store.computers))
 
-time_us life_silent_from(const struct sim *sim, const struct sim_stored_computer *computer)
+time_us life_silent_from(const struct sim_manager *manager, const struct sim_stored_computer *computer)
 {
 	time_us from = computer->life.heard;
 
-	return from < sim->manager.forgiven ? sim->manager.forgiven : from;
+	return from < manager->forgiven ? manager->forgiven : from;
 }
 
 /* An agent that has not the policy's interval yet, or refuses it, goes by another one, and says so. */
@@ -34,89 +34,93 @@ span_us life_allowed(const struct sim_stored_computer *computer)
 	return ((span_us)life->missed + 1) * (other ? life->agent_us : life->interval_us);
 }
 
-static time_us deadline(const struct sim *sim, const struct sim_stored_computer *computer)
+static time_us deadline(const struct sim_manager *manager, const struct sim_stored_computer *computer)
 {
 	if (computer->life.offline || computer->life.missed == FLEET_UNLIMITED)
 		return INT64_MAX;
-	return life_silent_from(sim, computer) + life_allowed(computer) + WAY_US;
+	return life_silent_from(manager, computer) + life_allowed(computer) + WAY_US;
 }
 
 static void watched(struct sim *sim, struct sim_event *event);
 
 /* The deadline mostly moves away: it is looked at when the earlier one has come. */
-static void watch(struct sim *sim, struct sim_stored_computer *computer)
+static void watch(struct sim_manager *manager, struct sim_stored_computer *computer)
 {
+	struct sim *sim = manager->sim;
 	struct sim_life *life = &computer->life;
-	time_us at = deadline(sim, computer);
+	time_us at = deadline(manager, computer);
 	struct sim_event *event;
 
 	if (at >= life->watch_at || life->shared)
 		return;
 	life->watch_at = at > sim->now ? at : sim->now;
 	event = sim_after(sim, life->watch_at - sim->now, watched);
-	event->number = PLACE(sim, computer);
+	event->manager = manager;
+	event->number = PLACE(manager, computer);
 }
 
 static void watched(struct sim *sim, struct sim_event *event)
 {
-	struct sim_stored_computer *computer = &sim->store.computers[event->number];
+	struct sim_manager *manager = event->manager;
+	struct sim_stored_computer *computer = &manager->store.computers[event->number];
 
 	if (event->at != computer->life.watch_at)
 		return;
 	computer->life.watch_at = NOT_WATCHED;
-	if (!sim->manager.up || computer->life.shared)
+	if (!manager->up || computer->life.shared)
 		return;
-	if (deadline(sim, computer) > sim->now) {
-		watch(sim, computer);
+	if (deadline(manager, computer) > sim->now) {
+		watch(manager, computer);
 	} else if (!computer->life.overdue) {
 		computer->life.overdue = true;
-		sim->overdue[sim->overdue_count++] = event->number;
+		manager->overdue[manager->overdue_count++] = event->number;
 	}
 }
 
 /* --- what happens --- */
 
-void life_init(struct sim *sim, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed)
+void life_init(struct sim_manager *manager, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed)
 {
 	computer->life = (struct sim_life){ .interval_us = interval_us, .missed = missed, .watch_at = NOT_WATCHED };
-	computer->life.heard = sim->now;
-	watch(sim, computer);
+	computer->life.heard = manager->sim->now;
+	watch(manager, computer);
 }
 
 /* By what is allowed now it is not offline, as far as this manager heard it. */
-static bool may_be_silent(const struct sim *sim, const struct sim_stored_computer *computer)
+static bool may_be_silent(const struct sim_manager *manager, const struct sim_stored_computer *computer)
 {
 	time_us heard = computer->life.heard;
 
 	return computer->life.missed == FLEET_UNLIMITED ||
-	       (computer->life.known && sim->now - heard < life_allowed(computer));
+	       (computer->life.known && manager->sim->now - heard < life_allowed(computer));
 }
 
 /* What its agent goes by, as far as the fleet can know it: of reports that come late or twice it says which counts. */
-static void know(struct sim *sim, struct sim_stored_computer *computer)
+static void know(struct sim_manager *manager, struct sim_stored_computer *computer)
 {
 	struct sim_life *life = &computer->life;
 	struct fleet_computer shown;
 
 	life->in_force = false;
-	if (!sim->manager.up || fleet_show(sim->manager.fleet, &computer->record.id, &shown, NULL) != 0)
+	if (!manager->up || fleet_show(manager->fleet, &computer->record.id, &shown, NULL) != 0)
 		return;
 	life->in_force = memcmp(shown.configuration, computer->record.wanted_configuration, SHA256_BYTES) == 0;
 	life->agent_us = shown.agent_interval_us;
 }
 
-void life_policy(struct sim *sim, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed)
+void life_policy(struct sim_manager *manager, struct sim_stored_computer *computer, span_us interval_us,
+		 uint32_t missed)
 {
 	struct sim_life *life = &computer->life;
 
-	know(sim, computer);
+	know(manager, computer);
 	if (life->interval_us != interval_us || life->missed != missed)
-		life->policy_at = sim->now;
+		life->policy_at = manager->sim->now;
 	life->interval_us = interval_us;
 	life->missed = missed;
-	if (sim->manager.up && may_be_silent(sim, computer))
+	if (manager->up && may_be_silent(manager, computer))
 		life->offline = false;
-	watch(sim, computer);
+	watch(manager, computer);
 }
 
 /* One holder is left for long enough: from here on it can be told who was heard. */
@@ -133,28 +137,31 @@ static bool says_another(const struct sim_stored_computer *computer, const Muste
 	return in_force != computer->life.in_force || report->heartbeat_s != computer->life.agent_us / SECOND_US;
 }
 
-void life_heard(struct sim *sim, struct sim_stored_computer *computer, const Muster__Wire__Report *report)
+void life_heard(struct sim_manager *manager, struct sim_stored_computer *computer, const Muster__Wire__Report *report)
 {
+	struct sim *sim = manager->sim;
 	struct sim_life *life = &computer->life;
 
 	if (says_another(computer, report))
-		know(sim, computer);
+		know(manager, computer);
 	life->heard = sim->now;
 	life->known = true;
 	if (still_shared(sim, computer))
 		return;
 	life->shared = false;
 	life->offline = false;
-	watch(sim, computer);
+	watch(manager, computer);
 }
 
-static void declared(struct sim *sim, struct sim_stored_computer *computer)
+static void declared(struct sim_manager *manager, struct sim_stored_computer *computer)
 {
+	struct sim *sim = manager->sim;
 	struct sim_life *life = &computer->life;
 
-	if (deadline(sim, computer) > sim->now) {
-		sim_fail(sim, "computer %zu is declared offline after %lld ms, %lld are allowed", PLACE(sim, computer),
-			 MS(sim->now - life_silent_from(sim, computer)), MS(life_allowed(computer)));
+	if (deadline(manager, computer) > sim->now) {
+		sim_fail(sim, "computer %zu is declared offline after %lld ms, %lld are allowed",
+			 PLACE(manager, computer), MS(sim->now - life_silent_from(manager, computer)),
+			 MS(life_allowed(computer)));
 		return;
 	}
 	life->offline = true;
@@ -165,46 +172,51 @@ static void declared(struct sim *sim, struct sim_stored_computer *computer)
 
 void life_trace(void *context, const struct uuid *id, const char *what, const char *from, const char *to)
 {
-	struct sim *sim = context;
+	struct sim_manager *manager = context;
+	struct sim *sim = manager->sim;
 	struct sim_stored_computer *computer;
 
 	(void)from;
 	if (strcmp(what, "status") != 0)
 		return;
-	computer = store_computer(sim, id);
+	computer = store_computer(manager, id);
 	if (computer == NULL)
 		return;
 	if (strcmp(to, "online") == 0)
 		computer->online_from = sim->now;
 	else if (strcmp(to, "offline") == 0 && !computer->life.shared)
-		declared(sim, computer);
-	check_touch(sim, computer);
+		declared(manager, computer);
+	check_touch(manager, computer);
 }
 
-void life_ticked(struct sim *sim)
+void life_ticked(struct sim_manager *manager)
 {
-	for (size_t i = 0; i < sim->overdue_count; i++) {
-		struct sim_stored_computer *computer = &sim->store.computers[sim->overdue[i]];
+	struct sim *sim = manager->sim;
+
+	for (size_t i = 0; i < manager->overdue_count; i++) {
+		struct sim_stored_computer *computer = &manager->store.computers[manager->overdue[i]];
 
 		computer->life.overdue = false;
-		if (!computer->life.shared && deadline(sim, computer) <= sim->now)
+		if (!computer->life.shared && deadline(manager, computer) <= sim->now)
 			sim_fail(sim, "computer %zu is not declared offline, silent for %lld ms, %lld are allowed",
-				 PLACE(sim, computer), MS(sim->now - life_silent_from(sim, computer)),
+				 PLACE(manager, computer), MS(sim->now - life_silent_from(manager, computer)),
 				 MS(life_allowed(computer)));
-		watch(sim, computer);
+		watch(manager, computer);
 	}
-	sim->overdue_count = 0;
+	manager->overdue_count = 0;
 }
 
-void life_stored(struct sim *sim, struct sim_stored_computer *computer, uint32_t type)
+void life_stored(struct sim_manager *manager, struct sim_stored_computer *computer, uint32_t type)
 {
+	struct sim *sim = manager->sim;
 	struct sim_life *life = &computer->life;
 	bool offline = type == EVENT_COMPUTER_OFFLINE;
 
 	if (!life->shared && offline && !life->owed)
-		sim_fail(sim, "computer %zu is told as offline and was not declared so", PLACE(sim, computer));
+		sim_fail(sim, "computer %zu is told as offline and was not declared so", PLACE(manager, computer));
 	if (!life->shared && offline == life->told)
-		sim_fail(sim, "computer %zu is told as %s twice", PLACE(sim, computer), offline ? "offline" : "back");
+		sim_fail(sim, "computer %zu is told as %s twice", PLACE(manager, computer),
+			 offline ? "offline" : "back");
 	if (offline) {
 		life->stored++;
 		life->excused += !life->owed; /* declared while nobody could say */
@@ -214,11 +226,13 @@ void life_stored(struct sim *sim, struct sim_stored_computer *computer, uint32_t
 }
 
 /* What was declared and not stored died with the manager. */
-void life_manager_started(struct sim *sim)
+void life_manager_started(struct sim_manager *manager)
 {
-	sim->overdue_count = 0;
-	for (size_t i = 0; i < sim->store.computer_count; i++) {
-		struct sim_stored_computer *computer = &sim->store.computers[i];
+	struct sim *sim = manager->sim;
+
+	manager->overdue_count = 0;
+	for (size_t i = 0; i < manager->store.computer_count; i++) {
+		struct sim_stored_computer *computer = &manager->store.computers[i];
 		struct sim_life *life = &computer->life;
 
 		if ((computer->record.status == FLEET_OFFLINE) != life->told)
@@ -228,10 +242,10 @@ void life_manager_started(struct sim *sim)
 		life->owed = false;
 		life->offline = life->told && life->missed != FLEET_UNLIMITED;
 		life->known = false;
-		know(sim, computer);
+		know(manager, computer);
 		life->overdue = false;
 		life->watch_at = NOT_WATCHED;
-		watch(sim, computer);
+		watch(manager, computer);
 	}
 }
 
@@ -243,15 +257,16 @@ void life_share(struct sim_stored_computer *computer)
 }
 
 /* Each offline that the arithmetic gives is stored, or was over before it could be. */
-void life_end(struct sim *sim, struct sim_stored_computer *computer)
+void life_end(struct sim_manager *manager, struct sim_stored_computer *computer)
 {
+	struct sim *sim = manager->sim;
 	struct sim_life *life = &computer->life;
 
 	life->excused += life->owed;
 	life->owed = false;
 	if (!computer->was_shared && life->declared != life->stored + life->excused)
 		sim_fail(sim, "computer %zu was offline %u times, told %u times, and %u times back before it was told",
-			 PLACE(sim, computer), life->declared, life->stored, life->excused);
+			 PLACE(manager, computer), life->declared, life->stored, life->excused);
 	sim->counts.declared += life->declared;
 	sim->counts.stored += life->stored;
 	sim->counts.excused += life->excused;

@@ -559,6 +559,7 @@ void machine_init(struct sim *sim, unsigned index)
 	struct sim_machine *machine = &sim->machines[index];
 
 	*machine = (struct sim_machine){ .sim = sim, .index = index, .generation = 1 };
+	machine->manager = &sim->managers[0];
 	machine->env = (struct env){ machine, machine_wall, machine_monotonic, machine_random };
 	machine->heartbeat_s = some_heartbeat_s(sim);
 	if (sim->large)
@@ -667,7 +668,7 @@ static void end(struct sim_machine *machine, bool power)
 	} else {
 		disk_process_died(&machine->disk);
 	}
-	manager_drop_machine(sim, machine->index);
+	manager_drop_machine(machine);
 }
 
 void machine_kill(struct sim_machine *machine, bool power)
@@ -706,9 +707,10 @@ void machine_come_back(struct sim_machine *machine)
 void machine_clone(struct sim_machine *from, struct sim_machine *to)
 {
 	struct sim *sim = from->sim;
-	struct sim_stored_computer *computer = store_computer(sim, &from->computer);
+	struct sim_stored_computer *computer = store_machine(from);
 
 	sim_log(sim, "m%u is cloned to m%u", from->index, to->index);
+	to->manager = from->manager;
 	to->computer = from->computer;
 	to->heartbeat_s = from->heartbeat_s;
 	to->enrolled_key = from->enrolled_key;
@@ -732,7 +734,7 @@ void machine_clone(struct sim_machine *from, struct sim_machine *to)
 
 bool shares_identity(const struct sim_machine *machine)
 {
-	return store_computer(machine->sim, &machine->computer)->holders > 1;
+	return store_machine(machine)->holders > 1;
 }
 
 /* Who is left of two. */
@@ -750,7 +752,7 @@ static void left_alone(struct sim *sim, struct sim_stored_computer *computer)
 static void take_new_identity(struct sim_machine *machine)
 {
 	struct sim *sim = machine->sim;
-	struct sim_stored_computer *former = store_computer(sim, &machine->computer), *computer;
+	struct sim_stored_computer *former = store_machine(machine), *computer;
 	struct fleet_computer record = { 0 };
 
 	machine->rekey_asked = false;
@@ -758,14 +760,14 @@ static void take_new_identity(struct sim_machine *machine)
 	if (!shares_identity(machine))
 		sim_fail(sim, "machine %u was told to re-key and holds its identity alone", machine->index);
 	machine->computer = env_uuid(&machine->env);
-	machine->enrolled_key = sim->keys.present; /* as the answer to its enrolment says */
+	machine->enrolled_key = keys_present(machine->manager); /* as the answer to its enrolment says */
 	buf_reset(&machine->disk.files[3].durable);
 	left_alone(sim, former);
-	computer = store_add_computer(sim, machine);
+	computer = store_add_computer(machine);
 	computer->version = former->version;
 	computer->record.interval_us = former->record.interval_us;
 	computer->record.missed = former->record.missed;
-	life_policy(sim, computer, computer->record.interval_us, computer->record.missed);
+	life_policy(machine->manager, computer, computer->record.interval_us, computer->record.missed);
 	memcpy(computer->record.wanted_configuration, former->record.wanted_configuration, SHA256_BYTES);
 	record.id = machine->computer;
 	record.interval_us = computer->record.interval_us;
@@ -774,7 +776,7 @@ static void take_new_identity(struct sim_machine *machine)
 	record.direction = machine->direction; /* as it enrols, it says so */
 	record.listen_port = 21112;
 	memcpy(record.wanted_configuration, computer->record.wanted_configuration, SHA256_BYTES);
-	if (sim->manager.up)
-		fleet_add(sim->manager.fleet, &record, NULL);
+	if (machine->manager->up)
+		fleet_add(machine->manager->fleet, &record, NULL);
 	machine_kill(machine, false);
 }

@@ -1,4 +1,4 @@
-/* The manager's shell around the fleet: requests, commits that take time and
+/* A manager's shell around the fleet: requests, commits that take time and
  * may fail, held polls, crashes that lose what was not committed. */
 #include <stdlib.h>
 #include <string.h>
@@ -21,29 +21,48 @@ struct sim_request {
 
 static time_us manager_wall(void *context)
 {
-	struct sim *sim = context;
+	const struct sim_manager *manager = context;
 
-	return SIM_START_WALL + sim->now + sim->manager.clock_offset;
+	return SIM_START_WALL + manager->sim->now + manager->clock_offset;
 }
 
 static time_us manager_monotonic(void *context)
 {
-	struct sim *sim = context;
+	const struct sim_manager *manager = context;
 
-	return sim->now - sim->manager.booted;
+	return manager->sim->now - manager->booted;
 }
 
 static void manager_random(void *context, void *out, size_t size)
 {
-	sim_random_bytes(context, out, size);
+	const struct sim_manager *manager = context;
+
+	sim_random_bytes(manager->sim, out, size);
 }
 
-static void request_unlink(struct sim *sim, struct sim_request *request)
+struct sim_event *manager_after(struct sim_manager *manager, span_us delay,
+				void (*run)(struct sim *sim, struct sim_event *event))
 {
-	struct sim_request **all = request->previous != NULL ? &request->previous->next : &sim->manager.requests;
+	struct sim_event *event = sim_after(manager->sim, delay, run);
+
+	event->manager = manager;
+	event->generation = manager->generation;
+	return event;
+}
+
+struct sim_manager *manager_of(const struct sim_event *event)
+{
+	struct sim_manager *manager = event->manager;
+
+	return manager->up && event->generation == manager->generation ? manager : NULL;
+}
+
+static void request_unlink(struct sim_manager *manager, struct sim_request *request)
+{
+	struct sim_request **all = request->previous != NULL ? &request->previous->next : &manager->requests;
 	struct sim_request **of_machine = request->previous_of_machine != NULL
 					      ? &request->previous_of_machine->next_of_machine
-					      : &sim->machines[request->machine].requests;
+					      : &manager->sim->machines[request->machine].requests;
 
 	*all = request->next;
 	if (request->next != NULL)
@@ -55,30 +74,30 @@ static void request_unlink(struct sim *sim, struct sim_request *request)
 		request->next_of_machine->previous_of_machine = request->previous_of_machine;
 }
 
-static void request_free(struct sim *sim, struct sim_request *request)
+static void request_free(struct sim_manager *manager, struct sim_request *request)
 {
-	request_unlink(sim, request);
-	fleet_exchange_free(sim->manager.fleet, request->exchange);
+	request_unlink(manager, request);
+	fleet_exchange_free(manager->fleet, request->exchange);
 	arena_free(request->arena);
-	*request = (struct sim_request){ .next = sim->manager.spare };
-	sim->manager.spare = request;
+	*request = (struct sim_request){ .next = manager->spare };
+	manager->spare = request;
 }
 
 /* machine NULL: of a tick. */
-static struct sim_request *request_new(struct sim *sim, struct sim_machine *machine)
+static struct sim_request *request_new(struct sim_manager *manager, struct sim_machine *machine)
 {
-	struct sim_request *request = sim->manager.spare;
+	struct sim_request *request = manager->spare;
 
 	if (request != NULL)
-		sim->manager.spare = request->next;
+		manager->spare = request->next;
 	else
 		request = malloc(sizeof(*request));
 	if (request == NULL)
 		abort();
-	*request = (struct sim_request){ .next = sim->manager.requests, .serial = ++sim->token };
+	*request = (struct sim_request){ .next = manager->requests, .serial = ++manager->sim->token };
 	if (request->next != NULL)
 		request->next->previous = request;
-	sim->manager.requests = request;
+	manager->requests = request;
 	request->of_tick = machine == NULL;
 	if (machine == NULL)
 		return request;
@@ -91,21 +110,21 @@ static struct sim_request *request_new(struct sim *sim, struct sim_machine *mach
 }
 
 /* NULL: it was answered, or ended with its manager. */
-static struct sim_request *request_of(const struct sim *sim, const struct sim_event *event)
+static struct sim_request *request_of(const struct sim_event *event)
 {
+	const struct sim_manager *manager = event->manager;
 	struct sim_request *request = event->object;
 
-	if (!sim->manager.up || event->generation != sim->manager.generation || request->serial != event->number)
+	if (!manager->up || event->generation != manager->generation || request->serial != event->number)
 		return NULL;
 	return request;
 }
 
-static struct sim_event *request_after(struct sim *sim, struct sim_request *request, span_us delay,
+static struct sim_event *request_after(struct sim_manager *manager, struct sim_request *request, span_us delay,
 				       void (*run)(struct sim *sim, struct sim_event *event))
 {
-	struct sim_event *event = sim_after(sim, delay, run);
+	struct sim_event *event = manager_after(manager, delay, run);
 
-	event->generation = sim->manager.generation;
 	event->object = request;
 	event->number = request->serial;
 	return event;
@@ -113,10 +132,10 @@ static struct sim_event *request_after(struct sim *sim, struct sim_request *requ
 
 /* --- signing --- */
 
-uint8_t *manager_sign_payload(struct sim *sim, const void *payload, size_t size, size_t *ret_size)
+uint8_t *manager_sign_payload(struct sim_manager *manager, const void *payload, size_t size, size_t *ret_size)
 {
 	const struct bytes leaf = { payload, size };
-	const struct envelope_key key = sim_key(sim->keys.present);
+	const struct envelope_key key = sim_key(keys_present(manager));
 	struct merkle *merkle = merkle_new(sim_digest, &leaf, 1);
 	struct envelope_seal seal = { .merkle = merkle };
 	uint8_t message[ENVELOPE_MESSAGE_BYTES];
@@ -128,7 +147,7 @@ uint8_t *manager_sign_payload(struct sim *sim, const void *payload, size_t size,
 		abort();
 	memcpy(seal.fingerprint, key.fingerprint, SHA256_BYTES);
 	envelope_message(merkle, message);
-	sim_sign(sim->keys.present, message, sizeof(message), seal.signature);
+	sim_sign(keys_present(manager), message, sizeof(message), seal.signature);
 	if (envelope_pack(&seal, 0, payload, size, &packed, NULL) != 0)
 		abort();
 	taken = buf_take(&packed, ret_size);
@@ -137,7 +156,7 @@ uint8_t *manager_sign_payload(struct sim *sim, const void *payload, size_t size,
 	return taken;
 }
 
-static uint8_t *sign(struct sim *sim, const Muster__Wire__Signed *content, size_t *ret_size)
+static uint8_t *sign(struct sim_manager *manager, const Muster__Wire__Signed *content, size_t *ret_size)
 {
 	struct buf payload;
 	uint8_t *envelope;
@@ -145,32 +164,33 @@ static uint8_t *sign(struct sim *sim, const Muster__Wire__Signed *content, size_
 	buf_init(&payload, WIRE_SIGNED_MAX_BYTES);
 	if (envelope_payload(content, &payload, NULL) != 0)
 		abort();
-	envelope = manager_sign_payload(sim, payload.data, payload.size, ret_size);
+	envelope = manager_sign_payload(manager, payload.data, payload.size, ret_size);
 	buf_done(&payload);
 	return envelope;
 }
 
 /* Agents that are connected are told one after the other, as a roll-out does. */
-static void want_configuration(struct sim *sim, struct sim_stored_computer *computer)
+static void want_configuration(struct sim_manager *manager, struct sim_stored_computer *computer)
 {
+	struct sim *sim = manager->sim;
 	struct fleet_computer *record = &computer->record;
 	span_us interval_us;
 	uint32_t missed;
 
-	computer->version = sim->manager.configuration_version;
+	computer->version = manager->configuration_version;
 	manager_fingerprint(sim, computer->version, record->wanted_configuration);
 	configuring_heartbeat(sim, computer->version, &interval_us, &missed);
 	record->interval_us = interval_us > 0 ? interval_us : computer->own_interval_us;
 	record->missed = missed;
-	life_policy(sim, computer, record->interval_us, record->missed);
-	if (!sim->manager.up)
+	life_policy(manager, computer, record->interval_us, record->missed);
+	if (!manager->up)
 		return;
-	fleet_set_heartbeat(sim->manager.fleet, &record->id, record->interval_us, record->missed, NULL);
-	fleet_want_configuration(sim->manager.fleet, &record->id, record->wanted_configuration,
+	fleet_set_heartbeat(manager->fleet, &record->id, record->interval_us, record->missed, NULL);
+	fleet_want_configuration(manager->fleet, &record->id, record->wanted_configuration,
 				 sim->large ? (span_us)sim_below(sim, 5 * MINUTE_US) : 0, NULL);
 }
 
-static void answer_woken(struct sim *sim);
+static void answer_woken(struct sim_manager *manager);
 
 void manager_fingerprint(const struct sim *sim, unsigned version, uint8_t out[SHA256_BYTES])
 {
@@ -181,143 +201,146 @@ void manager_fingerprint(const struct sim *sim, unsigned version, uint8_t out[SH
 	sim_digest(packed, muster__wire__configuration__pack(&configuration.message, packed), out);
 }
 
-void manager_new_configuration(struct sim *sim, int site)
+void manager_new_configuration(struct sim_manager *manager, int site)
 {
-	sim->manager.configuration_version++;
-	for (size_t i = 0; i < sim->store.computer_count; i++) {
-		struct sim_stored_computer *computer = &sim->store.computers[i];
+	manager->configuration_version++;
+	for (size_t i = 0; i < manager->store.computer_count; i++) {
+		struct sim_stored_computer *computer = &manager->store.computers[i];
 
-		if (site < 0 || sim->machines[computer->machine].site == (unsigned)site)
-			want_configuration(sim, computer);
+		if (site < 0 || manager->sim->machines[computer->machine].site == (unsigned)site)
+			want_configuration(manager, computer);
 	}
-	answer_woken(sim);
+	answer_woken(manager);
 }
 
-static uint8_t *sign_configuration(struct sim *sim, struct sim_stored_computer *computer, size_t *ret_size)
+static uint8_t *sign_configuration(struct sim_manager *manager, struct sim_stored_computer *computer, size_t *ret_size)
 {
 	Muster__Wire__Signed content = MUSTER__WIRE__SIGNED__INIT;
 	struct sim_configuration configuration;
 
-	configuring_make(sim, computer->version, &configuration);
+	configuring_make(manager->sim, computer->version, &configuration);
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(computer->record.id.bytes, UUID_BYTES);
 	content.serial = ++computer->serial;
-	content.issued_us = manager_wall(sim);
+	content.issued_us = manager_wall(manager);
 	content.expires_us = content.issued_us + DAY_US;
 	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_CONFIGURATION;
 	content.configuration = &configuration.message;
-	return sign(sim, &content, ret_size);
+	return sign(manager, &content, ret_size);
 }
 
 /* --- answering --- */
 
-void manager_pack_reply(struct sim *sim, Muster__Wire__Reply *reply, bool configuration, const struct uuid *id,
-			struct buf *out)
+void manager_pack_reply(struct sim_manager *manager, Muster__Wire__Reply *reply, bool configuration,
+			const struct uuid *id, struct buf *out)
 {
-	struct sim_stored_computer *computer = store_computer(sim, id);
+	struct sim_stored_computer *computer = store_computer(manager, id);
 	Muster__Wire__Envelope *envelope = NULL;
 	struct err err = { 0 };
 
 	if (configuration && computer != NULL) {
 		size_t size = 0;
-		uint8_t *bytes = sign_configuration(sim, computer, &size);
+		uint8_t *bytes = sign_configuration(manager, computer, &size);
 
 		envelope = muster__wire__envelope__unpack(NULL, size, bytes);
-		if (envelope != NULL && fleet_key_is_present(sim->manager.fleet, envelope->key.data))
+		if (envelope != NULL && fleet_key_is_present(manager->fleet, envelope->key.data))
 			reply->configuration = envelope;
 		free(bytes);
 	}
 	if (exchange_reply_encode(reply, out, &err) != 0)
-		sim_fail(sim, "a reply could not be made: %s", err.text);
+		sim_fail(manager->sim, "a reply could not be made: %s", err.text);
 	reply->configuration = NULL;
 	if (envelope != NULL)
 		muster__wire__envelope__free_unpacked(envelope, NULL);
 }
 
-static void send_reply(struct sim *sim, struct sim_request *request, Muster__Wire__Reply *reply, bool configuration,
-		       const struct uuid *id)
+static void send_reply(struct sim_manager *manager, struct sim_request *request, Muster__Wire__Reply *reply,
+		       bool configuration, const struct uuid *id)
 {
 	struct buf packed;
 
 	buf_init(&packed, WIRE_REPLY_MAX_BYTES);
-	manager_pack_reply(sim, reply, configuration, id, &packed);
-	network_reply(sim, request->machine, request->machine_generation, request->lane, request->token, packed.data,
-		      packed.size);
+	manager_pack_reply(manager, reply, configuration, id, &packed);
+	network_reply(manager->sim, request->machine, request->machine_generation, request->lane, request->token,
+		      packed.data, packed.size);
 	buf_done(&packed);
 }
 
-static void reply_now(struct sim *sim, struct sim_request *request)
+static void reply_now(struct sim_manager *manager, struct sim_request *request)
 {
 	struct uuid id = fleet_exchange_rows(request->exchange)->computer;
 	Muster__Wire__Reply *reply;
 	bool configuration = false;
 
-	keys_renew_orders(sim, &id);
-	if (fleet_reply(sim->manager.fleet, request->exchange, &reply, &configuration, NULL) != 0) {
-		network_error(sim, request->machine, request->machine_generation, request->lane, request->token);
+	keys_renew_orders(manager, &id);
+	if (fleet_reply(manager->fleet, request->exchange, &reply, &configuration, NULL) != 0) {
+		network_error(manager->sim, request->machine, request->machine_generation, request->lane,
+			      request->token);
 	} else {
-		check_reply(sim, &id, reply);
-		send_reply(sim, request, reply, configuration, &id);
+		check_reply(manager, &id, reply);
+		send_reply(manager, request, reply, configuration, &id);
 	}
-	request_free(sim, request);
+	request_free(manager, request);
 }
 
 static void hold_over(struct sim *sim, struct sim_event *event)
 {
-	struct sim_request *request = request_of(sim, event);
+	struct sim_manager *manager = event->manager;
+	struct sim_request *request = request_of(event);
 	time_us until;
 
+	(void)sim;
 	if (request == NULL || !request->parked)
 		return;
 	request->parked = false;
-	fleet_answer(sim->manager.fleet, request->exchange, false, request, &until);
-	reply_now(sim, request);
+	fleet_answer(manager->fleet, request->exchange, false, request, &until);
+	reply_now(manager, request);
 }
 
-static void answer(struct sim *sim, struct sim_request *request)
+static void answer(struct sim_manager *manager, struct sim_request *request)
 {
 	time_us until = 0;
 
 	if (request->gone) {
-		request_free(sim, request);
+		request_free(manager, request);
 		return;
 	}
-	if (fleet_answer(sim->manager.fleet, request->exchange, true, request, &until)) {
-		reply_now(sim, request);
+	if (fleet_answer(manager->fleet, request->exchange, true, request, &until)) {
+		reply_now(manager, request);
 		return;
 	}
 	arena_free(request->arena);
 	request->arena = NULL;
 	request->parked = true;
-	until -= manager_monotonic(sim);
-	request_after(sim, request, until > 0 ? until : 0, hold_over);
+	until -= manager_monotonic(manager);
+	request_after(manager, request, until > 0 ? until : 0, hold_over);
 }
 
 static void wake(void *context, void *parked)
 {
-	struct sim *sim = context;
+	struct sim_manager *manager = context;
 	struct sim_request *request = parked;
 
 	if (request->serial == 0 || !request->parked) {
-		sim_fail(sim, "a request was woken that is not parked");
+		sim_fail(manager->sim, "a request was woken that is not parked");
 		return;
 	}
 	request->parked = false;
-	request->next_woken = sim->manager.woken;
-	sim->manager.woken = request;
+	request->next_woken = manager->woken;
+	manager->woken = request;
 }
 
-static void answer_woken(struct sim *sim)
+static void answer_woken(struct sim_manager *manager)
 {
 	struct sim_request *request;
 
-	while ((request = sim->manager.woken) != NULL) {
-		sim->manager.woken = request->next_woken;
-		reply_now(sim, request);
+	while ((request = manager->woken) != NULL) {
+		manager->woken = request->next_woken;
+		reply_now(manager, request);
 	}
 }
 
-static void give_to_talk(struct sim *sim, struct sim_request *request)
+static void give_to_talk(struct sim_manager *manager, struct sim_request *request)
 {
 	struct fleet_exchange *exchange = request->exchange;
 	struct arena *arena = request->arena;
@@ -325,22 +348,24 @@ static void give_to_talk(struct sim *sim, struct sim_request *request)
 
 	request->exchange = NULL;
 	request->arena = NULL;
-	request_free(sim, request);
-	talk_stored(sim, talk, exchange, arena);
+	request_free(manager, request);
+	talk_stored(manager, talk, exchange, arena);
 }
 
-void manager_answer_woken(struct sim *sim)
+void manager_answer_woken(struct sim_manager *manager)
 {
-	answer_woken(sim);
+	answer_woken(manager);
 }
 
 /* --- the writer: in order, each after its commit --- */
 
-static void note_failed(struct sim *sim, const struct fleet_rows *rows, int rc)
+static void note_failed(struct sim_manager *manager, const struct fleet_rows *rows, int rc)
 {
+	struct sim *sim = manager->sim;
+
 	sim_log(sim, "store: a write fails: %s", err_name(rc));
 	for (size_t i = 0; i < rows->command_count; i++) {
-		struct sim_stored_command *command = store_command(sim, &rows->commands[i].id);
+		struct sim_stored_command *command = store_command(manager, &rows->commands[i].id);
 
 		if (command != NULL && command_ended(rows->commands[i].state))
 			command->write_failed = sim->now;
@@ -349,7 +374,8 @@ static void note_failed(struct sim *sim, const struct fleet_rows *rows, int rc)
 
 static void committed(struct sim *sim, struct sim_event *event)
 {
-	struct sim_request *request = request_of(sim, event);
+	struct sim_manager *manager = event->manager;
+	struct sim_request *request = request_of(event);
 	int rc = 0;
 
 	if (request == NULL)
@@ -358,31 +384,31 @@ static void committed(struct sim *sim, struct sim_event *event)
 	if (sim_rare(sim, sim->options.broken == BREAK_FLOOR_UNCHECKED ? 150000 : sim->weather.write_fails))
 		rc = ERR_IO;
 	if (rc == 0)
-		rc = store_apply(sim, fleet_exchange_rows(request->exchange));
+		rc = store_apply(manager, fleet_exchange_rows(request->exchange));
 	if (rc != 0)
-		note_failed(sim, fleet_exchange_rows(request->exchange), rc);
-	if (sim_rare(sim, sim->weather.write_last) || sim->manager.dies_at_commit) {
-		manager_kill(sim); /* committed, and nobody hears of it */
+		note_failed(manager, fleet_exchange_rows(request->exchange), rc);
+	if (sim_rare(sim, sim->weather.write_last) || manager->dies_at_commit) {
+		manager_kill(manager); /* committed, and nobody hears of it */
 		return;
 	}
 	if (sim->options.broken == BREAK_ACKNOWLEDGE_EARLY && request->talk == 0) {
-		request_free(sim, request);
+		request_free(manager, request);
 		return;
 	}
-	fleet_stored(sim->manager.fleet, request->exchange, rc);
+	fleet_stored(manager->fleet, request->exchange, rc);
 	request->writing = false;
 	if (request->talk != 0)
-		give_to_talk(sim, request);
+		give_to_talk(manager, request);
 	else if (request->of_tick)
-		request_free(sim, request);
+		request_free(manager, request);
 	else
-		answer(sim, request);
-	answer_woken(sim);
+		answer(manager, request);
+	answer_woken(manager);
 }
 
-static void write_rows(struct sim *sim, struct sim_request *request)
+static void write_rows(struct sim_manager *manager, struct sim_request *request)
 {
-	struct sim_manager *manager = &sim->manager;
+	struct sim *sim = manager->sim;
 	time_us at = sim->now + (span_us)(1 + sim_below(sim, SIM_WRITE_MOST_US / MILLISECOND_US)) * MILLISECOND_US;
 
 	if (sim_rare(sim, sim->weather.write_stalls))
@@ -391,7 +417,7 @@ static void write_rows(struct sim *sim, struct sim_request *request)
 	if (at <= manager->last_commit)
 		at = manager->last_commit + 1;
 	manager->last_commit = at;
-	request_after(sim, request, at - sim->now, committed);
+	request_after(manager, request, at - sim->now, committed);
 	request->writing = true;
 	if (sim->options.broken != BREAK_ACKNOWLEDGE_EARLY || request->talk != 0)
 		return;
@@ -402,13 +428,13 @@ static void write_rows(struct sim *sim, struct sim_request *request)
 		struct uuid id = fleet_exchange_rows(request->exchange)->computer;
 
 		if (fleet_reply(manager->fleet, request->exchange, &reply, &configuration, NULL) == 0)
-			send_reply(sim, request, reply, configuration, &id);
+			send_reply(manager, request, reply, configuration, &id);
 	}
 }
 
 void manager_request(struct sim *sim, struct sim_event *event)
 {
-	struct sim_manager *manager = &sim->manager;
+	struct sim_manager *manager = event->manager;
 	struct sim_machine *machine = &sim->machines[event->machine];
 	Muster__Wire__Report *report;
 	struct sim_request *request;
@@ -420,70 +446,72 @@ void manager_request(struct sim *sim, struct sim_event *event)
 		network_error(sim, event->machine, event->generation, event->lane, event->token);
 		return;
 	}
-	request = request_new(sim, machine);
+	request = request_new(manager, machine);
 	request->machine_generation = event->generation;
 	request->token = event->token;
 	request->lane = event->lane;
 	certificate = machine->computer;
 	if (exchange_report_decode(event->bytes, event->size, &report, &request->arena, &err) != 0) {
 		sim_fail(sim, "a report was not understood: %s", err.text);
-		request_free(sim, request);
+		request_free(manager, request);
 		return;
 	}
 	if (sim->options.broken == BREAK_DEAF_LIVENESS && sim_below(sim, 10) != 0)
 		certificate = (struct uuid){ 0 };
 	rc = fleet_heard(manager->fleet, &certificate, report, &request->exchange, &err);
-	manager_heard(sim, &machine->computer, report);
+	manager_heard(manager, &machine->computer, report);
 	if (rc != 0) {
 		if (sim->options.broken != BREAK_DEAF_LIVENESS)
 			sim_fail(sim, "a report was refused: %s", err.text);
 		network_error(sim, event->machine, event->generation, event->lane, event->token);
-		request_free(sim, request);
+		request_free(manager, request);
 	} else if (fleet_rows_empty(fleet_exchange_rows(request->exchange))) {
-		answer(sim, request);
+		answer(manager, request);
 	} else {
-		check_reported(sim, machine, fleet_exchange_rows(request->exchange));
-		write_rows(sim, request);
+		check_reported(machine, fleet_exchange_rows(request->exchange));
+		write_rows(manager, request);
 	}
-	answer_woken(sim);
+	answer_woken(manager);
 }
 
-void manager_heard(struct sim *sim, const struct uuid *id, const Muster__Wire__Report *report)
+void manager_heard(struct sim_manager *manager, const struct uuid *id, const Muster__Wire__Report *report)
 {
-	struct sim_stored_computer *computer = store_computer(sim, id);
+	struct sim_stored_computer *computer = store_computer(manager, id);
 
 	if (computer->life.offline)
-		check_touch(sim, computer);
-	life_heard(sim, computer, report);
+		check_touch(manager, computer);
+	life_heard(manager, computer, report);
 }
 
-void manager_store_talk(struct sim *sim, struct fleet_exchange *exchange, struct arena *arena, uint64_t talk)
+void manager_store_talk(struct sim_manager *manager, struct fleet_exchange *exchange, struct arena *arena,
+			uint64_t talk)
 {
-	struct sim_request *request = request_new(sim, NULL); /* no machine waits for it on a lane */
+	struct sim_request *request = request_new(manager, NULL); /* no machine waits for it on a lane */
 
 	request->exchange = exchange;
 	request->arena = arena;
 	request->talk = talk;
-	write_rows(sim, request);
+	write_rows(manager, request);
 }
 
 /* Connections of the machine broke: parked requests go, writes end first. */
-void manager_drop_machine(struct sim *sim, unsigned machine)
+void manager_drop_machine(struct sim_machine *machine)
 {
-	struct sim_request *request = sim->machines[machine].requests, *next;
+	struct sim_manager *manager = machine->manager;
+	struct sim_request *request = machine->requests, *next;
 
 	for (; request != NULL; request = next) {
 		next = request->next_of_machine;
 		if (request->writing)
 			request->gone = true;
 		else if (request->parked)
-			request_free(sim, request);
+			request_free(manager, request);
 	}
 }
 
 /* --- commands --- */
 
-static Muster__Wire__Command *command_content(struct sim *sim, const struct sim_stored_command *stored)
+static Muster__Wire__Command *command_content(const struct sim_stored_command *stored)
 {
 	Muster__Wire__Command *command = malloc(sizeof(*command));
 	Muster__Wire__Target *target = malloc(sizeof(*target));
@@ -491,7 +519,6 @@ static Muster__Wire__Command *command_content(struct sim *sim, const struct sim_
 	static Muster__Wire__Nothing nothing;
 	static Muster__Wire__Restore restore;
 
-	(void)sim;
 	if (command == NULL || target == NULL)
 		abort();
 	muster__wire__command__init(command);
@@ -516,10 +543,11 @@ static Muster__Wire__Command *command_content(struct sim *sim, const struct sim_
 	return command;
 }
 
-static void sign_command(struct sim *sim, struct sim_stored_computer *computer, struct sim_stored_command *stored)
+static void sign_command(struct sim_manager *manager, struct sim_stored_computer *computer,
+			 struct sim_stored_command *stored)
 {
 	Muster__Wire__Signed content = MUSTER__WIRE__SIGNED__INIT;
-	Muster__Wire__Command *command = command_content(sim, stored);
+	Muster__Wire__Command *command = command_content(stored);
 
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(stored->computer.bytes, UUID_BYTES);
@@ -528,13 +556,13 @@ static void sign_command(struct sim *sim, struct sim_stored_computer *computer, 
 	content.expires_us = stored->expires;
 	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_COMMAND;
 	content.command = command;
-	stored->envelope = sign(sim, &content, &stored->envelope_size);
+	stored->envelope = sign(manager, &content, &stored->envelope_size);
 	if (stored->kind != COMMAND_SCAN && stored->kind != COMMAND_HEARTBEAT && stored->kind != COMMAND_RESTORE)
 		free(command->pause);
 	free(command);
 }
 
-static int hand_over(struct sim *sim, const struct sim_stored_command *stored, bool restored)
+static int hand_over(struct sim_manager *manager, const struct sim_stored_command *stored, bool restored)
 {
 	const struct fleet_command command = {
 		.id = stored->id,
@@ -550,64 +578,68 @@ static int hand_over(struct sim *sim, const struct sim_stored_command *stored, b
 		.envelope_size = stored->envelope_size,
 	};
 
-	return fleet_issue(sim->manager.fleet, &command, NULL);
+	return fleet_issue(manager->fleet, &command, NULL);
 }
 
-void manager_issue(struct sim *sim, struct sim_machine *machine, enum command_kind kind, const struct uuid *target)
+void manager_issue(struct sim_machine *machine, enum command_kind kind, const struct uuid *target)
 {
-	struct sim_stored_computer *computer = store_computer(sim, &machine->computer);
+	struct sim_manager *manager = machine->manager;
+	struct sim *sim = manager->sim;
+	struct sim_stored_computer *computer = store_computer(manager, &machine->computer);
 	struct sim_stored_command given = { .computer = machine->computer, .machine = machine->index, .kind = kind };
 	struct sim_stored_command *stored;
 
-	if (!sim->manager.up || computer == NULL)
+	if (!manager->up || computer == NULL)
 		return;
-	given.id = env_uuid(&sim->manager.env);
+	given.id = env_uuid(&manager->env);
 	if (target != NULL)
 		given.target = *target;
-	given.issued = manager_wall(sim);
+	given.issued = manager_wall(manager);
 	given.issued_mono = sim->now;
 	given.timeout_us = (span_us)(60 + sim_below(sim, 3600)) * SECOND_US;
 	given.expires = given.issued + given.timeout_us + MINUTE_US;
-	stored = store_add_command(sim, &given);
-	sign_command(sim, computer, stored);
+	stored = store_add_command(manager, &given);
+	sign_command(manager, computer, stored);
 	sim->counts.commands++;
-	if (hand_over(sim, stored, false) != 0)
+	if (hand_over(manager, stored, false) != 0)
 		sim_fail(sim, "a command could not be issued");
-	answer_woken(sim);
+	answer_woken(manager);
 }
 
 static void write_tick_rows(void *argument, struct fleet_exchange *exchange)
 {
-	struct sim *sim = argument;
-	struct sim_request *request = request_new(sim, NULL);
+	struct sim_manager *manager = argument;
+	struct sim_request *request = request_new(manager, NULL);
 
 	request->exchange = exchange;
-	write_rows(sim, request);
+	write_rows(manager, request);
 }
 
-void manager_cancel(struct sim *sim, struct sim_machine *machine)
+void manager_cancel(struct sim_machine *machine)
 {
+	struct sim_manager *manager = machine->manager;
+	struct sim *sim = manager->sim;
 	struct sim_stored_command *open = NULL;
 	struct fleet_exchange *exchange = NULL;
 
-	for (size_t i = 0; i < sim->store.open_count; i++) {
-		struct sim_stored_command *command = &sim->store.commands[sim->store.open[i]];
+	for (size_t i = 0; i < manager->store.open_count; i++) {
+		struct sim_stored_command *command = &manager->store.commands[manager->store.open[i]];
 
 		if (uuid_equal(&command->computer, &machine->computer) &&
 		    (command->kind == COMMAND_SCAN || command->kind == COMMAND_RESTORE) &&
 		    (open == NULL || sim_below(sim, 2) == 0))
 			open = command;
 	}
-	if (!sim->manager.up || open == NULL)
+	if (!manager->up || open == NULL)
 		return;
-	if (fleet_cancel(sim->manager.fleet, &machine->computer, &open->id, &exchange, NULL) != 0)
+	if (fleet_cancel(manager->fleet, &machine->computer, &open->id, &exchange, NULL) != 0)
 		return;
 	if (exchange != NULL) {
-		write_tick_rows(sim, exchange);
+		write_tick_rows(manager, exchange);
 	} else {
 		struct uuid target = open->id;
 
-		manager_issue(sim, machine, COMMAND_CANCEL, &target);
+		manager_issue(machine, COMMAND_CANCEL, &target);
 	}
 }
 
@@ -622,10 +654,9 @@ static int by_place(const void *a, const void *b)
 
 static void tick(struct sim *sim, struct sim_event *event)
 {
-	struct sim_manager *manager = &sim->manager;
-	struct sim_event *next;
+	struct sim_manager *manager = manager_of(event);
 
-	if (!manager->up || event->generation != manager->generation)
+	if (manager == NULL)
 		return;
 	if (sim->now < manager->stalled_until) {
 		manager->listening_since = sim->now + SECOND_US;
@@ -633,117 +664,133 @@ static void tick(struct sim *sim, struct sim_event *event)
 		if (sim->now - manager->last_tick > TICK_LATE_US && sim->now > manager->forgiven)
 			manager->forgiven = sim->now;
 		manager->last_tick = sim->now;
-		fleet_tick(manager->fleet, write_tick_rows, sim);
-		life_ticked(sim);
-		answer_woken(sim);
+		fleet_tick(manager->fleet, write_tick_rows, manager);
+		life_ticked(manager);
+		answer_woken(manager);
 	}
-	next = sim_after(sim, SECOND_US, tick);
-	next->generation = manager->generation;
+	manager_after(manager, SECOND_US, tick);
 }
 
 /* In the order of their issue, as the store gives them. */
-static void hand_over_open(struct sim *sim)
+static void hand_over_open(struct sim_manager *manager)
 {
-	size_t *open = sim->store.open;
+	size_t *open = manager->store.open;
 
-	if (sim->store.open_count > 0)
-		qsort(open, sim->store.open_count, sizeof(*open), by_place);
-	for (size_t i = 0; i < sim->store.open_count; i++) {
-		sim->store.commands[open[i]].open_at = i;
-		if (hand_over(sim, &sim->store.commands[open[i]], true) != 0)
+	if (manager->store.open_count > 0)
+		qsort(open, manager->store.open_count, sizeof(*open), by_place);
+	for (size_t i = 0; i < manager->store.open_count; i++) {
+		manager->store.commands[open[i]].open_at = i;
+		if (hand_over(manager, &manager->store.commands[open[i]], true) != 0)
 			abort();
 	}
 }
 
 static void restart(struct sim *sim, struct sim_event *event)
 {
-	(void)event;
-	if (!sim->manager.up)
-		manager_start(sim);
+	(void)sim;
+	if (!event->manager->up)
+		manager_start(event->manager);
 }
 
-void manager_start(struct sim *sim)
+void manager_init(struct sim *sim, size_t computers)
 {
-	struct sim_manager *manager = &sim->manager;
-	struct fleet_options options = { .wake = wake, .dial = talk_dial, .trace = life_trace, .context = sim };
-	struct sim_event *event;
+	struct sim_manager *manager = &sim->managers[sim->manager_count];
 
-	sim_log(sim, "manager starts");
-	manager->env = (struct env){ sim, manager_wall, manager_monotonic, manager_random };
+	*manager = (struct sim_manager){ .sim = sim, .index = sim->manager_count++, .boot = 1 };
+	manager->touched = calloc(computers, sizeof(*manager->touched));
+	manager->overdue = calloc(computers, sizeof(*manager->overdue));
+	if (manager->touched == NULL || manager->overdue == NULL)
+		abort();
+	store_init(manager, computers);
+}
+
+void manager_start(struct sim_manager *manager)
+{
+	struct sim *sim = manager->sim;
+	struct fleet_options options = { .wake = wake, .dial = talk_dial, .trace = life_trace, .context = manager };
+
+	sim_log(sim, "manager %u starts", manager->index);
+	manager->env = (struct env){ manager, manager_wall, manager_monotonic, manager_random };
 	options.env = &manager->env;
-	if (sim->store.computer_count > 0 && sim_below(sim, 2) == 0)
-		options.return_spacing_us = (sim->large ? 120 : 30) * SECOND_US / (span_us)sim->store.computer_count;
+	if (manager->store.computer_count > 0 && sim_below(sim, 2) == 0)
+		options.return_spacing_us =
+		    (sim->large ? 120 : 30) * SECOND_US / (span_us)manager->store.computer_count;
 	manager->generation++;
 	manager->up = true;
 	manager->started = sim->now;
-	manager->listening_since = sim->now + 2 * options.return_spacing_us * (span_us)sim->store.computer_count;
+	manager->listening_since = sim->now + 2 * options.return_spacing_us * (span_us)manager->store.computer_count;
 	manager->forgiven = manager->listening_since;
 	manager->last_tick = sim->now;
 	manager->dies_at_commit = false;
 	memcpy(options.boot.bytes, &manager->boot, sizeof(manager->boot));
 	if (manager->zero_boot != manager->boot)
-		manager->clock_zero = manager_wall(sim) - manager_monotonic(sim);
+		manager->clock_zero = manager_wall(manager) - manager_monotonic(manager);
 	manager->zero_boot = manager->boot;
 	options.clock_zero_us = manager->clock_zero;
 	manager->last_commit = sim->now;
-	talk_begin_all(sim);
+	talk_begin_all(manager);
 	if (fleet_new(&options, &manager->fleet, NULL) != 0)
 		abort();
-	for (size_t i = 0; i < sim->store.computer_count; i++) {
-		if (fleet_add(manager->fleet, &sim->store.computers[i].record, NULL) != 0)
+	for (size_t i = 0; i < manager->store.computer_count; i++) {
+		if (fleet_add(manager->fleet, &manager->store.computers[i].record, NULL) != 0)
 			abort();
 	}
-	keys_manager_started(sim);
+	keys_manager_started(manager);
 	fleet_listen(manager->fleet);
-	hand_over_open(sim);
-	life_manager_started(sim);
-	event = sim_after(sim, SECOND_US, tick);
-	event->generation = manager->generation;
+	hand_over_open(manager);
+	life_manager_started(manager);
+	manager_after(manager, SECOND_US, tick);
 }
 
-static void end(struct sim *sim)
+static void end(struct sim_manager *manager)
 {
-	struct sim_manager *manager = &sim->manager;
+	struct sim *sim = manager->sim;
 
 	manager->generation++;
 	manager->up = false;
-	talk_end_all(sim);
+	talk_end_all(manager);
 	while (manager->requests != NULL) {
 		struct sim_request *request = manager->requests;
 
 		if (!request->of_tick && !request->gone)
 			network_error(sim, request->machine, request->machine_generation, request->lane,
 				      request->token);
-		request_free(sim, request);
+		request_free(manager, request);
 	}
 	manager->woken = NULL;
 	fleet_free(manager->fleet);
 	manager->fleet = NULL;
-	keys_manager_ended(sim);
+	keys_manager_ended(manager);
 }
 
-void manager_done(struct sim *sim)
+void manager_done(struct sim_manager *manager)
 {
-	if (sim->manager.up)
-		end(sim);
-	while (sim->manager.spare != NULL) {
-		struct sim_request *request = sim->manager.spare;
+	if (manager->up)
+		end(manager);
+	while (manager->spare != NULL) {
+		struct sim_request *request = manager->spare;
 
-		sim->manager.spare = request->next;
+		manager->spare = request->next;
 		free(request);
 	}
+	store_done(manager);
+	free(manager->touched);
+	free(manager->overdue);
 }
 
-void manager_kill(struct sim *sim)
+void manager_kill(struct sim_manager *manager)
 {
-	if (!sim->manager.up)
+	struct sim *sim = manager->sim;
+
+	if (!manager->up)
 		return;
-	sim_log(sim, "manager is killed");
+	sim_log(sim, "manager %u is killed", manager->index);
 	sim->counts.crashes++;
-	end(sim);
+	end(manager);
 	if (sim_below(sim, 4) == 0) { /* and its machine */
-		sim->manager.booted = sim->now;
-		sim->manager.boot++;
+		manager->booted = sim->now;
+		manager->boot++;
 	}
-	sim_after(sim, (span_us)(1 + sim_below(sim, sim_below(sim, 5) == 0 ? 3600 : 30)) * SECOND_US, restart);
+	sim_after(sim, (span_us)(1 + sim_below(sim, sim_below(sim, 5) == 0 ? 3600 : 30)) * SECOND_US, restart)
+	    ->manager = manager;
 }

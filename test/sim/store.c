@@ -1,4 +1,4 @@
-/* The manager's database: a write is applied whole or not at all. What is here
+/* A manager's database: a write is applied whole or not at all. What is here
  * is committed; what waits for its commit lives in manager.c and dies with it. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,9 +6,10 @@
 
 #include "world.h"
 
-void store_init(struct sim *sim, size_t computers)
+void store_init(struct sim_manager *manager, size_t computers)
 {
-	struct sim_store *store = &sim->store;
+	struct sim_store *store = &manager->store;
+	struct sim *sim = manager->sim;
 
 	store->computer_capacity = computers;
 	store->computers = calloc(computers, sizeof(*store->computers));
@@ -18,23 +19,29 @@ void store_init(struct sim *sim, size_t computers)
 		abort();
 }
 
-struct sim_stored_computer *store_computer(const struct sim *sim, const struct uuid *id)
+struct sim_stored_computer *store_computer(const struct sim_manager *manager, const struct uuid *id)
 {
-	uintptr_t place = (uintptr_t)map_get(sim->store.computer_index, id->bytes, UUID_BYTES);
+	uintptr_t place = (uintptr_t)map_get(manager->store.computer_index, id->bytes, UUID_BYTES);
 
-	return place != 0 ? &sim->store.computers[place - 1] : NULL;
+	return place != 0 ? &manager->store.computers[place - 1] : NULL;
 }
 
-struct sim_stored_command *store_command(const struct sim *sim, const struct uuid *id)
+struct sim_stored_computer *store_machine(const struct sim_machine *machine)
 {
-	uintptr_t place = (uintptr_t)map_get(sim->store.command_index, id->bytes, UUID_BYTES);
-
-	return place != 0 ? &sim->store.commands[place - 1] : NULL;
+	return store_computer(machine->manager, &machine->computer);
 }
 
-struct sim_stored_computer *store_add_computer(struct sim *sim, const struct sim_machine *machine)
+struct sim_stored_command *store_command(const struct sim_manager *manager, const struct uuid *id)
 {
-	struct sim_store *store = &sim->store;
+	uintptr_t place = (uintptr_t)map_get(manager->store.command_index, id->bytes, UUID_BYTES);
+
+	return place != 0 ? &manager->store.commands[place - 1] : NULL;
+}
+
+struct sim_stored_computer *store_add_computer(const struct sim_machine *machine)
+{
+	struct sim *sim = machine->sim;
+	struct sim_store *store = &machine->manager->store;
 	struct sim_stored_computer *computer;
 
 	if (store->computer_count == store->computer_capacity)
@@ -50,7 +57,7 @@ struct sim_stored_computer *store_add_computer(struct sim *sim, const struct sim
 	computer->record.interval_us = (span_us)machine->heartbeat_s * SECOND_US;
 	computer->record.missed = (uint32_t)sim_below(sim, 3);
 	computer->record.clock_limit_us = (span_us)sim_below(sim, 3) * 5 * MINUTE_US;
-	life_init(sim, computer, computer->record.interval_us, computer->record.missed);
+	life_init(machine->manager, computer, computer->record.interval_us, computer->record.missed);
 	return computer;
 }
 
@@ -65,9 +72,9 @@ static void *grown(void *rows, size_t count, size_t *capacity, size_t size)
 	return rows;
 }
 
-struct sim_stored_command *store_add_command(struct sim *sim, const struct sim_stored_command *given)
+struct sim_stored_command *store_add_command(struct sim_manager *manager, const struct sim_stored_command *given)
 {
-	struct sim_store *store = &sim->store;
+	struct sim_store *store = &manager->store;
 	struct sim_stored_command *command;
 
 	store->commands =
@@ -129,8 +136,10 @@ static void note_payload(struct sim *sim, const struct sim_stored_computer *comp
 	machine->stored[number / 8] |= bit;
 }
 
-static void insert_event(struct sim *sim, struct sim_stored_computer *computer, const struct fleet_event_row *row)
+static void insert_event(struct sim_manager *manager, struct sim_stored_computer *computer,
+			 const struct fleet_event_row *row)
 {
+	struct sim *sim = manager->sim;
 	uint64_t payload = field_number(row, "payload");
 
 	if (row->type == EVENT_EVENTS_DROPPED)
@@ -140,24 +149,24 @@ static void insert_event(struct sim *sim, struct sim_stored_computer *computer, 
 			 (unsigned long long)computer->last_event);
 	computer->last_event = row->number;
 	computer->event_count++;
-	sim->store.event_count++;
+	manager->store.event_count++;
 	if (payload != 0)
 		note_payload(sim, computer, row, payload);
 }
 
-static void apply_command(struct sim *sim, const struct uuid *computer, const struct fleet_command_row *row)
+static void apply_command(struct sim_manager *manager, const struct uuid *computer, const struct fleet_command_row *row)
 {
-	struct sim_stored_command *command = store_command(sim, &row->id);
+	struct sim_stored_command *command = store_command(manager, &row->id);
 
 	if (command == NULL || !uuid_equal(&command->computer, computer))
 		return;
 	if (!command_may_move(command->state, row->state))
 		return;
-	sim_log(sim, "store: %s %s -> %s", command_kind_name(command->kind), command_state_name(command->state),
-		command_state_name(row->state));
+	sim_log(manager->sim, "store: %s %s -> %s", command_kind_name(command->kind),
+		command_state_name(command->state), command_state_name(row->state));
 	if (command_ended(row->state) && !command_ended(command->state)) {
-		check_overdue(sim, command);
-		no_longer_open(&sim->store, command);
+		check_overdue(manager, command);
+		no_longer_open(&manager->store, command);
 	}
 	command->state = row->state;
 }
@@ -178,10 +187,12 @@ static void apply_item(struct sim *sim, struct sim_stored_computer *computer, co
 	computer->item_states[computer->item_count++] = item->state;
 }
 
-static void apply_manager_event(struct sim *sim, struct sim_stored_computer *computer,
+static void apply_manager_event(struct sim_manager *manager, struct sim_stored_computer *computer,
 				const struct fleet_event_row *row)
 {
-	sim_log(sim, "store: computer %zu: event %u", (size_t)(computer - sim->store.computers), row->type);
+	struct sim *sim = manager->sim;
+
+	sim_log(sim, "store: computer %zu: event %u", (size_t)(computer - manager->store.computers), row->type);
 	computer->offline_events += row->type == EVENT_COMPUTER_OFFLINE;
 	computer->online_events += row->type == EVENT_COMPUTER_ONLINE || row->type == EVENT_COMPUTER_NOT_WATCHED;
 	computer->problem_events += row->type == EVENT_COMMUNICATION_PROBLEM;
@@ -192,7 +203,7 @@ static void apply_manager_event(struct sim *sim, struct sim_stored_computer *com
 		sim_fail(sim, "a problem of dialling is told again");
 	if (row->type == EVENT_COMPUTER_OFFLINE || row->type == EVENT_COMPUTER_ONLINE ||
 	    row->type == EVENT_COMPUTER_NOT_WATCHED)
-		life_stored(sim, computer, row->type);
+		life_stored(manager, computer, row->type);
 	if (row->type == EVENT_CLONE_REKEYED && !computer->was_shared)
 		sim_fail(sim, "a clone is found where none was made");
 }
@@ -219,29 +230,29 @@ static void apply_error(struct sim_stored_computer *computer, const char *text)
 	computer->configuration_error = text[0] != '\0' ? strdup(text) : NULL;
 }
 
-int store_apply(struct sim *sim, const struct fleet_rows *rows)
+int store_apply(struct sim_manager *manager, const struct fleet_rows *rows)
 {
-	struct sim_stored_computer *computer = store_computer(sim, &rows->computer);
+	struct sim_stored_computer *computer = store_computer(manager, &rows->computer);
 
 	if (computer == NULL)
 		return ERR_NOT_FOUND;
 	if (rows->events.count > 0 && computer->record.events_stored != rows->events.previous &&
-	    sim->options.broken != BREAK_FLOOR_UNCHECKED)
+	    manager->sim->options.broken != BREAK_FLOOR_UNCHECKED)
 		return ERR_CONFLICT;
 	for (size_t i = 0; i < rows->events.count; i++) {
-		insert_event(sim, computer, &rows->events.rows[i]);
-		alerts_apply(sim, computer, &rows->events.rows[i]);
+		insert_event(manager, computer, &rows->events.rows[i]);
+		alerts_apply(manager, computer, &rows->events.rows[i]);
 	}
 	if (rows->events.count > 0)
 		computer->record.events_stored = rows->events.last;
 	for (size_t i = 0; i < rows->manager_event_count; i++)
-		apply_manager_event(sim, computer, &rows->manager_events[i]);
+		apply_manager_event(manager, computer, &rows->manager_events[i]);
 	for (size_t i = 0; i < rows->manager_event_count; i++)
-		alerts_apply(sim, computer, &rows->manager_events[i]);
+		alerts_apply(manager, computer, &rows->manager_events[i]);
 	for (size_t i = 0; i < rows->command_count; i++)
-		apply_command(sim, &rows->computer, &rows->commands[i]);
+		apply_command(manager, &rows->computer, &rows->commands[i]);
 	for (size_t i = 0; i < rows->quarantine_count; i++)
-		apply_item(sim, computer, rows->quarantine[i]);
+		apply_item(manager->sim, computer, rows->quarantine[i]);
 	if (rows->configuration_error != NULL)
 		apply_error(computer, rows->configuration_error);
 	if (rows->computer_row != NULL)
@@ -254,13 +265,13 @@ int store_apply(struct sim *sim, const struct fleet_rows *rows)
 	}
 	for (size_t i = 0; i < rows->component_count; i++)
 		computer->component_state = (unsigned)strtoul(rows->components[i]->version, NULL, 10);
-	check_touch(sim, computer);
+	check_touch(manager, computer);
 	return 0;
 }
 
-void store_done(struct sim *sim)
+void store_done(struct sim_manager *manager)
 {
-	struct sim_store *store = &sim->store;
+	struct sim_store *store = &manager->store;
 
 	for (size_t i = 0; i < store->computer_count; i++) {
 		alerts_done(&store->computers[i]);

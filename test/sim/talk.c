@@ -20,15 +20,13 @@ struct sim_talk {
 	uint64_t posted; /* the post under way; an answer to another one is late */
 };
 
-static struct sim_talk *talk_find(struct sim *sim, uint64_t id)
+static struct sim_talk *talk_find(const struct sim_manager *manager, uint64_t id)
 {
-	return sim->manager.talk_index != NULL ? map_get(sim->manager.talk_index, &id, sizeof(id)) : NULL;
+	return manager->talk_index != NULL ? map_get(manager->talk_index, &id, sizeof(id)) : NULL;
 }
 
-static void talk_add(struct sim *sim, struct sim_talk *talk)
+static void talk_add(struct sim_manager *manager, struct sim_talk *talk)
 {
-	struct sim_manager *manager = &sim->manager;
-
 	if (manager->talk_index == NULL)
 		manager->talk_index = map_new(1);
 	if (manager->talk_index == NULL || map_set(manager->talk_index, &talk->id, sizeof(talk->id), talk) != 0)
@@ -39,15 +37,15 @@ static void talk_add(struct sim *sim, struct sim_talk *talk)
 	manager->talks = talk;
 }
 
-static void talk_free(struct sim *sim, struct sim_talk *talk)
+static void talk_free(struct sim_manager *manager, struct sim_talk *talk)
 {
 	if (talk->previous != NULL)
 		talk->previous->next = talk->next;
 	else
-		sim->manager.talks = talk->next;
+		manager->talks = talk->next;
 	if (talk->next != NULL)
 		talk->next->previous = talk->previous;
-	map_remove(sim->manager.talk_index, &talk->id, sizeof(talk->id));
+	map_remove(manager->talk_index, &talk->id, sizeof(talk->id));
 	free(talk);
 }
 
@@ -62,11 +60,12 @@ static void hang_up(struct sim *sim, struct sim_event *event)
 	machine_poll(machine);
 }
 
-static struct sim_event *talk_event(struct sim *sim, const struct sim_talk *talk, span_us delay,
+static struct sim_event *talk_event(struct sim_manager *manager, const struct sim_talk *talk, span_us delay,
 				    void (*run)(struct sim *sim, struct sim_event *event))
 {
-	struct sim_event *event = sim_after(sim, delay, run);
+	struct sim_event *event = sim_after(manager->sim, delay, run);
 
+	event->manager = manager;
 	event->machine = talk->machine;
 	event->generation = talk->generation;
 	event->token = talk->id;
@@ -75,22 +74,26 @@ static struct sim_event *talk_event(struct sim *sim, const struct sim_talk *talk
 }
 
 /* The agent learns that the connection ended, soon or by its own time-out. */
-static void end(struct sim *sim, struct sim_talk *talk, int rc, const char *text)
+static void end(struct sim_manager *manager, struct sim_talk *talk, int rc, const char *text)
 {
-	talk_event(sim, talk, sim_chance(sim, 100) ? MINUTE_US : network_delay(sim), hang_up);
+	struct sim *sim = manager->sim;
+
+	talk_event(manager, talk, sim_chance(sim, 100) ? MINUTE_US : network_delay(sim), hang_up);
 	sim_log(sim, "m%u: dialled: %s", talk->machine, rc == 0 ? "done" : text);
-	fleet_dialled(sim->manager.fleet, &talk->computer, rc, text);
-	talk_free(sim, talk);
+	fleet_dialled(manager->fleet, &talk->computer, rc, text);
+	talk_free(manager, talk);
 }
 
 /* A manager that stands still sees what came once it goes on. */
 static bool stands_still(struct sim *sim, struct sim_event *event)
 {
+	const struct sim_manager *manager = event->manager;
 	struct sim_event *later;
 
-	if (!sim->manager.up || sim->now >= sim->manager.stalled_until)
+	if (!manager->up || sim->now >= manager->stalled_until)
 		return false;
-	later = sim_after(sim, sim->manager.stalled_until - sim->now, event->run);
+	later = sim_after(sim, manager->stalled_until - sim->now, event->run);
+	later->manager = event->manager;
 	later->machine = event->machine;
 	later->generation = event->generation;
 	later->token = event->token;
@@ -103,18 +106,18 @@ static bool stands_still(struct sim *sim, struct sim_event *event)
 
 static void gave_up(struct sim *sim, struct sim_event *event)
 {
-	struct sim_talk *talk = stands_still(sim, event) ? NULL : talk_find(sim, event->token);
+	struct sim_talk *talk = stands_still(sim, event) ? NULL : talk_find(event->manager, event->token);
 
 	if (talk != NULL && talk->posted == event->number)
-		end(sim, talk, ERR_TIMEOUT, "no answer");
+		end(event->manager, talk, ERR_TIMEOUT, "no answer");
 }
 
 static void refused(struct sim *sim, struct sim_event *event)
 {
-	struct sim_talk *talk = stands_still(sim, event) ? NULL : talk_find(sim, event->token);
+	struct sim_talk *talk = stands_still(sim, event) ? NULL : talk_find(event->manager, event->token);
 
 	if (talk != NULL && talk->posted == event->number)
-		end(sim, talk, ERR_CONNECT, "connection refused");
+		end(event->manager, talk, ERR_CONNECT, "connection refused");
 }
 
 static void report_came(struct sim *sim, struct sim_event *event);
@@ -125,7 +128,7 @@ static void answer(struct sim *sim, const struct sim_event *event, const struct 
 
 	if (network_lost(sim, event->machine))
 		return;
-	back = talk_event(sim, talk, network_delay(sim), report_came);
+	back = talk_event(event->manager, talk, network_delay(sim), report_came);
 	back->number = event->number;
 	back->size = out->size;
 	back->bytes = malloc(out->size + 1);
@@ -145,7 +148,7 @@ static void post_came(struct sim *sim, struct sim_event *event)
 
 	late.generation = event->generation;
 	if (!listens || event->generation != machine->generation) {
-		talk_event(sim, &late, network_delay(sim), refused);
+		talk_event(event->manager, &late, network_delay(sim), refused);
 		return;
 	}
 	buf_init(&out, WIRE_REPORT_MAX_BYTES);
@@ -156,22 +159,23 @@ static void post_came(struct sim *sim, struct sim_event *event)
 	} else if (err.code != ERR_WRONG_STATE) {
 		sim_fail(sim, "a dialled report could not be made: %s", err.text);
 	} else {
-		talk_event(sim, &late, network_delay(sim), refused);
+		talk_event(event->manager, &late, network_delay(sim), refused);
 	}
 	buf_done(&out);
 	machine_poll(machine);
 }
 
-static void post(struct sim *sim, struct sim_talk *talk, const struct buf *bytes)
+static void post(struct sim_manager *manager, struct sim_talk *talk, const struct buf *bytes)
 {
+	struct sim *sim = manager->sim;
 	unsigned copies = sim_chance(sim, 20) ? 2 : 1;
 
 	talk->posted = ++sim->token;
-	talk_event(sim, talk, ANSWER_WAIT_US, gave_up);
+	talk_event(manager, talk, ANSWER_WAIT_US, gave_up);
 	if (network_lost(sim, talk->machine))
 		return;
 	for (unsigned i = 0; i < copies; i++) {
-		struct sim_event *event = talk_event(sim, talk, network_delay(sim), post_came);
+		struct sim_event *event = talk_event(manager, talk, network_delay(sim), post_came);
 
 		event->size = bytes->size;
 		event->bytes = malloc(bytes->size + 1);
@@ -182,10 +186,10 @@ static void post(struct sim *sim, struct sim_talk *talk, const struct buf *bytes
 	}
 }
 
-void talk_stored(struct sim *sim, uint64_t id, struct fleet_exchange *exchange, struct arena *arena)
+void talk_stored(struct sim_manager *manager, uint64_t id, struct fleet_exchange *exchange, struct arena *arena)
 {
-	struct sim_talk *talk = talk_find(sim, id);
-	struct fleet *fleet = sim->manager.fleet;
+	struct sim_talk *talk = talk_find(manager, id);
+	struct fleet *fleet = manager->fleet;
 	Muster__Wire__Reply *reply;
 	bool configuration = false;
 	time_us until;
@@ -194,16 +198,16 @@ void talk_stored(struct sim *sim, uint64_t id, struct fleet_exchange *exchange, 
 	buf_init(&out, WIRE_REPLY_MAX_BYTES);
 	if (talk != NULL) {
 		fleet_answer(fleet, exchange, false, NULL, &until);
-		keys_renew_orders(sim, &talk->computer);
+		keys_renew_orders(manager, &talk->computer);
 		if (fleet_reply(fleet, exchange, &reply, &configuration, NULL) != 0) {
-			end(sim, talk, ERR_IO, "not stored");
+			end(manager, talk, ERR_IO, "not stored");
 		} else if (!fleet_more(exchange) || ++talk->rounds > ROUNDS_MAX) {
-			end(sim, talk, 0, "");
+			end(manager, talk, 0, "");
 		} else {
-			check_reply(sim, &talk->computer, reply);
+			check_reply(manager, &talk->computer, reply);
 			fleet_reply_answers(exchange, reply);
-			manager_pack_reply(sim, reply, configuration, &talk->computer, &out);
-			post(sim, talk, &out);
+			manager_pack_reply(manager, reply, configuration, &talk->computer, &out);
+			post(manager, talk, &out);
 		}
 	}
 	fleet_exchange_free(fleet, exchange);
@@ -213,7 +217,8 @@ void talk_stored(struct sim *sim, uint64_t id, struct fleet_exchange *exchange, 
 
 static void report_came(struct sim *sim, struct sim_event *event)
 {
-	struct sim_talk *talk = stands_still(sim, event) ? NULL : talk_find(sim, event->token);
+	struct sim_talk *talk = stands_still(sim, event) ? NULL : talk_find(event->manager, event->token);
+	struct sim_manager *manager = event->manager;
 	struct fleet_exchange *exchange;
 	Muster__Wire__Report *report;
 	struct arena *arena = NULL;
@@ -224,23 +229,24 @@ static void report_came(struct sim *sim, struct sim_event *event)
 	talk->posted = 0; /* whatever comes for it again is late */
 	sim->counts.exchanges++;
 	if (exchange_report_decode(event->bytes, event->size, &report, &arena, &err) != 0 ||
-	    fleet_heard(sim->manager.fleet, &talk->computer, report, &exchange, &err) != 0) {
+	    fleet_heard(manager->fleet, &talk->computer, report, &exchange, &err) != 0) {
 		sim_fail(sim, "a dialled report was refused: %s", err.text);
 		arena_free(arena);
 		return;
 	}
-	manager_heard(sim, &talk->computer, report);
+	manager_heard(manager, &talk->computer, report);
 	if (fleet_rows_empty(fleet_exchange_rows(exchange)))
-		talk_stored(sim, talk->id, exchange, arena);
+		talk_stored(manager, talk->id, exchange, arena);
 	else
-		manager_store_talk(sim, exchange, arena, talk->id);
+		manager_store_talk(manager, exchange, arena, talk->id);
 }
 
 /* --- dialling --- */
 
-static void find_holder(struct sim *sim, struct sim_talk *talk)
+static void find_holder(struct sim_manager *manager, struct sim_talk *talk)
 {
-	const struct sim_stored_computer *stored = store_computer(sim, &talk->computer);
+	struct sim *sim = manager->sim;
+	const struct sim_stored_computer *stored = store_computer(manager, &talk->computer);
 
 	if (stored != NULL && stored->holders == 1 &&
 	    uuid_equal(&sim->machines[stored->machine].computer, &talk->computer)) {
@@ -257,9 +263,10 @@ static void find_holder(struct sim *sim, struct sim_talk *talk)
 	}
 }
 
-static void begin(struct sim *sim, const struct uuid *computer)
+static void begin(struct sim_manager *manager, const struct uuid *computer)
 {
 	static const uint8_t opening[] = { 0x08, WIRE_PROTOCOL }; /* a Reply of nothing but its protocol */
+	struct sim *sim = manager->sim;
 	struct sim_talk *talk = calloc(1, sizeof(*talk));
 	struct buf bytes;
 
@@ -268,70 +275,73 @@ static void begin(struct sim *sim, const struct uuid *computer)
 	talk->id = ++sim->token;
 	talk->computer = *computer;
 	talk->machine = NOBODY;
-	find_holder(sim, talk);
-	talk_add(sim, talk);
+	find_holder(manager, talk);
+	talk_add(manager, talk);
 	sim->counts.talks++;
 	if (talk->machine == NOBODY) { /* nobody has this identity any more */
 		talk->machine = 0;
-		end(sim, talk, ERR_CONNECT, "connection refused");
+		end(manager, talk, ERR_CONNECT, "connection refused");
 		return;
 	}
 	talk->generation = sim->machines[talk->machine].generation;
 	buf_init(&bytes, sizeof(opening));
 	buf_append(&bytes, opening, sizeof(opening));
-	post(sim, talk, &bytes);
+	post(manager, talk, &bytes);
 	buf_done(&bytes);
 }
 
 static void dial_all(struct sim *sim, struct sim_event *event);
 
-static void dial_at(struct sim *sim, time_us at)
+static void dial_at(struct sim_manager *manager, time_us at)
 {
+	struct sim *sim = manager->sim;
+
 	if (at < sim->now)
 		at = sim->now;
-	if (at >= sim->manager.dials_at)
+	if (at >= manager->dials_at)
 		return;
-	sim->manager.dials_at = at;
-	sim_after(sim, at - sim->now, dial_all)->generation = sim->manager.generation;
+	manager->dials_at = at;
+	manager_after(manager, at - sim->now, dial_all);
 }
 
 static void dial_all(struct sim *sim, struct sim_event *event)
 {
 	struct uuid computer;
 	uint16_t port;
+	struct sim_manager *manager = manager_of(event);
 	time_us next;
 
-	if (!sim->manager.up || event->generation != sim->manager.generation || event->at != sim->manager.dials_at)
+	if (manager == NULL || event->at != manager->dials_at)
 		return;
-	sim->manager.dials_at = INT64_MAX;
-	if (sim->now < sim->manager.stalled_until) {
-		dial_at(sim, sim->manager.stalled_until);
+	manager->dials_at = INT64_MAX;
+	if (sim->now < manager->stalled_until) {
+		dial_at(manager, manager->stalled_until);
 		return;
 	}
-	while (fleet_dial_due(sim->manager.fleet, &computer, &port, &next))
-		begin(sim, &computer);
+	while (fleet_dial_due(manager->fleet, &computer, &port, &next))
+		begin(manager, &computer);
 	if (next != INT64_MAX)
-		dial_at(sim, next + sim->manager.booted + (time_us)sim_below(sim, 500) * MILLISECOND_US);
+		dial_at(manager, next + manager->booted + (time_us)sim_below(sim, 500) * MILLISECOND_US);
 }
 
 void talk_dial(void *context)
 {
-	struct sim *sim = context;
+	struct sim_manager *manager = context;
 
-	dial_at(sim, sim->now + 1);
+	dial_at(manager, manager->sim->now + 1);
 }
 
-void talk_begin_all(struct sim *sim)
+void talk_begin_all(struct sim_manager *manager)
 {
-	sim->manager.dials_at = INT64_MAX;
+	manager->dials_at = INT64_MAX;
 }
 
-void talk_end_all(struct sim *sim)
+void talk_end_all(struct sim_manager *manager)
 {
-	while (sim->manager.talks != NULL) {
-		talk_event(sim, sim->manager.talks, network_delay(sim), hang_up);
-		talk_free(sim, sim->manager.talks);
+	while (manager->talks != NULL) {
+		talk_event(manager, manager->talks, network_delay(manager->sim), hang_up);
+		talk_free(manager, manager->talks);
 	}
-	map_free(sim->manager.talk_index);
-	sim->manager.talk_index = NULL;
+	map_free(manager->talk_index);
+	manager->talk_index = NULL;
 }

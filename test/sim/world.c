@@ -88,8 +88,8 @@ span_us network_delay(struct sim *sim)
 	return (span_us)(1 + sim_below(sim, 80)) * MILLISECOND_US;
 }
 
-static void carry(struct sim *sim, void (*run)(struct sim *sim, struct sim_event *event), unsigned machine,
-		  uint64_t generation, unsigned lane, uint64_t token, const void *bytes, size_t size)
+static struct sim_event *carry(struct sim *sim, void (*run)(struct sim *sim, struct sim_event *event), unsigned machine,
+			       uint64_t generation, unsigned lane, uint64_t token, const void *bytes, size_t size)
 {
 	struct sim_event *event = sim_after(sim, network_delay(sim), run);
 
@@ -103,6 +103,7 @@ static void carry(struct sim *sim, void (*run)(struct sim *sim, struct sim_event
 		abort();
 	if (size > 0)
 		memcpy(event->bytes, bytes, size);
+	return event;
 }
 
 bool network_lost(struct sim *sim, unsigned machine)
@@ -120,10 +121,12 @@ void network_request(struct sim_machine *machine, unsigned lane, uint64_t token,
 			network_error(sim, machine->index, machine->generation, lane, token);
 		return;
 	}
-	carry(sim, manager_request, machine->index, machine->generation, lane, token, report->data, report->size);
+	carry(sim, manager_request, machine->index, machine->generation, lane, token, report->data, report->size)
+	    ->manager = machine->manager;
 	if (sim_rare(sim, sim->weather.twice))
 		carry(sim, manager_request, machine->index, machine->generation, lane, token, report->data,
-		      report->size);
+		      report->size)
+		    ->manager = machine->manager;
 }
 
 void network_reply(struct sim *sim, unsigned machine, uint64_t generation, unsigned lane, uint64_t token,
@@ -203,11 +206,10 @@ static void make_room(struct sim *sim)
 	sim->weather = sim->large ? weather_large : weather_small;
 	sim->machine_capacity = sim->large ? machines + machines / 50 + 5 : SIM_SMALL_MAX;
 	sim->machines = calloc(sim->machine_capacity, sizeof(*sim->machines));
-	sim->touched = calloc(2 * sim->machine_capacity, sizeof(*sim->touched));
-	sim->overdue = calloc(2 * sim->machine_capacity, sizeof(*sim->overdue));
-	if (sim->machines == NULL || sim->touched == NULL || sim->overdue == NULL)
+	if (sim->machines == NULL)
 		abort();
-	store_init(sim, 2 * sim->machine_capacity);
+	for (unsigned i = 0; i < SIM_MANAGERS_MAX; i++)
+		manager_init(sim, 2 * sim->machine_capacity);
 }
 
 static void build(struct sim *sim)
@@ -224,11 +226,12 @@ static void build(struct sim *sim)
 	for (unsigned i = 0; i < count; i++) {
 		machine_init(sim, i);
 		sim->machines[i].small_spool = sim_below(sim, sim->large ? 50 : 8) == 0;
-		store_add_computer(sim, &sim->machines[i]);
+		store_add_computer(&sim->machines[i]);
 	}
-	sim->manager.boot = 1;
-	manager_start(sim);
-	manager_new_configuration(sim, -1);
+	for (unsigned i = 0; i < sim->manager_count; i++) {
+		manager_start(&sim->managers[i]);
+		manager_new_configuration(&sim->managers[i], -1);
+	}
 	for (unsigned i = 0; i < count; i++)
 		machine_start(&sim->machines[i]);
 	happenings_begin(sim);
@@ -255,10 +258,12 @@ static void heal(struct sim *sim)
 {
 	sim_log(sim, "healed");
 	sim->chaos = false;
-	sim->manager.clock_offset = 0;
 	memset(sim->site_cut_until, 0, sizeof(sim->site_cut_until));
-	if (!sim->manager.up)
-		manager_start(sim);
+	for (unsigned i = 0; i < sim->manager_count; i++) {
+		sim->managers[i].clock_offset = 0;
+		if (!sim->managers[i].up)
+			manager_start(&sim->managers[i]);
+	}
 	for (size_t i = 0; i < sim->machine_count; i++)
 		heal_machine(&sim->machines[i]);
 }
@@ -292,12 +297,10 @@ static void tear_down(struct sim *sim)
 {
 	for (size_t i = 0; i < sim->machine_count; i++)
 		machine_done(&sim->machines[i]);
-	manager_done(sim);
+	for (unsigned i = 0; i < sim->manager_count; i++)
+		manager_done(&sim->managers[i]);
 	queue_done(&sim->queue);
-	store_done(sim);
 	free(sim->machines);
-	free(sim->touched);
-	free(sim->overdue);
 }
 
 static void add_counts(struct sim_counts *sum, const struct sim_counts *counts)
@@ -352,8 +355,10 @@ bool sim_run(const struct sim_options *options, char *text, size_t capacity, str
 	good = !sim->failed;
 	snprintf(text, capacity, "%s", sim->failure);
 	sim->counts.simulated = sim->now;
-	sim->counts.events = sim->store.event_count;
-	sim->counts.alerts = sim->store.alerts_raised;
+	for (unsigned i = 0; i < sim->manager_count; i++) {
+		sim->counts.events += sim->managers[i].store.event_count;
+		sim->counts.alerts += sim->managers[i].store.alerts_raised;
+	}
 	add_counts(counts, &sim->counts);
 	tear_down(sim);
 	free(sim);

@@ -1,4 +1,4 @@
-/* The simulated world: one manager, its machines, a network, disks, clocks.
+/* The simulated world: managers, their machines, a network, disks, clocks.
  *
  * Everything happens in one thread, in the order of simulated time, from one
  * seed. The cores under test are the real ones; their shells are small copies
@@ -25,6 +25,7 @@
 #include "fleet/fleet.h"
 
 #define SIM_SMALL_MAX     6 /* machines of the small form, clones among them */
+#define SIM_MANAGERS_MAX  1
 #define SIM_JOBS_MAX      512
 #define SIM_ITEMS_MAX     32
 #define SIM_FILES         4
@@ -70,10 +71,12 @@ struct sim_weather {
 };
 
 struct sim;
+struct sim_manager;
 struct sim_event {
 	time_us at;
 	uint64_t order;
 	void (*run)(struct sim *sim, struct sim_event *event);
+	struct sim_manager *manager;
 	unsigned machine;
 	uint64_t generation;
 	unsigned lane;
@@ -120,7 +123,7 @@ void disk_power_lost(struct sim_disk *disk);
 void disk_damage(struct sim_disk *disk);
 void disk_copy(struct sim_disk *to, const struct sim_disk *from);
 
-/* --- keys.c: the manager's server authentication keys --- */
+/* --- keys.c: a manager's server authentication keys --- */
 #define SIM_KEYS_MAX 200
 struct sim_keys {
 	unsigned present; /* in the keys role's file: the number of the key, and of the steps to it */
@@ -148,6 +151,7 @@ enum sim_presence { PRESENCE_ALWAYS, PRESENCE_OFFICE, PRESENCE_SHIFT, PRESENCE_L
 struct sim_machine {
 	struct sim *sim;
 	unsigned index;
+	struct sim_manager *manager; /* to which it belongs */
 	struct uuid computer;
 	unsigned site;
 	enum sim_presence presence;
@@ -188,10 +192,10 @@ struct sim_machine {
 	bool damaged;
 	unsigned configured[SIM_COMPONENTS]; /* the version in force in each; 0: none */
 	bool dark;                           /* it goes a way on which the manager is not reached */
-	struct sim_request *requests;        /* at the manager */
+	struct sim_request *requests;        /* at its manager */
 	uint64_t talk;                       /* the connection that the manager dialled last; 0: closed */
 	enum link_direction direction;       /* as it told the manager */
-	unsigned enrolled_key;               /* the manager's, when it enrolled */
+	unsigned enrolled_key;               /* its manager's, when it enrolled */
 };
 void machine_init(struct sim *sim, unsigned index);
 void machine_done(struct sim_machine *machine);
@@ -298,19 +302,25 @@ struct sim_store {
 	size_t open_count, open_capacity;
 	uint64_t alerts_raised, event_count;
 };
-struct sim_stored_computer *store_computer(const struct sim *sim, const struct uuid *id);
-struct sim_stored_command *store_command(const struct sim *sim, const struct uuid *id);
-struct sim_stored_computer *store_add_computer(struct sim *sim, const struct sim_machine *machine);
-struct sim_stored_command *store_add_command(struct sim *sim, const struct sim_stored_command *given);
+struct sim_stored_computer *store_computer(const struct sim_manager *manager, const struct uuid *id);
+/* As its manager has it. */
+struct sim_stored_computer *store_machine(const struct sim_machine *machine);
+struct sim_stored_command *store_command(const struct sim_manager *manager, const struct uuid *id);
+struct sim_stored_computer *store_add_computer(const struct sim_machine *machine);
+struct sim_stored_command *store_add_command(struct sim_manager *manager, const struct sim_stored_command *given);
 /* One write: all or nothing. */
-int store_apply(struct sim *sim, const struct fleet_rows *rows);
-void store_init(struct sim *sim, size_t computers);
-void store_done(struct sim *sim);
+int store_apply(struct sim_manager *manager, const struct fleet_rows *rows);
+void store_init(struct sim_manager *manager, size_t computers);
+void store_done(struct sim_manager *manager);
 
 /* --- manager.c --- */
 struct sim_request;
 struct sim_talk;
 struct sim_manager {
+	struct sim *sim;
+	unsigned index;
+	struct sim_store store;
+	struct sim_keys keys;
 	bool up;
 	uint64_t generation;
 	struct fleet *fleet;
@@ -334,43 +344,57 @@ struct sim_manager {
 	time_us listening_since;
 	time_us forgiven; /* silence before this does not count */
 	time_us last_tick;
+	size_t *touched; /* computers that this step changed */
+	size_t touched_count;
+	size_t *overdue; /* to be declared offline by the next tick (liveness.c) */
+	size_t overdue_count;
+	time_us walked; /* when everything was last gone through */
 };
-void manager_start(struct sim *sim);
-void manager_kill(struct sim *sim);
-void manager_done(struct sim *sim);
+void manager_init(struct sim *sim, size_t computers);
+void manager_start(struct sim_manager *manager);
+void manager_kill(struct sim_manager *manager);
+void manager_done(struct sim_manager *manager);
+/* An event that ends with this run of the manager. */
+struct sim_event *manager_after(struct sim_manager *manager, span_us delay,
+				void (*run)(struct sim *sim, struct sim_event *event));
+/* NULL: that run has ended. */
+struct sim_manager *manager_of(const struct sim_event *event);
 void manager_request(struct sim *sim, struct sim_event *event);
-void manager_issue(struct sim *sim, struct sim_machine *machine, enum command_kind kind, const struct uuid *target);
-void manager_cancel(struct sim *sim, struct sim_machine *machine);
+void manager_issue(struct sim_machine *machine, enum command_kind kind, const struct uuid *target);
+void manager_cancel(struct sim_machine *machine);
 /* A new policy for a site, or for all (-1). */
-void manager_new_configuration(struct sim *sim, int site);
+void manager_new_configuration(struct sim_manager *manager, int site);
 void manager_fingerprint(const struct sim *sim, unsigned version, uint8_t out[SHA256_BYTES]);
-void manager_drop_machine(struct sim *sim, unsigned machine); /* its connections broke */
-void manager_heard(struct sim *sim, const struct uuid *computer, const Muster__Wire__Report *report);
+void manager_drop_machine(struct sim_machine *machine); /* its connections broke */
+void manager_heard(struct sim_manager *manager, const struct uuid *computer, const Muster__Wire__Report *report);
 /* Stores an exchange's rows, then talk_stored(). */
-void manager_store_talk(struct sim *sim, struct fleet_exchange *exchange, struct arena *arena, uint64_t talk);
+void manager_store_talk(struct sim_manager *manager, struct fleet_exchange *exchange, struct arena *arena,
+			uint64_t talk);
 /* Signs and adds the configuration if wanted, and packs. */
-void manager_pack_reply(struct sim *sim, Muster__Wire__Reply *reply, bool configuration, const struct uuid *id,
-			struct buf *out);
+void manager_pack_reply(struct sim_manager *manager, Muster__Wire__Reply *reply, bool configuration,
+			const struct uuid *id, struct buf *out);
 
 /* Signs a packed Signed with the present key: a packed envelope, to free(). */
-uint8_t *manager_sign_payload(struct sim *sim, const void *payload, size_t size, size_t *ret_size);
-void manager_answer_woken(struct sim *sim);
+uint8_t *manager_sign_payload(struct sim_manager *manager, const void *payload, size_t size, size_t *ret_size);
+void manager_answer_woken(struct sim_manager *manager);
 
 /* --- keys.c --- */
 struct envelope_key keys_of_machine(struct sim_machine *machine);
-void keys_manager_started(struct sim *sim);
-void keys_manager_ended(struct sim *sim);
-void keys_roll_over(struct sim *sim);
-void keys_renew_orders(struct sim *sim, const struct uuid *computer);
-void keys_check(struct sim *sim, const struct sim_machine *machine);
-void keys_end(struct sim *sim);
+void keys_manager_started(struct sim_manager *manager);
+void keys_manager_ended(struct sim_manager *manager);
+void keys_roll_over(struct sim_manager *manager);
+/* The number of its present key, of all managers' keys. */
+unsigned keys_present(const struct sim_manager *manager);
+void keys_renew_orders(struct sim_manager *manager, const struct uuid *computer);
+void keys_check(const struct sim_machine *machine);
+void keys_end(struct sim_manager *manager);
 
-/* --- talk.c: the manager dials --- */
-void talk_dial(void *sim); /* fleet_options.dial */
+/* --- talk.c: a manager dials --- */
+void talk_dial(void *manager); /* fleet_options.dial */
 /* The rows are stored (or there were none); takes exchange and arena. */
-void talk_stored(struct sim *sim, uint64_t talk, struct fleet_exchange *exchange, struct arena *arena);
-void talk_begin_all(struct sim *sim); /* the manager starts */
-void talk_end_all(struct sim *sim);   /* the manager ends */
+void talk_stored(struct sim_manager *manager, uint64_t talk, struct fleet_exchange *exchange, struct arena *arena);
+void talk_begin_all(struct sim_manager *manager); /* the manager starts */
+void talk_end_all(struct sim_manager *manager);   /* the manager ends */
 
 /* --- world.c --- */
 #define SIM_SITES_MAX 64
@@ -392,14 +416,8 @@ struct sim {
 	size_t machine_count, machine_capacity;
 	time_us site_cut_until[SIM_SITES_MAX];
 	unsigned sites;
-	struct sim_manager manager;
-	struct sim_keys keys;
-	struct sim_store store;
-	size_t *touched; /* computers that this step changed */
-	size_t touched_count;
-	size_t *overdue; /* to be declared offline by the next tick (liveness.c) */
-	size_t overdue_count;
-	time_us walked; /* when everything was last gone through */
+	struct sim_manager managers[SIM_MANAGERS_MAX];
+	unsigned manager_count;
 	double began_s; /* processor time of this process */
 	bool large;
 	bool chaos;  /* faults are being made */
@@ -444,35 +462,37 @@ void presence_init(struct sim_machine *machine);
 void presence_begin(struct sim_machine *machine);
 
 /* --- liveness.c: who is offline by the specification's arithmetic --- */
-void life_init(struct sim *sim, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed);
-void life_policy(struct sim *sim, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed);
-void life_heard(struct sim *sim, struct sim_stored_computer *computer, const Muster__Wire__Report *report);
+void life_init(struct sim_manager *manager, struct sim_stored_computer *computer, span_us interval_us, uint32_t missed);
+void life_policy(struct sim_manager *manager, struct sim_stored_computer *computer, span_us interval_us,
+		 uint32_t missed);
+void life_heard(struct sim_manager *manager, struct sim_stored_computer *computer, const Muster__Wire__Report *report);
 /* The fleet declares it offline, or sees it come back. */
-void life_trace(void *sim, const struct uuid *computer, const char *what, const char *from, const char *to);
-void life_ticked(struct sim *sim);
+void life_trace(void *manager, const struct uuid *computer, const char *what, const char *from, const char *to);
+void life_ticked(struct sim_manager *manager);
 /* Event 730 or 731 was stored. */
-void life_stored(struct sim *sim, struct sim_stored_computer *computer, uint32_t type);
-void life_manager_started(struct sim *sim);
+void life_stored(struct sim_manager *manager, struct sim_stored_computer *computer, uint32_t type);
+void life_manager_started(struct sim_manager *manager);
 void life_share(struct sim_stored_computer *computer);
-void life_end(struct sim *sim, struct sim_stored_computer *computer);
+void life_end(struct sim_manager *manager, struct sim_stored_computer *computer);
 /* Silence counts from the last sign of life, and only while the manager listens. */
-time_us life_silent_from(const struct sim *sim, const struct sim_stored_computer *computer);
+time_us life_silent_from(const struct sim_manager *manager, const struct sim_stored_computer *computer);
 span_us life_allowed(const struct sim_stored_computer *computer);
 
 /* --- alerts.c --- */
-void alerts_apply(struct sim *sim, struct sim_stored_computer *computer, const struct fleet_event_row *row);
+void alerts_apply(struct sim_manager *manager, struct sim_stored_computer *computer, const struct fleet_event_row *row);
 void alerts_done(struct sim_stored_computer *computer);
-void check_reported(struct sim *sim, struct sim_machine *machine, const struct fleet_rows *rows);
-void check_offline(struct sim *sim, struct sim_stored_computer *computer, const struct fleet_computer *shown);
-void check_alerts_end(struct sim *sim, struct sim_stored_computer *computer);
+void check_reported(struct sim_machine *machine, const struct fleet_rows *rows);
+void check_offline(struct sim_manager *manager, struct sim_stored_computer *computer,
+		   const struct fleet_computer *shown);
+void check_alerts_end(struct sim_manager *manager, struct sim_stored_computer *computer);
 
 /* --- check.c --- */
 /* Something of the computer changed. */
-void check_touch(struct sim *sim, struct sim_stored_computer *computer);
+void check_touch(struct sim_manager *manager, struct sim_stored_computer *computer);
 void check_step(struct sim *sim);
 /* A command ended, or is still open. */
-void check_overdue(struct sim *sim, const struct sim_stored_command *command);
-void check_reply(struct sim *sim, const struct uuid *computer, const Muster__Wire__Reply *reply);
+void check_overdue(struct sim_manager *manager, const struct sim_stored_command *command);
+void check_reply(struct sim_manager *manager, const struct uuid *computer, const Muster__Wire__Reply *reply);
 /* At the end, when all is healed and quiet: every machine that was not looked at yet and is not in the midst of trying
  * a configuration or telling of it. How many are left. */
 size_t check_machines(struct sim *sim);
