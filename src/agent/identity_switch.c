@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "agent/prepared_file.h"
+#include "endpoint/move.h"
 #include "os/files.h"
 
 #define ORDER_FILE      "order.json"
 #define ORDER_MAX_BYTES ((size_t)4 * 1024)
 #define STORE           "link"
 #define CANDIDATE_PATH  STORE "/" IDENTITY_CANDIDATE
-#define FORMER_PATH     STORE "/" IDENTITY_FORMER
 
 static int open_directory(int at, const char *name)
 {
@@ -25,9 +25,10 @@ static int open_directory(int at, const char *name)
 
 /* --- what stands beside a candidate, and goes with it: that agent.ini has to follow --- */
 
-static int store_order(int directory, uint16_t listen_port, const char *manager, struct err *err)
+static int store_order(int directory, const struct agent_identity *identity, bool leaves, struct err *err)
 {
-	json_t *root = json_pack("{s:i,s:s}", "listen_port", (int)listen_port, "manager", manager);
+	json_t *root = json_pack("{s:i,s:s,s:b}", "listen_port", (int)identity->listen_port, "manager",
+				 identity->manager, "leaves", leaves);
 	char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
 	int rc = text != NULL ? files_write(directory, ORDER_FILE, text, strlen(text), 0600, err)
 			      : err_set(err, ERR_MEMORY, "out of memory");
@@ -38,7 +39,7 @@ static int store_order(int directory, uint16_t listen_port, const char *manager,
 }
 
 /* False: none is there. A damaged one says nothing about agent.ini. */
-static bool read_order(int directory, struct identity_switched *switched)
+static bool read_order(int directory, struct identity_switched *switched, bool *ret_leaves)
 {
 	struct buf text;
 	json_t *root;
@@ -56,13 +57,14 @@ static bool read_order(int directory, struct identity_switched *switched)
 		memcpy(switched->manager, manager, strlen(manager) + 1);
 		switched->listen_port = port > 0 && port <= UINT16_MAX ? (uint16_t)port : 0;
 	}
+	*ret_leaves = json_is_true(json_object_get(root, "leaves"));
 	json_decref(root);
 	return rc == 0;
 }
 
-int identity_switch_decide(int directory, const struct agent_identity *identity, struct err *err)
+int identity_switch_decide(int directory, const struct agent_identity *identity, bool leaves, struct err *err)
 {
-	int rc = store_order(directory, identity->listen_port, identity->manager, err);
+	int rc = store_order(directory, identity, leaves, err);
 
 	return rc == 0 ? identity_files_store(directory, identity, geteuid(), getegid(), err) : rc;
 }
@@ -82,83 +84,149 @@ int identity_switch_drop(int store, const char *name, struct err *err)
 	return rc;
 }
 
+/* --- identities that their managers are to be told of --- */
+
+static bool has(int store, const char *name)
+{
+	return faccessat(store, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void identity_switch_former(unsigned place, char name[IDENTITY_FORMER_BYTES])
+{
+	snprintf(name, IDENTITY_FORMER_BYTES, place == 0 ? IDENTITY_FORMER : IDENTITY_FORMER ".%u", place);
+}
+
+bool identity_switch_has_former(int store, char name[IDENTITY_FORMER_BYTES])
+{
+	for (unsigned place = 0; place < IDENTITY_FORMERS_MAX; place++) {
+		identity_switch_former(place, name);
+		if (has(store, name))
+			return true;
+	}
+	return false;
+}
+
+/* A place for one more. When all are taken the first one's manager is given up. */
+static int free_former(int store, char name[IDENTITY_FORMER_BYTES], struct err *err)
+{
+	for (unsigned place = 0; place < IDENTITY_FORMERS_MAX; place++) {
+		identity_switch_former(place, name);
+		if (!has(store, name))
+			return 0;
+	}
+	identity_switch_former(0, name);
+	return identity_switch_drop(store, name, err);
+}
+
 /* --- at a start --- */
 
-/* One that is under way stays for its retry; one that is decided and not whole cannot be used, and is dropped. */
-static int check_candidate(int data, bool *ret_whole, struct err *err)
+/* What is done at this start, step after step (endpoint/move.h). */
+struct recovery {
+	int data, store;
+	bool leaves; /* the manager of the identity before is to be told */
+	struct identity_switched switched;
+	struct move_places places;
+	int (*finished)(void *argument, const struct identity_switched *switched, struct err *err);
+	void *argument;
+};
+
+static enum move_candidate look_at_candidate(const struct recovery *recovery)
 {
 	struct agent_identity identity;
-	int directory = open_directory(data, CANDIDATE_PATH), store, rc;
+	int directory = open_directory(recovery->store, IDENTITY_CANDIDATE), rc;
 
-	*ret_whole = false;
 	if (directory < 0)
-		return errno == ENOENT ? 0 : err_errno(err, errno, CANDIDATE_PATH);
+		return errno == ENOENT ? MOVE_CANDIDATE_NONE : MOVE_CANDIDATE_UNDER_WAY;
 	agent_identity_init(&identity);
-	rc = identity_files_load(directory, &identity, err);
+	rc = identity_files_load(directory, &identity, NULL);
 	close(directory);
-	*ret_whole = rc == 0;
 	if (rc == 0)
 		agent_identity_done(&identity);
-	if (rc != ERR_UNTRUSTED && rc != ERR_FORMAT) /* whole, under way, or not to be read now */
-		return 0;
-	store = open_directory(data, STORE);
-	if (store < 0)
-		return err_errno(err, errno, STORE);
-	rc = identity_switch_drop(store, IDENTITY_CANDIDATE, err);
-	close(store);
-	return rc;
+	if (rc == ERR_UNTRUSTED || rc == ERR_FORMAT)
+		return MOVE_CANDIDATE_BROKEN;
+	return rc == 0 ? MOVE_CANDIDATE_WHOLE : MOVE_CANDIDATE_UNDER_WAY;
 }
 
-static int exchange(int data, struct err *err)
+static void look(struct recovery *recovery)
 {
-	if (renameat2(data, "identity", data, CANDIDATE_PATH, RENAME_EXCHANGE) != 0)
+	int identity = open_directory(recovery->data, "identity");
+
+	recovery->places.ordered = identity >= 0 && read_order(identity, &recovery->switched, &recovery->leaves);
+	recovery->places.candidate = look_at_candidate(recovery);
+	if (identity >= 0)
+		close(identity);
+}
+
+static int exchange(const struct recovery *recovery, struct err *err)
+{
+	if (renameat2(recovery->data, "identity", recovery->data, CANDIDATE_PATH, RENAME_EXCHANGE) != 0)
 		return err_errno(err, errno, "the new identity cannot take its place");
-	return files_sync_directory(data, err);
+	return files_sync_directory(recovery->data, err);
 }
 
-/* identity/ is the new one: what was exchanged for it becomes the former one. */
-static int finish(int data, int identity, struct err *err)
+static int follow(struct recovery *recovery, struct err *err)
 {
-	int store = open_directory(data, STORE), rc;
+	recovery->switched.done = true;
+	recovery->switched.first = has(recovery->store, IDENTITY_CANDIDATE "/" PREPARED_FILE);
+	recovery->places.followed = true;
+	return recovery->finished(recovery->argument, &recovery->switched, err);
+}
 
-	if (store < 0)
-		return err_errno(err, errno, STORE);
-	rc = identity_switch_drop(store, IDENTITY_FORMER, err);
-	if (rc == 0 && renameat(data, CANDIDATE_PATH, data, FORMER_PATH) != 0 && errno != ENOENT)
+/* identity/ is the new one: what was exchanged for it is the former one. */
+static int keep_former(const struct recovery *recovery, struct err *err)
+{
+	char name[IDENTITY_FORMER_BYTES];
+	int rc;
+
+	if (!recovery->leaves)
+		return identity_switch_drop(recovery->store, IDENTITY_CANDIDATE, err);
+	rc = free_former(recovery->store, name, err);
+	if (rc == 0 && renameat(recovery->store, IDENTITY_CANDIDATE, recovery->store, name) != 0)
 		rc = err_errno(err, errno, CANDIDATE_PATH);
-	if (rc == 0)
-		rc = files_sync_directory(store, err);
-	close(store);
-	return rc == 0 ? files_remove(identity, ORDER_FILE, err) : rc;
+	return rc == 0 ? files_sync_directory(recovery->store, err) : rc;
+}
+
+static int take_step(struct recovery *recovery, enum move_step step, struct err *err)
+{
+	switch (step) {
+	case MOVE_DROP_CANDIDATE:
+		return identity_switch_drop(recovery->store, IDENTITY_CANDIDATE, err);
+	case MOVE_EXCHANGE:
+		return exchange(recovery, err);
+	case MOVE_FOLLOW:
+		return follow(recovery, err);
+	case MOVE_KEEP_FORMER:
+		return keep_former(recovery, err);
+	case MOVE_FORGET_ORDER: /* identity_switch_told() */
+	case MOVE_DONE:
+		break;
+	}
+	return 0;
 }
 
 int identity_switch_recover(int data, struct identity_switched *ret_switched,
 			    int (*finished)(void *argument, const struct identity_switched *switched, struct err *err),
 			    void *argument, struct err *err)
 {
-	struct identity_switched switched = { .done = false };
-	int identity = open_directory(data, "identity"), rc = 0;
-	bool whole = false;
+	struct recovery recovery = { .data = data, .finished = finished, .argument = argument };
+	enum move_step step = MOVE_DONE;
+	int rc = 0;
 
-	/* The order goes where the candidate goes: while it is in identity/, the exchange was made and not ended. */
-	switched.done = identity >= 0 && read_order(identity, &switched);
-	if (!switched.done)
-		rc = check_candidate(data, &whole, err);
-	if (rc == 0 && whole) {
-		if (identity >= 0)
-			close(identity);
-		rc = exchange(data, err);
-		identity = rc == 0 ? open_directory(data, "identity") : -1;
-		switched.done = identity >= 0 && read_order(identity, &switched);
-	}
-	switched.first = switched.done && faccessat(data, CANDIDATE_PATH "/" PREPARED_FILE, F_OK, 0) == 0;
-	if (rc == 0 && switched.done)
-		rc = finished(argument, &switched, err);
-	if (rc == 0 && switched.done)
-		rc = finish(data, identity, err);
-	if (identity >= 0)
-		close(identity);
+	recovery.store = open_directory(data, STORE);
+	if (recovery.store < 0)
+		return err_errno(err, errno, STORE);
+	do {
+		look(&recovery);
+		step = move_next(&recovery.places);
+		rc = take_step(&recovery, step, err);
+	} while (rc == 0 && step != MOVE_DONE && step != MOVE_FORGET_ORDER);
+	close(recovery.store);
 	if (rc == 0)
-		*ret_switched = switched;
+		*ret_switched = recovery.switched;
 	return rc;
+}
+
+int identity_switch_told(int identity, struct err *err)
+{
+	return files_remove(identity, ORDER_FILE, err);
 }

@@ -193,7 +193,7 @@ static int take_identity(struct prepared_server *server, const struct manager_pr
 	if (rc == 0)
 		rc = open_candidate(server, &directory, err);
 	if (rc == 0)
-		rc = identity_switch_decide(directory, &identity, err);
+		rc = identity_switch_decide(directory, &identity, false, err);
 	if (rc == 0)
 		LOG(LOG_INFO, "prepared.activated", log_uuid("computer", &identity.computer),
 		    log_text("name", identity.name), log_text("manager", identity.manager));

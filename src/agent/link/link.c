@@ -429,6 +429,20 @@ static int confine(struct link *link, const struct agent_users *users, const str
 	return rc;
 }
 
+static int forget_direction(const char *data_directory, struct err *err)
+{
+	char path[4200];
+	int store, rc;
+
+	snprintf(path, sizeof(path), "%s/link", data_directory);
+	store = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (store < 0)
+		return err_errno(err, errno, "%s", path);
+	rc = link_listen_forget(store, err);
+	close(store);
+	return rc;
+}
+
 /* A new identity whose files are whole takes the place of the one before: as root, or as whoever started us. */
 static int follow_switch(void *argument, const struct identity_switched *switched, struct err *err)
 {
@@ -439,8 +453,9 @@ static int follow_switch(void *argument, const struct identity_switched *switche
 	char *url;
 	int rc;
 
-	if (switched->manager[0] == '\0')
-		return 0;
+	rc = forget_direction(data_directory, err);
+	if (rc != 0 || switched->manager[0] == '\0')
+		return rc;
 	buf_init(&problems, CONF_PROBLEMS_BYTES);
 	rc = settings_load(data_directory, &settings, &problems, err);
 	buf_done(&problems);
@@ -471,7 +486,8 @@ static int take_candidate(struct link *link, const char *data_directory, struct 
 
 	if (data >= 0)
 		close(data);
-	link->switched = switched.done && !switched.first;
+	link->switched = switched.done;
+	link->first_identity = switched.first;
 	return rc;
 }
 
@@ -612,6 +628,7 @@ static int make_parts(struct link *link, const struct opened *opened, struct err
 
 	table.context = link;
 	link->store = opened->store;
+	link->identity_directory = opened->identity;
 	MAKE(loop, loop_new(err));
 	err_set(err, ERR_MEMORY, "out of memory");
 	MAKE(timer, loop_timer_new(link->loop, step, link));
@@ -669,21 +686,40 @@ static void report_switch(struct link *link)
 	char computer[UUID_TEXT_BYTES];
 	struct event_field fields[2];
 
+	if (link->switch_reported || link->first_identity) /* the first one is no change */
+		return;
 	uuid_format(&link->identity.computer, computer);
 	fields[0] = link_field("computer", computer);
 	fields[1] = link_field("manager", link->identity.manager);
 	link_event(link, EVENT_IDENTITY_CHANGED, fields, COUNT_OF(fields));
+	link->switch_reported = true;
+}
+
+/* The order to switch is forgotten once the event is durable: killed before, the next start tells it. */
+int link_tell_switch(struct link *link, struct err *err)
+{
+	int rc;
+
+	if (!link->switched)
+		return 0;
+	report_switch(link);
+	rc = endpoint_flush(link->endpoint, err);
+	if (rc == 0)
+		rc = identity_switch_told(link->identity_directory, err);
+	link->switched = rc != 0;
+	return rc;
 }
 
 static void report_self(struct link *link)
 {
 	struct event_field field = link_field("version", MUSTER_VERSION);
+	struct err err = { 0 };
 
 	link_tell_self(link);
 	link_event(link, EVENT_AGENT_STARTED, &field, 1);
 	link_unload_tell(link);
-	if (link->switched)
-		report_switch(link);
+	if (link_tell_switch(link, &err) != 0)
+		LOG(LOG_ERROR, "link.switch_not_told", log_err(&err));
 	link_farewell_begin(link->farewell);
 	link_listen_begin(link->listen);
 }

@@ -79,7 +79,10 @@ struct link {
 	struct link_farewell *farewell;
 	bool prepared; /* not activated: it waits for the manager with this key */
 	uint8_t accepted[ENVELOPE_KEY_BYTES];
-	bool switched; /* this identity took another's place at this start */
+	bool switched;        /* this identity took another's place, and the order for it is not forgotten yet */
+	bool first_identity;  /* there was none before */
+	bool switch_reported; /* the event is in the spool */
+	int identity_directory;
 	struct link_renewal *renewal;
 	char missing[512]; /* parts of the confinement that could not be had */
 	bool stopping;
@@ -90,6 +93,8 @@ struct link {
 void link_wake(struct link *link);
 /* Records an event of link's own; durable with the next flush. */
 void link_event(struct link *link, uint32_t type, const struct event_field *fields, size_t count);
+/* Tells the event of another identity, and forgets the order to take it once that is durable; 0 when there is none. */
+int link_tell_switch(struct link *link, struct err *err);
 /* A field of text. */
 struct event_field link_field(const char *name, const char *text);
 /* Tells the endpoint what link is and how it is reached, as it is now. */

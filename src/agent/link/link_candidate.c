@@ -17,15 +17,13 @@
 #include "agent/problem.h"
 #include "agent/proof_asking.h"
 #include "base/log.h"
+#include "endpoint/move.h"
 #include "net/client.h"
 #include "os/env.h"
 #include "os/files.h"
 #include "trust/identity.h"
 
 #define ENROL_TIMEOUT_US (30 * SECOND_US)
-#define AGAIN_US         (30 * SECOND_US) /* after a failure; doubled up to an hour */
-#define AGAIN_MAX_US     HOUR_US
-#define LEAVE_WAIT_US    (20 * SECOND_US) /* for the old manager to take what it has not got */
 #define TOKEN_BYTES      (WIRE_TOKEN_MAX_BYTES + 1)
 
 struct link_candidate {
@@ -41,11 +39,7 @@ struct link_candidate {
 	struct buf request; /* packed; holds a token */
 	uint16_t listen_port;
 	char manager[IDENTITY_URL_BYTES];
-	bool under_way, moves;
-	bool decided; /* the new identity is whole: link ends soon */
-	time_us leave_by;
-	unsigned failures;
-	time_us not_before; /* of a rekey that failed */
+	struct move_asking life;
 	void (*done)(void *argument, int rc, const struct err *err);
 	void *argument;
 };
@@ -61,7 +55,6 @@ static void forget(struct link_candidate *candidate)
 	if (candidate->directory >= 0)
 		close(candidate->directory);
 	candidate->directory = -1;
-	candidate->under_way = false;
 }
 
 static void tell(struct link_candidate *candidate, int rc, const struct err *err)
@@ -75,14 +68,9 @@ static void tell(struct link_candidate *candidate, int rc, const struct err *err
 
 static void failed(struct link_candidate *candidate, int rc, const struct err *err)
 {
-	const struct env *env = candidate->link->env;
-	span_us wait = AGAIN_US << (candidate->failures < 8 ? candidate->failures : 8);
-
-	wait = wait < AGAIN_MAX_US ? wait : AGAIN_MAX_US;
-	candidate->failures++;
-	candidate->not_before = env_monotonic(env) + wait / 2 + (span_us)env_below(env, (uint64_t)wait);
-	LOG(LOG_WARNING, candidate->moves ? "move.failed" : "rekey.failed", log_text("manager", candidate->manager),
-	    log_err(err));
+	move_failed(&candidate->life, candidate->link->env);
+	LOG(LOG_WARNING, candidate->life.moves ? "move.failed" : "rekey.failed",
+	    log_text("manager", candidate->manager), log_err(err));
 	forget(candidate);
 	tell(candidate, rc, err);
 }
@@ -104,9 +92,9 @@ static int take_answer(struct link_candidate *candidate, const struct http_answe
 		rc = err_set(err, ERR_UNTRUSTED, "the manager gave another key than it proved");
 	buf_append(&identity.key_pem, candidate->attempt.key_pem.data, candidate->attempt.key_pem.size);
 	if (rc == 0)
-		rc = identity_switch_decide(candidate->directory, &identity, err);
+		rc = identity_switch_decide(candidate->directory, &identity, candidate->life.moves, err);
 	if (rc == 0)
-		LOG(LOG_INFO, candidate->moves ? "move.decided" : "rekey.decided",
+		LOG(LOG_INFO, candidate->life.moves ? "move.decided" : "rekey.decided",
 		    log_uuid("computer", &identity.computer), log_text("name", identity.name),
 		    log_text("manager", identity.manager));
 	agent_identity_done(&identity);
@@ -132,8 +120,7 @@ static void on_answer(void *argument, const struct http_answer *answer)
 		failed(candidate, rc, &err);
 		return;
 	}
-	candidate->decided = true;
-	candidate->leave_by = env_monotonic(candidate->link->env) + (candidate->moves ? LEAVE_WAIT_US : 0);
+	move_decided(&candidate->life, env_monotonic(candidate->link->env));
 	tell(candidate, 0, NULL);
 	endpoint_hurry(candidate->link->endpoint);
 	link_wake(candidate->link);
@@ -213,7 +200,6 @@ static int begin(struct link_candidate *candidate, const struct manager_url *url
 	struct uuid fresh = env_uuid(candidate->link->env);
 	int rc = open_candidate(candidate, err);
 
-	candidate->under_way = true;
 	if (rc == 0)
 		rc = identity_attempt(candidate->directory, candidate->manager, purpose, &fresh, &candidate->attempt,
 				      err);
@@ -257,10 +243,11 @@ void link_candidate_rekey(struct link_candidate *candidate)
 	struct err err = { 0 };
 	int rc;
 
-	if (candidate->under_way || candidate->decided || env_monotonic(candidate->link->env) < candidate->not_before)
+	if (move_may_begin(&candidate->life, false, env_monotonic(candidate->link->env), NULL) != 0 ||
+	    link_tell_switch(candidate->link, NULL) != 0)
 		return;
 	LOG(LOG_WARNING, "rekey.begun", log_uuid("computer", &candidate->link->identity.computer));
-	candidate->moves = false;
+	move_begun(&candidate->life, false);
 	rc = begin_rekey(candidate, &err);
 	if (rc != 0)
 		failed(candidate, rc, &err);
@@ -284,8 +271,11 @@ int link_candidate_move(struct link_candidate *candidate, const struct link_move
 
 	if (rc != 0)
 		return err_add(err, rc, "manager");
-	if (candidate->under_way || candidate->decided)
-		return err_set(err, ERR_BUSY, "another identity is being taken already");
+	rc = move_may_begin(&candidate->life, true, env_monotonic(link->env), err);
+	if (rc == 0)
+		rc = link_tell_switch(link, err);
+	if (rc != 0)
+		return rc;
 	if (strlen(move->manager) >= sizeof(candidate->manager))
 		return err_set(err, ERR_LIMIT, "the manager's address is too long");
 	if (!move->has_authority && !move->has_key)
@@ -298,9 +288,10 @@ int link_candidate_move(struct link_candidate *candidate, const struct link_move
 	memcpy(candidate->asking.accepted, move->key, ENVELOPE_KEY_BYTES);
 	candidate->listen_port = move->listen_port;
 	snprintf(candidate->manager, sizeof(candidate->manager), "%s", move->manager);
-	candidate->moves = true;
+	move_begun(&candidate->life, true);
 	rc = begin(candidate, &url, &tls, &wish, move->token, err);
 	if (rc != 0) {
+		candidate->life.under_way = false;
 		forget(candidate);
 		return rc;
 	}
@@ -324,10 +315,8 @@ void link_candidate_step(struct link_candidate *candidate)
 	struct endpoint_status status;
 	struct err err = { 0 };
 
-	if (!candidate->decided || link->stopping)
-		return;
 	endpoint_status(link->endpoint, &status);
-	if (candidate->moves && status.events_waiting > 0 && env_monotonic(link->env) < candidate->leave_by)
+	if (link->stopping || !move_leaves(&candidate->life, &status, env_monotonic(link->env)))
 		return;
 	if (endpoint_flush(link->endpoint, &err) != 0)
 		LOG(LOG_ERROR, "link.spool_not_synced", log_err(&err));
@@ -337,7 +326,7 @@ void link_candidate_step(struct link_candidate *candidate)
 
 time_us link_candidate_due(const struct link_candidate *candidate)
 {
-	return candidate->decided ? candidate->leave_by : INT64_MAX;
+	return move_leaves_at(&candidate->life);
 }
 
 struct link_candidate *link_candidate_new(struct link *link, int store, struct err *err)

@@ -10,65 +10,100 @@
 
 #include "agent/identity_switch.h"
 #include "base/log.h"
+#include "endpoint/move.h"
 #include "net/client.h"
 
 #define ANSWER_WAIT_US (30 * SECOND_US)
-#define AGAIN_US       (5 * SECOND_US) /* doubled up to an hour */
-#define AGAIN_MAX_US   HOUR_US
-#define GIVE_UP_US     (7 * DAY_US)
 
 struct link_farewell {
 	struct link *link;
-	int store; /* DIR/link */
+	int store;                        /* DIR/link */
+	char name[IDENTITY_FORMER_BYTES]; /* in it, of the one that is told now */
 	struct agent_identity former;
 	struct manager_url url;
 	struct tls_client *tls;
 	struct http_client *client;
 	struct loop_timer *timer;
-	unsigned failures;
-	time_us begun;
+	struct move_farewell life;
+	bool told; /* the next step is another one's */
 };
 
-static void drop(int store)
+static void forget(struct link_farewell *farewell)
+{
+	http_client_free(farewell->client);
+	tls_client_free(farewell->tls);
+	agent_identity_done(&farewell->former);
+	farewell->client = NULL;
+	farewell->tls = NULL;
+}
+
+/* Of those that cannot be read nobody can be told. */
+static bool load_next(struct link_farewell *farewell)
+{
+	while (identity_switch_has_former(farewell->store, farewell->name)) {
+		int directory =
+		    openat(farewell->store, farewell->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		struct err err = { 0 };
+		int rc = directory >= 0 ? identity_files_load(directory, &farewell->former, &err)
+					: err_errno(&err, errno, "link/%s", farewell->name);
+
+		if (directory >= 0)
+			close(directory);
+		if (rc == 0)
+			rc = manager_url_parse(farewell->former.manager, &farewell->url, &err);
+		if (rc == 0)
+			return true;
+		LOG(LOG_WARNING, "farewell.former_not_read", log_text("identity", farewell->name), log_err(&err));
+		agent_identity_done(&farewell->former);
+		agent_identity_init(&farewell->former);
+		if (identity_switch_drop(farewell->store, farewell->name, &err) != 0)
+			return false;
+	}
+	return false;
+}
+
+/* This one is told, or given up: the next. */
+static void go_on(struct link_farewell *farewell)
 {
 	struct err err = { 0 };
 
-	if (identity_switch_drop(store, IDENTITY_FORMER, &err) != 0)
-		LOG(LOG_ERROR, "farewell.former_not_removed", log_err(&err));
-}
-
-static bool is_settled(int status)
-{
-	/* Taken, or it does not know this identity any more. */
-	return status == 200 || status == 204 || status == 403 || status == 404;
+	farewell->told = false;
+	forget(farewell);
+	agent_identity_init(&farewell->former);
+	if (identity_switch_drop(farewell->store, farewell->name, &err) != 0) {
+		LOG(LOG_ERROR, "farewell.former_not_removed", log_err(&err)); /* at the next start once more */
+		return;
+	}
+	if (!load_next(farewell))
+		return;
+	move_farewell_begin(&farewell->life, env_monotonic(farewell->link->env));
+	loop_timer_set(farewell->timer, 0);
 }
 
 static void later(struct link_farewell *farewell)
 {
-	const struct env *env = farewell->link->env;
-	span_us wait = AGAIN_US << (farewell->failures < 12 ? farewell->failures : 12);
+	span_us wait;
 
-	wait = wait < AGAIN_MAX_US ? wait : AGAIN_MAX_US;
-	farewell->failures++;
-	if (env_monotonic(env) - farewell->begun > GIVE_UP_US) {
-		LOG(LOG_WARNING, "farewell.given_up", log_text("manager", farewell->former.manager));
-		drop(farewell->store);
+	if (move_farewell_again(&farewell->life, farewell->link->env, &wait)) {
+		loop_timer_set(farewell->timer, wait);
 		return;
 	}
-	loop_timer_set(farewell->timer, wait / 2 + (span_us)env_below(env, (uint64_t)wait));
+	LOG(LOG_WARNING, "farewell.given_up", log_text("manager", farewell->former.manager));
+	go_on(farewell);
 }
 
 static void on_answer(void *argument, const struct http_answer *answer)
 {
 	struct link_farewell *farewell = argument;
 
-	if (!is_settled(answer->status)) {
+	if (!move_farewell_settled(answer->status)) {
 		later(farewell);
 		return;
 	}
 	LOG(LOG_INFO, "farewell.said", log_text("manager", farewell->former.manager),
 	    log_number("status", answer->status));
-	drop(farewell->store);
+	farewell->told = true;
+	loop_timer_set(farewell->timer, 0); /* its client is not to be freed inside of its own call */
 }
 
 static int connect_to(struct link_farewell *farewell, struct err *err)
@@ -92,9 +127,8 @@ static int connect_to(struct link_farewell *farewell, struct err *err)
 	return farewell->client != NULL ? 0 : err->code;
 }
 
-static void say(void *argument)
+static void ask(struct link_farewell *farewell)
 {
-	struct link_farewell *farewell = argument;
 	json_t *json = json_pack("{s:s}", "manager", farewell->link->identity.manager);
 	char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
 	const struct http_body body = { .bytes = text, .fd = -1, .size = text != NULL ? strlen(text) : 0 };
@@ -112,35 +146,29 @@ static void say(void *argument)
 	json_decref(json);
 }
 
-/* Whose identity it was decides: another manager's, or one that somebody else may hold. */
-static bool has_to_be_told(const struct link_farewell *farewell)
+static void step(void *argument)
 {
-	return strcmp(farewell->former.manager, farewell->link->identity.manager) != 0;
+	struct link_farewell *farewell = argument;
+
+	if (farewell->told)
+		go_on(farewell);
+	else
+		ask(farewell);
 }
 
 struct link_farewell *link_farewell_new(struct link *link, int store, struct err *err)
 {
-	int directory = openat(store, IDENTITY_FORMER, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), rc;
-	struct link_farewell *farewell;
-	struct err cause = { 0 };
+	struct link_farewell *farewell = calloc(1, sizeof(*farewell));
 
-	if (directory < 0)
-		return NULL;
-	farewell = calloc(1, sizeof(*farewell));
 	if (farewell == NULL) {
-		close(directory);
 		err_set(err, ERR_MEMORY, "out of memory");
 		return NULL;
 	}
 	farewell->link = link;
 	farewell->store = store;
-	rc = identity_files_load(directory, &farewell->former, &cause);
-	close(directory);
-	if (rc == 0)
-		rc = manager_url_parse(farewell->former.manager, &farewell->url, &cause);
-	if (rc == 0 && has_to_be_told(farewell))
+	agent_identity_init(&farewell->former);
+	if (load_next(farewell))
 		return farewell;
-	drop(store);
 	link_farewell_free(farewell);
 	return NULL;
 }
@@ -149,8 +177,8 @@ void link_farewell_begin(struct link_farewell *farewell)
 {
 	if (farewell == NULL)
 		return;
-	farewell->timer = loop_timer_new(farewell->link->loop, say, farewell);
-	farewell->begun = env_monotonic(farewell->link->env);
+	farewell->timer = loop_timer_new(farewell->link->loop, step, farewell);
+	move_farewell_begin(&farewell->life, env_monotonic(farewell->link->env));
 	if (farewell->timer != NULL)
 		loop_timer_set(farewell->timer, 0);
 }
@@ -160,8 +188,6 @@ void link_farewell_free(struct link_farewell *farewell)
 	if (farewell == NULL)
 		return;
 	loop_timer_free(farewell->timer);
-	http_client_free(farewell->client);
-	tls_client_free(farewell->tls);
-	agent_identity_done(&farewell->former);
+	forget(farewell);
 	free(farewell);
 }

@@ -1,8 +1,9 @@
-/* The manager that this agent has left is told so, with the identity that it gave: link/former.
+/* The manager that this agent has left is told so, with the identity that it gave: link/former; and so are
+ * the others that were left before and could not be told (agent/identity_switch.h), one after the other.
  *
  * It is asked until it answers, for a week at most; then the former identity is
- * forgotten. One that another live agent holds (the agent was a copy and was given
- * an identity of its own) is forgotten at once: nobody speaks with it again.
+ * forgotten. One that another live agent may hold (the agent was a copy and was given
+ * an identity of its own) is never a former one: nobody speaks with it again.
  * Loop thread only, but for link_farewell_new(), which reads files before the
  * role is confined.
  */

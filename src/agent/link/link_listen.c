@@ -51,6 +51,11 @@ enum link_direction link_listen_proven(const struct link *link, int directory)
 	return same ? wanted : LINK_BIDIRECTIONAL;
 }
 
+int link_listen_forget(int directory, struct err *err)
+{
+	return files_remove(directory, FILE_NAME, err);
+}
+
 static void save(struct link_listen *listen)
 {
 	const char *name = link_direction_name(endpoint_direction(listen->link->endpoint));

@@ -23,6 +23,8 @@ struct link_listen;
 
 /* The direction proven last, for endpoint_options. directory: link/, stays the caller's. */
 enum link_direction link_listen_proven(const struct link *link, int directory);
+/* Another identity from now on: nobody has dialled that one yet, and the agent dials until somebody has. */
+int link_listen_forget(int directory, struct err *err);
 /* After the endpoint was made. Reads [link] direction, listen_port and listen_address. */
 struct link_listen *link_listen_new(struct link *link, int directory, struct err *err);
 void link_listen_free(struct link_listen *listen);

@@ -245,10 +245,23 @@ static int ask_password(const struct arguments *arguments, const char *data, int
 	return rc;
 }
 
+static int drop_formers(int store, struct err *err)
+{
+	char name[IDENTITY_FORMER_BYTES];
+	int rc = 0;
+
+	for (unsigned place = 0; rc == 0 && place < IDENTITY_FORMERS_MAX; place++) {
+		identity_switch_former(place, name);
+		rc = identity_switch_drop(store, name, err);
+	}
+	return rc;
+}
+
 static int remove_files(const struct arguments *arguments, const char *data, struct err *err)
 {
 	static const char *const logs[] = { "link/spool.log",   "link/journal.log",   "link/history.log",
-					    "link/history.old", "link/configuration", "guard/settings" };
+					    "link/history.old", "link/configuration", "link/direction",
+					    "guard/settings" };
 	int directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC), identity, store, rc;
 
 	if (directory < 0)
@@ -267,7 +280,7 @@ static int remove_files(const struct arguments *arguments, const char *data, str
 	if (rc == 0 && store >= 0)
 		rc = identity_switch_drop(store, IDENTITY_CANDIDATE, err);
 	if (rc == 0 && store >= 0)
-		rc = identity_switch_drop(store, IDENTITY_FORMER, err);
+		rc = drop_formers(store, err);
 	if (store >= 0)
 		close(store);
 	for (size_t i = 0; rc == 0 && i < COUNT_OF(logs); i++)
