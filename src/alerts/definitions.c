@@ -75,6 +75,11 @@ const struct alert_definition alert_definitions[ALERT_KINDS] = {
 		.title = { "Certificate or key expires soon", "証明書または鍵の期限切れが近い" },
 		.text = { "The manager's certificate {subject} was not renewed; it is good until {detail}.",
 			  "マネージャの証明書 {subject} が更新されていません。有効期限は {detail} です。" } },
+	[ALERT_AUTHORITY_MISSING] = {
+		"authority_missing", ALERT_CRITICAL, .resolves = true,
+		.title = { "No certificates can be issued", "証明書を発行できません" },
+		.text = { "The key of the certificate authority cannot be used, so that no computer can be activated and no certificate renewed ({detail}). Put keys/ca.key back into the manager's data directory, or restore it from a backup: muster cert restore FILE.",
+			  "認証局の鍵が使えないため、コンピュータを登録できず、証明書も更新できません ({detail})。マネージャのデータディレクトリに keys/ca.key を戻すか、バックアップから復元してください: muster cert restore FILE。" } },
 };
 /* clang-format on */
 

@@ -79,6 +79,8 @@ static const struct rule {
 	{ EVENT_QUARANTINE_FULL, ALERT_QUARANTINE_FULL, true, .detail = "done" },
 	{ EVENT_LOW_DISK, ALERT_LOW_DISK, true, .subject = "path", .detail = "free" },
 	{ EVENT_DISK_ENOUGH, ALERT_LOW_DISK, false, .subject = "path" },
+	{ EVENT_AUTHORITY_MISSING, ALERT_AUTHORITY_MISSING, true, .detail = "cause" },
+	{ EVENT_AUTHORITY_BACK, ALERT_AUTHORITY_MISSING, false },
 	{ EVENT_USER_LOCKED_OUT, ALERT_USER_LOCKED_OUT, true, .subject = "user", .detail = "address" },
 };
 

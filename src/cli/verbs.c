@@ -331,8 +331,9 @@ static const struct cli_verb verbs[] = {
 	{ "cert", "backup", "FILE", 1, 1, cert_backup_options, "Back up the server authentication key, the CA and what agents know of this manager, under a password",
 	  "With this file and its password a manager on another machine takes the fleet over: muster-manager init --data DIR --restore FILE. "
 	  "Keep both in safe places, apart from each other and from the manager.", verb_cert_backup },
-	{ "cert", "restore", "FILE", 1, 1, cert_backup_options, "Restore the server authentication key of this manager from a backup",
-	  "Over another key that is present only with --force: agents that trust that one are lost then.", verb_cert_restore },
+	{ "cert", "restore", "FILE", 1, 1, cert_backup_options, "Restore the server authentication key and the CA of this manager from a backup",
+	  "A CA that is there stays. Over another server authentication key that is present only with --force: agents that trust that one are lost then. "
+	  "A backup of before the CA that issued last needs --force, too: computers that were activated since have to be activated anew.", verb_cert_restore },
 	{ "cert", "list-mismatched", "", 0, 0, cert_list_options, "List agents without a valid server certificate",
 	  "They trust another key and take no orders. Repair each on its machine: muster cert export FILE, there muster-agent trust FILE.", verb_cert_list_mismatched },
 	{ "hypervisor", "list", "", 0, 0, hypervisor_list_options, "List hypervisors, and whether they answer", NULL, verb_hypervisor_list },

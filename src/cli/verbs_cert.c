@@ -239,7 +239,7 @@ int verb_cert_restore(struct cli *cli, struct err *err)
 	if (rc != 0)
 		return rc;
 	rc = cli_say(cli, json_incref(answer), err,
-		     "The server authentication key %s is restored; %lld agents trust it, %lld do not.",
+		     "The keys are restored. Server authentication key: %s; %lld agents trust it, %lld do not.",
 		     text_of(answer, "fingerprint"), number_of(answer, "agents") + number_of(answer, "following"),
 		     number_of(answer, "mismatched"));
 	json_decref(answer);

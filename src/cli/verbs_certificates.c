@@ -1,4 +1,5 @@
 /* muster cert list and renew: the manager's certificates. */
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -36,6 +37,25 @@ int verb_cert_renew(struct cli *cli, struct err *err)
 	return rc;
 }
 
+/* Beside the table, where it is not overlooked. */
+static void warn(const json_t *json)
+{
+	const json_t *items = json_object_get(json, "items");
+
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		const json_t *item = json_array_get(items, i);
+		const char *problem = json_string_value(json_object_get(item, "problem"));
+
+		if (problem == NULL)
+			continue;
+		fprintf(stderr, "Certificate %s: %s\n", json_string_value(json_object_get(item, "name")), problem);
+		if (strcmp(json_string_value(json_object_get(item, "name")), "authority") == 0)
+			fputs("NO CERTIFICATE CAN BE ISSUED OR RENEWED: put keys/ca.key back into the manager's data "
+			      "directory, or restore it: muster cert restore FILE\n",
+			      stderr);
+	}
+}
+
 int verb_cert_list(struct cli *cli, struct err *err)
 {
 	static const struct column columns[] = {
@@ -52,9 +72,14 @@ int verb_cert_list(struct cli *cli, struct err *err)
 		{ NULL, "own", COLUMN_MARK },
 		{ NULL, "key", COLUMN_TEXT },
 		{ NULL, "file", COLUMN_TEXT },
+		{ NULL, "problem", COLUMN_TEXT },
 	};
 	json_t *json = NULL;
 	int rc = cli_request(cli, "GET", "/certificates", NULL, &json, err);
 
-	return rc == 0 ? list_show(cli, json, columns, COUNT_OF(columns), "No certificates.", err) : rc;
+	if (rc != 0)
+		return rc;
+	if (cli->output != OUTPUT_JSON)
+		warn(json);
+	return list_show(cli, json, columns, COUNT_OF(columns), "No certificates.", err);
 }

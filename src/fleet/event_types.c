@@ -65,6 +65,8 @@ static const struct event_type rows[] = {
 	ROW(936, "certificate_renewed", MANAGER, INFO, ROUTINE, true, false, "The certificate of {what} was renewed; it holds until {expires}.", "what", "expires"),
 	ROW(937, "authority_prepared", MANAGER, INFO, SECURITY, true, true, "A certificate authority was made that is to follow the present one ({fingerprint}); agents are given its root. Back the keys up again.", "fingerprint", "user"),
 	ROW(938, "authority_turned", MANAGER, INFO, SECURITY, true, true, "Certificates are issued by authority {fingerprint} from now on. Back the keys up again.", "fingerprint", "user"),
+	ROW(939, "authority_missing", MANAGER, ERROR, SECURITY, true, true, "No certificate can be issued or renewed: the key of the certificate authority cannot be used ({cause}). Put keys/ca.key back, or restore it from a backup: muster cert restore FILE.", "cause"),
+	ROW(940, "authority_back", MANAGER, INFO, SECURITY, true, true, "Certificates can be issued and renewed again, by authority {fingerprint}.", "fingerprint"),
 	ROW(1000, "engine_not_loaded", AGENT, ERROR, STATUS, true, true, "The scan engine could not be loaded: {cause}.", "cause"),
 	ROW(1010, "engine_loaded", AGENT, INFO, ROUTINE, true, false, "The scan engine was loaded: {signatures} signatures, version {version}, in {seconds} s.", "signatures", "version", "seconds", "source"),
 	ROW(1011, "engine_self_test_failed", AGENT, ERROR, SECURITY, true, true, "The scan engine failed its self-test and gives no verdicts: {cause}.", "cause"),

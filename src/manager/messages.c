@@ -374,6 +374,7 @@ void message_pack_restored(struct buf *out, const struct message_restored *resto
 	message_pack_keys(&keys, &restored->keys);
 	pack_bytes(out, keys.data, keys.size);
 	pack_u64(out, (uint64_t)restored->made);
+	pack_u8(out, restored->authority ? 1 : 0);
 	pack_steps(out, restored->steps, restored->step_count);
 	buf_done(&keys);
 }
@@ -388,13 +389,23 @@ int message_unpack_restored(const void *data, size_t size, struct message_restor
 	keys = unpack_bytes(&in, MESSAGE_KEYS_MAX_BYTES);
 	rc = in.status != 0 ? in.status : message_unpack_keys(keys.data, keys.size, &ret_restored->keys);
 	ret_restored->made = (time_us)unpack_u64(&in);
+	if (rc == 0)
+		rc = take_flag(&in, &ret_restored->authority);
 	return rc == 0 ? unpack_steps(&in, ret_restored->steps, &ret_restored->step_count) : rc;
 }
 
 void message_pack_authorities(struct buf *out, bool has_next, const struct buf *pem)
 {
 	pack_u8(out, has_next ? 1 : 0);
+	pack_text(out, "");
 	pack_bytes(out, pem->data, pem->size);
+}
+
+void message_pack_no_authorities(struct buf *out, const char *why)
+{
+	pack_u8(out, 0);
+	pack_text(out, why);
+	pack_bytes(out, NULL, 0);
 }
 
 int message_unpack_authorities(const void *data, size_t size, struct message_authorities *ret_authorities)
@@ -405,14 +416,17 @@ int message_unpack_authorities(const void *data, size_t size, struct message_aut
 
 	unpack_init(&in, data, size);
 	rc = take_flag(&in, &ret_authorities->has_next);
+	unpack_text(&in, ret_authorities->why, sizeof(ret_authorities->why));
 	pem = unpack_bytes(&in, sizeof(ret_authorities->pem) - 1);
 	if (rc == 0)
 		rc = unpack_end(&in);
 	if (rc != 0)
 		return rc;
-	if (pem.size == 0 || memchr(pem.data, '\0', pem.size) != NULL)
+	if ((pem.size == 0) != (ret_authorities->why[0] != '\0') ||
+	    (pem.size > 0 && memchr(pem.data, '\0', pem.size) != NULL))
 		return ERR_FORMAT;
-	memcpy(ret_authorities->pem, pem.data, pem.size);
+	if (pem.size > 0)
+		memcpy(ret_authorities->pem, pem.data, pem.size);
 	ret_authorities->pem[pem.size] = '\0';
 	return 0;
 }

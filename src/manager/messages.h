@@ -152,13 +152,15 @@ struct message_restore {
 /* What is not secret of the backup that was restored. */
 struct message_restored {
 	struct message_keys keys;
+	bool authority; /* its certificate authorities, which were missing, were taken back, too */
 	time_us made;
 	size_t step_count;
 	struct succession steps[BACKUP_SUCCESSIONS_MAX];
 };
 /* The certificate authorities, as ca.pem has them (trust/authorities.h). */
 struct message_authorities {
-	bool has_next; /* the second root is to follow the first one */
+	bool has_next;            /* the second root is to follow the first one */
+	char why[ERR_TEXT_BYTES]; /* there are none: "", or the cause; then there is no pem */
 	char pem[AUTHORITIES_MAX_BYTES];
 };
 struct message_refused {
@@ -191,6 +193,7 @@ int message_unpack_restore(const void *data, size_t size, struct message_restore
 void message_pack_restored(struct buf *out, const struct message_restored *restored);
 int message_unpack_restored(const void *data, size_t size, struct message_restored *ret_restored);
 void message_pack_authorities(struct buf *out, bool has_next, const struct buf *pem);
+void message_pack_no_authorities(struct buf *out, const char *why);
 int message_unpack_authorities(const void *data, size_t size, struct message_authorities *ret_authorities);
 /* The moment of DROP_AUTHORITIES; the others say it too. */
 void message_pack_ended(struct buf *out, time_us ended);

@@ -192,6 +192,95 @@ int authorities_load(const char *key_path, const char *certificate_path, struct 
 	return status;
 }
 
+static bool is_among(const X509 *certificate, const STACK_OF(X509) * certificates)
+{
+	for (int i = 0; i < sk_X509_num(certificates); i++) {
+		if (X509_cmp(certificate, sk_X509_value(certificates, i)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Moves what is not there yet. */
+static int add_others(STACK_OF(X509) * certificates, STACK_OF(X509) * others, struct err *err)
+{
+	X509 *certificate;
+
+	while ((certificate = sk_X509_shift(others)) != NULL) {
+		if (!is_among(certificate, certificates) && sk_X509_push(certificates, certificate) > 0)
+			continue;
+		if (!is_among(certificate, certificates)) {
+			X509_free(certificate);
+			return err_set(err, ERR_MEMORY, "certificate authorities: out of memory");
+		}
+		X509_free(certificate);
+	}
+	return 0;
+}
+
+/* The known ones first: they are the later ones. */
+static int gather(struct parts *parts, const struct buf *certificates_pem, const struct buf *known_pem, struct err *err)
+{
+	STACK_OF(X509) *backed_up = openssl_certificates_parse(certificates_pem->data, certificates_pem->size, err);
+	int status = backed_up != NULL ? 0 : ERR_FORMAT;
+
+	parts->certificates = openssl_certificates_parse(known_pem->data, known_pem->size, err);
+	if (parts->certificates == NULL)
+		status = ERR_FORMAT;
+	if (status == 0 && !is_among(sk_X509_value(backed_up, 0), parts->certificates))
+		status = err_set(err, ERR_UNTRUSTED, "these are not the authorities of this manager");
+	if (status == 0)
+		status = add_others(parts->certificates, backed_up, err);
+	sk_X509_pop_free(backed_up, X509_free);
+	return status;
+}
+
+/* The key of the root that issued last comes first; one that was prepared then may have had its turn since. */
+static int arrange(struct parts *parts, bool older, struct err *err)
+{
+	const EVP_PKEY *last = X509_get0_pubkey(sk_X509_value(parts->certificates, 0));
+
+	if (EVP_PKEY_eq(parts->keys[0], last) == 1)
+		return 0;
+	if (parts->key_count > 1 && EVP_PKEY_eq(parts->keys[1], last) == 1) {
+		EVP_PKEY_free(parts->keys[0]);
+		parts->keys[0] = parts->keys[1];
+		parts->key_count = 1;
+		return 0;
+	}
+	return older ? 0 : err_set(err, ERR_CONFLICT, "the key of the authority that issued last is not among these");
+}
+
+static int check_count(const struct authorities *authorities, struct err *err)
+{
+	int count = sk_X509_num(authorities->before) + 1 + (authorities->next != NULL);
+
+	return count <= AUTHORITIES_MAX ? 0 : err_set(err, ERR_LIMIT, "%d authorities are too many", count);
+}
+
+int authorities_recover(const struct buf *keys_pem, const struct buf *certificates_pem, const struct buf *known_pem,
+			bool older, struct authorities **ret_authorities, struct err *err)
+{
+	struct parts parts = { .key_count = 0 };
+	struct authorities *made = NULL;
+	int status = read_keys(&parts, keys_pem, err);
+
+	if (status == 0)
+		status = gather(&parts, certificates_pem, known_pem, err);
+	if (status == 0)
+		status = arrange(&parts, older, err);
+	if (status == 0)
+		status = build(&parts, &made, err);
+	if (status == 0)
+		status = check_count(made, err);
+	if (status == 0)
+		*ret_authorities = made;
+	else
+		authorities_free(made);
+	parts_done(&parts);
+	return status;
+}
+
 static int append_whole(const struct authorities *authorities, struct buf *out, struct err *err)
 {
 	int status = authorities_keys_pem(authorities, out, err);

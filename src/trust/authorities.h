@@ -23,6 +23,13 @@ int authorities_new(struct authority *authority, struct authorities **ret_author
 int authorities_load(const char *key_path, const char *certificate_path, struct authorities **ret_authorities,
 		     struct err *err);
 int authorities_store(const struct authorities *authorities, const char *key_path, struct err *err);
+/* Of a backup's keys and certificates, and of those that were known when the keys were lost (as ca.pem has them): its
+ * first root issues again, all others go on counting. ERR_UNTRUSTED: the root that issued when the backup was made is
+ * none of the known ones, or parts do not belong together. ERR_CONFLICT: the backup is older than the authority that
+ * issued last; older: then the one of the backup issues again, which agents that were activated since do not trust.
+ * ERR_FORMAT; ERR_LIMIT. */
+int authorities_recover(const struct buf *keys_pem, const struct buf *certificates_pem, const struct buf *known_pem,
+			bool older, struct authorities **ret_authorities, struct err *err);
 /* Another one that holds the same. ERR_MEMORY. */
 int authorities_copy(const struct authorities *authorities, struct authorities **ret_copy, struct err *err);
 void authorities_free(struct authorities *authorities); /* accepts NULL */

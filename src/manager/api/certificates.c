@@ -19,13 +19,14 @@ static json_t *certificate_json(const struct front_certificate *certificate, tim
 	const struct certificate_about *about = &certificate->about;
 	bool renews = certificate->life.renews;
 
-	return json_pack("{ss, ss, ss, ss, so, so, so, sI, sb, so, sb, ss, ss}", "name", certificate->name, "purpose",
-			 certificate->purpose, "subject", about->subject, "issuer", about->issuer, "fingerprint",
-			 json_sha256(about->fingerprint), "not_before", json_time(about->not_before), "not_after",
-			 json_time(about->not_after), "days_left",
+	return json_pack("{ss, ss, ss, ss, so, so, so, sI, sb, so, sb, ss, ss, ss?}", "name", certificate->name,
+			 "purpose", certificate->purpose, "subject", about->subject, "issuer", about->issuer,
+			 "fingerprint", json_sha256(about->fingerprint), "not_before", json_time(about->not_before),
+			 "not_after", json_time(about->not_after), "days_left",
 			 (json_int_t)certificate_days_left(about->not_after, now), "renews_itself", renews, "renews_at",
 			 renews ? json_time(certificate_renew_at(&certificate->life)) : json_null(), "own",
-			 certificate->own, "key", about->key_type, "file", certificate->file);
+			 certificate->own, "key", about->key_type, "file", certificate->file, "problem",
+			 certificate->problem);
 }
 
 static int add(void *argument, const struct front_certificate *certificate)
@@ -77,8 +78,10 @@ int certificate_renew(struct api_call *call, struct err *err)
 	const char *name = api_path_name(call);
 	enum certificate_use use = certificates_use(name);
 	json_t *items = NULL, *one;
-	int rc;
+	int rc = front_authority_ready(api_call_front(call), err);
 
+	if (rc != 0)
+		return rc;
 	if (use == CERTIFICATE_USES && strcmp(name, "authority") == 0)
 		return renew_authority(call, err);
 	if (use == CERTIFICATE_USES)

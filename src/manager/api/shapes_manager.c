@@ -13,6 +13,7 @@ SHAPE(shape_system, "System", "The manager itself.",
 	{ "ca_fingerprint", SHAPE_TEXT, REQUIRED, .help = "SHA-256 of its CA certificate." },
 	{ "server_authentication_fingerprint", SHAPE_TEXT, REQUIRED, .help = "SHA-256 of its server authentication key." },
 	{ "server_authentication_present", SHAPE_BOOLEAN, REQUIRED, .help = "Is that key there? false: no order can be signed." },
+	{ "authority_present", SHAPE_BOOLEAN, REQUIRED, .help = "Can the CA's key be used? false: no certificate can be issued or renewed." },
 	{ "agents_without_valid_certificate", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Agents that trust another key (GET /server-key/mismatched)." },
 	{ "agent_port", SHAPE_NUMBER, REQUIRED, 0, 65535, .help = "Where agents listen unless told otherwise." },
 	{ "tls_profiles", SHAPE_TEXTS, REQUIRED, .help = "TLS profiles that any of its listeners accepts." },
@@ -67,7 +68,8 @@ SHAPE(shape_certificate, "Certificate", "A certificate that the manager itself l
 	{ "renews_at", SHAPE_TIME, NULLABLE, .help = "When, if so." },
 	{ "own", SHAPE_BOOLEAN, REQUIRED, .help = "Did an administrator bring it, from another authority?" },
 	{ "key", SHAPE_TEXT, REQUIRED, .help = "What kind of key it has, such as EC or RSA." },
-	{ "file", SHAPE_TEXT, REQUIRED, .help = "Where it is, below the manager's data directory." });
+	{ "file", SHAPE_TEXT, REQUIRED, .help = "Where it is, below the manager's data directory." },
+	{ "problem", SHAPE_TEXT, NULLABLE, .help = "What keeps it from doing its work, if anything; of the authority: why nothing can be issued." });
 LIST(shape_certificates, "Certificates", shape_certificate);
 
 /* --- the server authentication key --- */

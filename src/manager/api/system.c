@@ -5,6 +5,7 @@
 #include "manager/api/handlers.h"
 #include "manager/api/rows.h"
 #include "manager/api/tls_profiles.h"
+#include "manager/front/authorities.h"
 #include "manager/front/front_server_key.h"
 
 #define WHOLE(value) json_integer((json_int_t)(value))
@@ -26,6 +27,7 @@ int system_show(struct api_call *call, struct err *err)
 	json_object_set_new(json, "server_authentication_present",
 			    json_boolean(front_server_key(front, key, fingerprint)));
 	json_object_set_new(json, "server_authentication_fingerprint", json_sha256(fingerprint));
+	json_object_set_new(json, "authority_present", json_boolean(front_authority_ready(front, NULL) == 0));
 	json_object_set_new(json, "agents_without_valid_certificate", WHOLE(front_mismatched(front, NULL, 0)));
 	json_object_set_new(json, "agent_port", json_integer(identity->agent_port));
 	json_object_set_new(json, "tls_profiles", tls_profiles_enabled(front_listening(front)));

@@ -8,9 +8,11 @@
 
 #include "base/log.h"
 #include "fleet/event_types.h"
+#include "manager/front/authority_loss.h"
 #include "manager/front/certificates.h"
 #include "manager/front/dialler.h"
 #include "manager/front/tls_listeners.h"
+#include "manager/layout.h"
 #include "manager/queries.h"
 #include "trust/authorities.h"
 #include "trust/certificate.h"
@@ -34,6 +36,7 @@ static void snapshot_free(struct front_authorities *made)
 	free(made->roots);
 	free(made->issuing);
 	free(made->chain);
+	free(made->problem);
 	free(made);
 }
 
@@ -102,7 +105,8 @@ static int fill(struct front_authorities *made, const char *pem, struct err *err
 	return rc;
 }
 
-int authorities_take(struct front *front, const char *pem, bool has_next, struct err *err)
+/* problem: NULL for none. known: keys has said so. */
+static int take(struct front *front, const char *pem, bool has_next, const char *problem, bool known, struct err *err)
 {
 	struct front_authorities *made = calloc(1, sizeof(*made));
 	int rc;
@@ -113,32 +117,82 @@ int authorities_take(struct front *front, const char *pem, bool has_next, struct
 		.former = front->authorities, .identity = front->identity, .has_next = has_next, .first_end = INT64_MAX
 	};
 	rc = fill(made, pem, err);
+	if (rc == 0 && problem != NULL && (made->problem = strdup(problem)) == NULL)
+		rc = err_set(err, ERR_MEMORY, "no memory for the authorities");
 	if (rc != 0) {
 		snapshot_free(made);
 		return rc;
 	}
 	made->identity.ca_pem = made->pem;
-	made->known = front->authorities != NULL; /* the first one is the file's */
+	made->known = known;
 	front->authorities = made;
 	return 0;
 }
 
+int authorities_begin(struct front *front, const char *pem, struct err *err)
+{
+	return take(front, pem, false, NULL, false, err);
+}
+
+int authorities_ready(const struct front *front, struct err *err)
+{
+	return authorities_now(front)->problem == NULL
+		   ? 0
+		   : err_set(err, ERR_BUSY,
+			     "this manager can issue no certificates now: the key of its authority has to be put back "
+			     "or restored first");
+}
+
 /* --- what keys has --- */
+
+int front_authority_ready(const struct front *front, struct err *err)
+{
+	const char *problem = authorities_now(front)->problem;
+
+	return problem == NULL ? 0
+			       : err_set(err, ERR_WRONG_STATE,
+					 "No certificate can be issued: %.250s. Put " LAYOUT_KEYS_CA
+					 " back into the manager's data directory, or restore it from a backup: muster "
+					 "cert restore FILE",
+					 problem);
+}
+
+static bool is_known(const struct front_authorities *before, const struct message_authorities *state)
+{
+	return before->known && before->problem == NULL && strcmp(before->pem, state->pem) == 0 &&
+	       before->has_next == state->has_next;
+}
+
+/* keys cannot use what it has: those of before go on counting, and nobody issues. */
+static int use_none(struct front *front, const char *why, struct err *err)
+{
+	const struct front_authorities *before = authorities_now(front);
+
+	if (before->problem != NULL && strcmp(before->problem, why) == 0)
+		return 0;
+	return take(front, before->pem, before->has_next, why, false, err);
+}
 
 /* Under the turn. Nothing is done when it is what is known already. */
 static int use(struct front *front, const struct message_authorities *state, struct err *err)
 {
 	const struct front_authorities *before = authorities_now(front);
-	bool same = strcmp(before->pem, state->pem) == 0 && before->has_next == state->has_next;
+	bool back = before->problem != NULL;
 	int rc;
 
-	if (before->known && same)
+	if (state->why[0] != '\0')
+		return use_none(front, state->why, err);
+	if (is_known(before, state))
 		return 0;
-	rc = authorities_take(front, state->pem, state->has_next, err);
-	if (rc != 0 || same)
+	rc = take(front, state->pem, state->has_next, NULL, true, err);
+	if (rc != 0)
 		return rc;
-	tls_listeners_certified(front->listeners);
-	dialler_certified(front->dialler);
+	if (strcmp(before->pem, state->pem) != 0) {
+		tls_listeners_certified(front->listeners);
+		dialler_certified(front->dialler);
+	}
+	if (back)
+		certificates_retry(front);
 	return 0;
 }
 
@@ -166,6 +220,7 @@ static void ask_keys(void *argument)
 	pthread_mutex_lock(&front->authorities_turn);
 	if (ask(front, MESSAGE_AUTHORITIES, &err) != 0)
 		LOG(LOG_ERROR, "authorities.not_known", log_err(&err));
+	authority_loss_tell(front);
 	pthread_mutex_unlock(&front->authorities_turn);
 }
 
@@ -230,6 +285,29 @@ int front_authority_renew(struct front *front, const struct front_actor *actor, 
 
 	pthread_mutex_lock(&front->authorities_turn);
 	rc = change(front, AUTHORITY_PREPARES, actor, err);
+	pthread_mutex_unlock(&front->authorities_turn);
+	return rc;
+}
+
+static int write_restored(struct store_session *session, void *argument, struct err *err)
+{
+	const struct noting *noting = argument;
+
+	return front_audit(noting->front, session, noting->actor, noting->action, noting->fingerprint, "", "done", err);
+}
+
+int front_authority_restored(struct front *front, const struct front_actor *actor, struct err *err)
+{
+	struct noting noting = { .front = front, .actor = actor, .action = "authority.restore" };
+	int rc;
+
+	pthread_mutex_lock(&front->authorities_turn);
+	rc = ask(front, MESSAGE_AUTHORITIES, err);
+	if (rc == 0) {
+		hex_format(authorities_now(front)->identity.ca_fingerprint, SHA256_BYTES, noting.fingerprint);
+		rc = store_write_wait(front->store, write_restored, &noting, err);
+	}
+	authority_loss_tell(front);
 	pthread_mutex_unlock(&front->authorities_turn);
 	return rc;
 }
@@ -318,10 +396,12 @@ void authorities_review(void *argument)
 	int rc = 0;
 
 	pthread_mutex_lock(&front->authorities_turn);
-	if (authorities_now(front)->known && env_monotonic(front->env) >= front->authorities_again)
+	authority_loss_tell(front);
+	if (authorities_now(front)->known && env_monotonic(front->env) >= front->authorities_again) {
 		rc = review(front, &err);
-	if (rc == 0 && authorities_now(front)->newest != 0)
-		rc = certify_anew(front, &err);
+		if (rc == 0 && authorities_now(front)->newest != 0)
+			rc = certify_anew(front, &err);
+	}
 	if (rc != 0) {
 		front->authorities_again = env_monotonic(front->env) + 10 * MINUTE_US;
 		LOG(LOG_ERROR, "authorities.not_reviewed", log_err(&err));

@@ -20,6 +20,7 @@ struct front_authorities {
 	char *issuing; /* the root that issues, alone */
 	char *chain;   /* what goes behind a certificate of ours in a handshake: what leads to roots, then roots */
 	struct renewal_life life; /* of the issuing root */
+	char *problem;            /* NULL: none; else why keys has no key of them: nothing can be issued */
 	bool has_next;
 	bool known;                   /* keys has said so in this run */
 	time_us newest;               /* when the newest root was made; 0: there is but one */
@@ -29,8 +30,10 @@ struct front_authorities {
 
 /* Of this moment; stays until front ends. Any thread. */
 const struct front_authorities *authorities_now(const struct front *front);
-/* What there is now, as ca.pem has it. ERR_FORMAT, ERR_MEMORY. */
-int authorities_take(struct front *front, const char *pem, bool has_next, struct err *err);
+/* What ca.pem says, until keys does. ERR_FORMAT, ERR_MEMORY. */
+int authorities_begin(struct front *front, const char *pem, struct err *err);
+/* ERR_BUSY, with a sentence for whoever wants a certificate: there is no key to sign one with. Any thread. */
+int authorities_ready(const struct front *front, struct err *err);
 void front_authorities_free(struct front *front); /* all snapshots */
 /* keys is attached: asks it, on a worker thread. Any thread. */
 void authorities_attached(struct front *front);
@@ -40,6 +43,10 @@ void authorities_review(void *front);
  */
 bool authorities_to_tell(const struct front *front, time_us roots, uint64_t seed);
 
+/* keys has taken them back out of a backup: in use, and noted. Worker threads; blocks. */
+int front_authority_restored(struct front *front, const struct front_actor *actor, struct err *err);
+/* ERR_WRONG_STATE with cause and advice for a person: nothing can be certified now. Any thread. */
+int front_authority_ready(const struct front *front, struct err *err);
 /* A person wants another one now. ERR_EXISTS: it is under way. Worker threads; blocks. */
 int front_authority_renew(struct front *front, const struct front_actor *actor, struct err *err);
 

@@ -39,6 +39,7 @@ struct certificates {
 	pthread_mutex_t turn; /* whoever makes or reads one anew; files, failures, again */
 	pthread_mutex_t lock; /* of the rest of held, for a moment */
 	struct held held[CERTIFICATE_USES];
+	_Atomic bool retry; /* nothing waits any more after its failure */
 };
 
 static bool rsa_is_wanted(const struct front *front)
@@ -388,6 +389,10 @@ void certificates_look(void *argument)
 
 	if (pthread_mutex_trylock(&certificates->turn) != 0)
 		return; /* somebody is at it */
+	if (atomic_exchange(&certificates->retry, false)) {
+		for (size_t i = 0; i < CERTIFICATE_USES; i++)
+			certificates->held[i].again = 0;
+	}
 	for (size_t i = 0; i < CERTIFICATE_USES; i++)
 		look_at(certificates, (enum certificate_use)i);
 	pthread_mutex_unlock(&certificates->turn);
@@ -437,6 +442,12 @@ int certificates_renew(struct front *front, enum certificate_use use, const stru
 	return rc;
 }
 
+/* Not with the turn: whoever has it may wait for keys. */
+void certificates_retry(struct front *front)
+{
+	front->certificates->retry = true;
+}
+
 /* --- who asks --- */
 
 int certificates_lend(struct certificates *certificates, enum certificate_use use,
@@ -481,6 +492,7 @@ static int tell_root(void *argument, const struct certificate_about *about)
 						       .file = LAYOUT_CA,
 						       .about = *about,
 						       .life = { about->not_before, about->not_after, place == 0 },
+						       .problem = place == 0 ? now->problem : NULL,
 						       .needed = place == 0 };
 
 	return telling->each(telling->argument, &certificate);

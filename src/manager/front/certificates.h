@@ -41,13 +41,17 @@ int certificates_ensure(struct front *front, enum certificate_use use, struct er
  * or it is not in use. Blocks for keys; any worker thread. */
 int certificates_renew(struct front *front, enum certificate_use use, const struct front_actor *actor, struct err *err);
 
+/* What failed is tried again at the next look: its cause is gone. Any thread. */
+void certificates_retry(struct front *front);
+
 struct front_certificate {
 	const char *name;    /* "server": stable, for commands; several former authorities have one */
 	const char *purpose; /* for people */
 	const char *file;    /* below the data directory */
 	struct certificate_about about;
 	struct certificate_life life;
-	bool own;    /* an administrator's, of another authority */
+	bool own;            /* an administrator's, of another authority */
+	const char *problem; /* for people: what keeps it from doing its work; NULL: nothing */
 	bool needed; /* if it ends something does not work; not so of authorities that another one has followed */
 };
 /* Calls each() for every certificate that is in use, until it returns another value than 0, which is returned. Any

@@ -106,8 +106,9 @@ static int enrol_once(struct enrolment *work, struct err *err)
 	if (!front_server_key(work->front, key, fingerprint))
 		return err_set(err, ERR_BUSY,
 			       "this manager has no server authentication key now; it has to be restored first");
-	rc = enrolment_prepare(work, err);
-
+	rc = authorities_ready(work->front, err);
+	if (rc == 0)
+		rc = enrolment_prepare(work, err);
 	if (rc == 0)
 		rc = certify(work, err);
 	if (rc == 0 && !work->again && work->way != ENROLMENT_TAKES) {

@@ -64,7 +64,7 @@ int front_load_identity(struct front *front, struct err *err)
 	front->identity.agent_port = (uint16_t)settings->agent_port;
 	rc = read_file(front, LAYOUT_CA, &pem, err);
 	if (rc == 0)
-		rc = authorities_take(front, buf_text(&pem), false, err);
+		rc = authorities_begin(front, buf_text(&pem), err);
 	buf_done(&pem);
 	return rc == 0 ? 0 : err_add(err, rc, "%s", LAYOUT_CA);
 }

@@ -37,8 +37,10 @@ int front_server_key_import(struct front *front, struct bytes pem, bool force, c
 /* The keys, the CA and what else a manager needs for its agents to stay, under a password; appended to out. */
 int front_server_key_back_up(struct front *front, const char *password, const struct front_actor *actor,
 			     struct buf *out, struct err *err);
-/* The key of such a file. ERR_DENIED: wrong password, or altered; ERR_FORMAT; ERR_UNTRUSTED: of another manager;
- * ERR_EXISTS: over another key that is present only with force, and agents that trust that one are lost. */
+/* The key of such a file, and the CA's if that is missing. ERR_CONFLICT: the CA's is of before the one that issued
+ * last; with force that one issues again. ERR_DENIED: wrong password, or altered; ERR_FORMAT; ERR_UNTRUSTED: of another
+ * manager; ERR_EXISTS: over another key that is present only with force, and agents that trust that one are lost; no
+ * error if the CA was missing, which is back then. */
 int front_server_key_restore(struct front *front, struct bytes file, const char *password, bool force,
 			     const struct front_actor *actor, struct err *err);
 

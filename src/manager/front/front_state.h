@@ -58,7 +58,8 @@ struct front {
 	_Atomic(struct front_authorities *) authorities;
 	pthread_mutex_t authorities_turn; /* over a whole change of them */
 	_Atomic span_us authorities_spread;
-	time_us authorities_again; /* monotonic: nothing of it is tried before */
+	time_us authorities_again;                        /* monotonic: nothing of it is tried before */
+	const struct front_authorities *authorities_told; /* whose problem was told last; NULL: none yet */
 	time_us started;
 	struct uuid boot; /* of this machine; zeroes: not known */
 	struct front_turned_away turned_away;

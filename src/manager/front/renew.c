@@ -111,9 +111,11 @@ static int write_next(struct store_session *session, void *argument, struct err 
 
 static int certify(struct renew *renew, const ProtobufCBinaryData *request, struct err *err)
 {
-	int rc = signer_certify(renew->request->front->signer, &renew->computer, request->data, request->len,
-				renew->certificate, err);
+	int rc = authorities_ready(renew->request->front, err);
 
+	if (rc == 0)
+		rc = signer_certify(renew->request->front->signer, &renew->computer, request->data, request->len,
+				    renew->certificate, err);
 	if (rc != 0)
 		return rc == ERR_FORMAT || rc == ERR_UNTRUSTED ? err_set(err, ERR_RANGE, "%s", err->text) : rc;
 	renew->authorities = authorities_now(renew->request->front);

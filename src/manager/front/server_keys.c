@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "manager/front/alerting.h"
+#include "manager/front/authorities.h"
 #include "manager/front/server_keys_rows.h"
 #include "manager/queries.h"
 #include "trust/fingerprint.h"
@@ -335,6 +336,10 @@ int front_server_key_restore(struct front *front, struct bytes file, const char 
 	pthread_mutex_lock(&keys->editing);
 	rc = restore_under_lock(keys, &restore, restored, &change, err);
 	end_editing(keys, rc);
+	if (rc != 0) /* keys may have done a part of it */
+		authorities_attached(front);
+	else if (restored->authority)
+		rc = front_authority_restored(front, actor, err);
 	explicit_bzero(restore.password, sizeof(restore.password));
 	free(restored);
 	return rc;

@@ -9,40 +9,39 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "manager/keys/ca_key.h"
 #include "manager/keys/order_check.h"
 #include "manager/keys/server_key.h"
 #include "manager/layout.h"
 #include "manager/messages.h"
 #include "manager/role_start.h"
 #include "os/env.h"
+#include "os/file_mark.h"
 #include "trust/authorities.h"
 #include "trust/fingerprint.h"
 #include "trust/signing_key.h"
 #include "wire/envelope.h"
 
 #define ANSWER_ROOM_WAIT_MS 10000
+#define MISSING_LOOK_MS     2000 /* how often it is looked whether a missing key is there again */
+
+/* A key's file; while the key is missing, it is watched. */
+struct watched_file {
+	const char *path;
+	struct file_mark at_start, last; /* as it was when it was read, and at the last look */
+};
 
 struct keys {
 	const struct env *env;
-	struct authorities *authorities;
-	char authority_path[LAYOUT_PATH_BYTES]; /* keys/ca.key */
+	struct ca_key authority;
 	struct server_key server;
+	struct watched_file files[2]; /* of the former, and of the latter */
+	time_us look_at;              /* for missing ones; monotonic */
 	struct channel supervisor;
 	struct channel front;
 	bool front_open;
 	bool stop;
 };
-
-static int load(struct keys *keys, const char *data_directory, struct err *err)
-{
-	char key_path[LAYOUT_PATH_BYTES], certificate_path[LAYOUT_PATH_BYTES];
-	int rc;
-
-	snprintf(key_path, sizeof(key_path), "%s/%s", data_directory, LAYOUT_KEYS_CA);
-	snprintf(certificate_path, sizeof(certificate_path), "%s/%s", data_directory, LAYOUT_CA);
-	rc = authorities_load(key_path, certificate_path, &keys->authorities, err);
-	return rc == 0 ? 0 : err_add(err, rc, "certificate authority");
-}
 
 /* Signs the tree over them that it makes itself: never a root that front names. */
 static int seal(const struct keys *keys, const struct message_sign *asked, struct message_signed *ret_answer,
@@ -91,6 +90,7 @@ static int sign(struct keys *keys, const struct channel_message *message, struct
 static int prove(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
 {
 	uint8_t text[PROOF_MESSAGE_BYTES];
+	const struct authorities *authorities = NULL;
 	const struct signing_key *key = NULL;
 	struct message_signed result;
 	struct message_prove asked;
@@ -99,12 +99,14 @@ static int prove(struct keys *keys, const struct channel_message *message, struc
 
 	if (rc != 0)
 		return err_set(err, rc, "the request does not decode");
-	rc = server_key_present(&keys->server, &key, err);
+	rc = ca_key_present(&keys->authority, &authorities, err);
+	if (rc == 0)
+		rc = server_key_present(&keys->server, &key, err);
 	if (rc != 0)
 		return rc;
 	proof.side = asked.side;
 	memcpy(proof.channel, asked.channel, sizeof(proof.channel));
-	authority_fingerprint(authorities_issuing(keys->authorities), proof.authority);
+	authority_fingerprint(authorities_issuing(authorities), proof.authority);
 	signing_key_public(key, proof.key);
 	proof_message(&proof, text);
 	signing_key_fingerprint(proof.key, result.key);
@@ -114,8 +116,19 @@ static int prove(struct keys *keys, const struct channel_message *message, struc
 	return rc;
 }
 
+static int find_issuing(const struct keys *keys, const struct authority **ret_issuing, struct err *err)
+{
+	const struct authorities *present;
+	int rc = ca_key_present(&keys->authority, &present, err);
+
+	if (rc == 0)
+		*ret_issuing = authorities_issuing(present);
+	return rc;
+}
+
 static int certify(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
 {
+	const struct authority *issuing = NULL;
 	struct message_certify asked;
 	struct buf pem;
 	int rc = message_unpack_certify(message->payload, message->size, &asked);
@@ -124,9 +137,12 @@ static int certify(struct keys *keys, const struct channel_message *message, str
 		return err_set(err, rc, "the request does not decode");
 	if (uuid_is_zero(&asked.computer))
 		return err_set(err, ERR_DENIED, "a certificate for no computer");
+	rc = find_issuing(keys, &issuing, err);
+	if (rc != 0)
+		return rc;
 	buf_init(&pem, MESSAGE_CERTIFICATE_MAX_BYTES - 1);
-	rc = authority_certify_agent(authorities_issuing(keys->authorities), asked.request.data, asked.request.size,
-				     &asked.computer, env_wall(keys->env), &pem, NULL, err);
+	rc = authority_certify_agent(issuing, asked.request.data, asked.request.size, &asked.computer,
+				     env_wall(keys->env), &pem, NULL, err);
 	if (rc == 0)
 		message_pack_certified(answer, buf_text(&pem));
 	buf_done(&pem);
@@ -137,12 +153,14 @@ static int certify(struct keys *keys, const struct channel_message *message, str
 static int certify_manager(struct keys *keys, const struct channel_message *message, struct buf *answer,
 			   struct err *err)
 {
+	const struct authority *issuing = NULL;
 	struct buf pem;
-	int rc;
+	int rc = find_issuing(keys, &issuing, err);
 
+	if (rc != 0)
+		return rc;
 	buf_init(&pem, MESSAGE_CERTIFICATE_MAX_BYTES - 1);
-	rc = authority_certify_manager(authorities_issuing(keys->authorities), message->payload, message->size,
-				       env_wall(keys->env), &pem, err);
+	rc = authority_certify_manager(issuing, message->payload, message->size, env_wall(keys->env), &pem, err);
 	if (rc == 0)
 		message_pack_certified(answer, buf_text(&pem));
 	buf_done(&pem);
@@ -152,22 +170,23 @@ static int certify_manager(struct keys *keys, const struct channel_message *mess
 /* Front names a certificate that we gave it, not whom the new one is for. */
 static int certify_server(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
 {
+	const struct authority *issuing = NULL;
 	struct message_certify_server asked;
 	struct buf pem, like, roots;
 	int rc = message_unpack_certify_server(message->payload, message->size, &asked);
 
+	rc = rc != 0 ? err_set(err, rc, "the request does not decode") : find_issuing(keys, &issuing, err);
 	if (rc != 0)
-		return err_set(err, rc, "the request does not decode");
+		return rc;
 	buf_init(&pem, MESSAGE_CERTIFICATE_MAX_BYTES - 1);
 	buf_init(&like, MESSAGE_CERTIFICATE_MAX_BYTES);
 	buf_init(&roots, AUTHORITIES_MAX_BYTES);
 	rc = buf_append(&like, asked.certificate.data, asked.certificate.size);
 	if (rc == 0)
-		rc = authorities_pem(keys->authorities, &roots, err);
+		rc = ca_key_pem(&keys->authority, &roots, err);
 	if (rc == 0)
-		rc = authority_certify_server_again(authorities_issuing(keys->authorities), asked.request.data,
-						    asked.request.size, buf_text(&like), buf_text(&roots),
-						    env_wall(keys->env), &pem, err);
+		rc = authority_certify_server_again(issuing, asked.request.data, asked.request.size, buf_text(&like),
+						    buf_text(&roots), env_wall(keys->env), &pem, err);
 	if (rc == 0)
 		message_pack_certified(answer, buf_text(&pem));
 	buf_done(&roots);
@@ -227,29 +246,16 @@ static int import_key(struct keys *keys, const struct channel_message *message, 
 
 static int back_up(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
 {
+	const struct authorities *authorities = NULL;
 	struct message_back_up asked;
 	int rc = message_unpack_back_up(message->payload, message->size, &asked);
 
 	rc = rc != 0 ? err_set(err, rc, "the request does not decode")
-		     : server_key_write_backup(&keys->server, keys->authorities, &asked, answer, err);
+		     : ca_key_present(&keys->authority, &authorities, err);
+	if (rc == 0)
+		rc = server_key_write_backup(&keys->server, authorities, &asked, answer, err);
 	explicit_bzero(asked.password, sizeof(asked.password));
 	return rc;
-}
-
-static int restore(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
-{
-	struct message_restored restored;
-	struct message_restore asked;
-	int rc = message_unpack_restore(message->payload, message->size, &asked);
-
-	rc = rc != 0 ? err_set(err, rc, "the request does not decode")
-		     : server_key_take_back(&keys->server, keys->authorities, &asked, &restored, err);
-	explicit_bzero(asked.password, sizeof(asked.password));
-	if (rc != 0)
-		return rc;
-	tell_public_key(keys);
-	message_pack_restored(answer, &restored);
-	return 0;
 }
 
 /* --- authorities --- */
@@ -257,14 +263,19 @@ static int restore(struct keys *keys, const struct channel_message *message, str
 static int tell_authorities(struct keys *keys, const struct channel_message *message, struct buf *answer,
 			    struct err *err)
 {
+	const struct authorities *present = keys->authority.authorities;
 	struct buf pem;
 	int rc;
 
 	(void)message;
+	if (present == NULL) {
+		message_pack_no_authorities(answer, keys->authority.why);
+		return 0;
+	}
 	buf_init(&pem, AUTHORITIES_MAX_BYTES);
-	rc = authorities_pem(keys->authorities, &pem, err);
+	rc = authorities_pem(present, &pem, err);
 	if (rc == 0)
-		message_pack_authorities(answer, authorities_next(keys->authorities) != NULL, &pem);
+		message_pack_authorities(answer, authorities_next(present) != NULL, &pem);
 	buf_done(&pem);
 	return rc;
 }
@@ -276,8 +287,10 @@ static void tell_roots(struct keys *keys)
 	struct buf pem;
 	int rc;
 
+	if (keys->authority.authorities == NULL) /* it stays as it is */
+		return;
 	buf_init(&pem, AUTHORITIES_MAX_BYTES);
-	rc = authorities_pem(keys->authorities, &pem, &err);
+	rc = ca_key_pem(&keys->authority, &pem, &err);
 	if (rc == 0)
 		rc = channel_send(&keys->supervisor, MESSAGE_ROOTS, 0, pem.data, pem.size, -1, &err);
 	if (rc != 0)
@@ -285,50 +298,67 @@ static void tell_roots(struct keys *keys)
 	buf_done(&pem);
 }
 
-/* Front may be wrong about time, or taken over: what has not ended by our clock stays. */
-static int drop(struct authorities *authorities, time_us ended, time_us now, struct err *err)
-{
-	if (ended > now)
-		return err_set(err, ERR_DENIED, "authorities that have not ended are kept");
-	(void)authorities_drop(authorities, ended);
-	return 0;
-}
-
-static int apply(struct authorities *authorities, uint16_t type, time_us ended, time_us now, struct err *err)
-{
-	switch (type) {
-	case MESSAGE_PREPARE_AUTHORITY:
-		return authorities_prepare(authorities, now, err);
-	case MESSAGE_TURN_AUTHORITY:
-		return authorities_turn(authorities, err);
-	default:
-		return drop(authorities, ended, now, err);
-	}
-}
-
-/* On disk, in one file, before anything is signed with it. */
 static int change_authorities(struct keys *keys, const struct channel_message *message, struct buf *answer,
 			      struct err *err)
 {
-	struct authorities *changed = NULL;
 	time_us ended;
 	int rc = message_unpack_ended(message->payload, message->size, &ended);
 
 	rc = rc != 0 ? err_set(err, rc, "the request does not decode")
-		     : authorities_copy(keys->authorities, &changed, err);
-	if (rc == 0)
-		rc = apply(changed, message->type, ended, env_wall(keys->env), err);
-	if (rc == 0)
-		rc = authorities_store(changed, keys->authority_path, err);
-	if (rc != 0) {
-		authorities_free(changed);
+		     : ca_key_change(&keys->authority, message->type, ended, err);
+	if (rc != 0)
 		return rc;
-	}
-	authorities_free(keys->authorities);
-	keys->authorities = changed;
 	tell_roots(keys);
 	return tell_authorities(keys, message, answer, err);
 }
+
+/* --- out of a backup --- */
+
+/* What is missing comes back; what is there stays unless force is said, and is no error if something came back. */
+static int take_back(struct keys *keys, const struct message_restore *asked, const struct backup *backup,
+		     struct message_restored *restored, struct err *err)
+{
+	int rc = ca_key_check_backup(&keys->authority, backup, err);
+
+	if (rc == 0)
+		rc = ca_key_take_back(&keys->authority, backup, asked->force, &restored->authority, err);
+	if (rc == 0)
+		rc = server_key_take_back(&keys->server, backup, asked, err);
+	if (rc == ERR_EXISTS && restored->authority)
+		rc = 0;
+	if (rc != 0)
+		return rc;
+	server_key_state(&keys->server, &restored->keys);
+	restored->made = backup->made;
+	restored->step_count = backup->step_count;
+	memcpy(restored->steps, backup->steps, backup->step_count * sizeof(backup->steps[0]));
+	return 0;
+}
+
+static int restore(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+{
+	struct message_restored restored = { .authority = false };
+	struct message_restore asked;
+	struct backup backup;
+	int rc = message_unpack_restore(message->payload, message->size, &asked);
+
+	rc = rc != 0 ? err_set(err, rc, "the request does not decode")
+		     : backup_open(asked.file.data, asked.file.size, asked.password, &backup, err);
+	explicit_bzero(asked.password, sizeof(asked.password));
+	if (rc != 0)
+		return rc;
+	rc = take_back(keys, &asked, &backup, &restored, err);
+	backup_done(&backup);
+	if (restored.authority)
+		tell_roots(keys);
+	if (rc != 0)
+		return rc;
+	tell_public_key(keys);
+	message_pack_restored(answer, &restored);
+	return 0;
+}
+
+/* --- requests --- */
 
 static const struct {
 	uint16_t asked, answered;
@@ -423,6 +453,47 @@ static void hear_supervisor(struct keys *keys)
 		close(message.fd);
 }
 
+/* --- missing keys --- */
+
+static bool is_missing(const struct keys *keys, size_t file)
+{
+	return file == 0 ? keys->authority.authorities == NULL : keys->server.file.key == NULL;
+}
+
+static bool any_missing(const struct keys *keys)
+{
+	return is_missing(keys, 0) || is_missing(keys, 1);
+}
+
+/* Somebody has put something there, and is done with it: two looks see the same. */
+static bool was_put_there(struct watched_file *file)
+{
+	struct file_mark now;
+	bool steady;
+
+	file_mark_look(file->path, &now);
+	steady = file_mark_is(&now, &file->last);
+	file->last = now;
+	return steady && !file_mark_is(&now, &file->at_start);
+}
+
+/* What people put there is often theirs alone to read: this role has given up the rights to, and has them again when
+ * the supervisor starts it anew. */
+static void look_for_missing(struct keys *keys)
+{
+	time_us now = env_monotonic(keys->env);
+
+	if (now < keys->look_at)
+		return;
+	keys->look_at = now + MISSING_LOOK_MS * MILLISECOND_US;
+	for (size_t i = 0; i < COUNT_OF(keys->files); i++) {
+		if (!is_missing(keys, i) || !was_put_there(&keys->files[i]))
+			continue;
+		LOG(LOG_INFO, "keys.starts_anew", log_text("cause", "the file of a key that is missing has changed"));
+		keys->stop = true;
+	}
+}
+
 static void serve(struct keys *keys)
 {
 	while (!keys->stop) {
@@ -430,14 +501,46 @@ static void serve(struct keys *keys)
 			{ .fd = keys->supervisor.fd, .events = POLLIN },
 			{ .fd = keys->front_open ? keys->front.fd : -1, .events = POLLIN },
 		};
+		bool missing = any_missing(keys);
+		int count = poll(watched, COUNT_OF(watched), missing ? MISSING_LOOK_MS : -1);
 
-		if (poll(watched, COUNT_OF(watched), -1) < 0 && errno != EINTR)
+		if (count < 0 && errno != EINTR)
 			return;
-		if (watched[0].revents != 0)
+		if (count > 0 && watched[0].revents != 0)
 			hear_supervisor(keys);
-		else if (watched[1].revents != 0)
+		else if (count > 0 && watched[1].revents != 0)
 			hear_front(keys);
+		if (missing)
+			look_for_missing(keys);
 	}
+}
+
+/* --- life --- */
+
+/* With the rights of a start. Marked before they are read: what comes later is news. */
+static int load(struct keys *keys, const char *data_directory, struct err *err)
+{
+	static const char *const names[] = { LAYOUT_KEYS_CA, LAYOUT_KEYS_TRUST };
+	int rc;
+
+	for (size_t i = 0; i < COUNT_OF(keys->files); i++) {
+		char path[LAYOUT_PATH_BYTES];
+
+		snprintf(path, sizeof(path), "%s/%s", data_directory, names[i]);
+		file_mark_look(path, &keys->files[i].at_start);
+		keys->files[i].last = keys->files[i].at_start;
+	}
+	rc = ca_key_open(&keys->authority, keys->env, data_directory, err);
+	return rc == 0 ? server_key_open(&keys->server, keys->env, data_directory, err) : rc;
+}
+
+/* As this role reaches them from now on. */
+static void reach(struct keys *keys, const char *directory)
+{
+	snprintf(keys->authority.path, sizeof(keys->authority.path), "%s/%s", directory, LAYOUT_KEYS_CA);
+	snprintf(keys->server.path, sizeof(keys->server.path), "%s/%s", directory, LAYOUT_KEYS_TRUST);
+	keys->files[0].path = keys->authority.path;
+	keys->files[1].path = keys->server.path;
 }
 
 int keys_main(const char *data_directory)
@@ -452,15 +555,12 @@ int keys_main(const char *data_directory)
 		rc = load(&keys, data_directory, &err);
 	if (rc == 0)
 		rc = role_enclose(ROLE_NAME_KEYS, data_directory, reached, sizeof(reached), &err);
-	if (rc == 0)
-		rc = server_key_open(&keys.server, keys.env, reached, &err);
 	if (rc == 0) {
-		snprintf(keys.authority_path, sizeof(keys.authority_path), "%s/%s", reached, LAYOUT_KEYS_CA);
+		reach(&keys, reached);
 		tell_public_key(&keys);
 		tell_roots(&keys);
-	}
-	if (rc == 0)
 		rc = channel_send(&keys.supervisor, MESSAGE_READY, 0, NULL, 0, -1, &err);
+	}
 	if (rc == 0) {
 		LOG(LOG_INFO, "keys.started", log_number("pid", getpid()));
 		serve(&keys);
@@ -470,7 +570,7 @@ int keys_main(const char *data_directory)
 	}
 	close_front(&keys);
 	channel_done(&keys.supervisor);
-	authorities_free(keys.authorities);
+	ca_key_done(&keys.authority);
 	server_key_done(&keys.server);
 	return rc == 0 ? 0 : 1;
 }

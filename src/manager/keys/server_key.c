@@ -7,19 +7,22 @@
 
 #include "base/env.h"
 #include "base/log.h"
-#include "trust/identity.h"
-#include "trust/roots.h"
 
 int server_key_open(struct server_key *key, const struct env *env, const char *data_directory, struct err *err)
 {
+	struct err why = { 0 };
 	int rc;
 
 	key->env = env;
 	snprintf(key->path, sizeof(key->path), "%s/%s", data_directory, LAYOUT_KEYS_TRUST);
-	rc = key_file_load(key->path, &key->file, err);
-	if (rc != ERR_NOT_FOUND)
-		return rc == 0 ? 0 : err_add(err, rc, "server authentication key");
-	LOG(LOG_ERROR, "keys.no_server_key", log_text("file", LAYOUT_KEYS_TRUST),
+	rc = key_file_load(key->path, &key->file, &why);
+	if (rc == ERR_MEMORY)
+		return err_set(err, rc, "server authentication key: %s", why.text);
+	if (rc == 0)
+		return 0;
+	key->file = (struct key_file){ .key = NULL };
+	snprintf(key->why, sizeof(key->why), "%.300s", why.text);
+	LOG(LOG_ERROR, "keys.no_server_key", log_text("file", LAYOUT_KEYS_TRUST), log_err(&why),
 	    log_text("advice", "agents take no orders until it is restored: muster cert restore FILE"));
 	return 0;
 }
@@ -32,10 +35,11 @@ void server_key_done(struct server_key *key)
 int server_key_present(const struct server_key *key, const struct signing_key **ret_key, struct err *err)
 {
 	if (key->file.key == NULL)
-		return err_set(err, ERR_NOT_FOUND,
-			       "this manager has no server authentication key (%s is missing), so that no order can be "
-			       "signed; restore it from its backup: muster cert restore FILE",
-			       LAYOUT_KEYS_TRUST);
+		return err_set(
+		    err, ERR_NOT_FOUND,
+		    "this manager has no server authentication key (%s), so that no order can be signed; put "
+		    "the file back, or restore it from its backup: muster cert restore FILE",
+		    key->why);
 	*ret_key = key->file.key;
 	return 0;
 }
@@ -161,50 +165,12 @@ int server_key_write_backup(const struct server_key *key, const struct authoriti
 	return rc;
 }
 
-/* Of this manager: the root that issued when it was made is one of ours. */
-static int check_authority(const struct authorities *authorities, const struct backup *backup, struct err *err)
-{
-	struct certificate_facts root;
-	struct buf mine, found;
-	int rc;
-
-	buf_init(&mine, AUTHORITIES_MAX_BYTES);
-	buf_init(&found, AUTHORITIES_MAX_BYTES);
-	rc = authorities_pem(authorities, &mine, err);
-	if (rc == 0)
-		rc = certificate_read(backup->authority.data, backup->authority.size, &root, err);
-	if (rc == 0 && roots_find(buf_text(&mine), root.fingerprint, &found, NULL) != 0)
-		rc = err_set(
-		    err, ERR_UNTRUSTED,
-		    "this backup is of another manager (\"%.100s\"): its agents know that one by its CA. To set "
-		    "it up again on a machine: muster-manager init --data DIR --restore FILE",
-		    backup->name);
-	buf_done(&found);
-	buf_done(&mine);
-	return rc;
-}
-
-int server_key_take_back(struct server_key *key, const struct authorities *authorities,
-			 const struct message_restore *restore, struct message_restored *ret_restored, struct err *err)
+int server_key_take_back(struct server_key *key, const struct backup *backup, const struct message_restore *restore,
+			 struct err *err)
 {
 	const struct message_create_key create = { .succeed = false, .known = restore->known };
 	struct signing_key *other = NULL;
-	struct backup backup;
-	int rc = backup_open(restore->file.data, restore->file.size, restore->password, &backup, err);
+	int rc = signing_key_parse(backup->server_key.data, backup->server_key.size, &other, err);
 
-	if (rc != 0)
-		return rc;
-	rc = check_authority(authorities, &backup, err);
-	if (rc == 0)
-		rc = signing_key_parse(backup.server_key.data, backup.server_key.size, &other, err);
-	if (rc == 0)
-		rc = take(key, other, restore->force, &create, err);
-	if (rc == 0) {
-		server_key_state(key, &ret_restored->keys);
-		ret_restored->made = backup.made;
-		ret_restored->step_count = backup.step_count;
-		memcpy(ret_restored->steps, backup.steps, backup.step_count * sizeof(backup.steps[0]));
-	}
-	backup_done(&backup);
-	return rc;
+	return rc == 0 ? take(key, other, restore->force, &create, err) : rc;
 }

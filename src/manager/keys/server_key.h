@@ -1,7 +1,7 @@
 /* The server authentication key in the keys role: rolled over, replaced, told of.
  *
- * A manager whose key file is missing has none, and says what to do; it never
- * makes another by itself. Every change is one rename of the key's file
+ * A manager whose key file is missing or cannot be used has none, and says what
+ * to do; it never makes another by itself. Every change is one rename of the key's file
  * (trust/key_file.h), which front learns of afterwards. What front asks is
  * untrusted.
  */
@@ -11,15 +11,18 @@
 #include "manager/layout.h"
 #include "manager/messages.h"
 #include "trust/authorities.h"
+#include "trust/backup.h"
 #include "trust/key_file.h"
 
 struct server_key {
 	const struct env *env;
 	char path[LAYOUT_PATH_BYTES];
 	struct key_file file;
+	char why[ERR_TEXT_BYTES]; /* there is none */
 };
 
-/* A missing file is no error: there is no key then. */
+/* Reads; while the role has the rights for it. A file that cannot be used is no error: there is no key then.
+ * ERR_MEMORY. */
 int server_key_open(struct server_key *key, const struct env *env, const char *data_directory, struct err *err);
 void server_key_done(struct server_key *key);
 
@@ -35,10 +38,10 @@ int server_key_take_up(struct server_key *key, const struct message_import_key *
 /* Everything that is to outlive this machine, under the password. ERR_NOT_FOUND without a key. */
 int server_key_write_backup(const struct server_key *key, const struct authorities *authorities,
 			    const struct message_back_up *back_up, struct buf *out, struct err *err);
-/* The key of a backup of this manager. ERR_UNTRUSTED: it is of a manager with other CAs; ERR_EXISTS: another key is
- * present, and force is not said; else as backup_open(). The same key again changes nothing. */
-int server_key_take_back(struct server_key *key, const struct authorities *authorities,
-			 const struct message_restore *restore, struct message_restored *ret_restored, struct err *err);
+/* The key of a backup of this manager. ERR_EXISTS: another key is present, and force is not said. The same key again
+ * changes nothing. */
+int server_key_take_back(struct server_key *key, const struct backup *backup, const struct message_restore *restore,
+			 struct err *err);
 /* The key of a backup, or of a person's own: by succession if front says so and there is a present one. Takes it over.
  */
 int server_key_use(struct server_key *key, struct signing_key *other, bool succeed, uint64_t known, struct err *err);

@@ -191,6 +191,10 @@ static void authorities_come_back(void **state)
 	message_pack_authorities(&packed, false, &pem);
 	assert_int_equal(message_unpack_authorities(packed.data, packed.size, read), ERR_FORMAT);
 	buf_reset(&packed);
+	message_pack_no_authorities(&packed, "the file is gone");
+	assert_int_equal(message_unpack_authorities(packed.data, packed.size, read), 0);
+	assert_string_equal(read->why, "the file is gone");
+	buf_reset(&packed);
 	message_pack_ended(&packed, 7);
 	assert_int_equal(packed.size, MESSAGE_AUTHORITIES_BYTES);
 	assert_int_equal(message_unpack_ended(packed.data, packed.size, &ended), 0);

@@ -174,6 +174,123 @@ static void who_trusted_the_first_trusts_the_last(void **state)
 	buf_done(&followed);
 }
 
+static void parts_of(const struct authorities *from, struct buf *keys, struct buf *certificates)
+{
+	buf_init(keys, SECRET_FILE_MAX_BYTES);
+	buf_init(certificates, SECRET_FILE_MAX_BYTES);
+	assert_int_equal(authorities_keys_pem(from, keys, NULL), 0);
+	assert_int_equal(authorities_pem(from, certificates, NULL), 0);
+}
+
+static void issuing_is(const uint8_t fingerprint[SHA256_BYTES])
+{
+	uint8_t now[SHA256_BYTES];
+
+	authority_fingerprint(authorities_issuing(authorities), now);
+	assert_memory_equal(now, fingerprint, SHA256_BYTES);
+}
+
+static void prepare_and_turn(void)
+{
+	assert_int_equal(authorities_prepare(authorities, NOW, NULL), 0);
+	assert_int_equal(authorities_turn(authorities, NULL), 0);
+}
+
+/* As after the loss of ca.key: ca.pem is what is known. */
+static int recover(const struct buf *keys, const struct buf *certificates, bool older)
+{
+	struct authorities *recovered;
+	struct buf lost, known;
+	int rc;
+
+	parts_of(authorities, &lost, &known);
+	rc = authorities_recover(keys, certificates, &known, older, &recovered, NULL);
+	if (rc == 0) {
+		authorities_free(authorities);
+		authorities = recovered;
+	}
+	buf_wipe(&lost);
+	buf_done(&known);
+	return rc;
+}
+
+static void a_backup_brings_its_keys_back(void **state)
+{
+	uint8_t first[SHA256_BYTES], next[SHA256_BYTES];
+	struct buf keys, certificates;
+
+	authority_fingerprint(authorities_issuing(authorities), first);
+	parts_of(authorities, &keys, &certificates);
+	assert_int_equal(recover(&keys, &certificates, false), 0);
+	issuing_is(first);
+	shape_is(1, 1);
+	buf_wipe(&keys);
+	buf_done(&certificates);
+	/* Of a moment at which another one was prepared; it may have had its turn since. */
+	assert_int_equal(authorities_prepare(authorities, NOW, NULL), 0);
+	authority_fingerprint(authorities_next(authorities), next);
+	parts_of(authorities, &keys, &certificates);
+	assert_int_equal(recover(&keys, &certificates, false), 0);
+	issuing_is(first);
+	shape_is(2, 3);
+	assert_int_equal(authorities_turn(authorities, NULL), 0);
+	assert_int_equal(recover(&keys, &certificates, false), 0);
+	issuing_is(next);
+	shape_is(1, 3);
+	reload(state);
+	buf_wipe(&keys);
+	buf_done(&certificates);
+}
+
+/* Its authority issues again; whoever trusts that one trusts what comes after it. */
+static void an_older_backup_has_to_be_meant(void **state)
+{
+	struct buf keys, certificates, left, now, followed;
+	uint8_t first[SHA256_BYTES];
+
+	authority_fingerprint(authorities_issuing(authorities), first);
+	parts_of(authorities, &keys, &certificates);
+	prepare_and_turn();
+	assert_int_equal(recover(&keys, &certificates, false), ERR_CONFLICT);
+	assert_int_equal(recover(&keys, &certificates, true), 0);
+	issuing_is(first);
+	shape_is(1, 3);
+	reload(state);
+	prepare_and_turn();
+	shape_is(1, 5);
+	parts_of(authorities, &left, &now);
+	buf_init(&followed, SECRET_FILE_MAX_BYTES);
+	assert_int_equal(roots_follow(buf_text(&certificates), buf_text(&now), &followed, NULL), 0);
+	assert_int_equal(count(buf_text(&followed), "BEGIN CERTIFICATE"), 3);
+	buf_wipe(&keys);
+	buf_done(&certificates);
+	buf_wipe(&left);
+	buf_done(&now);
+	buf_done(&followed);
+}
+
+static void a_backup_of_others_brings_nothing(void **state)
+{
+	struct buf keys, certificates, ours_keys, ours;
+	struct authorities *others, *recovered;
+	struct authority *other;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(authority_generate("Muster test", NOW, &other, NULL), 0);
+	assert_int_equal(authorities_new(other, &others, NULL), 0);
+	parts_of(others, &keys, &certificates);
+	parts_of(authorities, &ours_keys, &ours);
+	assert_int_equal(authorities_recover(&keys, &certificates, &ours, true, &recovered, &err), ERR_UNTRUSTED);
+	assert_int_equal(authorities_recover(&keys, &ours, &ours, true, &recovered, &err), ERR_UNTRUSTED);
+	assert_int_equal(authorities_recover(&ours, &ours, &ours, true, &recovered, &err), ERR_FORMAT);
+	buf_wipe(&keys);
+	buf_done(&certificates);
+	buf_wipe(&ours_keys);
+	buf_done(&ours);
+	authorities_free(others);
+}
+
 static void what_has_ended_goes(void **state)
 {
 	time_us then = NOW + 7 * 365 * DAY_US;
@@ -259,6 +376,9 @@ int main(void)
 		TEST(a_key_with_a_certificate_beside_it_is_taken),
 		TEST(a_file_that_is_cut_is_refused),
 		TEST(who_trusted_the_first_trusts_the_last),
+		TEST(a_backup_brings_its_keys_back),
+		TEST(an_older_backup_has_to_be_meant),
+		TEST(a_backup_of_others_brings_nothing),
 		TEST(what_has_ended_goes),
 		TEST(there_are_never_too_many),
 		cmocka_unit_test(turns_come_by_the_table),
