@@ -34,10 +34,10 @@ static void work(void *argument)
 {
 	struct leave *leave = argument;
 
-	struct front *front = leave->request->front;
+	const struct leaving leaving = { .manager = leave->uninstalled ? NULL : leave->manager,
+					 .shown = leave->request->fingerprint };
 
-	leave->rc = leave->uninstalled ? membership_uninstalled(front, &leave->request->computer, &leave->err)
-				       : membership_left(front, &leave->request->computer, leave->manager, &leave->err);
+	leave->rc = membership_left(leave->request->front, &leave->request->computer, &leaving, &leave->err);
 	if (leave->rc != 0)
 		LOG(LOG_WARNING, "leave.failed", log_uuid("computer", &leave->request->computer), log_err(&leave->err));
 	if (loop_post(leave->request->loop, answered, leave) != 0)

@@ -15,25 +15,6 @@
 /* An agent that is told has something under way still: its next words are no request to come back. */
 #define KNOCK_SETTLE_US MINUTE_US
 
-static const char *const standing_names[STANDINGS] = {
-	[STANDING_MANAGED] = "managed", [STANDING_ADDED] = "added",     [STANDING_DEACTIVATED] = "deactivated",
-	[STANDING_MOVED] = "moved",     [STANDING_REVOKED] = "revoked",
-};
-
-const char *standing_name(enum standing standing)
-{
-	return standing_names[standing];
-}
-
-enum standing standing_parse(const char *name)
-{
-	unsigned standing = 0;
-
-	while (standing < STANDINGS && strcmp(standing_names[standing], name) != 0)
-		standing++;
-	return standing < STANDINGS ? (enum standing)standing : STANDING_REVOKED;
-}
-
 enum roster_standing standing_of_row(struct cursor *row)
 {
 	enum standing standing = standing_parse(cursor_text(row, "standing"));
@@ -55,11 +36,13 @@ struct step {
 	const struct uuid *computer;
 	const struct front_actor *actor;
 	const struct ending *ending;
-	const char *manager; /* the one that it moved to, as its agent says */
+	const char *manager;  /* the one that it moved to, as its agent says */
+	const uint8_t *shown; /* fingerprint of the certificate with which its agent says so; NULL: a person asks */
 	/* Read from its row: */
 	char name[NAME_BYTES];
 	char address[80];
 	char fingerprint[SHA256_TEXT_BYTES];
+	uint8_t certificates[2][SHA256_BYTES]; /* the present one, and the one that is to follow */
 	enum standing standing;
 };
 
@@ -76,8 +59,13 @@ static int read_row(struct step *step, struct store_session *session, struct err
 		found = cursor_is_null(row, "deleted");
 		snprintf(step->name, sizeof(step->name), "%s", cursor_text(row, "name"));
 		snprintf(step->address, sizeof(step->address), "%s", cursor_text(row, "seen_from"));
-		if (fingerprint.size == SHA256_BYTES)
+		if (fingerprint.size == SHA256_BYTES) {
 			hex_format(fingerprint.data, SHA256_BYTES, step->fingerprint);
+			memcpy(step->certificates[0], fingerprint.data, SHA256_BYTES);
+		}
+		fingerprint = cursor_bytes(row, "next_fingerprint");
+		if (fingerprint.size == SHA256_BYTES)
+			memcpy(step->certificates[1], fingerprint.data, SHA256_BYTES);
 		step->standing = standing_parse(cursor_text(row, "standing"));
 	}
 	rc = cursor_end(row, err);
@@ -118,63 +106,6 @@ static void tell(struct front *front, const struct uuid *computer)
 }
 
 /* --- ending --- */
-
-static const struct ending {
-	const char *action;
-	bool from[STANDINGS];
-	const char *refused; /* from any other */
-	enum standing standing;
-	enum roster_standing roster;
-	const char *status, *cause; /* behind the cause the user's name, or the manager's */
-	const char *by;             /* or this */
-	uint32_t event, second_event;
-	const char *done; /* what the computer was, or did */
-	bool deletes;
-} ending_deactivate = { .action = "computer.deactivate",
-			.done = "was deactivated",
-			.from = { [STANDING_MANAGED] = true },
-			.refused = "the computer is not activated",
-			.standing = STANDING_DEACTIVATED,
-			.roster = ROSTER_DEACTIVATED,
-			.status = "unmanaged",
-			.cause = "deactivated by",
-			.event = EVENT_DEACTIVATED },
-  ending_move = { .action = "computer.move",
-		  .done = "moved to another manager",
-		  .from = { [STANDING_MANAGED] = true },
-		  .refused = "the computer is not activated",
-		  .standing = STANDING_MOVED,
-		  .roster = ROSTER_DEACTIVATED,
-		  .status = "unmanaged",
-		  .cause = "moved to",
-		  .event = EVENT_COMPUTER_MOVED },
-  ending_revoke = { .action = "computer.revoke",
-		    .done = "lost its certificate",
-		    .from = { [STANDING_MANAGED] = true, [STANDING_DEACTIVATED] = true, [STANDING_MOVED] = true },
-		    .refused = "the computer has no certificate that could be revoked",
-		    .standing = STANDING_REVOKED,
-		    .roster = ROSTER_REVOKED,
-		    .status = "reactivation_required",
-		    .cause = "its certificate was revoked by",
-		    .event = EVENT_DEACTIVATED,
-		    .second_event = EVENT_CERTIFICATE_DELETED },
-  ending_uninstall = { .action = "computer.uninstall",
-		       .done = "was uninstalled",
-		       .from = { [STANDING_MANAGED] = true },
-		       .refused = "the computer is not activated",
-		       .standing = STANDING_REVOKED,
-		       .roster = ROSTER_REVOKED,
-		       .status = "unmanaged",
-		       .cause = "uninstalled by",
-		       .by = "an administrator of the computer",
-		       .event = EVENT_COMPUTER_UNINSTALLED,
-		       .second_event = EVENT_CERTIFICATE_DELETED },
-  ending_delete = { .action = "computer.delete",
-		    .done = "was deleted",
-		    .from = { true, true, true, true, true },
-		    .roster = ROSTER_DELETED,
-		    .event = EVENT_COMPUTER_DELETED,
-		    .deletes = true };
 
 /* An order to move is fulfilled by going. */
 static int end_commands(const struct step *step, struct store_session *session, struct err *err)
@@ -225,14 +156,21 @@ static int write_standing(const struct step *step, struct store_session *session
 	return cursor_run(cursor, err);
 }
 
+/* Another agent may have taken the computer since this one showed its certificate. */
+static bool is_its_own(const struct step *step)
+{
+	return step->shown == NULL || memcmp(step->shown, step->certificates[0], SHA256_BYTES) == 0 ||
+	       memcmp(step->shown, step->certificates[1], SHA256_BYTES) == 0;
+}
+
 static int write_ending(struct store_session *session, void *argument, struct err *err)
 {
 	struct step *step = argument;
 	const struct ending *ending = step->ending;
 	int rc = read_row(step, session, err);
 
-	if (rc == 0 && !ending->from[step->standing])
-		rc = err_set(err, ERR_WRONG_STATE, "%s", ending->refused);
+	if (rc == 0)
+		rc = ending_check(ending, step->standing, is_its_own(step), err);
 	if (rc == 0)
 		rc = write_standing(step, session, err);
 	if (rc == 0)
@@ -270,13 +208,16 @@ static void shut_out(struct front *front, const struct uuid *computer, enum rost
 }
 
 static int end_membership(struct front *front, const struct uuid *computer, const struct ending *ending,
-			  const struct front_actor *actor, const char *manager, struct err *err)
+			  const struct front_actor *actor, const struct leaving *leaving, struct err *err)
 {
-	struct step step = {
-		.front = front, .computer = computer, .actor = actor, .ending = ending, .manager = manager
-	};
-	int rc = store_write_wait(front->store, write_ending, &step, err);
+	struct step step = { .front = front, .computer = computer, .actor = actor, .ending = ending };
+	int rc;
 
+	if (leaving != NULL) {
+		step.manager = leaving->manager;
+		step.shown = leaving->shown;
+	}
+	rc = store_write_wait(front->store, write_ending, &step, err);
 	if (rc != 0)
 		return rc;
 	if (ending->deletes)
@@ -290,50 +231,31 @@ static int end_membership(struct front *front, const struct uuid *computer, cons
 int front_computer_deactivate(struct front *front, const struct uuid *computer, const struct front_actor *actor,
 			      struct err *err)
 {
-	return end_membership(front, computer, &ending_deactivate, actor, NULL, err);
+	return end_membership(front, computer, &membership_endings[ENDING_DEACTIVATE], actor, NULL, err);
 }
 
 int front_computer_revoke(struct front *front, const struct uuid *computer, const struct front_actor *actor,
 			  struct err *err)
 {
-	return end_membership(front, computer, &ending_revoke, actor, NULL, err);
+	return end_membership(front, computer, &membership_endings[ENDING_REVOKE], actor, NULL, err);
 }
 
 int front_computer_delete(struct front *front, const struct uuid *computer, const struct front_actor *actor,
 			  struct err *err)
 {
-	return end_membership(front, computer, &ending_delete, actor, NULL, err);
+	return end_membership(front, computer, &membership_endings[ENDING_DELETE], actor, NULL, err);
 }
 
 static const struct front_actor its_agent = { .kind = "system", .name = "its agent", .peer = "" };
 
-int membership_left(struct front *front, const struct uuid *computer, const char *manager, struct err *err)
+int membership_left(struct front *front, const struct uuid *computer, const struct leaving *leaving, struct err *err)
 {
-	return end_membership(front, computer, &ending_move, &its_agent, manager, err);
-}
+	const enum ending_kind kind = leaving->manager != NULL ? ENDING_MOVE : ENDING_UNINSTALL;
 
-int membership_uninstalled(struct front *front, const struct uuid *computer, struct err *err)
-{
-	return end_membership(front, computer, &ending_uninstall, &its_agent, NULL, err);
+	return end_membership(front, computer, &membership_endings[kind], &its_agent, leaving, err);
 }
 
 /* --- beginning again --- */
-
-static int check_may_return(const struct step *step, struct err *err)
-{
-	switch (step->standing) {
-	case STANDING_DEACTIVATED:
-	case STANDING_MOVED:
-		return 0;
-	case STANDING_MANAGED:
-		return err_set(err, ERR_WRONG_STATE, "the computer is activated already");
-	default:
-		return err_set(err, ERR_WRONG_STATE,
-			       "the computer has no valid certificate: activate its agent with a token "
-			       "(muster token create --enrolment) under the name %.100s",
-			       step->name);
-	}
-}
 
 static int write_return(struct store_session *session, void *argument, struct err *err)
 {
@@ -342,7 +264,7 @@ static int write_return(struct store_session *session, void *argument, struct er
 	int rc = read_row(step, session, err);
 
 	if (rc == 0)
-		rc = check_may_return(step, err);
+		rc = standing_may_return(step->standing, step->name, err);
 	if (rc != 0)
 		return rc;
 	cursor = cursor_open(session, &QUERY_COMPUTER_RETURN);

@@ -6,32 +6,28 @@
  * dialled connections are cut. A computer that is not managed keeps its row, its
  * policy and its history; its status says which of specification 10-links it is.
  *
- *   managed  ->  deactivated  ->  managed           its agent kept its identity
- *   managed  ->  revoked                            its agent needs a new one, or was uninstalled
- *   any      ->  deleted
- *
+ * Which step leads from where to where is in manager/front/membership_rules.h.
  * The calls for API handlers are in manager/front.h.
  */
 #ifndef MUSTER_MANAGER_FRONT_MEMBERSHIP_H
 #define MUSTER_MANAGER_FRONT_MEMBERSHIP_H
 
 #include "manager/front/front_state.h"
+#include "manager/front/membership_rules.h"
 
-/* computer.standing in the database. */
-enum standing { STANDING_MANAGED, STANDING_ADDED, STANDING_DEACTIVATED, STANDING_MOVED, STANDING_REVOKED, STANDINGS };
-const char *standing_name(enum standing standing);
-/* STANDING_REVOKED for a word that nobody knows: out until a person looks. */
-enum standing standing_parse(const char *name);
 /* What the roster says of a certificate of a computer's row. */
 enum roster_standing standing_of_row(struct cursor *row);
 
 /* A computer was given another agent: the one before is out, the new one is let in. Blocks. */
 int membership_taken(struct front *front, const struct uuid *computer, const uint8_t replaced[SHA256_BYTES],
 		     const uint8_t fingerprint[SHA256_BYTES], struct err *err);
-/* Its agent says that another manager has taken it. Blocks. */
-int membership_left(struct front *front, const struct uuid *computer, const char *manager, struct err *err);
-/* Its agent says that it is being uninstalled: its certificate is good for nothing any more. Blocks. */
-int membership_uninstalled(struct front *front, const struct uuid *computer, struct err *err);
+/* Its agent says that another manager has taken it, or that it is being uninstalled: then its certificate is good for
+ * nothing any more. Blocks. */
+struct leaving {
+	const char *manager;  /* NULL: uninstalled */
+	const uint8_t *shown; /* the certificate's fingerprint */
+};
+int membership_left(struct front *front, const struct uuid *computer, const struct leaving *leaving, struct err *err);
 /* A clone of the computer was refused: it is shown as a computer that has to be activated. Any thread; never blocks. */
 void membership_clone_waits(struct front *front, const struct uuid *computer);
 /* The agent of a computer that was deactivated spoke to us: that is shown. Any thread; never blocks. */
