@@ -243,9 +243,23 @@ int files_open_no_links(const char *path, int flags, int *ret_fd, struct err *er
 	return 0;
 }
 
-#define EMPTY_DEPTH_MAX 64
+static void empty(int directory, const char *keep, int depth);
 
-static void empty(int directory, int depth)
+static void remove_entry(int directory, const char *name, int depth)
+{
+	int below;
+
+	if (unlinkat(directory, name, 0) == 0 || depth >= FILES_DEPTH_MAX)
+		return;
+	below = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (below < 0)
+		return;
+	empty(below, NULL, depth + 1);
+	close(below);
+	(void)unlinkat(directory, name, AT_REMOVEDIR);
+}
+
+static void empty(int directory, const char *keep, int depth)
 {
 	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
@@ -254,18 +268,10 @@ static void empty(int directory, int depth)
 		close(fd);
 	for (const struct dirent *entry = stream != NULL ? readdir(stream) : NULL; entry != NULL;
 	     entry = readdir(stream)) {
-		int below;
+		const char *name = entry->d_name;
 
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (unlinkat(directory, entry->d_name, 0) == 0 || depth == EMPTY_DEPTH_MAX)
-			continue;
-		below = openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (below < 0)
-			continue;
-		empty(below, depth + 1);
-		close(below);
-		(void)unlinkat(directory, entry->d_name, AT_REMOVEDIR);
+		if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && (keep == NULL || strcmp(name, keep) != 0))
+			remove_entry(directory, name, depth);
 	}
 	if (stream != NULL)
 		closedir(stream);
@@ -273,7 +279,17 @@ static void empty(int directory, int depth)
 
 void files_empty_directory(int directory)
 {
-	empty(directory, 0);
+	empty(directory, NULL, 0);
+}
+
+void files_empty_but(int directory, const char *keep)
+{
+	empty(directory, keep, 0);
+}
+
+void files_remove_tree(int directory, const char *name)
+{
+	remove_entry(directory, name, 0);
 }
 
 void files_write_behind(int fd, uint64_t from, uint64_t to)

@@ -40,8 +40,18 @@ int files_make_directory(int directory, const char *name, mode_t mode, uid_t uid
 /* Removes name and syncs the directory; a name that is not there is no error. */
 int files_remove(int directory, const char *name, struct err *err);
 
+/* How many directories deep the three below go; what lies deeper stays. */
+#define FILES_DEPTH_MAX 64
+
 /* Removes everything below an open directory, following nothing; what cannot be removed stays. */
 void files_empty_directory(int directory);
+
+/* The same, but for the entry `keep` of the directory itself. */
+void files_empty_but(int directory, const char *keep);
+
+/* The same for name in a directory, and then name itself: a file, a symbolic link (never what it names), or a
+ * directory, which stays if something in it does. */
+void files_remove_tree(int directory, const char *name);
 
 int files_sync_directory(int directory, struct err *err);
 

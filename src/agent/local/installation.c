@@ -2,7 +2,6 @@
  * compared before anything is removed. */
 #include "agent/local/installation.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -176,42 +175,14 @@ int installation_remove_service(const struct installation *installation, const c
 
 /* --- the programs --- */
 
-static void remove_below(int directory, const char *name)
-{
-	int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-
-	if (fd < 0) {
-		(void)unlinkat(directory, name, 0);
-		return;
-	}
-	files_empty_directory(fd);
-	close(fd);
-	(void)unlinkat(directory, name, AT_REMOVEDIR);
-}
-
 /* Everything in the directory but the entry `keep`. *ret_fd: the directory, open. */
 static int empty_but(int parent, const char *name, const char *keep, int *ret_fd, struct err *err)
 {
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	int copy = fd >= 0 ? dup(fd) : -1;
-	DIR *stream = copy >= 0 ? fdopendir(copy) : NULL;
-	struct dirent *entry;
 
-	if (stream == NULL) {
-		int rc = err_errno(err, errno, "%s", name);
-
-		if (copy >= 0)
-			close(copy);
-		if (fd >= 0)
-			close(fd);
-		return rc;
-	}
-	while ((entry = readdir(stream)) != NULL) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    strcmp(entry->d_name, keep) != 0)
-			remove_below(fd, entry->d_name);
-	}
-	closedir(stream);
+	if (fd < 0)
+		return err_errno(err, errno, "%s", name);
+	files_empty_but(fd, keep);
 	*ret_fd = fd;
 	return 0;
 }

@@ -161,45 +161,22 @@ static const struct {
 	{ "vault", true },     { "signatures", false }, { "agent.ini", false }, { "agent.log", false },
 };
 
-static void remove_entry(int directory, const char *name)
-{
-	int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-
-	if (fd < 0) {
-		(void)unlinkat(directory, name, 0);
-		return;
-	}
-	files_empty_directory(fd);
-	close(fd);
-	(void)unlinkat(directory, name, AT_REMOVEDIR);
-}
-
 /* Of guard/ only the key with which the vault is sealed. */
 static void keep_key(int data)
 {
 	int guard = openat(data, "guard", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	int copy = guard >= 0 ? dup(guard) : -1;
-	DIR *stream = copy >= 0 ? fdopendir(copy) : NULL;
-	struct dirent *entry;
 
-	while (stream != NULL && (entry = readdir(stream)) != NULL) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    strcmp(entry->d_name, "vault.key") != 0)
-			remove_entry(guard, entry->d_name);
-	}
-	if (stream != NULL)
-		closedir(stream);
-	else if (copy >= 0)
-		close(copy);
-	if (guard >= 0)
-		close(guard);
+	if (guard < 0)
+		return;
+	files_empty_but(guard, "vault.key");
+	close(guard);
 }
 
 static int remove_data(const struct uninstall *uninstall, struct err *err)
 {
 	for (size_t i = 0; i < COUNT_OF(entries); i++) {
 		if (!entries[i].quarantine || !uninstall->kept)
-			remove_entry(uninstall->directory, entries[i].name);
+			files_remove_tree(uninstall->directory, entries[i].name);
 	}
 	if (uninstall->kept)
 		keep_key(uninstall->directory);

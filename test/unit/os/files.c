@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -160,18 +161,12 @@ static void walks_a_single_file_and_says_what_is_missing(void **state)
 	assert_int_equal(walk_new(path, skip_named, (void *)(uintptr_t) "/none", &walk, NULL), ERR_NOT_FOUND);
 }
 
-/* Deeper than a path may be long: told once, not followed for ever. */
-static void walks_no_deeper_than_its_limit(void **state)
+/* Directories in each other, each with the name "d", the first one in `directory`. */
+static void make_deep(int directory, int depth)
 {
-	const struct place *place = *state;
-	struct walk *walk = NULL;
-	enum walk_step step;
-	unsigned errors = 0;
-	const char *path;
-	struct stat st;
-	int fd = openat(place->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	for (int i = 0; i < WALK_DEPTH_MAX + 10; i++) {
+	for (int i = 0; i < depth; i++) {
 		int below;
 
 		assert_int_equal(mkdirat(fd, "d", 0700), 0);
@@ -181,17 +176,99 @@ static void walks_no_deeper_than_its_limit(void **state)
 		fd = below;
 	}
 	close(fd);
+}
+
+static void remove_deep(const struct place *place)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s/d", place->path);
+	assert_int_equal(system(command), 0);
+}
+
+static bool is_there(const struct place *place, const char *name)
+{
+	return faccessat(place->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* "outside" is what links in "tree" name. */
+static void make_tree(const struct place *place)
+{
+	assert_int_equal(mkdirat(place->fd, "outside", 0700), 0);
+	assert_int_equal(files_write(place->fd, "outside/f", "x", 1, 0600, NULL), 0);
+	assert_int_equal(mkdirat(place->fd, "tree", 0700), 0);
+	assert_int_equal(mkdirat(place->fd, "tree/a", 0), 0);
+	assert_int_equal(mkdirat(place->fd, "tree/b", 0700), 0);
+	assert_int_equal(files_write(place->fd, "tree/b/f", "x", 1, 0, NULL), 0);
+	assert_int_equal(symlinkat("../outside", place->fd, "tree/away"), 0);
+	assert_int_equal(symlinkat("../../outside/f", place->fd, "tree/b/away"), 0);
+	assert_int_equal(symlinkat("nowhere", place->fd, "tree/b/nowhere"), 0);
+}
+
+static void a_tree_is_removed_and_nothing_that_its_links_name(void **state)
+{
+	const struct place *place = *state;
+
+	make_tree(place);
+	files_remove_tree(place->fd, "tree");
+	assert_false(is_there(place, "tree"));
+	assert_true(is_there(place, "outside/f"));
+	assert_int_equal(symlinkat("outside", place->fd, "link"), 0);
+	files_remove_tree(place->fd, "link");
+	assert_false(is_there(place, "link"));
+	assert_true(is_there(place, "outside/f"));
+	files_remove_tree(place->fd, "outside/f");
+	assert_false(is_there(place, "outside/f"));
+	files_remove_tree(place->fd, "nowhere");
+}
+
+static void all_but_one_entry_is_removed(void **state)
+{
+	const struct place *place = *state;
+	int fd;
+
+	make_tree(place);
+	assert_int_equal(files_write(place->fd, "tree/f", "x", 1, 0600, NULL), 0);
+	fd = openat(place->fd, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	files_empty_but(fd, "f"); /* tree/b/f has that name, too, and is another */
+	assert_true(is_there(place, "tree/f"));
+	assert_false(is_there(place, "tree/a") || is_there(place, "tree/b") || is_there(place, "tree/away"));
+	files_empty_directory(fd);
+	assert_false(is_there(place, "tree/f"));
+	close(fd);
+}
+
+static void what_is_too_deep_stays(void **state)
+{
+	const struct place *place = *state;
+
+	make_deep(place->fd, FILES_DEPTH_MAX + 1);
+	files_remove_tree(place->fd, "d");
+	assert_true(is_there(place, "d"));
+	remove_deep(place);
+	make_deep(place->fd, FILES_DEPTH_MAX);
+	files_remove_tree(place->fd, "d");
+	assert_false(is_there(place, "d"));
+}
+
+/* Deeper than a path may be long: told once, not followed for ever. */
+static void walks_no_deeper_than_its_limit(void **state)
+{
+	const struct place *place = *state;
+	struct walk *walk = NULL;
+	enum walk_step step;
+	unsigned errors = 0;
+	const char *path;
+	struct stat st;
+
+	make_deep(place->fd, WALK_DEPTH_MAX + 10);
 	assert_int_equal(walk_new(place->path, skip_named, (void *)(uintptr_t) "/none", &walk, NULL), 0);
 	while ((step = walk_next(walk, &path, &st, NULL)) != WALK_END)
 		errors += step == WALK_ERROR;
 	walk_free(walk);
 	assert_int_equal(errors, 1);
-	{
-		char command[128];
-
-		snprintf(command, sizeof(command), "rm -rf %s/d", place->path);
-		assert_int_equal(system(command), 0);
-	}
+	remove_deep(place);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -205,6 +282,9 @@ int main(void)
 		TEST(walks_regular_files_only),
 		TEST(walks_a_single_file_and_says_what_is_missing),
 		TEST(walks_no_deeper_than_its_limit),
+		TEST(a_tree_is_removed_and_nothing_that_its_links_name),
+		TEST(all_but_one_entry_is_removed),
+		TEST(what_is_too_deep_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
