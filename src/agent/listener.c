@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/posted.h"
 #include "net/server.h"
 #include "wire/limits.h"
 
@@ -77,24 +78,6 @@ bool gate_pass(struct gate *gate, const char *peer, time_us now)
 
 /* --- the request --- */
 
-/* What of the posted body has come. */
-struct post {
-	struct listener *listener;
-	bool turn;
-	struct buf body;
-};
-
-static void post_free(struct http_request *request)
-{
-	struct post *post = http_data(request);
-
-	if (post == NULL)
-		return;
-	http_set_data(request, NULL);
-	buf_done(&post->body);
-	free(post);
-}
-
 static void spoken(struct listener *listener)
 {
 	if (listener->options.spoken != NULL)
@@ -107,50 +90,6 @@ static void hung_up(void *argument)
 
 	endpoint_hung_up(listener->options.endpoint);
 	spoken(listener);
-}
-
-static bool is_turn(const struct http_request *request)
-{
-	return strcmp(http_path(request), LISTENER_TURN_PATH) == 0;
-}
-
-static uint64_t on_request(void *context, struct http_request *request)
-{
-	uint8_t fingerprint[SHA256_BYTES];
-	struct post *post;
-
-	/* Whether it has ended the handshake has judged, by what is proven: this computer's clock may be wrong. */
-	if (!http_client_certificate(request, fingerprint) && !http_client_certificate_ended(request, fingerprint)) {
-		http_problem(request, 401, "Certificate needed", "The manager's certificate is needed.");
-		return 0;
-	}
-	if (strcmp(http_path(request), LISTENER_PATH) != 0 && !is_turn(request)) {
-		http_problem(request, 404, "Not found",
-			     "An agent answers " LISTENER_PATH " and " LISTENER_TURN_PATH " alone.");
-		return 0;
-	}
-	if (strcmp(http_method(request), "POST") != 0) {
-		http_problem(request, 405, "Method not allowed", "An agent answers POST alone.");
-		return 0;
-	}
-	post = calloc(1, sizeof(*post));
-	if (post == NULL) {
-		http_problem(request, 503, "Out of memory", "Dial again later.");
-		return 0;
-	}
-	post->listener = context;
-	post->turn = is_turn(request);
-	buf_init(&post->body, WIRE_REPLY_MAX_BYTES);
-	http_set_data(request, post);
-	return post->turn ? 0 : WIRE_REPLY_MAX_BYTES;
-}
-
-static void on_body(struct http_request *request, const uint8_t *bytes, size_t size)
-{
-	struct post *post = http_data(request);
-
-	if (post != NULL)
-		buf_append(&post->body, bytes, size);
 }
 
 static void refuse(struct http_request *request, const struct err *why)
@@ -168,8 +107,11 @@ static void turned(void *argument, struct bufferevent *connection)
 }
 
 /* Whatever was exchanged over it before has been: the talk is over. */
-static void turn(struct listener *listener, struct http_request *request)
+static void on_turn(void *owner, struct http_request *request, const struct buf *body)
 {
+	struct listener *listener = owner;
+
+	(void)body;
 	loop_timer_clear(listener->idle);
 	hung_up(listener);
 	if (listener->options.turned == NULL)
@@ -178,27 +120,17 @@ static void turn(struct listener *listener, struct http_request *request)
 		http_switch(request, LISTENER_TURN_PROTOCOL, turned, listener);
 }
 
-static void on_complete(struct http_request *request)
+/* A reply of the manager's, by which it asks for the next report. */
+static void on_reply(void *owner, struct http_request *request, const struct buf *body)
 {
-	struct post *post = http_data(request);
-	struct listener *listener;
+	struct listener *listener = owner;
 	struct err why = { 0 };
 	struct buf report;
 	int rc;
 
-	if (post == NULL)
-		return;
-	listener = post->listener;
-	if (post->turn) {
-		post_free(request);
-		turn(listener, request);
-		return;
-	}
 	buf_init(&report, WIRE_REPORT_MAX_BYTES);
-	rc = post->body.status != 0
-		 ? err_set(&why, post->body.status, "out of memory")
-		 : endpoint_dialled(listener->options.endpoint, post->body.data, post->body.size, &report, &why);
-	post_free(request);
+	rc = body->status != 0 ? err_set(&why, body->status, "out of memory")
+			       : endpoint_dialled(listener->options.endpoint, body->data, body->size, &report, &why);
 	if (rc == 0)
 		http_reply(request, 200, "application/x-protobuf", NULL, report.data, report.size);
 	else
@@ -211,10 +143,27 @@ static void on_complete(struct http_request *request)
 	spoken(listener);
 }
 
-/* The manager went before it had its answer. */
-static void on_gone(struct http_request *request)
+static uint64_t on_request(void *context, struct http_request *request)
 {
-	post_free(request);
+	bool turn = strcmp(http_path(request), LISTENER_TURN_PATH) == 0;
+	uint8_t fingerprint[SHA256_BYTES];
+
+	/* Whether it has ended the handshake has judged, by what is proven: this computer's clock may be wrong. */
+	if (!http_client_certificate(request, fingerprint) && !http_client_certificate_ended(request, fingerprint)) {
+		http_problem(request, 401, "Certificate needed", "The manager's certificate is needed.");
+		return 0;
+	}
+	if (strcmp(http_path(request), LISTENER_PATH) != 0 && !turn) {
+		http_problem(request, 404, "Not found",
+			     "An agent answers " LISTENER_PATH " and " LISTENER_TURN_PATH " alone.");
+		return 0;
+	}
+	if (strcmp(http_method(request), "POST") != 0) {
+		http_problem(request, 405, "Method not allowed", "An agent answers POST alone.");
+		return 0;
+	}
+	return turn ? posted_begin(request, 0, on_turn, context)
+		    : posted_begin(request, WIRE_REPLY_MAX_BYTES, on_reply, context);
 }
 
 static bool on_accept(void *context, const char *peer)
@@ -271,9 +220,9 @@ struct listener *listener_new(const struct listener_options *options, struct err
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	const struct http_handlers handlers = { .on_request = on_request,
-						.on_body = on_body,
-						.on_complete = on_complete,
-						.on_gone = on_gone,
+						.on_body = posted_body,
+						.on_complete = posted_complete,
+						.on_gone = posted_gone,
 						.context = listener,
 						.on_accept = on_accept,
 						.on_refused = on_refused };

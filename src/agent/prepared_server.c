@@ -15,6 +15,7 @@
 #include "agent/listener.h"
 #include "agent/manager_proof.h"
 #include "agent/manager_url.h"
+#include "agent/posted.h"
 #include "base/log.h"
 #include "net/server.h"
 #include "net/tls_channel.h"
@@ -51,13 +52,6 @@ struct prepared_server {
 	struct enrol_attempt attempt;            /* once proven */
 	uint64_t refused;
 	time_us told_at; /* monotonic: the log */
-};
-
-/* A body on its way. */
-struct post {
-	struct prepared_server *server;
-	bool identity;
-	struct buf body;
 };
 
 /* --- the same answer for everybody --- */
@@ -124,8 +118,9 @@ static int encode_request(struct prepared_server *server, struct buf *out, struc
 	return enrol_message_encode(&wish, &server->attempt, out, err);
 }
 
-static void on_proof(struct prepared_server *server, struct http_request *request, const struct buf *body)
+static void on_proof(void *owner, struct http_request *request, const struct buf *body)
 {
+	struct prepared_server *server = owner;
 	uint8_t channel[PROOF_CHANNEL_BYTES];
 	struct manager_proof proof;
 	struct err err = { 0 };
@@ -203,8 +198,9 @@ static int take_identity(struct prepared_server *server, const struct manager_pr
 	return rc;
 }
 
-static void on_identity(struct prepared_server *server, struct http_request *request, const struct buf *body)
+static void on_identity(void *owner, struct http_request *request, const struct buf *body)
 {
+	struct prepared_server *server = owner;
 	const struct manager_proof *proof = find_proof(server, request);
 	struct err err = { 0 };
 	int rc = proof != NULL ? take_identity(server, proof, body, &err)
@@ -221,61 +217,19 @@ static void on_identity(struct prepared_server *server, struct http_request *req
 
 /* --- requests --- */
 
-static void post_free(struct http_request *request)
-{
-	struct post *post = http_data(request);
-
-	if (post == NULL)
-		return;
-	http_set_data(request, NULL);
-	buf_done(&post->body);
-	free(post);
-}
-
 static uint64_t on_request(void *context, struct http_request *request)
 {
 	struct prepared_server *server = context;
 	bool posts = strcmp(http_method(request), "POST") == 0;
-	bool proof = posts && strcmp(http_path(request), PREPARED_PROOF_PATH) == 0;
-	bool identity =
-	    posts && strcmp(http_path(request), PREPARED_IDENTITY_PATH) == 0 && find_proof(server, request) != NULL;
-	uint64_t most = proof ? WIRE_MANAGER_PROOF_MAX_BYTES : WIRE_ENROL_REPLY_MAX_BYTES;
 	struct err err = { 0 };
-	struct post *post = proof || identity ? calloc(1, sizeof(*post)) : NULL;
 
-	if (post == NULL) {
-		err_set(&err, ERR_DENIED, "a request that is not its manager's");
-		refuse(server, request, &err);
-		return 0;
-	}
-	post->server = server;
-	post->identity = identity;
-	buf_init(&post->body, most);
-	http_set_data(request, post);
-	return most;
-}
-
-static void on_body(struct http_request *request, const uint8_t *bytes, size_t size)
-{
-	struct post *post = http_data(request);
-
-	if (post != NULL)
-		buf_append(&post->body, bytes, size);
-}
-
-static void on_complete(struct http_request *request)
-{
-	struct post *post = http_data(request);
-
-	if (post == NULL)
-		return;
-	http_set_data(request, NULL);
-	if (post->identity)
-		on_identity(post->server, request, &post->body);
-	else
-		on_proof(post->server, request, &post->body);
-	buf_done(&post->body);
-	free(post);
+	if (posts && strcmp(http_path(request), PREPARED_PROOF_PATH) == 0)
+		return posted_begin(request, WIRE_MANAGER_PROOF_MAX_BYTES, on_proof, server);
+	if (posts && strcmp(http_path(request), PREPARED_IDENTITY_PATH) == 0 && find_proof(server, request) != NULL)
+		return posted_begin(request, WIRE_ENROL_REPLY_MAX_BYTES, on_identity, server);
+	err_set(&err, ERR_DENIED, "a request that is not its manager's");
+	refuse(server, request, &err);
+	return 0;
 }
 
 static bool on_accept(void *context, const char *peer)
@@ -324,9 +278,9 @@ static int make_tls(struct prepared_server *server, struct err *err)
 static int make_server(struct prepared_server *server, struct err *err)
 {
 	const struct http_handlers handlers = { .on_request = on_request,
-						.on_body = on_body,
-						.on_complete = on_complete,
-						.on_gone = post_free,
+						.on_body = posted_body,
+						.on_complete = posted_complete,
+						.on_gone = posted_gone,
 						.context = server,
 						.on_accept = on_accept,
 						.on_refused = on_refused };
