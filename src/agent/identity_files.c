@@ -160,8 +160,8 @@ static bool take_text(struct unpack *in, struct buf *out)
 	return text.size > 0 && buf_append(out, text.data, text.size) == 0;
 }
 
-/* The three files anew; what one of them was before is in `renewed` until all are. */
-static int renewed_finish(int directory, const struct agent_identity *identity, struct err *err)
+/* Key, certificate and roots, each in the file that has it. */
+static int store_pieces(int directory, const struct agent_identity *identity, uid_t uid, gid_t gid, struct err *err)
 {
 	const struct {
 		const char *name;
@@ -169,12 +169,22 @@ static int renewed_finish(int directory, const struct agent_identity *identity, 
 	} files[] = { { "key.pem", &identity->key_pem },
 		      { "cert.pem", &identity->certificate_pem },
 		      { "ca.pem", &identity->authority_pem } };
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < COUNT_OF(files); i++)
+		rc =
+		    store_file(directory, files[i].name, files[i].content->data, files[i].content->size, uid, gid, err);
+	return rc;
+}
+
+/* The three files anew; what one of them was before is in `renewed` until all are. */
+static int renewed_finish(int directory, const struct agent_identity *identity, struct err *err)
+{
 	struct stat st;
 	int rc = fstat(directory, &st) == 0 ? 0 : err_errno(err, errno, "identity");
 
-	for (size_t i = 0; rc == 0 && i < COUNT_OF(files); i++)
-		rc = store_file(directory, files[i].name, files[i].content->data, files[i].content->size, st.st_uid,
-				st.st_gid, err);
+	if (rc == 0)
+		rc = store_pieces(directory, identity, st.st_uid, st.st_gid, err);
 	return rc == 0 ? files_remove(directory, RENEWED_FILE, err) : rc;
 }
 
@@ -304,20 +314,13 @@ int identity_files_trust(int directory, const uint8_t key[ENVELOPE_KEY_BYTES], u
 
 int identity_files_store(int directory, const struct agent_identity *identity, uid_t uid, gid_t gid, struct err *err)
 {
-	const struct {
-		const char *name;
-		const struct buf *content;
-	} files[] = { { "key.pem", &identity->key_pem },
-		      { "cert.pem", &identity->certificate_pem },
-		      { "ca.pem", &identity->authority_pem } };
 	char id[UUID_TEXT_BYTES];
 	int rc = check_pieces(identity, err);
 
 	if (rc == 0)
 		rc = files_remove(directory, RENEWED_FILE, err); /* of who it was before */
-	for (size_t i = 0; rc == 0 && i < COUNT_OF(files); i++)
-		rc =
-		    store_file(directory, files[i].name, files[i].content->data, files[i].content->size, uid, gid, err);
+	if (rc == 0)
+		rc = store_pieces(directory, identity, uid, gid, err);
 	if (rc == 0)
 		rc = identity_files_trust(directory, identity->manager_key, uid, gid, err);
 	if (rc)

@@ -16,7 +16,7 @@ void hex_format(const void *bytes, size_t size, char *text)
 	text[2 * size] = '\0';
 }
 
-static int digit_value(char c)
+int hex_digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -34,8 +34,8 @@ int hex_parse(const char *text, void *bytes, size_t size, struct err *err)
 	if (strnlen(text, 2 * size + 1) != 2 * size)
 		return err_set(err, ERR_FORMAT, "expected %zu hexadecimal digits", 2 * size);
 	for (size_t i = 0; i < size; i++) {
-		int high = digit_value(text[2 * i]);
-		int low = digit_value(text[2 * i + 1]);
+		int high = hex_digit_value(text[2 * i]);
+		int low = hex_digit_value(text[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return err_set(err, ERR_FORMAT, "'%.80s' is not hexadecimal", text);
@@ -83,8 +83,8 @@ int uuid_parse(const char *text, struct uuid *ret_uuid, struct err *err)
 	for (int i = 0; i < UUID_BYTES; i++) {
 		if (dash_before(i) && *s++ != '-')
 			goto malformed;
-		int high = digit_value(s[0]);
-		int low = digit_value(s[1]);
+		int high = hex_digit_value(s[0]);
+		int low = hex_digit_value(s[1]);
 		if (high < 0 || low < 0)
 			goto malformed;
 		uuid.bytes[i] = (uint8_t)(high << 4 | low);

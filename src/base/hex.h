@@ -23,6 +23,9 @@ void hex_format(const void *bytes, size_t size, char *text);
 /* Exactly 2 * size digits of either case, nothing else. ERR_FORMAT otherwise. */
 int hex_parse(const char *text, void *bytes, size_t size, struct err *err);
 
+/* 0 to 15, of either case; -1 for any other character. */
+int hex_digit_value(char digit);
+
 /* UUIDv7 (RFC 9562 section 5.7) of a wall-clock moment and 10 random bytes. */
 struct uuid uuid_make(time_us now, const uint8_t random[10]);
 void uuid_format(const struct uuid *uuid, char *text); /* UUID_TEXT_BYTES */

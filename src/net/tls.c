@@ -77,6 +77,31 @@ int tls_context_roots(SSL_CTX *context, OSSL_LIB_CTX *library, const char *pem, 
 	return tls_each_certificate(library, pem, "the CA certificate", add_root, SSL_CTX_get_cert_store(context), err);
 }
 
+static int keep_first(void *argument, X509 *certificate)
+{
+	X509 **first = argument;
+
+	if (*first == NULL && X509_up_ref(certificate) == 1)
+		*first = certificate;
+	return *first != NULL;
+}
+
+int tls_context_other_certificate(const SSL_CTX *context, OSSL_LIB_CTX *library, const char *pem,
+				  X509 **ret_certificate, struct err *err)
+{
+	const EVP_PKEY *key = SSL_CTX_get0_privatekey(context);
+	X509 *first = NULL;
+	int r = tls_each_certificate(library, pem, "the own certificate", keep_first, &first, err);
+
+	if (r == 0 && (key == NULL || X509_check_private_key(first, key) != 1))
+		r = tls_library_error(err, ERR_UNTRUSTED, "the private key does not belong to the certificate");
+	if (r == 0)
+		*ret_certificate = first;
+	else
+		X509_free(first);
+	return r;
+}
+
 struct identity {
 	X509 *leaf;
 	STACK_OF(X509) * chain;

@@ -210,20 +210,9 @@ int tls_client_renew(struct tls_client *tls, const struct tls_client_options *op
 	return 0;
 }
 
-static int keep_first(void *argument, X509 *certificate)
-{
-	struct tls_client *tls = argument;
-
-	if (tls->certificate == NULL && X509_up_ref(certificate) == 1)
-		tls->certificate = certificate;
-	return tls->certificate != NULL;
-}
-
 struct tls_client *tls_client_beside(struct tls_client *base, const char *certificate_pem, struct err *err)
 {
 	struct tls_client *tls = calloc(1, sizeof(*tls));
-	const EVP_PKEY *key;
-	int r;
 
 	if (tls == NULL || SSL_CTX_up_ref(base->context) != 1) {
 		free(tls);
@@ -234,15 +223,10 @@ struct tls_client *tls_client_beside(struct tls_client *base, const char *certif
 	tls->any_host_name = base->any_host_name;
 	if (certificate_pem == NULL)
 		return tls;
-	r = tls_each_certificate(base->library, certificate_pem, "the own certificate", keep_first, tls, err);
-	key = SSL_CTX_get0_privatekey(tls->context);
-	if (r == 0 && (key == NULL || X509_check_private_key(tls->certificate, key) != 1))
-		r = tls_library_error(err, ERR_UNTRUSTED, "the private key does not belong to the certificate");
-	if (r != 0) {
-		tls_client_free(tls);
-		return NULL;
-	}
-	return tls;
+	if (tls_context_other_certificate(tls->context, base->library, certificate_pem, &tls->certificate, err) == 0)
+		return tls;
+	tls_client_free(tls);
+	return NULL;
 }
 
 void tls_client_hand_over(struct tls_client *tls)

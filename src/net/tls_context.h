@@ -12,6 +12,9 @@ SSL_CTX *tls_context_new(OSSL_LIB_CTX *library, const SSL_METHOD *method, tls_pr
  * same kind; on failure the context is as it was. */
 int tls_context_identity(SSL_CTX *context, OSSL_LIB_CTX *library, const char *chain_pem, const char *key_pem,
 			 struct err *err);
+/* The first certificate in pem, another one for the key that the context has; the caller's to X509_free(). */
+int tls_context_other_certificate(const SSL_CTX *context, OSSL_LIB_CTX *library, const char *pem,
+				  X509 **ret_certificate, struct err *err);
 /* The key alone. */
 int tls_context_key(SSL_CTX *context, OSSL_LIB_CTX *library, const char *key_pem, struct err *err);
 /* All certificates in pem become trusted roots; their number must not be zero. */

@@ -167,20 +167,9 @@ int tls_server_trust(struct tls_server *tls, const char *client_ca_pem, struct e
 	return r;
 }
 
-static int keep_first(void *argument, X509 *certificate)
-{
-	struct tls_server *tls = argument;
-
-	if (tls->certificate == NULL && X509_up_ref(certificate) == 1)
-		tls->certificate = certificate;
-	return tls->certificate != NULL;
-}
-
 struct tls_server *tls_server_beside(struct tls_server *base, const char *certificate_pem, struct err *err)
 {
 	struct tls_server *tls = calloc(1, sizeof(*tls));
-	const EVP_PKEY *key;
-	int r;
 
 	if (tls == NULL || SSL_CTX_up_ref(base->context) != 1) {
 		free(tls);
@@ -189,11 +178,7 @@ struct tls_server *tls_server_beside(struct tls_server *base, const char *certif
 	}
 	tls->context = base->context;
 	tls->base = base;
-	r = tls_each_certificate(base->library, certificate_pem, "the own certificate", keep_first, tls, err);
-	key = SSL_CTX_get0_privatekey(tls->context);
-	if (r == 0 && (key == NULL || X509_check_private_key(tls->certificate, key) != 1))
-		r = tls_library_error(err, ERR_UNTRUSTED, "the private key does not belong to the certificate");
-	if (r == 0)
+	if (tls_context_other_certificate(tls->context, base->library, certificate_pem, &tls->certificate, err) == 0)
 		return tls;
 	tls_server_free(tls);
 	return NULL;

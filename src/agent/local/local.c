@@ -104,6 +104,23 @@ static int ask(const struct arguments *arguments, const struct control_request *
 	return rc;
 }
 
+/* The same, printed at once where JSON is wanted: then *ret_list is NULL, and nothing is left to show. */
+static int ask_list(const struct arguments *arguments, const struct control_request *request, json_t **ret_list,
+		    struct err *err)
+{
+	json_t *list = NULL;
+	bool json = false;
+	int rc = ask(arguments, request, &json, &list, err);
+
+	if (rc == 0 && json) {
+		local_print(list);
+		list = NULL;
+	}
+	if (rc == 0)
+		*ret_list = list;
+	return rc;
+}
+
 /* --- requests without an answer --- */
 
 static int simple(const struct arguments *arguments, const struct control_request *request, const char *done)
@@ -180,14 +197,11 @@ int local_quarantine_list(const struct arguments *arguments)
 	struct err err = { 0 };
 	json_t *list, *item;
 	size_t i;
-	bool json;
 
-	if (ask(arguments, &request, &json, &list, &err))
+	if (ask_list(arguments, &request, &list, &err) != 0)
 		return local_failed(&err);
-	if (json) {
-		local_print(list);
+	if (list == NULL)
 		return 0;
-	}
 	if (json_array_size(list) == 0)
 		puts("Nothing is in quarantine.");
 	else
@@ -207,19 +221,16 @@ int local_events(const struct arguments *arguments)
 	json_t *list, *event;
 	uint64_t number = 0;
 	size_t i;
-	bool json;
 
 	if (limit && number_parse(limit, 1, CONTROL_EVENTS_MAX, &number, NULL)) {
 		err_set(&err, ERR_USAGE, "--limit is a number between 1 and %d", CONTROL_EVENTS_MAX);
 		return local_failed(&err);
 	}
 	request.limit = (uint32_t)number;
-	if (ask(arguments, &request, &json, &list, &err))
+	if (ask_list(arguments, &request, &list, &err) != 0)
 		return local_failed(&err);
-	if (json) {
-		local_print(list);
+	if (list == NULL)
 		return 0;
-	}
 	json_array_foreach(list, i, event)
 	    printf("%s  %-7s  %5lld  %s\n", local_text(event, "time"), local_text(event, "severity"),
 		   (long long)local_number(event, "type_id"), local_text(event, "text"));
@@ -233,14 +244,11 @@ int local_settings(const struct arguments *arguments)
 	struct err err = { 0 };
 	json_t *list, *setting;
 	size_t i;
-	bool json;
 
-	if (ask(arguments, &request, &json, &list, &err))
+	if (ask_list(arguments, &request, &list, &err) != 0)
 		return local_failed(&err);
-	if (json) {
-		local_print(list);
+	if (list == NULL)
 		return 0;
-	}
 	printf("%-28s  %-10s  %s\n", "NAME", "ORIGIN", "VALUE");
 	json_array_foreach(list, i, setting)
 	    printf("%-28s  %-10s  %s%s\n", local_text(setting, "name"), local_text(setting, "origin"),

@@ -4,18 +4,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/hex.h"
 #include "base/text.h"
-
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* Appends the decoded form of text[0..size) and a NUL; false if it is malformed. */
 static bool percent_decode(struct buf *out, const char *text, size_t size)
@@ -26,9 +16,9 @@ static bool percent_decode(struct buf *out, const char *text, size_t size)
 		if (c == '+') {
 			c = ' ';
 		} else if (c == '%') {
-			if (size - i < 3 || digit(text[i + 1]) < 0 || digit(text[i + 2]) < 0)
+			if (size - i < 3 || hex_digit_value(text[i + 1]) < 0 || hex_digit_value(text[i + 2]) < 0)
 				return false;
-			c = (char)(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+			c = (char)(hex_digit_value(text[i + 1]) * 16 + hex_digit_value(text[i + 2]));
 			i += 2;
 		}
 		if (c == '\0')
