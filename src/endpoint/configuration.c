@@ -151,16 +151,20 @@ static void refuse(struct endpoint *endpoint, const uint8_t fingerprint[SHA256_B
 	tell(endpoint);
 }
 
-static void forget_refusal(struct endpoint *endpoint)
+/* The one that is good is wanted again: what was wrong with another one is over, and so are its attempts. */
+static void forget_others(struct endpoint *endpoint)
 {
 	struct configuring *configuring = part(endpoint);
+	bool refused = configuring->has_refused;
 
-	if (!configuring->has_refused)
+	if (!refused && configuring->attempts == 0)
 		return;
 	configuring->has_refused = false;
 	configuring->reason[0] = '\0';
+	configuring->attempts = 0;
 	save(endpoint, &configuring->kept, NULL); /* else an old reason is told again after a restart */
-	tell(endpoint);
+	if (refused)
+		tell(endpoint);
 }
 
 /* --- the way to the manager --- */
@@ -386,7 +390,7 @@ static bool is_good(struct endpoint *endpoint, const uint8_t fingerprint[SHA256_
 	if (configuring->candidate.content != NULL || configuring->lost)
 		restore(endpoint);
 	if (!configuring->lost)
-		forget_refusal(endpoint);
+		forget_others(endpoint);
 	return true;
 }
 

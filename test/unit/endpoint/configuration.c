@@ -432,6 +432,28 @@ static void taken_back(void **state)
 	endpoint_free(endpoint);
 }
 
+/* However often: the agent's next stop has nothing to do with it. */
+static void attempts_that_were_taken_back_do_not_count(void **state)
+{
+	struct endpoint *endpoint = make();
+
+	(void)state;
+	send(endpoint, "good", 1);
+	world.apply_rc = ERR_BUSY;
+	for (uint64_t i = 1; i <= ENDPOINT_ATTEMPTS_MAX; i++) {
+		send(endpoint, "other", 2 * i);
+		send(endpoint, "good", 2 * i + 1);
+		endpoint_applied(endpoint, world.order, 0, "");
+	}
+	world.apply_rc = 0;
+	endpoint_free(endpoint);
+	endpoint = make();
+	assert_string_equal(refused(endpoint), "");
+	assert_string_equal(kept(endpoint), "good");
+	assert_int_equal(world.refused_events, 0);
+	endpoint_free(endpoint);
+}
+
 static void connection_tried_and_kept(void **state)
 {
 	struct endpoint_configuration_state in_use;
@@ -643,6 +665,7 @@ int main(void)
 		TEST(refused_by_a_component),
 		TEST(silent_components),
 		TEST(taken_back),
+		TEST(attempts_that_were_taken_back_do_not_count),
 		TEST(connection_tried_and_kept),
 		TEST(connection_tried_and_reverted),
 		TEST(stops_while_applied),
