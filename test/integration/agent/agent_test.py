@@ -4,6 +4,7 @@
 usage: agent_test.py MUSTER-MANAGER MUSTER-AGENT [TEST...]
 """
 import collections
+import functools
 import io
 import json
 import os
@@ -13,11 +14,11 @@ import sys
 import tarfile
 import threading
 import time
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
 from agent import EICAR, Agent, wait_for  # noqa: E402
 from manager import Manager  # noqa: E402
+from one_by_one import one_by_one, passes, tests_in  # noqa: E402
 
 V1 = "/api/v1"
 
@@ -79,6 +80,17 @@ class World:
             agent.remove()
             agent.check_log()
         self.agents = []
+
+    def clear_away(self):
+        """After a test that failed."""
+        for agent in self.agents:
+            sys.stdout.write("".join(agent.lines[-30:]))
+        passes(self.end_test)
+        if self.manager.process is None:
+            self.restart_manager()
+
+    def close(self):
+        self.manager.remove()
 
 
 def refused(result, code, *parts):
@@ -391,41 +403,18 @@ def ports_as_they_stand(w):
     assert agent.ask("ports")[1]["state"] == "off"
 
 
-TESTS = [value for value in list(globals().values())
-         if callable(value) and getattr(value, "__code__", None) and value.__code__.co_varnames[:1] == ("w",)
-         and value.__code__.co_argcount == 1 and value.__module__ == "__main__"]
+def ended(test):
+    """The test, and the end of its agents."""
+    @functools.wraps(test)
+    def both(w):
+        test(w)
+        w.end_test()
+    return both
 
 
 def main():
-    wanted = sys.argv[3:]
     world = World(*sys.argv[1:3])
-    failed = []
-    tests = [test for test in TESTS if not wanted or test.__name__ in wanted]
-    for test in tests:
-        print(f"[ RUN      ] {test.__name__}", flush=True)
-        try:
-            test(world)
-            world.end_test()
-            print(f"[       OK ] {test.__name__}", flush=True)
-        except Exception:
-            traceback.print_exc()
-            for agent in world.agents:
-                sys.stdout.write("".join(agent.lines[-30:]))
-            failed.append(test.__name__)
-            print(f"[  FAILED  ] {test.__name__}", flush=True)
-            try:
-                world.end_test()
-            except Exception:
-                traceback.print_exc()
-            if world.manager.process is None:
-                world.restart_manager()
-    if failed:
-        sys.stdout.write("".join(world.manager.lines[-40:]))
-    world.manager.remove()
-    print(f"[  PASSED  ] {len(tests) - len(failed)} test(s).")
-    if failed:
-        print(f"[  FAILED  ] {len(failed)} test(s), alone: {' '.join(sys.argv[:3])} {' '.join(failed)}")
-    return 1 if failed else 0
+    return one_by_one([ended(test) for test in tests_in(globals(), "w")], world, 3, world.clear_away)
 
 
 if __name__ == "__main__":

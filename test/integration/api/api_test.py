@@ -14,10 +14,10 @@ import struct
 import subprocess
 import sys
 import tempfile
-import traceback
 
 import seeds
 from manager import Manager, next_event
+from one_by_one import one_by_one, tests_in
 
 CONTENT = b"malware for a test\n" * 20000
 EXPIRED, REVOKED, STRANGER = (seeds.make_token(word) for word in ("expired", "revoked", "stranger"))
@@ -38,6 +38,9 @@ class World:
         except BaseException:
             self.manager.remove()
             raise
+
+    def close(self):
+        self.manager.remove()
 
     def begin(self, seal):
         with self.manager.database() as database:
@@ -144,7 +147,7 @@ def wrong_passwords_lock_out(w):
         assert len({answer.json["detail"] for answer in answers[:5]}) == 1
         assert int(answers[5].headers["Retry-After"]) > 0
     w.call("POST", V1 + "/sessions", body=right, expect=429)
-    assert w.get(f"/users")["items"][-1]["locked_until"] is not None
+    assert w.get("/users")["items"][-1]["locked_until"] is not None
     types = [event["type_id"] for event in w.get("/events?limit=20")["items"]]
     assert 603 in types and 664 in types and 660 in types, types
     w.call("PUT", f"{V1}/users/{user['id']}/password", w.admin, {"password": "another password"}, expect=204)
@@ -724,35 +727,5 @@ def the_manager_stops_while_a_stream_is_open(w):
     assert {e["event"] for e in errors} <= {"api.download_cut_short"}, errors
 
 
-TESTS = [value for value in list(globals().values())
-         if callable(value) and getattr(value, "__code__", None) and value.__code__.co_varnames[:1] == ("w",)
-         and value.__module__ == "__main__"]
-
-
-def main():
-    wanted = sys.argv[4:]
-    world = World(*sys.argv[1:4])
-    failed = []
-    tests = [test for test in TESTS if not wanted or test.__name__ in wanted]
-    try:
-        for test in tests:
-            print(f"[ RUN      ] {test.__name__}", flush=True)
-            try:
-                test(world)
-                print(f"[       OK ] {test.__name__}", flush=True)
-            except Exception:
-                traceback.print_exc()
-                failed.append(test.__name__)
-                print(f"[  FAILED  ] {test.__name__}", flush=True)
-    finally:
-        if failed:
-            sys.stdout.write("".join(world.manager.lines[-40:]))
-        world.manager.remove()
-    print(f"[  PASSED  ] {len(tests) - len(failed)} test(s).")
-    if failed:
-        print(f"[  FAILED  ] {len(failed)} test(s), alone: {' '.join(sys.argv[:4])} {' '.join(failed)}")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(one_by_one(tests_in(globals(), "w"), World(*sys.argv[1:4]), 4))

@@ -13,10 +13,10 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 
 sys.path.insert(0, sys.argv[3])
 from manager import Manager, free_port  # noqa: E402
+from one_by_one import one_by_one, tests_in  # noqa: E402
 import receivers  # noqa: E402
 
 V1 = "/api/v1"
@@ -244,30 +244,5 @@ def test_secrets_are_never_shown(world):
     world.cli("destination", "delete", "quiet", "--yes")
 
 
-def main():
-    tests = [value for name, value in globals().items() if name.startswith("test_")]
-    tests = [test for test in tests if not sys.argv[4:] or test.__name__ in sys.argv[4:]]
-    world = World(sys.argv[1], sys.argv[2])
-    failed = []
-    try:
-        for test in tests:
-            print(f"[ RUN      ] {test.__name__}", flush=True)
-            try:
-                test(world)
-                print(f"[       OK ] {test.__name__}", flush=True)
-            except Exception:
-                traceback.print_exc(file=sys.stdout)
-                print(f"[  FAILED  ] {test.__name__}", flush=True)
-                failed.append(test.__name__)
-        if failed:
-            print("".join(world.manager.lines[-40:]))
-    finally:
-        world.close()
-    print(f"[  PASSED  ] {len(tests) - len(failed)} test(s).")
-    if failed:
-        print(f"[  FAILED  ] {len(failed)} test(s)")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(one_by_one(tests_in(globals(), "world"), World(sys.argv[1], sys.argv[2]), 4))

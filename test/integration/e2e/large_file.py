@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 
-from installation import EICAR, SIGNATURES, Agent, Site, main, program, run, wait_until
+from installation import EICAR, SIGNATURES, Agent, Site, main, program, wait_until
 
 MIB = 1 << 20
 GROWTH_MAX = 32 * MIB

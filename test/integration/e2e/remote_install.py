@@ -9,10 +9,9 @@ is none, what needs them is left out, and said.
 import os
 import shutil
 import subprocess
-import sys
 
-from deployment import Computer, make_package, site
-from installation import free_port, main, program, run, wait_until
+from computers import Computer, installing, make_package, site
+from installation import free_port, program, run, wait_until
 
 SSHD = "/usr/sbin/sshd"
 PASSWORD = "correct horse battery"
@@ -317,19 +316,20 @@ def seen_by_others():
     assert b"mse_" not in everything and PASSWORD.encode() not in everything
 
 
+def make_place():
+    global place
+    place = Place()
+    make_package("8-remote")
+
+
+def stop_hosts():
+    for each in hosts:
+        each.stop()
+
+
 if __name__ == "__main__":
-    if os.geteuid() != 0 or not os.access(SSHD, os.X_OK):
-        print("this needs root and an SSH server's program")
+    if not os.access(SSHD, os.X_OK):
+        print("this needs an SSH server's program")
         raise SystemExit(77)
-    site.computers = []
-    os.environ["MUSTER_PACKAGE_LEVEL"] = "1"
-    with site:
-        site.add_manager()
-        place = Place()
-        make_package("8-remote")
-        code = main([by_key, host_keys, not_let_in, by_password, by_sudo, nobody_there, half_way, several, seen_by_others])
-        for each in hosts:
-            each.stop()
-        for each in site.computers:
-            each.stop()
-    sys.exit(code)
+    raise SystemExit(installing([by_key, host_keys, not_let_in, by_password, by_sudo, nobody_there, half_way, several,
+                                 seen_by_others], begin=make_place, end=stop_hosts))

@@ -38,7 +38,8 @@ def events(number):
 
 def roll_over():
     """Agents that are there follow at once, one that was away over several follows when it is back."""
-    there, away = add("there"), add("away")
+    add("there")
+    away = add("away")
     first = key()
     assert first["present"] and first["mismatched"] == 0 and len(first["keys"]) == 1, first
     wait_until("both trust it", lambda: key()["agents"] == 2)

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """The first sign-in: whom the CLI believes, and what it says when it does not."""
-import json
 import os
 import stat
 
-from installation import Site, free_port, main, run, wait_until
+from installation import Site, free_port, main
 
 site = Site()
 

@@ -6,11 +6,9 @@ import shutil
 import signal
 import subprocess
 
-import deployment
-from deployment import Computer, line, make_package
-from installation import EICAR, Agent, free_port, main, run, wait_until
+from computers import Computer, installing, line, make_package, site
+from installation import EICAR, Agent, free_port, run, wait_until
 
-site = deployment.site
 PASSWORD = "wrong horse, other battery"
 
 
@@ -181,18 +179,10 @@ def killed():
         wait_until(f"{computer.name} is known to be gone", lambda: site.status_of(computer.name) == "unmanaged")
 
 
+def set_password():
+    site.muster("policy", "set", "base", "agent.unload_password", "--password-file", "-", stdin=PASSWORD.encode()).expect(0)
+
+
 if __name__ == "__main__":
-    if os.geteuid() != 0:
-        print("installing needs root")
-        raise SystemExit(77)
-    site.computers = []
-    os.environ["MUSTER_PACKAGE_LEVEL"] = "1"
-    with site:
-        site.add_manager()
-        site.muster("policy", "set", "base", "agent.unload_password", "--password-file", "-",
-                    stdin=PASSWORD.encode()).expect(0)
-        code = main([what_is_asked, the_manager_is_away, not_running, waiting_for_its_manager, all_of_it, killed])
-        for each in site.computers:
-            if each.installed() and each.agent("status").code == 0:
-                each.agent("stop", "--password", PASSWORD)
-    raise SystemExit(code)
+    raise SystemExit(installing([what_is_asked, the_manager_is_away, not_running, waiting_for_its_manager, all_of_it, killed],
+                                begin=set_password, password=("--password", PASSWORD)))

@@ -13,7 +13,7 @@ import time
 import account
 import direction
 from load import Load
-from world import Failure, main
+from world import main
 
 ORDERS = (("manager",), ("agent",), ("manager", "agent"), ("agent", "manager"))
 SPAN_S = 1.5

@@ -16,12 +16,12 @@ import statistics
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
 from cases import CASES, HALF_CLOSED, HOST
 from manager import Manager, free_port
 from nginx import Nginx
+from one_by_one import passes
 
 CLOSING = b"GET /healthz HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
 QUIET_S = 1.0  # a server that says nothing for so long waits for more: the sending half is shut then
@@ -244,18 +244,6 @@ def print_table(world):
         print(f"| {name} | {ours} | {theirs} | {mark} |")
 
 
-def run(world, test):
-    print(f"[ RUN      ] {test.__name__}", flush=True)
-    try:
-        test(world)
-    except Exception:
-        traceback.print_exc()
-        print(f"[  FAILED  ] {test.__name__}", flush=True)
-        return False
-    print(f"[       OK ] {test.__name__}", flush=True)
-    return True
-
-
 def main():
     arguments = sys.argv[1:]
     if not arguments or arguments[0] == "--help":
@@ -266,7 +254,7 @@ def main():
         if "--table" in arguments:
             print_table(world)
             return 0
-        results = [run(world, test) for test in TESTS]
+        results = [passes(test, world) for test in TESTS]
         status = world.manager.stop()
         results.append(status == 0)
         print(f"[  PASSED  ] {sum(results)} test(s).")

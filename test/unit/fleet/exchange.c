@@ -9,6 +9,30 @@
 
 #include "one_computer.h"
 
+struct answered {
+	bool send_full, rekey;
+	uint32_t event; /* of the manager's, that it made; 0: none */
+};
+
+/* What becomes of a report without events, and is stored. */
+static struct answered answered(struct fleet *fleet, uint64_t session, uint64_t sequence)
+{
+	struct fleet_exchange *exchange;
+	const struct fleet_rows *rows;
+	struct answered answered;
+	struct report report;
+
+	fill(&report, session, sequence, 1, 0);
+	exchange = heard(fleet, &report);
+	rows = fleet_exchange_rows(exchange);
+	answered.event = rows->manager_event_count > 0 ? rows->manager_events[0].type : 0;
+	answered.send_full = reply(fleet, exchange)->send_full;
+	answered.rekey = reply(fleet, exchange)->rekey;
+	fleet_stored(fleet, exchange, 0);
+	fleet_exchange_free(fleet, exchange);
+	return answered;
+}
+
 static void events_go_in_once_and_are_acknowledged_when_stored(void **state)
 {
 	struct fleet *fleet = make_plain();
@@ -54,20 +78,11 @@ static void another_computer_is_refused(void **state)
 static void a_gap_asks_for_the_full_state(void **state)
 {
 	struct fleet *fleet = make_plain();
-	struct fleet_exchange *exchange;
-	struct report report;
 
 	(void)state;
-	fill(&report, 7, 1, 1, 0);
-	exchange_once(fleet, &report);
-	fill(&report, 7, 3, 1, 0);
-	exchange = heard(fleet, &report);
-	assert_true(reply(fleet, exchange)->send_full);
-	fleet_exchange_free(fleet, exchange);
-	fill(&report, 7, 4, 1, 0);
-	exchange = heard(fleet, &report);
-	assert_false(reply(fleet, exchange)->send_full);
-	fleet_exchange_free(fleet, exchange);
+	assert_false(answered(fleet, 7, 1).send_full);
+	assert_true(answered(fleet, 7, 3).send_full);
+	assert_false(answered(fleet, 7, 4).send_full);
 	fleet_free(fleet);
 }
 
@@ -79,10 +94,8 @@ static void a_stale_report_changes_no_state(void **state)
 	struct report report;
 
 	(void)state;
-	fill(&report, 7, 1, 1, 0);
-	exchange_once(fleet, &report);
-	fill(&report, 7, 2, 1, 0);
-	exchange_once(fleet, &report);
+	reports(fleet, 7, 1);
+	reports(fleet, 7, 2);
 	fill(&report, 7, 1, 1, 2);
 	report.wire.host = &host;
 	exchange = heard(fleet, &report);
@@ -95,29 +108,18 @@ static void a_stale_report_changes_no_state(void **state)
 static void two_live_sessions_are_a_clone(void **state)
 {
 	struct fleet *fleet = make_plain();
-	struct fleet_exchange *exchange;
-	struct report report;
-	uint64_t sequence = 1;
 
 	(void)state;
-	fill(&report, 7, sequence, 1, 0);
-	exchange_once(fleet, &report);
-	for (int round = 0; round < 2; round++) {
+	reports(fleet, 7, 1);
+	for (uint64_t round = 1; round <= 2; round++) {
+		struct answered other;
+
 		now += 3 * MINUTE_US;
-		fill(&report, 8, (uint64_t)round + 1, 1, 0);
-		exchange = heard(fleet, &report);
-		if (round == 1) {
-			assert_true(reply(fleet, exchange)->rekey);
-			assert_int_equal(fleet_exchange_rows(exchange)->manager_events[0].type, EVENT_CLONE_REKEYED);
-		}
-		fleet_stored(fleet, exchange, 0);
-		fleet_exchange_free(fleet, exchange);
+		other = answered(fleet, 8, round);
+		assert_int_equal(other.rekey, round == 2);
+		assert_int_equal(other.event, round == 2 ? EVENT_CLONE_REKEYED : 0);
 		now += 3 * MINUTE_US;
-		fill(&report, 7, ++sequence, 1, 0);
-		exchange = heard(fleet, &report);
-		assert_false(reply(fleet, exchange)->rekey);
-		fleet_stored(fleet, exchange, 0);
-		fleet_exchange_free(fleet, exchange);
+		assert_false(answered(fleet, 7, round + 1).rekey);
 	}
 	fleet_free(fleet);
 }
@@ -125,22 +127,14 @@ static void two_live_sessions_are_a_clone(void **state)
 static void last_words_of_a_dead_agent_are_no_clone(void **state)
 {
 	struct fleet *fleet = make_plain();
-	struct fleet_exchange *exchange;
-	struct report report;
 
 	(void)state;
-	fill(&report, 7, 1, 1, 0);
-	exchange_once(fleet, &report);
-	fill(&report, 8, 1, 1, 0);
-	exchange_once(fleet, &report);
+	reports(fleet, 7, 1);
+	reports(fleet, 8, 1);
 	now += 10 * SECOND_US;
-	fill(&report, 7, 2, 1, 0);
-	exchange_once(fleet, &report);
+	reports(fleet, 7, 2);
 	now += 10 * MINUTE_US;
-	fill(&report, 8, 2, 1, 0);
-	exchange = heard(fleet, &report);
-	assert_false(reply(fleet, exchange)->rekey);
-	fleet_exchange_free(fleet, exchange);
+	assert_false(answered(fleet, 8, 2).rekey);
 	fleet_free(fleet);
 }
 
@@ -168,8 +162,7 @@ static void asked_it_reports_at_once(void **state)
 	reply(fleet, exchange);
 	fleet_exchange_free(fleet, exchange);
 	now += 3 * MILLISECOND_US;
-	fill(&report, 7, 2, 1, 0);
-	exchange_once(fleet, &report);
+	reports(fleet, 7, 2);
 	assert_int_equal(fleet_show(fleet, &id, &after, NULL), 0);
 	assert_int_equal(after.heard - before.heard, 3 * MILLISECOND_US);
 	fleet_free(fleet);

@@ -81,6 +81,14 @@ void exchange_once(struct fleet *fleet, const struct report *report)
 	fleet_exchange_free(fleet, exchange);
 }
 
+void reports(struct fleet *fleet, uint64_t session, uint64_t sequence)
+{
+	struct report report;
+
+	fill(&report, session, sequence, 1, 0);
+	exchange_once(fleet, &report);
+}
+
 size_t ticked_events;
 uint32_t ticked_type;
 enum command_state ticked_state;

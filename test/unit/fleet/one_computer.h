@@ -30,6 +30,8 @@ struct fleet_exchange *heard(struct fleet *fleet, const struct report *report);
 Muster__Wire__Reply *reply(struct fleet *fleet, struct fleet_exchange *exchange);
 /* One whole exchange, committed. */
 void exchange_once(struct fleet *fleet, const struct report *report);
+/* The same of a report without events. */
+void reports(struct fleet *fleet, uint64_t session, uint64_t sequence);
 
 /* --- what time brings --- */
 

@@ -12,14 +12,12 @@
 static void offline_after_one_heartbeat_more_than_allowed(void **state)
 {
 	struct fleet *fleet;
-	struct report report;
 	time_us start;
 
 	(void)state;
 	now = 0;
 	fleet = make_plain();
-	fill(&report, 7, 1, 1, 0);
-	exchange_once(fleet, &report);
+	reports(fleet, 7, 1);
 	start = now;
 	tick_until(fleet, start + 3 * MINUTE_US);
 	assert_int_equal(status(fleet), FLEET_ONLINE);
@@ -27,8 +25,7 @@ static void offline_after_one_heartbeat_more_than_allowed(void **state)
 	assert_int_equal(status(fleet), FLEET_OFFLINE);
 	assert_int_equal(ticked_type, EVENT_COMPUTER_OFFLINE);
 	assert_int_equal(ticked_events, 1);
-	fill(&report, 7, 2, 1, 0);
-	exchange_once(fleet, &report);
+	reports(fleet, 7, 2);
 	assert_int_equal(status(fleet), FLEET_ONLINE);
 	fleet_free(fleet);
 }
@@ -46,14 +43,12 @@ static void becomes(struct fleet *fleet, uint32_t missed, enum fleet_status expe
 static void who_may_be_silent_is_offline_no_more(void **state)
 {
 	struct fleet_computer shown;
-	struct report report;
 	struct fleet *fleet;
 
 	(void)state;
 	now = 0;
 	fleet = make_plain();
-	fill(&report, 7, 1, 1, 0);
-	exchange_once(fleet, &report);
+	reports(fleet, 7, 1);
 	tick_until(fleet, 4 * MINUTE_US);
 	assert_int_equal(status(fleet), FLEET_OFFLINE);
 	assert_int_equal(fleet_show(fleet, &id, &shown, NULL), 0);
@@ -77,27 +72,30 @@ static void who_may_be_silent_is_offline_no_more(void **state)
 	fleet_free(fleet);
 }
 
-static void policy_of_a_shorter_interval(struct fleet *fleet, uint8_t wanted[SHA256_BYTES])
+/* One that reports each hour, and is wanted to report each minute. */
+static struct fleet *make_slow(uint8_t wanted[SHA256_BYTES])
 {
+	const struct fleet_computer record = { .id = id, .interval_us = HOUR_US, .missed = 2 };
+	struct fleet *fleet = make(&record);
+	struct report report;
+
+	fill(&report, 7, 1, 1, 0);
+	report.wire.heartbeat_s = 3600;
+	exchange_once(fleet, &report);
 	memset(wanted, 7, SHA256_BYTES);
 	assert_int_equal(fleet_set_heartbeat(fleet, &id, MINUTE_US, 2, NULL), 0);
 	assert_int_equal(fleet_want_configuration(fleet, &id, wanted, HOUR_US, NULL), 0);
+	return fleet;
 }
 
 static void an_agent_that_goes_by_its_old_interval_is_not_offline(void **state)
 {
-	const struct fleet_computer record = { .id = id, .interval_us = HOUR_US, .missed = 2 };
 	uint8_t wanted[SHA256_BYTES];
 	struct fleet *fleet;
-	struct report report;
 
 	(void)state;
 	now = 0;
-	fleet = make(&record);
-	fill(&report, 7, 1, 1, 0);
-	report.wire.heartbeat_s = 3600;
-	exchange_once(fleet, &report);
-	policy_of_a_shorter_interval(fleet, wanted);
+	fleet = make_slow(wanted);
 	tick_until(fleet, 3 * HOUR_US);
 	assert_int_equal(status(fleet), FLEET_ONLINE);
 	tick_until(fleet, 3 * HOUR_US + SECOND_US);
@@ -107,18 +105,13 @@ static void an_agent_that_goes_by_its_old_interval_is_not_offline(void **state)
 
 static void with_the_configuration_the_new_interval_counts_at_once(void **state)
 {
-	const struct fleet_computer record = { .id = id, .interval_us = HOUR_US, .missed = 2 };
 	uint8_t wanted[SHA256_BYTES];
 	struct fleet *fleet;
 	struct report report;
 
 	(void)state;
 	now = 0;
-	fleet = make(&record);
-	fill(&report, 7, 1, 1, 0);
-	report.wire.heartbeat_s = 3600;
-	exchange_once(fleet, &report);
-	policy_of_a_shorter_interval(fleet, wanted);
+	fleet = make_slow(wanted);
 	fill(&report, 7, 2, 1, 0);
 	report.wire.heartbeat_s = 60;
 	report.wire.configuration = exchange_bytes(wanted, SHA256_BYTES);
@@ -196,13 +189,11 @@ static void silence_counts_when_the_announced_window_is_over_twice(void **state)
 static void a_late_tick_forgives_the_silence(void **state)
 {
 	struct fleet *fleet;
-	struct report report;
 
 	(void)state;
 	now = 0;
 	fleet = make_plain();
-	fill(&report, 7, 1, 1, 0);
-	exchange_once(fleet, &report);
+	reports(fleet, 7, 1);
 	now += HOUR_US; /* stopped, not listening */
 	tick_until(fleet, now + 2 * MINUTE_US);
 	assert_int_equal(status(fleet), FLEET_ONLINE);
