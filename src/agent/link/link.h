@@ -5,7 +5,11 @@
  * stands in a file of its own (link_*.c) and is given the struct below; only
  * link.c makes and frees it. Everything happens on the loop's thread.
  *
+ *   link_opened     what is read and opened before link gives up its rights
+ *   link_tls        what the agent shows and offers its manager
  *   link_guard      the channel to guard
+ *   link_notices    what guard tells
+ *   link_actor      what the endpoint asks for, and who serves it
  *   link_exchange   reports and replies over two connections
  *   link_jobs       scans: commanded, local, scheduled
  *   link_items      quarantine: state, restore, delete
@@ -99,8 +103,6 @@ int link_tell_switch(struct link *link, struct err *err);
 struct event_field link_field(const char *name, const char *text);
 /* Tells the endpoint what link is and how it is reached, as it is now. */
 void link_tell_self(struct link *link);
-/* The identity is another one: connections from now on show and trust it. */
-int link_tls_renew(struct link *link, struct err *err);
 /* Ends the agent in good order: event 5003, then STOP to guard. */
 void link_stop(struct link *link, const char *cause);
 

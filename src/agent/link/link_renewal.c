@@ -5,6 +5,7 @@
 
 #include "agent/link/link_exchange.h"
 #include "agent/link/link_listen.h"
+#include "agent/link/link_tls.h"
 #include "agent/problem.h"
 #include "base/log.h"
 #include "net/client.h"

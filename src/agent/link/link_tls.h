@@ -1,0 +1,19 @@
+/* What the agent shows and offers its manager: the identity's certificate, the policy's TLS profiles.
+ *
+ * Life: link_tls_new() makes link->tls; from then on it is renewed in place, for whoever dials with it next.
+ */
+#ifndef MUSTER_AGENT_LINK_LINK_TLS_H
+#define MUSTER_AGENT_LINK_LINK_TLS_H
+
+#include "agent/link/link.h"
+
+int link_tls_new(struct link *link, struct err *err);
+/* The identity is another one: connections from now on show and trust it. What cannot be used ends link: guard starts
+ * it again. */
+int link_tls_renew(struct link *link, struct err *err);
+/* Connections from now on offer these; 0: modern. What cannot be had was refused by link_configuration_check(). */
+void link_tls_use(struct link *link, tls_profile_set profiles);
+/* Those of the configuration that was in force when the agent stopped. */
+void link_tls_use_kept(struct link *link);
+
+#endif
