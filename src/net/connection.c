@@ -1,8 +1,7 @@
-/* One connection of the server: TLS stream, requests one after another, deadlines.
+/* One connection of the server, from its birth to its end: what happens on its TLS stream, and what follows.
  *
- * Input is hostile. step() is the only place that reads it, one event of the
- * parser at a time; update() is the only place that sets deadlines: the phase
- * is computed from the state, never stored by hand.
+ * step() is the only place that goes on with it, update() the only one that goes from a phase to another. Input is
+ * hostile; connection_read.c reads it.
  */
 #include "net/connection.h"
 
@@ -14,32 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/connection_list.h"
+#include "net/connection_phase.h"
+#include "net/connection_read.h"
 #include "net/door.h"
 #include "net/stream.h"
 
 #define INPUT_MAX_BYTES (64 * KIB) /* unread input after which reading stops */
-#define LINGER_US       (2 * SECOND_US)
-#define EVICT_LOOK      64 /* of the oldest strangers, for one that does nothing */
-
-static const struct http_limits *limits_of(const struct connection *connection)
-{
-	return &connection->home->server->limits;
-}
-
-static struct counters *counters_of(const struct connection *connection)
-{
-	return &connection->home->server->counters;
-}
-
-static const struct http_handlers *handlers_of(const struct connection *connection)
-{
-	return &connection->home->server->handlers;
-}
-
-static void count(atomic_uint_fast64_t *counter)
-{
-	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
 
 size_t connection_output(const struct connection *connection)
 {
@@ -52,60 +32,6 @@ static size_t input_size(const struct connection *connection)
 }
 
 /* --- deadlines --- */
-
-static enum phase phase_now(const struct connection *connection)
-{
-	const struct http_request *request = connection->request;
-
-	if (connection->stream == NULL)
-		return connection->at_door ? PHASE_HANDSHAKE : PHASE_LINGER;
-	if (!connection->established)
-		return PHASE_HANDSHAKE;
-	if (connection_output(connection) > 0)
-		return PHASE_WRITE;
-	if (request == NULL)
-		return PHASE_IDLE;
-	if (request->message.path == NULL)
-		return PHASE_HEAD;
-	return request->complete || request->paused ? PHASE_HELD : PHASE_BODY;
-}
-
-static span_us phase_limit(const struct http_limits *limits, enum phase phase)
-{
-	switch (phase) {
-	case PHASE_HANDSHAKE:
-		return limits->handshake;
-	case PHASE_IDLE:
-		return limits->idle;
-	case PHASE_HEAD:
-		return limits->header;
-	case PHASE_BODY:
-		return limits->body_idle;
-	case PHASE_WRITE:
-		return limits->write_idle;
-	case PHASE_LINGER:
-		return LINGER_US;
-	case PHASE_HELD:
-		break;
-	}
-	return 0;
-}
-
-static void set_deadline(struct connection *connection)
-{
-	bool awaited = connection->phase == PHASE_HELD && connection->half_closed;
-	span_us limit = phase_limit(limits_of(connection), awaited ? PHASE_WRITE : connection->phase);
-	const struct timeval after = { .tv_sec = limit / SECOND_US, .tv_usec = limit % SECOND_US };
-
-	if (connection->dismissed) /* its end is set already */
-		return;
-	connection->body_bytes = 0;
-	connection->sent_before = connection->queued - connection_output(connection);
-	if (limit > 0)
-		event_add(connection->timer, &after);
-	else
-		event_del(connection->timer);
-}
 
 static void update_reading(struct connection *connection)
 {
@@ -123,82 +49,24 @@ static void update_reading(struct connection *connection)
 
 static void update(struct connection *connection)
 {
-	enum phase phase = phase_now(connection);
+	enum phase phase = connection_phase_now(connection);
 
 	if (phase != PHASE_HANDSHAKE && phase != PHASE_LINGER)
 		update_reading(connection);
 	if (phase == connection->phase)
 		return;
 	connection->phase = phase;
-	set_deadline(connection);
+	connection_deadline_set(connection);
 }
 
 /* --- end --- */
-
-static void request_free(struct http_request *request)
-{
-	if (request == NULL)
-		return;
-	http1_done(&request->message);
-	free(request);
-}
-
-static void tell_gone(struct connection *connection)
-{
-	struct http_request *request = connection->request;
-
-	if (request == NULL || !request->told || request->ended)
-		return;
-	request->told = false;
-	if (handlers_of(connection)->on_gone != NULL)
-		handlers_of(connection)->on_gone(request);
-}
-
-static void join_strangers(struct connection *connection)
-{
-	struct home *home = connection->home;
-
-	connection->next = NULL;
-	connection->previous = home->strangers_last;
-	*home->strangers_last = connection;
-	home->strangers_last = &connection->next;
-	home->stranger_count++;
-}
-
-static void leave_list(struct connection *connection)
-{
-	struct home *home = connection->home;
-
-	*connection->previous = connection->next;
-	if (connection->next != NULL)
-		connection->next->previous = connection->previous;
-	else if (home->strangers_last == &connection->next)
-		home->strangers_last = connection->previous;
-	home->stranger_count -= !connection->certified;
-}
-
-static void join_certified(struct connection *connection)
-{
-	struct home *home = connection->home;
-
-	connection->next = home->connections;
-	connection->previous = &home->connections;
-	if (connection->next != NULL)
-		connection->next->previous = &connection->next;
-	home->connections = connection;
-}
-
-bool home_is_empty(const struct home *home)
-{
-	return home->connections == NULL && home->strangers == NULL;
-}
 
 void connection_free(struct connection *connection)
 {
 	struct home *home = connection->home;
 
-	tell_gone(connection);
-	request_free(connection->request);
+	connection_tell_gone(connection);
+	connection_request_free(connection->request);
 	stream_free(connection->stream, connection->established && !connection->broken);
 	door_leave(connection);
 	if (connection->bare != NULL) {
@@ -207,7 +75,7 @@ void connection_free(struct connection *connection)
 	}
 	if (connection->timer != NULL)
 		event_free(connection->timer);
-	leave_list(connection);
+	connection_list_leave(connection);
 	atomic_fetch_sub(&home->server->counters.connections, 1);
 	free(connection);
 	home_check_drained(home);
@@ -246,104 +114,6 @@ static void linger(struct connection *connection, bool clean)
 
 /* --- requests --- */
 
-static bool request_new(struct connection *connection)
-{
-	const struct http_limits *limits = limits_of(connection);
-	struct http_request *request = calloc(1, sizeof(*request));
-
-	if (request == NULL) {
-		connection->broken = true;
-		return false;
-	}
-	request->connection = connection;
-	http1_init(&request->message, HTTP1_REQUEST, limits->header_bytes, limits->header_count);
-	connection->request = request;
-	return true;
-}
-
-void connection_refuse(struct connection *connection, int status, const char *cause)
-{
-	struct http_request *request = connection->request;
-
-	tell_gone(connection);
-	if (request->begun) { /* half a reply cannot be taken back */
-		connection->broken = true;
-		return;
-	}
-	connection->closing = true;
-	http_problem(request, status, http1_reason(status), cause);
-}
-
-static void take_head(struct connection *connection, struct http_request *request)
-{
-	uint64_t max, length = request->message.content_length;
-
-	count(&counters_of(connection)->requests);
-	request->told = true;
-	max = handlers_of(connection)->on_request(handlers_of(connection)->context, request);
-	if (request->ended || request->message.framing == HTTP1_NO_BODY)
-		return;
-	http1_limit_body(&request->message, max);
-	if (length != HTTP1_LENGTH_UNKNOWN && length > max)
-		connection_refuse(connection, 413, "the body is larger than what is accepted here");
-	else if (request->message.expects_continue && max > 0 && !request->begun)
-		connection_write(connection, "HTTP/1.1 100 Continue\r\n\r\n", 25);
-}
-
-static void take_body(struct connection *connection, struct http_request *request)
-{
-	connection->body_bytes += (uint32_t)request->message.body_size;
-	if (!request->ended && handlers_of(connection)->on_body != NULL)
-		handlers_of(connection)->on_body(request, request->message.body, request->message.body_size);
-}
-
-static void take_end(struct connection *connection, struct http_request *request)
-{
-	request->complete = true;
-	if (!request->ended)
-		handlers_of(connection)->on_complete(request);
-}
-
-static void take_failure(struct connection *connection, struct http_request *request)
-{
-	count(&counters_of(connection)->bad_requests);
-	if (request->ended) /* a reply to it is on its way already */
-		connection->closing = true;
-	else
-		connection_refuse(connection, request->message.status, request->message.cause);
-}
-
-/* One event of the parser. False when there is nothing more to read now. */
-static bool read_event(struct connection *connection)
-{
-	struct http_request *request = connection->request;
-	struct evbuffer *input = bufferevent_get_input(connection->stream);
-	struct evbuffer_iovec piece = { 0 };
-	size_t used;
-	enum http1_event event;
-
-	evbuffer_peek(input, -1, NULL, &piece, 1);
-	event = http1_read(&request->message, piece.iov_base, piece.iov_len, &used);
-	switch (event) {
-	case HTTP1_MORE:
-		break;
-	case HTTP1_HEAD:
-		take_head(connection, request);
-		break;
-	case HTTP1_BODY:
-		take_body(connection, request);
-		break;
-	case HTTP1_END:
-		take_end(connection, request);
-		break;
-	case HTTP1_FAILED:
-		take_failure(connection, request);
-		break;
-	}
-	evbuffer_drain(input, used);
-	return event != HTTP1_MORE || evbuffer_get_length(input) > 0;
-}
-
 /* True if there is a request to go on with. The next one starts when the reply
  * to the one before has left. */
 static bool next_request(struct connection *connection)
@@ -352,7 +122,7 @@ static bool next_request(struct connection *connection)
 		return true;
 	if (connection_output(connection) > 0 || connection->closing || input_size(connection) == 0)
 		return false;
-	return request_new(connection);
+	return connection_request_new(connection);
 }
 
 static bool step_once(struct connection *connection)
@@ -365,13 +135,13 @@ static bool step_once(struct connection *connection)
 	if (request->ended && (request->complete || connection->closing)) {
 		connection->unread = !request->complete || input_size(connection) > 0;
 		connection->closing |= !request->message.keep_alive;
-		request_free(request);
+		connection_request_free(request);
 		connection->request = NULL;
 		return true;
 	}
 	if (request->complete || request->paused)
 		return false;
-	return read_event(connection);
+	return connection_read_event(connection);
 }
 
 static bool is_over(const struct connection *connection)
@@ -460,12 +230,10 @@ static void established(struct connection *connection)
 	door_leave(connection);
 	connection->ended = peer == TLS_PEER_ENDED;
 	if (peer == TLS_PEER_VALID) {
-		leave_list(connection);
-		connection->certified = true;
-		join_certified(connection);
+		connection_list_certify(connection);
 	}
 	if (tls_resumed(ssl))
-		count(&counters_of(connection)->resumed);
+		counter_add(&connection_counters(connection)->resumed);
 	if (connection->tls != NULL)
 		tls_server_shed(connection->tls, ssl);
 	step(connection);
@@ -487,13 +255,13 @@ static void half_close(struct connection *connection)
 	connection->half_closed = true;
 	connection->reading = false;
 	bufferevent_enable(connection->stream, EV_WRITE); /* the end of reading has stopped both */
-	set_deadline(connection);
+	connection_deadline_set(connection);
 	step(connection);
 }
 
 static void tell_refused(struct connection *connection, unsigned long tls_error)
 {
-	const struct http_handlers *handlers = handlers_of(connection);
+	const struct http_handlers *handlers = connection_handlers(connection);
 	struct err cause = { 0 };
 
 	if (handlers->on_refused == NULL || tls_error == 0)
@@ -521,7 +289,7 @@ static void on_event(struct bufferevent *stream, short what, void *argument)
 		connection_free(connection);
 		return;
 	}
-	count(&counters_of(connection)->handshakes_failed);
+	counter_add(&connection_counters(connection)->handshakes_failed);
 	tls_error = bufferevent_get_openssl_error(stream);
 	tell_refused(connection, tls_error);
 	if ((what & BEV_EVENT_ERROR) && tls_error != 0)
@@ -530,31 +298,19 @@ static void on_event(struct bufferevent *stream, short what, void *argument)
 		connection_free(connection);
 }
 
-/* A reply that moves at all is not late. */
-static bool write_progressed(struct connection *connection)
-{
-	return connection->phase == PHASE_WRITE &&
-	       connection->queued - connection_output(connection) > connection->sent_before;
-}
-
-static bool body_progressed(const struct connection *connection)
-{
-	return connection->phase == PHASE_BODY && connection->body_bytes >= limits_of(connection)->body_least;
-}
-
 static void on_timer(evutil_socket_t fd, short what, void *argument)
 {
 	struct connection *connection = argument;
 
 	(void)fd;
 	(void)what;
-	if (!connection->dismissed && (write_progressed(connection) || body_progressed(connection))) {
-		set_deadline(connection);
+	if (!connection->dismissed && connection_progressed(connection)) {
+		connection_deadline_set(connection);
 		return;
 	}
 	connection->broken |= connection->dismissed;
 	if (connection->phase != PHASE_LINGER && connection->phase != PHASE_IDLE)
-		count(&counters_of(connection)->timeouts);
+		counter_add(&connection_counters(connection)->timeouts);
 	if ((connection->phase == PHASE_HEAD || connection->phase == PHASE_BODY) && !connection->request->ended &&
 	    !connection->dismissed) {
 		connection_refuse(connection, 408, "the request did not arrive in time");
@@ -611,31 +367,6 @@ static bool open_stream(struct connection *connection, int fd)
 	return bufferevent_enable(connection->stream, EV_READ | EV_WRITE) == 0;
 }
 
-static bool may_be_evicted(const struct connection *connection)
-{
-	return connection->phase == PHASE_HANDSHAKE || connection->phase == PHASE_IDLE ||
-	       connection->phase == PHASE_HEAD || connection->phase == PHASE_BODY || connection->phase == PHASE_LINGER;
-}
-
-/* Nearly all places are taken: strangers that wait, or do not get on, must not keep others out. */
-static void make_room(struct home *home)
-{
-	struct http_server *server = home->server;
-	size_t most = server->limits.connections;
-	struct connection *each = home->strangers;
-
-	if (atomic_load(&server->counters.connections) <= most / 10 * 9 ||
-	    home->stranger_count <= most / 10 / server->count)
-		return;
-	for (unsigned looked = 0; each != NULL && looked < EVICT_LOOK; looked++, each = each->next) {
-		if (may_be_evicted(each)) {
-			count(&server->counters.evicted);
-			connection_free(each);
-			return;
-		}
-	}
-}
-
 void connection_open(struct home *home, struct tls_server *tls, int fd, const struct sockaddr *address)
 {
 	struct connection *connection = home->draining ? NULL : calloc(1, sizeof(*connection));
@@ -645,14 +376,14 @@ void connection_open(struct home *home, struct tls_server *tls, int fd, const st
 		close(fd);
 		return;
 	}
-	make_room(home);
+	connection_list_make_room(home);
 	connection->home = home;
 	connection->tls = tls;
-	join_strangers(connection);
+	connection_list_join(connection);
 	format_peer(connection->peer, address);
-	if (handlers_of(connection)->on_accept != NULL &&
-	    !handlers_of(connection)->on_accept(handlers_of(connection)->context, connection->peer)) {
-		count(&counters_of(connection)->refused);
+	if (connection_handlers(connection)->on_accept != NULL &&
+	    !connection_handlers(connection)->on_accept(connection_handlers(connection)->context, connection->peer)) {
+		counter_add(&connection_counters(connection)->refused);
 		close(fd);
 		connection_free(connection);
 		return;
@@ -667,7 +398,7 @@ void connection_open(struct home *home, struct tls_server *tls, int fd, const st
 		connection_free(connection);
 		return;
 	}
-	set_deadline(connection);
+	connection_deadline_set(connection);
 }
 
 void connection_enter(struct connection *connection, int fd)
@@ -688,7 +419,7 @@ bool connection_adopt(struct home *home, struct bufferevent *stream, const char 
 		return false;
 	}
 	connection->home = home;
-	join_strangers(connection);
+	connection_list_join(connection);
 	snprintf(connection->peer, sizeof(connection->peer), "%.*s", PEER_TEXT_BYTES - 1, peer);
 	connection->stream = stream;
 	bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
@@ -696,7 +427,7 @@ bool connection_adopt(struct home *home, struct bufferevent *stream, const char 
 	connection->reading = true;
 	bufferevent_enable(stream, EV_READ | EV_WRITE);
 	connection->phase = PHASE_HANDSHAKE;
-	set_deadline(connection);
+	connection_deadline_set(connection);
 	established(connection); /* reads what came already */
 	return true;
 }

@@ -111,6 +111,21 @@ struct http_request {
 	bool swallowed; /* and a piece of body was given all the same */
 };
 
+static inline const struct http_handlers *connection_handlers(const struct connection *connection)
+{
+	return &connection->home->server->handlers;
+}
+
+static inline struct counters *connection_counters(const struct connection *connection)
+{
+	return &connection->home->server->counters;
+}
+
+static inline void counter_add(atomic_uint_fast64_t *counter)
+{
+	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
 /* Takes the descriptor. */
 void connection_open(struct home *home, struct tls_server *tls, int fd, const struct sockaddr *address);
 /* The handshake may begin. Takes the descriptor. May free the connection. */

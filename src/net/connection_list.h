@@ -1,0 +1,19 @@
+/* Who is connected to a loop: those with a client certificate, and strangers, the oldest first.
+ *
+ * A connection is in one of the two lists from its birth to its end. Loop thread only.
+ */
+#ifndef MUSTER_NET_CONNECTION_LIST_H
+#define MUSTER_NET_CONNECTION_LIST_H
+
+#include "net/connection.h"
+
+/* As the youngest stranger. */
+void connection_list_join(struct connection *connection);
+/* A stranger has shown its certificate. */
+void connection_list_certify(struct connection *connection);
+void connection_list_leave(struct connection *connection);
+/* Where nearly all places are taken: frees a stranger that waits, or does not get on, so that others are not kept out.
+ */
+void connection_list_make_room(struct home *home);
+
+#endif
