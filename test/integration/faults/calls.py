@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """A process ends, or a call fails, at a chosen write, sync or rename.
 
-usage: calls.py [--kills N] [--errors N] [--all] [--seed S]
+usage: calls.py [--kills N] [--errors N] [--all [--part K/N]] [--seed S]
 
 Where kills.py draws moments, this one steps through the calls that make things
 durable: a fixed piece of work (a scan with two detections, one restored, one
 deleted, and a scan that is paused and resumed) while guard, link or front ends
 just before its n-th such call, or gets an error from it a few times. Then all counts are compared exactly. --all steps
-through every call; otherwise N of them are drawn, with the seed that is printed.
+through every call, --part through each N-th of them; otherwise some are drawn, with the seed that is printed.
 """
 import errno
 import random
@@ -16,7 +16,7 @@ import threading
 
 import account
 from load import Load
-from world import ENDED, Failure, armed, main
+from world import ENDED, Failure, Part, armed, main
 
 # The end, the role's name for the shim, and how many durable calls the work makes at most.
 ROLES = (("agent", "run", 130), ("agent", "link", 170), ("manager", "front", 150))
@@ -101,7 +101,7 @@ def troubled(world, load):
 
 
 def drawn(plans, number, given, chance):
-    return plans if given.all else chance.sample(plans, number)
+    return given.part.of(plans) if given.all else chance.sample(plans, number)
 
 
 def end_before_calls(calls, given):
@@ -144,4 +144,4 @@ def run(world, given):
 
 
 if __name__ == "__main__":
-    sys.exit(main("calls", __doc__, run, kills=6, errors=4, all=False))
+    sys.exit(main("calls", __doc__, run, kills=6, errors=4, all=False, part=Part("1/1")))

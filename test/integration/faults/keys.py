@@ -8,7 +8,7 @@ After each: one key is present, in its file as in the database, in server-authen
 it is the one that was acknowledged, or of a change that was not the one before or the one after; every succession is
 there, every change once in the audit log and as an event, and the agent follows and obeys.
 
-usage: keys.py [--rounds N] [--seed S] [--all]
+usage: keys.py [--rounds N] [--all [--part K/N]] [--seed S]
 """
 import base64
 import errno
@@ -20,7 +20,7 @@ import sys
 from collections import Counter
 
 from killed import ask, rounds, wait_ready
-from world import ENDED, V1, Agent, Failure, Manager, armed, main, program, wait_until
+from world import ENDED, V1, Failure, Part, armed, main, program, wait_until
 
 PASSWORD = "a long password"
 CHANGES = ("roll_over", "import_other", "restore")
@@ -316,16 +316,16 @@ def run(world, given):
     ends = [((role, "any", number), change) for role, most in ROLES for number in range(1, most + 1) for change in CHANGES]
     fails = [(("front", "sync", number, times, errno.EIO), change) for number in SYNCS for times in SYNCS_FAILED
              for change in CHANGES]
-    plans = ends + fails if given.all else \
+    plans = given.part.of(ends + fails) if given.all else \
         chance.sample([plan for plan in ends if plan[0][0] == "keys"], DRAWN - 3) + \
         chance.sample([plan for plan in ends if plan[0][0] != "keys"], 3) + chance.sample(fails, SYNCS_DRAWN)
     hits = under_faults(world, oracle, plans)
     rounds(world, given.rounds, chance, oracle, parts=("all", "keys", "front"))
-    numbers = range(1, INIT_CALLS + 1) if given.all else chance.sample(range(1, INIT_CALLS + 1), INIT_DRAWN)
+    numbers = given.part.of(range(1, INIT_CALLS + 1)) if given.all else chance.sample(range(1, INIT_CALLS + 1), INIT_DRAWN)
     init_hits = restored(world, oracle, numbers)
     if hits < len(plans) / 3 or init_hits < len(numbers) / 3:
         raise Failure(f"most faults were never met: {hits} of {len(plans)} in changes, {init_hits} of {len(numbers)} in init")
 
 
 if __name__ == "__main__":
-    sys.exit(main("keys", __doc__, run, rounds=4, all=False))
+    sys.exit(main("keys", __doc__, run, rounds=4, all=False, part=Part("1/1")))

@@ -373,12 +373,25 @@ class Quietly(threading.Thread):
             raise self.error
 
 
+class Part:
+    """K/N: each N-th of a list, from the K-th on, so that every part is of all kinds that the list has."""
+
+    def __init__(self, text):
+        number, count = text.split("/")
+        self.first, self.step = int(number) - 1, int(count)
+        if not 0 <= self.first < self.step:
+            raise ValueError(text)
+
+    def of(self, whole):
+        return whole[self.first::self.step]
+
+
 def main(name, description, run, **options):
     """A test's program: run(world, given) in a world of its own. given has the seed, and each option by its name: a
-    number, or a switch where the default is False. Returns its exit status."""
+    switch where the default is False, or of the default's type. Returns its exit status."""
     arguments = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     for option, default in options.items():
-        how = {"action": "store_true"} if default is False else {"type": int, "default": default}
+        how = {"action": "store_true"} if default is False else {"type": type(default), "default": default}
         arguments.add_argument("--" + option, **how)
     arguments.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
     given = arguments.parse_args()
