@@ -93,7 +93,8 @@ SET certificate_fingerprint = :certificate_fingerprint, certificate_not_after = 
 WHERE id = :id AND certificate_fingerprint = :replaced AND deleted IS NULL;
 
 -- name: computer_forget_event_numbers
-UPDATE event SET number = NULL WHERE computer = :computer AND number IS NOT NULL;
+UPDATE event SET number = NULL, other_number = NULL
+WHERE computer = :computer AND (number IS NOT NULL OR other_number IS NOT NULL);
 
 -- name: computer_waits
 UPDATE computer

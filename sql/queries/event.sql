@@ -1,9 +1,25 @@
 -- Events. One from an agent is stored once however often it is sent.
 
 -- name: event_insert
-INSERT INTO event (id, computer, number, time, received, type, severity, fields)
-VALUES (:id, :computer, :number, :time, :received, :type, :severity, :fields)
+INSERT INTO event (id, computer, time, received, type, severity, fields)
+VALUES (:id, :computer, :time, :received, :type, :severity, :fields);
+
+-- name: event_insert_of_agent
+INSERT INTO event (id, computer, number, mark, time, received, type, severity, fields)
+VALUES (:id, :computer, :number, :mark, :time, :received, :type, :severity, :fields)
 ON CONFLICT (computer, number) WHERE number IS NOT NULL DO NOTHING;
+
+-- name: event_of_number
+-- What is stored under a number: whether it is the very event that has this mark. Rows of before marks go by what they say.
+SELECT coalesce(mark = :mark, time = :time AND type = :type) AS same
+FROM event WHERE computer = :computer AND number = :number
+UNION ALL
+SELECT 1 AS same FROM event WHERE computer = :computer AND other_number = :number AND mark = :mark;
+
+-- name: event_insert_other
+-- Another event has its number already.
+INSERT INTO event (id, computer, other_number, mark, time, received, type, severity, fields)
+VALUES (:id, :computer, :number, :mark, :time, :received, :type, :severity, :fields);
 
 -- name: event_by_id
 SELECT event.*, computer.name AS computer_name

@@ -3,6 +3,9 @@
 -- name: exchange_floor
 UPDATE computer SET acknowledged_event = :last WHERE id = :id AND acknowledged_event = :previous AND revoked IS NULL;
 
+-- name: exchange_floor_reached
+SELECT 1 AS reached FROM computer WHERE id = :id AND acknowledged_event >= :number AND revoked IS NULL;
+
 -- name: exchange_computer
 UPDATE computer
 SET last_heard = :last_heard, clock_offset_us = :clock_offset_us,

@@ -71,7 +71,7 @@ static void start_talking(struct endpoint *endpoint)
 static int open_logs(struct endpoint *endpoint, struct err *err)
 {
 	struct record_damage spool_damage, journal_damage;
-	int rc = spool_open(&endpoint->spool, &endpoint->storage, endpoint->options.spool_events,
+	int rc = spool_open(&endpoint->spool, endpoint->options.env, &endpoint->storage, endpoint->options.spool_events,
 			    endpoint->options.spool_bytes, &spool_damage, err);
 
 	if (rc == 0)

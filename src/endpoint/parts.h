@@ -39,10 +39,11 @@ struct lane {
 	uint32_t hold_s;
 	bool told_something; /* the report under way waits for acknowledgements */
 	time_us sent_at;
-	time_us next_at;   /* monotonic */
-	uint64_t last_id;  /* highest spool id carried */
-	uint64_t sequence; /* of the report under way */
-	uint32_t keys;     /* key_changes when it was made */
+	time_us next_at;      /* monotonic */
+	uint64_t last_id;     /* highest spool id carried */
+	uint64_t last_number; /* highest event number carried, 0: none */
+	uint64_t sequence;    /* of the report under way */
+	uint32_t keys;        /* key_changes when it was made */
 	unsigned failures;
 };
 

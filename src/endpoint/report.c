@@ -79,6 +79,7 @@ static Muster__Wire__Event *make_event(struct making *making, const struct spool
 	event->number = entry->number;
 	event->time_us = entry->time;
 	event->type = entry->type;
+	event->mark = entry->mark;
 	unpack_init(&in, entry->fields, entry->size);
 	event->n_fields = unpack_fields(making, &in, &event->fields);
 	return making->failed ? NULL : event;
@@ -92,7 +93,7 @@ static void add_events(struct making *making)
 	const struct spool_entry *entry;
 	size_t position = 0, bytes = 0;
 
-	lane->last_id = 0;
+	lane->last_id = lane->last_number = 0;
 	making->report.events_waiting = spool->count;
 	if (!spool->numbers_known) {
 		lane->last_id = spool_last_id(spool); /* the reply brings the numbers, then they go */
@@ -110,6 +111,7 @@ static void add_events(struct making *making)
 			break;
 		making->report.n_events++;
 		lane->last_id = entry->id;
+		lane->last_number = entry->number;
 	}
 }
 

@@ -16,7 +16,14 @@
 /* No count of ours comes this far; what is above is damage, and would come round to 0. */
 #define COUNT_MAX (UINT64_C(1) << 62)
 
-enum record { RECORD_HEADER = 'H', RECORD_EVENT = 'E', RECORD_ACKNOWLEDGED = 'A', RECORD_DROPPED = 'D' };
+/* RECORD_EVENT: as agents wrote it that drew no marks. */
+enum record {
+	RECORD_HEADER = 'H',
+	RECORD_EVENT = 'E',
+	RECORD_MARKED = 'M',
+	RECORD_ACKNOWLEDGED = 'A',
+	RECORD_DROPPED = 'D'
+};
 
 static const char *const class_names[EVENT_CLASSES] = { "routine", "status", "security" };
 
@@ -159,7 +166,9 @@ static void pack_header(const struct spool *spool, struct buf *out)
 
 static void pack_event(const struct spool_entry *entry, struct buf *out)
 {
-	pack_u8(out, RECORD_EVENT);
+	pack_u8(out, entry->mark != 0 ? RECORD_MARKED : RECORD_EVENT);
+	if (entry->mark != 0)
+		pack_u64(out, entry->mark);
 	pack_u64(out, entry->id);
 	pack_u64(out, entry->number);
 	pack_u64(out, entry->source);
@@ -171,12 +180,15 @@ static void pack_event(const struct spool_entry *entry, struct buf *out)
 }
 
 /* ERR_FORMAT: not a record of ours, which is left out; ERR_MEMORY. */
-static int unpack_event(struct unpack *in, struct spool_entry **ret_entry)
+static int unpack_event(struct unpack *in, bool marked, struct spool_entry **ret_entry)
 {
-	struct spool_entry head = { .id = unpack_u64(in), .number = unpack_u64(in), .source = unpack_u64(in) };
+	struct spool_entry head = { .mark = marked ? unpack_u64(in) : 0 };
 	struct spool_entry *entry;
 	struct bytes fields;
 
+	head.id = unpack_u64(in);
+	head.number = unpack_u64(in);
+	head.source = unpack_u64(in);
 	head.time = (time_us)unpack_u64(in);
 	head.type = unpack_u32(in);
 	head.noted = unpack_u32(in);
@@ -251,10 +263,10 @@ static void load_header(struct spool *spool, struct unpack *in)
 	memcpy(spool->drops, header.drops, sizeof(spool->drops));
 }
 
-static int load_event(struct spool *spool, struct unpack *in)
+static int load_event(struct spool *spool, bool marked, struct unpack *in)
 {
 	struct spool_entry *entry = NULL;
-	int rc = unpack_event(in, &entry);
+	int rc = unpack_event(in, marked, &entry);
 
 	if (rc != 0)
 		return rc == ERR_FORMAT ? 0 : rc;
@@ -296,14 +308,17 @@ static int load_record(void *argument, const uint8_t *payload, size_t size)
 {
 	struct spool *spool = argument;
 	struct unpack in;
+	uint8_t kind;
 
 	unpack_init(&in, payload, size);
-	switch (unpack_u8(&in)) {
+	kind = unpack_u8(&in);
+	switch (kind) {
 	case RECORD_HEADER:
 		load_header(spool, &in);
 		break;
 	case RECORD_EVENT:
-		return load_event(spool, &in);
+	case RECORD_MARKED:
+		return load_event(spool, kind == RECORD_MARKED, &in);
 	case RECORD_ACKNOWLEDGED:
 		forget_up_to(spool, unpack_u64(&in));
 		break;
@@ -314,12 +329,13 @@ static int load_record(void *argument, const uint8_t *payload, size_t size)
 	return 0;
 }
 
-int spool_open(struct spool *spool, const struct endpoint_storage *storage, uint32_t max_count, uint64_t max_bytes,
-	       struct record_damage *ret_damage, struct err *err)
+int spool_open(struct spool *spool, const struct env *env, const struct endpoint_storage *storage, uint32_t max_count,
+	       uint64_t max_bytes, struct record_damage *ret_damage, struct err *err)
 {
 	int rc;
 
 	*spool = (struct spool){
+		.env = env,
 		.log = { .storage = storage, .name = "spool" },
 		.max_count = max_count,
 		.max_bytes = max_bytes,
@@ -385,6 +401,8 @@ static int add_entry(struct spool *spool, struct spool_entry *entry, struct err 
 
 	entry->id = spool->next_id;
 	entry->number = spool->numbers_known ? spool->next_number : 0;
+	while (entry->mark == 0)
+		spool->env->random(spool->env->context, &entry->mark, sizeof(entry->mark));
 	entry->spool_class = (uint8_t)class_of(entry->type);
 	if (keep(spool, entry) != 0) {
 		free(entry);
@@ -515,14 +533,20 @@ static int learn_numbers(struct spool *spool, uint64_t floor, struct err *err)
 	return rewrite(spool, err);
 }
 
-int spool_acknowledge(struct spool *spool, uint64_t number, struct err *err)
+int spool_acknowledge(struct spool *spool, uint64_t number, uint64_t carried, struct err *err)
 {
 	size_t before = spool->count;
 	struct buf payload;
 
-	forget_up_to(spool, number);
 	if (!spool->numbers_known)
 		return learn_numbers(spool, number, err);
+	/* The manager has more of our identity than we ever numbered: we are a copy, or were set back. Both go on, and
+	 * above it nothing has to be looked up. */
+	if (number >= spool->next_number && number < COUNT_MAX)
+		spool->next_number = number + 1;
+	if (number > carried)
+		number = carried;
+	forget_up_to(spool, number);
 	if (spool->count == before)
 		return 0;
 	buf_init(&payload, 64);

@@ -1,6 +1,9 @@
 /* Events on the agent's disk until the manager has stored them.
  *
- * Numbers ascend and are never reused. When the file was lost or damaged the
+ * Numbers ascend and are never reused by this spool; a copy of it, or the one
+ * that a snapshot brings back, goes on from the same number. So each event has
+ * a mark besides, 64 bits drawn when it is recorded, by which the manager tells
+ * it from another one of its number. When the file was lost or damaged the
  * numbers already used are not known: events then wait without a number
  * (numbers_known false) until a reply names the manager's highest, and are
  * numbered above it. Past the bound the lowest class goes first, oldest first,
@@ -12,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/env.h"
 #include "base/units.h"
 #include "endpoint/record_log.h"
 #include "fleet/event_types.h"
@@ -19,6 +23,7 @@
 struct spool_entry {
 	uint64_t id;     /* of this file, ascending */
 	uint64_t number; /* 0: not yet */
+	uint64_t mark;   /* 0: recorded by an agent that drew none */
 	uint64_t source;
 	time_us time;
 	uint32_t type;
@@ -30,6 +35,7 @@ struct spool_entry {
 };
 
 struct spool {
+	const struct env *env;
 	struct record_log log;
 	struct spool_entry **entries;  /* NULL: dropped */
 	size_t first, end, capacity;   /* entries[first .. end) */
@@ -44,8 +50,9 @@ struct spool {
 	bool numbers_known;
 };
 
-int spool_open(struct spool *spool, const struct endpoint_storage *storage, uint32_t max_count, uint64_t max_bytes,
-	       struct record_damage *ret_damage, struct err *err);
+/* env: for marks; kept, as storage is. */
+int spool_open(struct spool *spool, const struct env *env, const struct endpoint_storage *storage, uint32_t max_count,
+	       uint64_t max_bytes, struct record_damage *ret_damage, struct err *err);
 void spool_done(struct spool *spool);
 /* The event is kept (memory, file) or dropped by class; durable after spool_flush(). */
 int spool_add(struct spool *spool, uint64_t source, uint32_t type, time_us time, const struct event_field *fields,
@@ -53,8 +60,10 @@ int spool_add(struct spool *spool, uint64_t source, uint32_t type, time_us time,
 /* Makes events 6009 of what was dropped, where none is waiting already. */
 int spool_tell_drops(struct spool *spool, time_us now, struct err *err);
 int spool_flush(struct spool *spool, struct err *err);
-/* Everything up to number is stored at the manager. */
-int spool_acknowledge(struct spool *spool, uint64_t number, struct err *err);
+/* The answer to a report that carried events up to the number `carried` (0: none) says that everything up to `number`
+ * is stored at the manager. What was not in that report stays: `number` may be another agent's, which has our identity
+ * and made more events than we did. */
+int spool_acknowledge(struct spool *spool, uint64_t number, uint64_t carried, struct err *err);
 /* The i-th that waits, oldest first; NULL past the end. */
 const struct spool_entry *spool_next(const struct spool *spool, size_t *position);
 /* The highest id kept; 0: none. */

@@ -13,11 +13,14 @@
  *
  * When the client has gone: fleet_exchange_free() at any step, but a write that
  * was begun must first end with fleet_stored(). The report may be freed once
- * fleet_answer() was called. Only what is durable is acknowledged. Exactly-once
- * rests on two rules the shell's statements keep: events go in only if the
- * computer's stored floor is still events.previous (else the write fails with
- * ERR_CONFLICT); a command's state changes only as command_may_move() allows
- * (a move it does not allow is skipped, and is no failure).
+ * fleet_answer() was called. Only what is durable is acknowledged, and only to
+ * a report that carried it. Exactly-once rests on three rules the shell's
+ * statements keep: events go in only if the computer's stored floor is still
+ * events.previous (else the write fails with ERR_CONFLICT); an event whose
+ * number is not above it is known if one with its number and mark is stored,
+ * else it goes in too: it is of another agent with this identity, or of one
+ * that was set back; a command's state changes only as command_may_move()
+ * allows (a move it does not allow is skipped, and is no failure).
  */
 #ifndef MUSTER_FLEET_FLEET_H
 #define MUSTER_FLEET_FLEET_H
@@ -133,6 +136,7 @@ struct fleet_command {
 /* --- what to store; pointers live as long as the exchange and its report --- */
 struct fleet_event_row {
 	uint64_t number; /* the agent's; 0: made by the manager */
+	uint64_t mark;   /* of those with this number it is this one; never 0 with a number */
 	time_us time;
 	uint32_t type;
 	size_t field_count;
@@ -153,6 +157,10 @@ struct fleet_rows {
 		uint64_t last;     /* the floor afterwards */
 		const struct fleet_event_row *rows;
 		size_t count;
+		/* Not above `previous`: each is looked up. The stored floor must have come as far as the last of them
+		 * (else ERR_CONFLICT). */
+		const struct fleet_event_row *repeated;
+		size_t repeated_count;
 	} events;
 	const struct fleet_event_row *manager_events; /* about this computer: 275, 717, 730 to 735, 1201, 1202 */
 	size_t manager_event_count;

@@ -29,6 +29,29 @@ static uint64_t hash_message(const ProtobufCMessage *message, uint64_t hash)
 
 #define HASH_START 0xcbf29ce484222325u
 
+/* --- events --- */
+
+/* An agent that draws no marks: what the event says stands for one, so that the same is the same. Nothing that came
+ * twice with the same words at the same microsecond is lost by being taken for one. */
+static uint64_t mark_of(const Muster__Wire__Event *event)
+{
+	uint64_t mark = event->mark;
+
+	if (mark == 0)
+		mark = hash_message(&event->base, HASH_START);
+	return mark != 0 ? mark : 1;
+}
+
+/* Without events: how far the computer's numbers have come, for an agent that has just begun or lost its own. It takes
+ * it for nothing else; one of before marks takes it for an acknowledgement of all it has, and is told no more often
+ * than it has to be. */
+static uint64_t acknowledged_without(const struct computer *computer, const Muster__Wire__Report *report)
+{
+	return report->full || report->events_waiting > 0 ? computer->stored : 0;
+}
+
+/* Above what was handed out to be stored, an event is new; else it is looked up: it came again, or another agent's, or
+ * this one's own before it was set back, had its number. */
 static int take_events(struct computer *computer, struct fleet_exchange *exchange)
 {
 	const Muster__Wire__Report *report = exchange->report;
@@ -37,29 +60,34 @@ static int take_events(struct computer *computer, struct fleet_exchange *exchang
 
 	if (report->n_events > 0 || report->events_waiting > 0)
 		exchange->must_answer = true;
-	while (first < report->n_events && report->events[first]->number <= computer->taken)
-		first++;
-	if (first == report->n_events)
+	if (report->n_events == 0) {
+		exchange->acknowledged = acknowledged_without(computer, report);
 		return 0;
-	rows = exchange_memory(exchange, (report->n_events - first) * sizeof(*rows));
+	}
+	rows = exchange_memory(exchange, report->n_events * sizeof(*rows));
 	if (rows == NULL)
 		return ERR_MEMORY;
-	for (size_t i = first; i < report->n_events; i++) {
+	for (size_t i = 0; i < report->n_events; i++) {
 		const Muster__Wire__Event *event = report->events[i];
 
-		rows[i - first] = (struct fleet_event_row){
+		rows[i] = (struct fleet_event_row){
 			.number = event->number,
+			.mark = mark_of(event),
 			.time = event->time_us,
 			.type = event->type,
 			.fields = event->fields,
 			.field_count = event->n_fields,
 		};
+		first += event->number <= computer->taken;
 	}
-	exchange->rows.events.previous = computer->taken;
-	exchange->rows.events.last = report->events[report->n_events - 1]->number;
-	exchange->rows.events.rows = rows;
+	exchange->rows.events.repeated = rows;
+	exchange->rows.events.repeated_count = first;
+	exchange->rows.events.rows = rows + first;
 	exchange->rows.events.count = report->n_events - first;
-	computer->taken = exchange->rows.events.last;
+	exchange->rows.events.previous = computer->taken;
+	exchange->rows.events.last = rows[report->n_events - 1].number;
+	if (exchange->rows.events.count > 0)
+		computer->taken = exchange->rows.events.last;
 	return 0;
 }
 
@@ -305,9 +333,12 @@ int fleet_heard(struct fleet *fleet, const struct uuid *certificate, const Muste
 static void stored_well(struct computer *computer, struct fleet_exchange *exchange)
 {
 	const Muster__Wire__Report *report = exchange->report;
+	const struct fleet_rows *rows = &exchange->rows;
 
-	if (exchange->rows.events.count > 0 && exchange->rows.events.last > computer->stored)
-		computer->stored = exchange->rows.events.last;
+	if (rows->events.count > 0 && rows->events.last > computer->stored)
+		computer->stored = rows->events.last;
+	if (rows->events.count + rows->events.repeated_count > 0)
+		exchange->acknowledged = rows->events.last; /* all of them, or none would be */
 	if (report == NULL)
 		return;
 	if (exchange->rows.host != NULL)

@@ -161,6 +161,7 @@ struct fleet_exchange {
 	struct fleet_command_row *commands;
 	size_t command_capacity;
 	uint64_t session, sequence;
+	uint64_t acknowledged; /* of the events that the report carried, what is stored */
 	uint64_t host_hash, components_hash, error_hash;
 	time_us heard;
 	uint32_t hold_s;

@@ -238,7 +238,7 @@ static int fill_reply(struct fleet *fleet, struct computer *computer, struct fle
 	bool orders = false;
 	int rc;
 
-	reply->acknowledged_event = computer->stored;
+	reply->acknowledged_event = exchange->acknowledged;
 	reply->send_full = exchange->send_full || computer->need_full;
 	reply->return_window_ms = (uint32_t)(fleet_return_window(fleet) / MILLISECOND_US);
 	reply->n_acknowledged_commands = exchange->command_ack_count;

@@ -10,9 +10,9 @@
 
 bool fleet_rows_empty(const struct fleet_rows *rows)
 {
-	return rows->events.count == 0 && rows->manager_event_count == 0 && rows->command_count == 0 &&
-	       rows->quarantine_count == 0 && rows->computer_row == NULL && rows->host == NULL &&
-	       rows->component_count == 0 && rows->configuration_error == NULL;
+	return rows->events.count == 0 && rows->events.repeated_count == 0 && rows->manager_event_count == 0 &&
+	       rows->command_count == 0 && rows->quarantine_count == 0 && rows->computer_row == NULL &&
+	       rows->host == NULL && rows->component_count == 0 && rows->configuration_error == NULL;
 }
 
 const struct fleet_rows *fleet_exchange_rows(const struct fleet_exchange *exchange)

@@ -426,6 +426,7 @@ static bool rule_fits(const struct rule *rule, const ProtobufCFieldDescriptor *f
 	case PROTOBUF_C_TYPE_UINT32:
 	case PROTOBUF_C_TYPE_UINT64:
 	case PROTOBUF_C_TYPE_INT64:
+	case PROTOBUF_C_TYPE_FIXED64:
 	case PROTOBUF_C_TYPE_BOOL:
 		return rule->kind == RULE_NONE || (rule->kind == RULE_NUMBER && field->type != PROTOBUF_C_TYPE_BOOL);
 	default:

@@ -144,14 +144,49 @@ static void insert_event(struct sim_manager *manager, struct sim_stored_computer
 
 	if (row->type == EVENT_EVENTS_DROPPED)
 		computer->told_drops += field_number(row, "count");
-	if (row->number <= computer->last_event)
-		sim_fail(sim, "event %llu is stored twice, or after %llu", (unsigned long long)row->number,
-			 (unsigned long long)computer->last_event);
-	computer->last_event = row->number;
+	events_keep(&computer->events, row->number, row->mark);
 	computer->event_count++;
 	manager->store.event_count++;
 	if (payload != 0)
 		note_payload(sim, computer, row, payload);
+}
+
+static void apply_event(struct sim_manager *manager, struct sim_stored_computer *computer,
+			const struct fleet_event_row *row)
+{
+	insert_event(manager, computer, row);
+	alerts_apply(manager, computer, row);
+}
+
+/* Floor, and what is new by number; what is not is looked up by its mark. */
+static int apply_events(struct sim_manager *manager, struct sim_stored_computer *computer,
+			const struct fleet_rows *rows)
+{
+	const bool unchecked = manager->sim->options.broken == BREAK_FLOOR_UNCHECKED;
+	uint64_t floor = computer->record.events_stored;
+
+	if (rows->events.count > 0 && floor != rows->events.previous && !unchecked)
+		return ERR_CONFLICT;
+	if (rows->events.repeated_count > 0 && !unchecked &&
+	    floor < rows->events.repeated[rows->events.repeated_count - 1].number)
+		return ERR_CONFLICT;
+	for (size_t i = 0; i < rows->events.repeated_count; i++) {
+		const struct fleet_event_row *row = &rows->events.repeated[i];
+
+		if (!events_known(&computer->events, row->number, row->mark))
+			apply_event(manager, computer, row);
+	}
+	for (size_t i = 0; i < rows->events.count; i++) {
+		const struct fleet_event_row *row = &rows->events.rows[i];
+
+		if (events_number_taken(&computer->events, row->number))
+			sim_fail(manager->sim, "event %llu is to be stored as new, and one of its number is stored",
+				 (unsigned long long)row->number);
+		apply_event(manager, computer, row);
+	}
+	if (rows->events.count > 0)
+		computer->record.events_stored = rows->events.last;
+	return 0;
 }
 
 static void apply_command(struct sim_manager *manager, const struct uuid *computer, const struct fleet_command_row *row)
@@ -233,18 +268,13 @@ static void apply_error(struct sim_stored_computer *computer, const char *text)
 int store_apply(struct sim_manager *manager, const struct fleet_rows *rows)
 {
 	struct sim_stored_computer *computer = store_computer(manager, &rows->computer);
+	int rc;
 
 	if (computer == NULL)
 		return ERR_NOT_FOUND;
-	if (rows->events.count > 0 && computer->record.events_stored != rows->events.previous &&
-	    manager->sim->options.broken != BREAK_FLOOR_UNCHECKED)
-		return ERR_CONFLICT;
-	for (size_t i = 0; i < rows->events.count; i++) {
-		insert_event(manager, computer, &rows->events.rows[i]);
-		alerts_apply(manager, computer, &rows->events.rows[i]);
-	}
-	if (rows->events.count > 0)
-		computer->record.events_stored = rows->events.last;
+	rc = apply_events(manager, computer, rows);
+	if (rc != 0)
+		return rc;
 	for (size_t i = 0; i < rows->manager_event_count; i++)
 		apply_manager_event(manager, computer, &rows->manager_events[i]);
 	for (size_t i = 0; i < rows->manager_event_count; i++)
@@ -276,6 +306,7 @@ void store_done(struct sim_manager *manager)
 	for (size_t i = 0; i < store->computer_count; i++) {
 		alerts_done(&store->computers[i]);
 		free(store->computers[i].configuration_error);
+		free(store->computers[i].events.list);
 	}
 	for (size_t i = 0; i < store->command_count; i++)
 		free(store->commands[i].envelope);

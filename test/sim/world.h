@@ -263,6 +263,18 @@ struct sim_life {
 	time_us alone_from; /* simulated time since when one of them is left */
 	unsigned declared, stored, excused;
 };
+/* --- events.c --- */
+struct sim_kept_event {
+	uint64_t number, mark;
+};
+struct sim_kept_events {
+	struct sim_kept_event *list; /* ascending */
+	size_t count, capacity;
+};
+bool events_known(const struct sim_kept_events *events, uint64_t number, uint64_t mark);
+bool events_number_taken(const struct sim_kept_events *events, uint64_t number);
+void events_keep(struct sim_kept_events *events, uint64_t number, uint64_t mark);
+
 struct sim_stored_computer {
 	struct fleet_computer record;
 	struct sim_life life;
@@ -273,7 +285,8 @@ struct sim_stored_computer {
 	unsigned version;        /* of the configuration it should have */
 	time_us online_from;
 	uint64_t serial;
-	uint64_t last_event, event_count;
+	uint64_t event_count;
+	struct sim_kept_events events;
 	struct sim_alert *alerts, *offline_alert;
 	unsigned component_state;
 	struct uuid items[SIM_ITEMS_MAX];

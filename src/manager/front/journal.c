@@ -39,7 +39,6 @@ static int insert_event(const struct env *env, struct store_session *session, co
 
 	cursor_bind_uuid(cursor, "id", id);
 	cursor_bind_uuid(cursor, "computer", computer);
-	cursor_bind_null(cursor, "number");
 	cursor_bind_number(cursor, "time", now);
 	cursor_bind_number(cursor, "received", now);
 	cursor_bind_number(cursor, "type", type);

@@ -12,6 +12,7 @@
 struct record_event {
 	struct uuid id;
 	uint64_t number; /* 0: made by the manager */
+	uint64_t mark;
 	time_us time;
 	uint32_t type;
 	char *fields;
@@ -49,6 +50,7 @@ struct records {
 	struct uuid computer;
 	time_us received;
 	uint64_t previous, last;
+	size_t repeated_count, fresh_count; /* of events, in this order; those of the manager follow */
 	struct record_event *events;
 	size_t event_count;
 	struct record_command *commands;
@@ -97,6 +99,7 @@ static int make_event(struct record_event *event, const struct fleet_event_row *
 {
 	event->id = env_uuid(records->env);
 	event->number = row->number;
+	event->mark = row->mark;
 	event->time = row->time;
 	event->type = row->type;
 	event->fields = json_of_fields(row->fields, row->field_count);
@@ -105,20 +108,27 @@ static int make_event(struct record_event *event, const struct fleet_event_row *
 
 static int make_events(struct records *records, const struct fleet_rows *rows)
 {
-	size_t total = rows->events.count + rows->manager_event_count;
+	const struct {
+		const struct fleet_event_row *rows;
+		size_t count;
+	} parts[] = { { rows->events.repeated, rows->events.repeated_count },
+		      { rows->events.rows, rows->events.count },
+		      { rows->manager_events, rows->manager_event_count } };
+	size_t total = 0;
 	int rc = 0;
 
+	for (size_t i = 0; i < COUNT_OF(parts); i++)
+		total += parts[i].count;
 	if (total == 0)
 		return 0;
 	records->events = calloc(total, sizeof(*records->events));
 	if (records->events == NULL)
 		return ERR_MEMORY;
-	for (size_t i = 0; i < total && rc == 0; i++) {
-		const struct fleet_event_row *row =
-		    i < rows->events.count ? &rows->events.rows[i] : &rows->manager_events[i - rows->events.count];
-
-		rc = make_event(&records->events[i], row, records);
-		records->event_count++;
+	records->repeated_count = rows->events.repeated_count;
+	records->fresh_count = rows->events.count;
+	for (size_t i = 0; i < COUNT_OF(parts); i++) {
+		for (size_t at = 0; at < parts[i].count && rc == 0; at++)
+			rc = make_event(&records->events[records->event_count++], &parts[i].rows[at], records);
 	}
 	return rc;
 }
@@ -310,13 +320,33 @@ static void add_news(struct records *records, enum front_topic topic, const stru
 	    (struct front_news){ .topic = topic, .id = *id, .computer = records->computer, .event_type = type };
 }
 
+/* Above the floor nothing may be stored: it would be stored again as new. */
+static int check_floor(const struct records *records, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor;
+	bool reached;
+	int rc;
+
+	if (records->repeated_count == 0)
+		return 0;
+	cursor = cursor_open(session, &QUERY_EXCHANGE_FLOOR_REACHED);
+	cursor_bind_uuid(cursor, "id", &records->computer);
+	cursor_bind_number(cursor, "number", (int64_t)records->last);
+	reached = cursor_next(cursor);
+	rc = cursor_end(cursor, err);
+	if (rc == 0 && !reached)
+		rc = err_set(err, ERR_CONFLICT, "events up to %llu: they are not stored yet",
+			     (unsigned long long)records->last);
+	return rc;
+}
+
 static int write_floor(struct records *records, struct store_session *session, struct err *err)
 {
 	struct cursor *cursor;
 	int rc;
 
-	if (records->last == records->previous)
-		return 0;
+	if (records->fresh_count == 0)
+		return check_floor(records, session, err);
 	cursor = cursor_open(session, &QUERY_EXCHANGE_FLOOR);
 	cursor_bind_uuid(cursor, "id", &records->computer);
 	cursor_bind_number(cursor, "previous", (int64_t)records->previous);
@@ -328,31 +358,63 @@ static int write_floor(struct records *records, struct store_session *session, s
 	return rc;
 }
 
-static int insert_event(struct records *records, const struct record_event *event, enum event_severity severity,
-			struct store_session *session, struct err *err)
+static int insert_row(const struct records *records, const struct record_event *event, enum event_severity severity,
+		      const struct store_statement *query, struct store_session *session, struct err *err)
 {
-	struct cursor *cursor = cursor_open(session, &QUERY_EVENT_INSERT);
-	int rc;
+	struct cursor *cursor = cursor_open(session, query);
 
 	cursor_bind_uuid(cursor, "id", &event->id);
 	cursor_bind_uuid(cursor, "computer", &records->computer);
-	if (event->number != 0)
+	if (event->number != 0) {
 		cursor_bind_number(cursor, "number", (int64_t)event->number);
-	else
-		cursor_bind_text(cursor, "number", NULL);
+		cursor_bind_number(cursor, "mark", (int64_t)event->mark);
+	}
 	cursor_bind_number(cursor, "time", event->time);
 	cursor_bind_number(cursor, "received", records->received);
 	cursor_bind_number(cursor, "type", event->type);
 	cursor_bind_text(cursor, "severity", event_severity_name(severity));
 	cursor_bind_text(cursor, "fields", event->fields);
-	rc = cursor_run(cursor, err);
+	return cursor_run(cursor, err);
+}
+
+/* Its number is taken: by itself? */
+static int is_stored(const struct records *records, const struct record_event *event, struct store_session *session,
+		     bool *ret_stored, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_EVENT_OF_NUMBER);
+	bool stored = false;
+
+	cursor_bind_number(cursor, "mark", (int64_t)event->mark);
+	cursor_bind_number(cursor, "time", event->time);
+	cursor_bind_number(cursor, "type", event->type);
+	cursor_bind_uuid(cursor, "computer", &records->computer);
+	cursor_bind_number(cursor, "number", (int64_t)event->number);
+	while (cursor_next(cursor))
+		stored |= cursor_number(cursor, "same") != 0;
+	*ret_stored = stored;
+	return cursor_end(cursor, err);
+}
+
+/* One of the agent's goes under its number, or beside the one that has it. */
+static int insert_event(struct records *records, const struct record_event *event, enum event_severity severity,
+			struct store_session *session, struct err *err)
+{
+	bool of_agent = event->number != 0, stored = false;
+	int rc = insert_row(records, event, severity, of_agent ? &QUERY_EVENT_INSERT_OF_AGENT : &QUERY_EVENT_INSERT,
+			    session, err);
+
+	if (rc == 0 && of_agent && store_changes(session) == 0) {
+		rc = is_stored(records, event, session, &stored, err);
+		if (rc == 0 && !stored)
+			rc = insert_row(records, event, severity, &QUERY_EVENT_INSERT_OTHER, session, err);
+	}
 	if (rc != 0)
 		return rc;
-	if (store_changes(session) == 1) {
+	if (stored) {
+		records->repeated++;
+	} else {
 		records->stored++;
 		add_news(records, FRONT_TOPIC_EVENT, &event->id, event->type);
-	} else {
-		records->repeated++;
 	}
 	return 0;
 }

@@ -202,6 +202,7 @@ int64_t agent_events(struct agent *agent, uint64_t first, size_t count)
 		events[i].number = first + i;
 		events[i].time_us = env_wall(env_system());
 		events[i].type = 5000;
+		events[i].mark = agent->marks + first + i;
 		list[i] = &events[i];
 	}
 	report.events = list;

@@ -16,6 +16,7 @@ struct agent {
 	uint8_t server_authentication[32];
 	char name[256];
 	uint64_t session, sequence;
+	uint64_t marks; /* of event n: this and n; another one of two that number alike has others */
 };
 
 /* A key of its own; not enrolled. */

@@ -49,6 +49,33 @@ static void events_are_stored_once(void **state)
 	agent_done(&agent);
 }
 
+/* Two that have one identity, or one that was set back: the numbers are known, the events are not. */
+static void events_of_another_run_are_stored_too(void **state)
+{
+	struct agent agent;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "copied");
+	agent_hello(&agent);
+	assert_int_equal(agent_events(&agent, 1, 10), 10);
+	agent.marks = 1000;
+	assert_int_equal(agent_events(&agent, 6, 2), 7); /* and nothing that it did not tell */
+	assert_int_equal(events_of(&agent, 5000), 12);
+	assert_int_equal(agent_events(&agent, 6, 3), 8); /* the answer was lost */
+	assert_int_equal(events_of(&agent, 5000), 13);
+	agent.marks = 2000; /* a third one */
+	assert_int_equal(agent_events(&agent, 6, 3), 8);
+	assert_int_equal(agent_events(&agent, 6, 7), 12); /* the last two are new to everybody */
+	assert_int_equal(events_of(&agent, 5000), 13 + 7);
+	agent.marks = 0;
+	assert_int_equal(agent_events(&agent, 9, 4), 12);
+	assert_int_equal(events_of(&agent, 5000), 20 + 2);
+	agent.marks = 1000;
+	assert_int_equal(agent_events(&agent, 6, 3), 8);
+	assert_int_equal(events_of(&agent, 5000), 22);
+	agent_done(&agent);
+}
+
 static void bad_reports_are_refused(void **state)
 {
 	static uint8_t large[600 * 1024];
@@ -477,6 +504,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_are_stored_once),
+		cmocka_unit_test(events_of_another_run_are_stored_too),
 		cmocka_unit_test(bad_reports_are_refused),
 		cmocka_unit_test(unknown_certificates_are_told_so),
 		cmocka_unit_test(a_command_wakes_a_held_poll),

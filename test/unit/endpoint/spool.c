@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -11,6 +12,17 @@
 #include "wire/limits.h"
 
 static struct memory_disk disk;
+static uint64_t drawn;
+
+static void draw(void *context, void *out, size_t size)
+{
+	(void)context;
+	drawn++;
+	memset(out, 0, size);
+	memcpy(out, &drawn, size < sizeof(drawn) ? size : sizeof(drawn));
+}
+
+static const struct env env = { .random = draw };
 static struct endpoint_storage storage;
 
 static int start(void **state)
@@ -32,7 +44,7 @@ static void open_spool(struct spool *spool, uint32_t max_count, uint32_t damaged
 {
 	struct record_damage damage;
 
-	assert_int_equal(spool_open(spool, &storage, max_count, 1u << 20, &damage, NULL), 0);
+	assert_int_equal(spool_open(spool, &env, &storage, max_count, 1u << 20, &damage, NULL), 0);
 	assert_int_equal(damage.places, damaged_places);
 }
 
@@ -63,7 +75,7 @@ static void events_outlive_the_process(void **state)
 	add(&spool, 2, EVENT_QUARANTINED); /* known already */
 	assert_int_equal(spool.count, 2);
 	assert_int_equal(number_of(&spool, 0), 0);
-	assert_int_equal(spool_acknowledge(&spool, 0, NULL), 0);
+	assert_int_equal(spool_acknowledge(&spool, 0, 0, NULL), 0);
 	assert_int_equal(number_of(&spool, 0), 1);
 	assert_int_equal(spool_flush(&spool, NULL), 0);
 	spool_done(&spool);
@@ -71,7 +83,7 @@ static void events_outlive_the_process(void **state)
 	assert_true(spool.numbers_known);
 	assert_int_equal(spool.count, 2);
 	assert_int_equal(spool.source, 2);
-	assert_int_equal(spool_acknowledge(&spool, 1, NULL), 0);
+	assert_int_equal(spool_acknowledge(&spool, 1, 1, NULL), 0);
 	spool_done(&spool);
 	open_spool(&spool, 10, 0);
 	assert_int_equal(spool.count, 1);
@@ -88,7 +100,7 @@ static void lowest_class_goes_first_and_is_told(void **state)
 
 	(void)state;
 	open_spool(&spool, 4, 0);
-	assert_int_equal(spool_acknowledge(&spool, 0, NULL), 0);
+	assert_int_equal(spool_acknowledge(&spool, 0, 0, NULL), 0);
 	for (uint64_t i = 0; i < 3; i++) {
 		add(&spool, 2 * i + 1, EVENT_MALWARE_DETECTED);
 		add(&spool, 2 * i + 2, EVENT_SCAN_FINISHED);
@@ -115,7 +127,7 @@ static void after_damage_numbers_are_learnt(void **state)
 
 	(void)state;
 	open_spool(&spool, 10, 0);
-	assert_int_equal(spool_acknowledge(&spool, 0, NULL), 0);
+	assert_int_equal(spool_acknowledge(&spool, 0, 0, NULL), 0);
 	for (uint64_t i = 1; i <= 3; i++)
 		add(&spool, i, EVENT_MALWARE_DETECTED);
 	assert_int_equal(spool_flush(&spool, NULL), 0);
@@ -125,9 +137,96 @@ static void after_damage_numbers_are_learnt(void **state)
 	assert_int_equal(spool.count, 2);
 	assert_false(spool.numbers_known);
 	add(&spool, 3, EVENT_MALWARE_DETECTED);
-	assert_int_equal(spool_acknowledge(&spool, 3, NULL), 0); /* the manager has a third already */
+	assert_int_equal(spool_acknowledge(&spool, 3, 0, NULL), 0); /* the manager has a third already */
+	assert_int_equal(spool.count, 3);                           /* it may have had it from another */
+	assert_int_equal(number_of(&spool, 1), 2);
+	assert_true(number_of(&spool, 2) > 3);
+	spool_done(&spool);
+}
+
+static const struct spool_entry *entry_at(const struct spool *spool, size_t index)
+{
+	const struct spool_entry *entry = NULL;
+	size_t position = 0;
+
+	for (size_t i = 0; i <= index; i++)
+		entry = spool_next(spool, &position);
+	assert_non_null(entry);
+	return entry;
+}
+
+static void each_event_has_a_mark_of_its_own(void **state)
+{
+	struct spool spool;
+	uint64_t marks[2];
+
+	(void)state;
+	drawn = UINT64_MAX; /* the first drawn is 0, which is none */
+	open_spool(&spool, 10, 0);
+	add(&spool, 1, EVENT_MALWARE_DETECTED);
+	add(&spool, 2, EVENT_MALWARE_DETECTED);
+	for (size_t i = 0; i < 2; i++)
+		marks[i] = entry_at(&spool, i)->mark;
+	assert_int_equal(marks[0], 1);
+	assert_int_equal(marks[1], 2);
+	assert_int_equal(spool_flush(&spool, NULL), 0);
+	spool_done(&spool);
+	open_spool(&spool, 10, 0);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(entry_at(&spool, i)->mark, marks[i]);
+	spool_done(&spool);
+}
+
+/* As an agent of before marks wrote it. */
+static void what_was_recorded_without_a_mark_is_kept_so(void **state)
+{
+	struct spool spool;
+	struct buf payload;
+
+	(void)state;
+	buf_init(&payload, 256);
+	pack_u8(&payload, 'E');
+	for (size_t field = 0; field < 4; field++) /* id, number, source, time */
+		pack_u64(&payload, 9);
+	pack_u32(&payload, EVENT_MALWARE_DETECTED);
+	pack_u32(&payload, 0);
+	pack_u8(&payload, 0);
+	pack_bytes(&payload, "\0\0", 2);
+	record_frame(&disk.spool, &payload);
+	buf_done(&payload);
+	for (int start = 0; start < 2; start++) {
+		open_spool(&spool, 10, 0);
+		assert_int_equal(spool.count, 1);
+		assert_int_equal(entry_at(&spool, 0)->mark, 0);
+		assert_int_equal(entry_at(&spool, 0)->number, 9);
+		spool_done(&spool);
+	}
+}
+
+/* Another with our identity has made more events than we did. */
+static void what_was_not_carried_is_not_acknowledged(void **state)
+{
+	struct spool spool;
+
+	(void)state;
+	open_spool(&spool, 10, 0);
+	assert_int_equal(spool_acknowledge(&spool, 0, 0, NULL), 0);
+	for (uint64_t i = 1; i <= 3; i++)
+		add(&spool, i, EVENT_MALWARE_DETECTED);
+	assert_int_equal(spool_acknowledge(&spool, 50, 2, NULL), 0);
 	assert_int_equal(spool.count, 1);
-	assert_true(number_of(&spool, 0) > 3);
+	assert_int_equal(number_of(&spool, 0), 3);
+	assert_int_equal(spool_acknowledge(&spool, 50, 0, NULL), 0);
+	assert_int_equal(spool.count, 1);
+	add(&spool, 4, EVENT_MALWARE_DETECTED); /* beyond the other's: there it is surely new */
+	assert_int_equal(number_of(&spool, 1), 51);
+	assert_int_equal(spool_flush(&spool, NULL), 0);
+	spool_done(&spool);
+	open_spool(&spool, 10, 0);
+	assert_int_equal(spool.count, 2);
+	assert_int_equal(number_of(&spool, 0), 3);
+	assert_int_equal(spool_acknowledge(&spool, 51, 51, NULL), 0);
+	assert_int_equal(spool.count, 0);
 	spool_done(&spool);
 }
 
@@ -167,7 +266,7 @@ static void a_full_disk_keeps_events_in_memory(void **state)
 
 	(void)state;
 	open_spool(&spool, 10, 0);
-	assert_int_equal(spool_acknowledge(&spool, 0, NULL), 0);
+	assert_int_equal(spool_acknowledge(&spool, 0, 0, NULL), 0);
 	disk.fail_append = disk.fail_replace = true;
 	add(&spool, 1, EVENT_MALWARE_DETECTED);
 	add(&spool, 2, EVENT_MALWARE_DETECTED);
@@ -201,6 +300,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(events_outlive_the_process, start, stop),
 		cmocka_unit_test_setup_teardown(lowest_class_goes_first_and_is_told, start, stop),
 		cmocka_unit_test_setup_teardown(after_damage_numbers_are_learnt, start, stop),
+		cmocka_unit_test_setup_teardown(each_event_has_a_mark_of_its_own, start, stop),
+		cmocka_unit_test_setup_teardown(what_was_recorded_without_a_mark_is_kept_so, start, stop),
+		cmocka_unit_test_setup_teardown(what_was_not_carried_is_not_acknowledged, start, stop),
 		cmocka_unit_test_setup_teardown(records_of_another_shape_are_left_out, start, stop),
 		cmocka_unit_test_setup_teardown(a_full_disk_keeps_events_in_memory, start, stop),
 		cmocka_unit_test_setup_teardown(too_large_fields_are_refused, start, stop),

@@ -61,6 +61,102 @@ static void events_go_in_once_and_are_acknowledged_when_stored(void **state)
 	fleet_free(fleet);
 }
 
+/* Another agent with this identity, or this one before it was set back, had the numbers. */
+static void numbers_that_were_used_are_looked_up(void **state)
+{
+	struct fleet *fleet = make_plain();
+	const struct fleet_rows *rows;
+	struct fleet_exchange *exchange;
+	struct report report;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 4);
+	exchange_once(fleet, &report);
+	fill(&report, 8, 1, 2, 2);
+	report.events[0].mark = 0x1234;
+	exchange = heard(fleet, &report);
+	rows = fleet_exchange_rows(exchange);
+	assert_int_equal(rows->events.count, 0);
+	assert_int_equal(rows->events.repeated_count, 2);
+	assert_int_equal(rows->events.repeated[0].number, 2);
+	assert_int_equal(rows->events.repeated[0].mark, 0x1234);
+	assert_false(fleet_rows_empty(rows));
+	fleet_stored(fleet, exchange, 0);
+	assert_int_equal(reply(fleet, exchange)->acknowledged_event, 3); /* the fourth is not this one's */
+	fleet_exchange_free(fleet, exchange);
+	fill(&report, 8, 2, 4, 2); /* one of each */
+	exchange = heard(fleet, &report);
+	rows = fleet_exchange_rows(exchange);
+	assert_int_equal(rows->events.repeated_count, 1);
+	assert_int_equal(rows->events.count, 1);
+	assert_int_equal(rows->events.previous, 4);
+	assert_int_equal(rows->events.last, 5);
+	fleet_stored(fleet, exchange, ERR_IO);
+	fleet_exchange_free(fleet, exchange);
+	fill(&report, 8, 3, 4, 2);
+	exchange = heard(fleet, &report);
+	assert_int_equal(fleet_exchange_rows(exchange)->events.count, 1);
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
+static uint64_t acknowledged(struct fleet *fleet, const struct report *report)
+{
+	struct fleet_exchange *exchange = heard(fleet, report);
+	uint64_t number;
+
+	fleet_stored(fleet, exchange, 0);
+	number = reply(fleet, exchange)->acknowledged_event;
+	fleet_exchange_free(fleet, exchange);
+	return number;
+}
+
+/* Agents of before marks take any number for an acknowledgement; those that know none of their own need it. */
+static void without_events_the_number_is_told_to_whom_needs_it(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct report report;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 4);
+	assert_int_equal(acknowledged(fleet, &report), 4);
+	fill(&report, 8, 1, 1, 0); /* full */
+	assert_int_equal(acknowledged(fleet, &report), 4);
+	fill(&report, 8, 2, 1, 0);
+	assert_int_equal(acknowledged(fleet, &report), 0);
+	report.wire.sequence++;
+	report.wire.events_waiting = 2; /* and has no numbers for them */
+	assert_int_equal(acknowledged(fleet, &report), 4);
+	fleet_free(fleet);
+}
+
+static uint64_t mark(struct fleet *fleet, const struct report *report)
+{
+	struct fleet_exchange *exchange = heard(fleet, report);
+	uint64_t mark = fleet_exchange_rows(exchange)->events.rows[0].mark;
+
+	fleet_exchange_free(fleet, exchange);
+	return mark;
+}
+
+static void what_an_old_agent_says_stands_for_a_mark(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct report report;
+	uint64_t first;
+
+	(void)state;
+	fill(&report, 7, 1, 1, 1);
+	first = mark(fleet, &report);
+	assert_int_not_equal(first, 0);
+	fill(&report, 7, 2, 1, 1);
+	assert_int_equal(mark(fleet, &report), first);
+	report.events[0].time_us++;
+	report.wire.sequence++;
+	assert_int_not_equal(mark(fleet, &report), first);
+	fleet_free(fleet);
+}
+
 static void another_computer_is_refused(void **state)
 {
 	struct fleet *fleet = make_plain();
@@ -172,6 +268,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_go_in_once_and_are_acknowledged_when_stored),
+		cmocka_unit_test(numbers_that_were_used_are_looked_up),
+		cmocka_unit_test(without_events_the_number_is_told_to_whom_needs_it),
+		cmocka_unit_test(what_an_old_agent_says_stands_for_a_mark),
 		cmocka_unit_test(another_computer_is_refused),
 		cmocka_unit_test(a_gap_asks_for_the_full_state),
 		cmocka_unit_test(a_stale_report_changes_no_state),

@@ -61,6 +61,7 @@ static void sample_events(Muster__Wire__Report *report)
 		events[i].number = 10 + i;
 		events[i].time_us = INT64_C(1795294800000000) + (int64_t)i;
 		events[i].type = 2000;
+		events[i].mark = UINT64_C(0x8000000000000001) + i;
 		events[i].fields = field_list;
 		events[i].n_fields = 2;
 		event_list[i] = &events[i];
