@@ -65,7 +65,16 @@ def unsettled(world, endings=(".intent", ".ending")):
     return [name for name in os.listdir(os.path.join(world.agent.data, "vault")) if name.endswith(endings)]
 
 
+def ends_not_told(world):
+    """Items that ended in the vault, of which the manager has not heard: link has not got the notice yet, or not told."""
+    ended = {name[:-6] for name in os.listdir(os.path.join(world.agent.data, "vault")) if name.endswith(".ended")}
+    held = {as_id(row[0]) for row in world.manager.rows("SELECT id FROM quarantine_item WHERE state = 'held'")}
+    return sorted(ended & held)
+
+
 def quiet(world):
+    if unsettled(world):  # first: what it becomes is on its way then, and seen below
+        return False
     status = world.agent.ask("status")
     if not status or not status["connected"] or status["events_waiting"] or status["uploads_waiting"] \
             or status["scans"]:
@@ -77,7 +86,7 @@ def quiet(world):
         return False
     if world.manager.rows("SELECT count(*) FROM quarantine_item WHERE uploaded IS NULL AND state = 'held'")[0][0]:
         return False
-    if unsettled(world):
+    if ends_not_told(world):
         return False
     stored = world.manager.rows("SELECT max(number) FROM event")[0][0]
     return stored == last_number(world.agent)
@@ -93,7 +102,8 @@ def settle(world, seconds=SETTLE_S):
         items = world.manager.rows("SELECT path, state, sealed_size, stored_bytes FROM quarantine_item"
                                    " WHERE uploaded IS NULL AND state = 'held'")
         raise Failure(f"{failure}\nstatus {status}\nopen commands {commands}\nitems not uploaded {items}\n"
-                      f"left in the vault {unsettled(world)}\nthe agent's last event {last_number(world.agent)},"
+                      f"left in the vault {unsettled(world)}, not told {ends_not_told(world)}\n"
+                      f"the agent's last event {last_number(world.agent)},"
                       f" stored {world.manager.rows('SELECT max(number) FROM event')}") from failure
 
 

@@ -12,11 +12,10 @@ through every call, --part through each N-th of them; otherwise some are drawn, 
 import errno
 import random
 import sys
-import threading
 
 import account
 from load import Load
-from world import ENDED, Failure, Part, armed, main
+from world import ENDED, Failure, KeptRunning, Part, armed, main
 
 # The end, the role's name for the shim, and how many durable calls the work makes at most.
 ROLES = (("agent", "run", 130), ("agent", "link", 170), ("manager", "front", 150))
@@ -37,12 +36,6 @@ class Calls:
         daemon.environment = armed(self.world.directory, role, calls, number, times, action)
         daemon.start()
         daemon.environment = None
-
-    def keep_running(self, daemon):
-        """What a supervisor of the whole program would do."""
-        if not daemon.running():
-            self.ends += daemon.process.returncode == ENDED
-            daemon.start()
 
     def hits(self):
         """How often a process ended by the shim."""
@@ -66,34 +59,12 @@ class Calls:
     def once(self, end, role, calls, number, times, action, check):
         daemon = getattr(self.world, end)
         self.begin(end, role, calls, number, times, action)
-        watch = Watch(self, daemon)
-        watch.start()
-        try:
+        with KeptRunning(daemon) as kept:
             self.work()
             account.settle(self.world)
-        finally:
-            watch.end()
+        self.ends += kept.ends
         books = check(self.world, self.load)
         self.load.forget_ended(books)
-
-
-class Watch:
-    """Starts a program again that ended, while the work goes on."""
-
-    def __init__(self, calls, daemon):
-        self.calls, self.daemon, self.stopping = calls, daemon, threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
-
-    def start(self):
-        self.thread.start()
-
-    def run(self):
-        while not self.stopping.wait(0.1):
-            self.calls.keep_running(self.daemon)
-
-    def end(self):
-        self.stopping.set()
-        self.thread.join()
 
 
 def troubled(world, load):

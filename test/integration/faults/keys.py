@@ -20,7 +20,7 @@ import sys
 from collections import Counter
 
 from killed import ask, rounds, wait_ready
-from world import ENDED, V1, Failure, Part, armed, main, program, wait_until
+from world import ENDED, V1, Failure, KeptRunning, Part, armed, main, program, wait_until
 
 PASSWORD = "a long password"
 CHANGES = ("roll_over", "import_other", "restore")
@@ -52,7 +52,6 @@ class Oracle:
         self.known, self.steps = {self.present}, []
         self.changes, self.events = Counter(), 1  # `init` told of the first one
         self.backup = None  # a fingerprint, and its file
-        self.wait = wait_ready  # what brings the manager back
 
     # --- what the manager says ---
 
@@ -139,7 +138,7 @@ class Oracle:
     def change(self, action, path, body, succeeds, expected=None):
         answer = ask(self.world, "POST", f"{V1}/server-key{path}", body)
         if answer is None:
-            self.wait(self.world)
+            wait_ready(self.world)
             # keys works on what a front asked for that is gone since: it signs once that is done.
             wait_until("keys signs", self.order)
         shown = self.settled()
@@ -183,54 +182,50 @@ class Oracle:
         return self.chance.choice((self.roll_over, self.import_other))()
 
 
-def keep_running(world):
-    """What a supervisor of the whole program would do."""
-    def ready():
-        if not world.manager.running():
-            world.manager.start()
-        return world.manager.ready()
-    wait_until("the manager", ready)
-
-
 def start_with(world, *fault):
-    """The manager started again, the fault armed; its process."""
+    """The manager started again, the fault armed."""
     world.manager.stop()
     world.manager.environment = armed(world.directory, *fault)
     world.manager.start()
     world.manager.environment = None
-    return world.manager.process
+
+
+def start_sound(world):
+    """Started again, so that the fault of before is not met any more."""
+    world.manager.stop()
+    world.manager.up()
 
 
 def changed(world, oracle, change, fault):
     """A change while the fault is armed, and what there is afterwards; True when it was acknowledged."""
     if change == "restore":
+        start_sound(world)
         oracle.back_up()
-        while not oracle.roll_over():  # a fault of before may still be met
-            keep_running(world)
+        oracle.roll_over()
         oracle.compare()
-    process = start_with(world, *fault)
-    keep_running(world)
-    done = getattr(oracle, change)()
-    keep_running(world)
-    there = oracle.compare()
-    ended = process.poll() == ENDED or f'"exit_code":{ENDED}' in world.manager.log_text()
+    start_with(world, *fault)
+    with KeptRunning(world.manager) as kept:
+        wait_ready(world)
+        done = getattr(oracle, change)()
+        there = oracle.compare()
+        if change == "restore":
+            renew_agent(world)
+    ended = kept.ends or f'"exit_code":{ENDED}' in world.manager.log_text()
     print(f"{change}, {' '.join(map(str, fault))}: {'ended there' if ended else 'went on'},"
           f" {'acknowledged' if done else 'cut off'}; {there}", flush=True)
-    if change == "restore":
-        renew_agent(world)
     return ended or not done
 
 
 def under_faults(world, oracle, plans):
     """A role ends just before a call of a change, or front's calls fail; how often either happened."""
-    hits, oracle.wait = 0, keep_running
+    hits = 0
     for fault, change in plans:
         os.truncate(world.manager.log, 0)  # so that it tells of this fault
         try:
             hits += changed(world, oracle, change, fault)
         except Failure as failure:
             raise Failure(f"{change}, {' '.join(map(str, fault))}:\n{failure}") from failure
-    oracle.wait = wait_ready
+    start_sound(world)
     return hits
 
 

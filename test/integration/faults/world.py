@@ -143,6 +143,29 @@ class Daemon:
         self.process = None
 
 
+class KeptRunning:
+    """While it lasts a program that ended is started again, as a supervisor of the whole program would do."""
+
+    def __init__(self, daemon):
+        self.daemon, self.stopping = daemon, threading.Event()
+        self.ends = 0  # of the program itself, by the shim
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
+
+    def run(self):
+        while not self.stopping.wait(0.1):
+            if not self.daemon.running():
+                self.ends += self.daemon.process.returncode == ENDED
+                self.daemon.start()
+
+
 # --- the two ends ---
 
 def read_as_owner(path, query, values, pipe):
