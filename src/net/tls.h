@@ -51,7 +51,8 @@ void tls_server_free(struct tls_server *tls);
 struct ssl_st *tls_server_connection(struct tls_server *tls); /* SSL_free(); NULL: no memory */
 /* After the handshake, when nobody will ask for the peer's certificate again: lets go of it and of
  * the session (doc/decisions/0007). Ciphers, keys, tickets already sent and everything on the wire
- * stay as they are. Does nothing with an OpenSSL that this was not tried with. */
+ * stay as they are. Does nothing with an OpenSSL that this was not tried with, nor with TLS 1.2 where
+ * the peer showed no certificate: its exported values (net/tls_channel.h) are made of the session. */
 void tls_server_shed(struct tls_server *tls, struct ssl_st *ssl);
 
 /* The peer's certificate, verified but for its dates (of resumed sessions too), with its SHA-256;

@@ -8,10 +8,34 @@
 
 #include "net/tls_context.h"
 
+/* Without extended master secret somebody in between can have the same master secret, and with it the same exported
+ * value, on a connection to either end (the triple handshake; RFC 9266, section 4.2). */
+static int check_bound(SSL *ssl, struct err *err)
+{
+	int version = SSL_version(ssl);
+
+	if (version == TLS1_3_VERSION)
+		return 0;
+	if (version != TLS1_2_VERSION)
+		return err_set(
+		    err, ERR_VERSION,
+		    "the connection is %s: nothing can be signed for it that counts for it alone; TLS 1.3 is "
+		    "needed here, or TLS 1.2 with extended master secret",
+		    SSL_get_version(ssl));
+	if (SSL_get_extms_support(ssl) != 1)
+		return err_set(
+		    err, ERR_VERSION,
+		    "the connection is TLS 1.2 without extended master secret (RFC 7627): who stands between "
+		    "could pass on what is signed for it; that extension or TLS 1.3 is needed here");
+	return 0;
+}
+
 int tls_channel_export(struct ssl_st *ssl, const char *label, uint8_t *out, size_t size, struct err *err)
 {
-	if (SSL_version(ssl) != TLS1_3_VERSION)
-		return err_set(err, ERR_VERSION, "the connection is %s; TLS 1.3 is needed here", SSL_get_version(ssl));
+	int rc = check_bound(ssl, err);
+
+	if (rc != 0)
+		return rc;
 	if (SSL_export_keying_material(ssl, out, size, label, strlen(label), NULL, 0, 0) != 1)
 		return tls_library_error(err, ERR_TLS, "a value of the TLS connection");
 	return 0;

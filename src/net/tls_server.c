@@ -241,6 +241,13 @@ static bool wants_small_records(const SSL *ssl)
 	return mode >= TLSEXT_max_fragment_length_512 && mode <= TLSEXT_max_fragment_length_4096;
 }
 
+/* TLS 1.2 makes exported values of the session's secret: whoever shows no certificate may ask for one
+ * (net/tls_channel.h), and has none to be let go of. */
+static bool may_be_exported(const SSL *ssl)
+{
+	return SSL_version(ssl) == TLS1_2_VERSION && SSL_get0_peer_certificate(ssl) == NULL;
+}
+
 void tls_server_shed(struct tls_server *tls, struct ssl_st *ssl)
 {
 	long verdict = SSL_get_verify_result(ssl);
@@ -249,7 +256,7 @@ void tls_server_shed(struct tls_server *tls, struct ssl_st *ssl)
 	if (tls->base != NULL)
 		tls = tls->base;
 	if (!shedding_is_tried() || !SSL_is_init_finished(ssl) || SSL_get0_session(ssl) == NULL ||
-	    wants_small_records(ssl))
+	    wants_small_records(ssl) || may_be_exported(ssl))
 		return;
 	bare = bare_context(tls, SSL_get_ssl_method(ssl));
 	/* Not NULL as session: TLS 1.2 takes a connection without one for one without keys. */

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "net/tls_channel.h"
+#include "pair.h"
 #include "world.h"
 
 #define LABEL "EXPORTER-test"
@@ -131,10 +132,106 @@ static void nothing_is_sent_to_one_that_is_not_meant(void **state)
 	world_end(&world);
 }
 
+struct ends {
+	struct pki pki;
+	struct tls_server *server;
+	struct tls_client *client;
+	struct pair pair;
+};
+
+/* A connection of this version; known: the client shows a certificate. */
+static void ends_meet(struct ends *ends, int version, uint64_t options, bool known)
+{
+	struct tls_client_options tls = { .any_host_name = true };
+
+	pki_make(&ends->pki);
+	ends->server = pem_server(&ends->pki.server, &ends->pki.ca);
+	tls.ca_pem = ends->pki.ca.certificate;
+	if (known) {
+		tls.certificate_pem = ends->pki.client.certificate;
+		tls.key_pem = ends->pki.client.key;
+	}
+	ends->client = tls_client_new(&tls, NULL);
+	assert_non_null(ends->client);
+	ends->pair = pair_new(ends->server, ends->client, "127.0.0.1", version);
+	SSL_set_options(ends->pair.client, options);
+	pair_shake_hands(&ends->pair);
+	assert_int_equal(SSL_version(ends->pair.client), version);
+}
+
+static void ends_part(struct ends *ends)
+{
+	pair_free(&ends->pair);
+	tls_client_free(ends->client);
+	tls_server_free(ends->server);
+	pki_free(&ends->pki);
+}
+
+static void tls_12_exports_with_extended_master_secret_and_after_shedding(void **state)
+{
+	uint8_t client[BYTES], server[BYTES], after[BYTES];
+	struct ends ends;
+	struct err err = { 0 };
+
+	(void)state;
+	ends_meet(&ends, TLS1_2_VERSION, 0, false);
+	assert_int_equal(tls_channel_export(ends.pair.client, LABEL, client, BYTES, &err), 0);
+	assert_int_equal(tls_channel_export(ends.pair.server, LABEL, server, BYTES, &err), 0);
+	assert_memory_equal(client, server, BYTES);
+	tls_server_shed(ends.server, ends.pair.server);
+	assert_int_equal(tls_channel_export(ends.pair.server, LABEL, after, BYTES, &err), 0);
+	assert_memory_equal(client, after, BYTES);
+	ends_part(&ends);
+}
+
+static void tls_12_without_it_is_refused_at_both_ends(void **state)
+{
+	uint8_t out[BYTES];
+	struct ends ends;
+
+	(void)state;
+	ends_meet(&ends, TLS1_2_VERSION, SSL_OP_NO_EXTENDED_MASTER_SECRET, false);
+	for (int i = 0; i < 2; i++) {
+		SSL *ssl = i == 0 ? ends.pair.client : ends.pair.server;
+		struct err err = { 0 };
+
+		assert_int_equal(tls_channel_export(ssl, LABEL, out, BYTES, &err), ERR_VERSION);
+		assert_non_null(strstr(err.text, "extended master secret"));
+	}
+	ends_part(&ends);
+}
+
+/* What is left there is no secret: never a value made of it. */
+static void what_was_shed_exports_nothing(void **state)
+{
+	uint8_t client[BYTES], server[BYTES];
+	struct ends ends;
+	struct err err = { 0 };
+
+	(void)state;
+	ends_meet(&ends, TLS1_2_VERSION, 0, true);
+	tls_server_shed(ends.server, ends.pair.server);
+	assert_int_equal(tls_channel_export(ends.pair.client, LABEL, client, BYTES, &err), 0);
+	if (tls_channel_export(ends.pair.server, LABEL, server, BYTES, &err) == 0) /* an OpenSSL that sheds nothing */
+		assert_memory_equal(client, server, BYTES);
+	else
+		assert_int_equal(err.code, ERR_VERSION);
+	ends_part(&ends);
+	ends_meet(&ends, TLS1_3_VERSION, 0, true);
+	tls_server_shed(ends.server, ends.pair.server);
+	assert_int_equal(tls_channel_export(ends.pair.client, LABEL, client, BYTES, &err), 0);
+	assert_int_equal(tls_channel_export(ends.pair.server, LABEL, server, BYTES, &err), 0);
+	assert_memory_equal(client, server, BYTES);
+	ends_part(&ends);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_ends_export_the_same_and_each_connection_another),
+		cmocka_unit_test(tls_12_exports_with_extended_master_secret_and_after_shedding),
+		cmocka_unit_test(tls_12_without_it_is_refused_at_both_ends),
+		cmocka_unit_test(what_was_shed_exports_nothing),
 		cmocka_unit_test(nothing_is_sent_to_one_that_is_not_meant),
 	};
 
