@@ -1,11 +1,14 @@
 /* Keys come from outside: bounded, printable, looked up together with their owner. */
 #include "manager/api/idempotency.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/map.h"
+#include "manager/front/request_key.h"
 #include "manager/queries.h"
 
 #define KEPT_US DAY_US
@@ -13,7 +16,7 @@
 struct reservation {
 	struct api_call *call;
 	uint8_t owner[UUID_BYTES];
-	uint8_t request[SHA256_BYTES]; /* of method, pattern, id, body */
+	uint8_t request[SHA256_BYTES]; /* keyed, of method, pattern, id, body */
 	time_us now;
 	/* found */
 	bool there, same;
@@ -21,31 +24,35 @@ struct reservation {
 	int status; /* 0: not answered yet */
 };
 
-static void hash_request(const struct api_call *call, uint8_t hash[SHA256_BYTES])
+/* HMAC under the manager's own key: a plain hash of a body that holds a password would be a way to guess it. */
+static int hash_request(const struct api_call *call, uint8_t hash[SHA256_BYTES])
 {
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	const uint8_t *key = front_request_key(call->api->front);
+	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *context = hmac != NULL ? EVP_MAC_CTX_new(hmac) : NULL;
+	const OSSL_PARAM parameters[] = { OSSL_PARAM_construct_utf8_string("digest", (char[]){ "SHA256" }, 0),
+					  OSSL_PARAM_construct_end() };
 	const char *parts[] = { call->route->method, call->route->pattern, call->id_text };
-	unsigned size = 0;
+	size_t size = 0;
+	bool done = context != NULL && EVP_MAC_init(context, key, REQUEST_KEY_BYTES, parameters) == 1;
 
-	memset(hash, 0, SHA256_BYTES);
-	if (context == NULL)
-		return;
-	EVP_DigestInit_ex(context, EVP_sha256(), NULL);
 	for (size_t i = 0; i < COUNT_OF(parts); i++)
-		EVP_DigestUpdate(context, parts[i], strlen(parts[i]) + 1);
-	EVP_DigestUpdate(context, call->body_bytes.data, call->body_bytes.size);
-	EVP_DigestFinal_ex(context, hash, &size);
-	EVP_MD_CTX_free(context);
+		done = done && EVP_MAC_update(context, (const uint8_t *)parts[i], strlen(parts[i]) + 1) == 1;
+	done = done && EVP_MAC_update(context, call->body_bytes.data, call->body_bytes.size) == 1 &&
+	       EVP_MAC_final(context, hash, &size, SHA256_BYTES) == 1 && size == SHA256_BYTES;
+	EVP_MAC_CTX_free(context);
+	EVP_MAC_free(hmac);
+	return done ? 0 : ERR_MEMORY;
 }
 
-static void reservation_init(struct reservation *reservation, struct api_call *call)
+static int reservation_init(struct reservation *reservation, struct api_call *call, struct err *err)
 {
 	const struct api_principal *principal = &call->principal;
 
 	*reservation = (struct reservation){ .call = call, .now = env_wall(api_call_env(call)) };
 	memcpy(reservation->owner, uuid_is_zero(&principal->user) ? principal->token.bytes : principal->user.bytes,
 	       UUID_BYTES);
-	hash_request(call, reservation->request);
+	return hash_request(call, reservation->request) == 0 ? 0 : err_set(err, ERR_MEMORY, "no memory for the key");
 }
 
 static void bind_key(struct cursor *cursor, const struct reservation *reservation)
@@ -179,8 +186,9 @@ bool idempotency_begin(struct api_call *call)
 
 	if (call->idempotency_key[0] == '\0')
 		return true;
-	reservation_init(&reservation, call);
-	rc = store_write_wait(api_call_store(call), reserve, &reservation, &err);
+	rc = reservation_init(&reservation, call, &err);
+	if (rc == 0)
+		rc = store_write_wait(api_call_store(call), reserve, &reservation, &err);
 	if (rc == 0 && call->key_held) {
 		seed_once(&reservation);
 		return true;
@@ -222,8 +230,9 @@ void idempotency_end(struct api_call *call)
 
 	if (!call->key_held)
 		return;
-	reservation_init(&reservation, call);
-	if (call->status < 500 && store_write_wait(api_call_store(call), keep, &reservation, &err) != 0)
+	if (reservation_init(&reservation, call, &err) != 0)
+		LOG(LOG_WARNING, "api.idempotency_not_kept", log_err(&err));
+	else if (call->status < 500 && store_write_wait(api_call_store(call), keep, &reservation, &err) != 0)
 		LOG(LOG_WARNING, "api.idempotency_not_kept", log_err(&err));
 	let_key_go(&reservation);
 }

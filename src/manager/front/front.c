@@ -24,6 +24,11 @@ const struct env *front_env(const struct front *front)
 	return front->env;
 }
 
+const uint8_t *front_request_key(const struct front *front)
+{
+	return front->request_key;
+}
+
 const char *front_data_directory(const struct front *front)
 {
 	return front->data_directory;

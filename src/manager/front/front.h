@@ -32,6 +32,8 @@ struct front;
 /* --- the world; any thread --- */
 struct store *front_store(struct front *front);
 const struct env *front_env(const struct front *front);
+/* REQUEST_KEY_BYTES (manager/front/request_key.h). */
+const uint8_t *front_request_key(const struct front *front);
 const char *front_data_directory(const struct front *front);
 
 /* Runs function(argument) on one of the worker threads. ERR_BUSY when the queue

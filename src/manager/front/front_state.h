@@ -16,6 +16,7 @@
 #include "manager/front/forwarder.h"
 #include "manager/front/front.h"
 #include "manager/front/parked.h"
+#include "manager/front/request_key.h"
 #include "manager/front/roster.h"
 #include "manager/front/shards.h"
 #include "manager/front/signer.h"
@@ -86,6 +87,7 @@ struct front {
 	struct activations *activations;
 	struct hypervisors *hypervisors;
 	struct uploads *uploads;
+	uint8_t request_key[REQUEST_KEY_BYTES];
 	int quarantine_fd; /* directory of sealed files */
 	int incoming_fd;   /* directory of uploads under way */
 
