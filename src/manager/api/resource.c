@@ -9,6 +9,7 @@
 #include "manager/api/shape.h"
 
 #define ACTION_BYTES 64
+#define CHANGE_TRIES 64 /* more than there are workers */
 
 /* --- out --- */
 
@@ -49,7 +50,9 @@ struct making {
 	struct uuid id;
 	char id_text[UUID_TEXT_BYTES], action[ACTION_BYTES];
 	bool fresh;
-	json_t *values; /* of all members, as they are to be */
+	bool stale;     /* another change came between */
+	json_t *before; /* of all members, as they were when this change was thought out; NULL when fresh */
+	json_t *values; /* as they are to be */
 };
 
 static int not_found(const struct resource *resource, struct err *err)
@@ -70,9 +73,9 @@ static json_t *stored_value(struct cursor *cursor, const struct resource_member 
 	return json_string(cursor_text(cursor, member->column));
 }
 
-static int read_values(struct store_session *session, void *argument, struct err *err)
+/* What is stored now, into an empty object. */
+static int read_stored(struct store_session *session, const struct making *making, json_t *values, struct err *err)
 {
-	struct making *making = argument;
 	const struct resource *resource = making->resource;
 	struct cursor *cursor = cursor_open(session, resource->by_id);
 	bool there;
@@ -81,10 +84,30 @@ static int read_values(struct store_session *session, void *argument, struct err
 	cursor_bind_uuid(cursor, "id", &making->id);
 	there = cursor_next(cursor);
 	for (size_t i = 0; there && i < resource->member_count; i++)
-		json_object_set_new(making->values, resource->members[i].name,
-				    stored_value(cursor, &resource->members[i]));
+		json_object_set_new(values, resource->members[i].name, stored_value(cursor, &resource->members[i]));
 	rc = cursor_end(cursor, err);
 	return rc == 0 && !there ? not_found(resource, err) : rc;
+}
+
+static int read_values(struct store_session *session, void *argument, struct err *err)
+{
+	struct making *making = argument;
+
+	return read_stored(session, making, making->before, err);
+}
+
+/* What was read and checked is written only over what was read: a change that came between would be undone in silence
+ * by the members that this one did not name. */
+static int check_unchanged(struct store_session *session, struct making *making, struct err *err)
+{
+	json_t *now = json_object();
+	int rc = read_stored(session, making, now, err);
+
+	making->stale = rc == 0 && !json_equal(now, making->before);
+	json_decref(now);
+	return making->stale
+		   ? err_set(err, ERR_BUSY, "The %s is being changed by others; ask again.", making->resource->what)
+		   : rc;
 }
 
 static json_t *initial_value(const struct resource_member *member)
@@ -154,9 +177,9 @@ static void bind_member(struct cursor *cursor, const struct resource_member *mem
 
 static int write_row(struct store_session *session, struct change *change, struct err *err)
 {
-	const struct making *making = change->argument;
+	struct making *making = change->argument;
 	const struct resource *resource = making->resource;
-	int rc = making->fresh ? check_count(session, resource, err) : 0;
+	int rc = making->fresh ? check_count(session, resource, err) : check_unchanged(session, making, err);
 	struct cursor *cursor;
 
 	if (rc != 0)
@@ -197,14 +220,14 @@ static void begin(struct making *making, const struct resource *resource, const 
 	snprintf(making->action, sizeof(making->action), "%s.%s", resource->name, verb);
 }
 
-static int make_or_change(struct api_call *call, const struct making *making, struct err *err)
+static int make_or_change(struct api_call *call, struct making *making, struct err *err)
 {
 	const struct resource *resource = making->resource;
 	struct change change = { .call = call,
 				 .action = making->action,
 				 .object = making->id_text,
 				 .apply = write_row,
-				 .argument = (void *)(uintptr_t)making };
+				 .argument = making };
 	char *detail;
 	int rc;
 
@@ -234,16 +257,33 @@ int resource_create(struct api_call *call, const struct resource *resource, stru
 	return rc;
 }
 
+static int change_once(struct api_call *call, struct making *making, struct err *err)
+{
+	int rc;
+
+	making->stale = false;
+	making->before = json_object();
+	rc = store_read(api_call_store(call), read_values, making, err);
+	making->values = json_deep_copy(making->before);
+	if (rc == 0 && making->values == NULL)
+		rc = err_set(err, ERR_MEMORY, "No memory.");
+	if (rc == 0)
+		rc = make_or_change(call, making, err);
+	json_decref(making->values);
+	json_decref(making->before);
+	return rc;
+}
+
+/* Each time that it was too late somebody else was not: all come to an end. */
 int resource_change(struct api_call *call, const struct resource *resource, struct err *err)
 {
-	struct making making = { .id = *api_path_id(call), .values = json_object() };
+	struct making making = { .id = *api_path_id(call) };
 	int rc;
 
 	begin(&making, resource, "change");
-	rc = store_read(api_call_store(call), read_values, &making, err);
-	if (rc == 0)
-		rc = make_or_change(call, &making, err);
-	json_decref(making.values);
+	rc = change_once(call, &making, err);
+	for (int i = 1; making.stale && i < CHANGE_TRIES; i++)
+		rc = change_once(call, &making, err);
 	return rc;
 }
 

@@ -6,6 +6,7 @@ usage: api_test.py MUSTER-MANAGER SEAL OPENAPI.JSON [TEST...]
 import concurrent.futures
 import contextlib
 import hashlib
+import hmac
 import json
 import os
 import shutil
@@ -336,6 +337,17 @@ def a_repeated_key_does_it_once(w):
     assert {answer.status for answer in answers} <= {201, 409}
     assert len({answer.json["id"] for answer in answers if answer.status == 201}) == 1
     assert len(w.all_of("/commands", 1000)[0]) == before + 3
+    # What was asked for is kept under a key that the database does not hold.
+    path_of_key = os.path.join(w.manager.data, "front", "request.key")
+    assert os.stat(path_of_key).st_mode & 0o777 == 0o600
+    with open(path_of_key, "rb") as file:
+        key = file.read()
+    asked = b"\0".join([b"POST", V1.encode() + b"/computers/{id}/commands", COMPUTER.encode(),
+                        json.dumps({"kind": "heartbeat"}).encode()])
+    with contextlib.closing(w.manager.database()) as database:
+        kept = {bytes(row[0]) for row in database.execute("SELECT request FROM idempotency WHERE key = 'one'")}
+    assert hmac.digest(key, asked, "sha256") in kept
+    assert hashlib.sha256(asked).digest() not in kept
 
 
 # --- events as they come ---
@@ -541,6 +553,30 @@ def hypervisors_are_kept_asked_and_removed(w):
 
 
 # --- networks that the manager cannot reach ---
+
+def changes_at_the_same_time_all_count(w):
+    """Each names one member; none undoes what another one said meanwhile."""
+    path = V1 + "/destinations"
+    made = w.call("POST", path, w.admin, {"name": "race", "url": "smtp://localhost:2525", "from": "a@example.org",
+                                          "to": ["b@example.org"], "enabled": False}, expect=201).json
+    hypervisor = w.call("POST", V1 + "/hypervisors", w.admin,
+                        {"name": "race", "uri": "test:///default", "enabled": False}).json
+    rounds = [
+        {"least_severity": ["warning", "info"][i % 2], "format": ["cef", "json"][i % 2], "facility": f"local{i % 8}",
+         "user": f"user {i}", "from": f"from{i}@example.org", "to": [f"to{i}@example.org"], "name": f"race {i}",
+         "url": f"smtp://localhost:{2600 + i}"} for i in range(12)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for each in rounds:
+            answers = list(pool.map(lambda pair: w.call("PATCH", f"{path}/{made['id']}", w.admin, dict([pair])).status,
+                                    each.items()))
+            assert set(answers) == {200}, answers
+            now = w.get("/destinations/" + made["id"])
+            assert {name: now[name] for name in each} == each, (each, now)
+    w.call("DELETE", f"{path}/{made['id']}", w.admin, expect=204)
+    w.call("PATCH", f"{path}/{made['id']}", w.admin, {"name": "gone"}, expect=404)
+    if "id" in hypervisor:
+        w.call("DELETE", f"{V1}/hypervisors/{hypervisor['id']}", w.admin, expect=204)
+
 
 def network_of(world):
     shown = world.get("/computers/" + COMPUTER)
