@@ -152,7 +152,7 @@ static int parse_move(const json_t *root, struct control_request *request, struc
 	request->listen_port = (uint16_t)port;
 	if (rc == 0)
 		rc = take_text(root, "manager", true, CONTROL_TEXT_MAX_BYTES, &request->manager, err);
-	return rc == 0 ? take_text(root, "token", true, CONTROL_TEXT_MAX_BYTES, &request->token, err) : rc;
+	return rc == 0 ? take_text(root, "token", false, CONTROL_TEXT_MAX_BYTES, &request->token, err) : rc;
 }
 
 static int parse_parts(const json_t *root, unsigned parts, struct control_request *request, struct err *err)
@@ -279,7 +279,8 @@ static void format_move(const struct control_request *request, json_t *root)
 	if (request->listen_port != 0)
 		json_object_set_new(root, "listen_port", json_integer(request->listen_port));
 	json_object_set_new(root, "manager", json_string(request->manager));
-	json_object_set_new(root, "token", json_string(request->token));
+	if (request->token != NULL)
+		json_object_set_new(root, "token", json_string(request->token));
 }
 
 char *control_request_format(const struct control_request *request)

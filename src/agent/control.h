@@ -54,7 +54,7 @@ struct control_request {
 	char **exclude;
 	size_t exclude_count;
 	uint8_t key[32];             /* trust: the raw public key; move: if has_key, what the manager has to prove */
-	char *manager, *token;       /* move */
+	char *manager, *token;       /* move; token NULL: none */
 	bool has_key, has_authority; /* one of them at least */
 	uint8_t authority[SHA256_BYTES];
 	uint16_t listen_port; /* move: where the agent listens from then on; 0: as the other manager says */

@@ -22,8 +22,11 @@ static const char about[] =
 	}
 
 static const struct arguments_option activate_options[] = {
-	{ "--token", "T", "enrolment token from the manager (muster token create --enrolment); -: from standard input",
-	  true },
+	{ "--token", "T",
+	  "enrolment token from the manager (muster token create --enrolment); -: from standard input. Not needed "
+	  "where "
+	  "the manager's setting enrolment.without_token lets this computer in",
+	  false },
 	{ "--ca-fingerprint", "SHA256",
 	  "fingerprint of the manager's certificate authority (not needed where the agent was prepared)", false },
 	DATA,
@@ -72,7 +75,10 @@ static const struct arguments_option ports_options[] = {
 };
 static const struct arguments_option move_options[] = {
 	{ "--manager", "HOST:PORT", "the other manager", true },
-	{ "--token", "T", "enrolment token of the other manager", true },
+	{ "--token", "T",
+	  "enrolment token of the other manager (muster token create --enrolment there); not needed where its setting "
+	  "enrolment.without_token lets this computer in",
+	  false },
 	{ "--ca-fingerprint", "SHA256", "fingerprint of the other manager's certificate authority", false },
 	{ "--trust", "FILE", "the other manager's public key (muster cert export), which it has to prove", false },
 	{ "--listen-port", "N", "where to listen then (default: as the other manager says)", false },

@@ -195,6 +195,21 @@ int verb_computer_add(struct cli *cli, struct err *err)
 	return rc == 0 ? cli_say(cli, json, err, "added: %s", cli->arguments.words[0]) : rc;
 }
 
+int verb_computer_address(struct cli *cli, struct err *err)
+{
+	const char *given = cli->arguments.words[0], *host = cli->arguments.count > 1 ? cli->arguments.words[1] : NULL;
+	json_t *body = json_pack("{ss?}", "dial_address", host), *json = NULL;
+	struct buf path;
+	int rc = computer_path(cli, "/dial-address", &path, err);
+
+	if (rc == 0)
+		rc = cli_request(cli, "PUT", buf_text(&path), body, &json, err);
+	buf_done(&path);
+	json_decref(body);
+	return rc == 0 ? cli_say(cli, json, err, "%s is at %s", given, host != NULL ? host : "where its agent says")
+		       : rc;
+}
+
 /* "HOST", "HOST:PORT", an IPv6 address as it is or, before a port, in brackets. */
 static int split_address(const char *given, json_t *body, struct err *err)
 {

@@ -18,7 +18,7 @@ struct link_candidate;
 /* What the manager is known by: one of the two at least. With a key it proves that before it is told anything. */
 struct link_move {
 	const char *manager; /* https://HOST:PORT */
-	const char *token;   /* of that manager */
+	const char *token;   /* of that manager; "": none, and it lets this computer in without, or does not */
 	bool has_authority, has_key;
 	uint8_t authority[SHA256_BYTES]; /* fingerprint of its CA */
 	uint8_t key[ENVELOPE_KEY_BYTES]; /* its server authentication key */

@@ -238,7 +238,7 @@ static int on_move(struct link_local *local, const struct control_request *reque
 		   struct err *err)
 {
 	struct link_move move = { .manager = request->manager,
-				  .token = request->token,
+				  .token = request->token != NULL ? request->token : "",
 				  .has_authority = request->has_authority,
 				  .has_key = request->has_key,
 				  .listen_port = request->listen_port };

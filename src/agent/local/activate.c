@@ -86,7 +86,7 @@ static int check_usage(const struct activation *activation, struct manager_url *
 		return err_set(err, ERR_USAGE, "--ca-fingerprint is missing");
 	if (known->pinned && fingerprint_parse(activation->fingerprint, known->pin, err))
 		return wrong_usage("--ca-fingerprint", err);
-	if (token_check(activation->token, TOKEN_ENROLMENT, err))
+	if (activation->token != NULL && token_check(activation->token, TOKEN_ENROLMENT, err))
 		return wrong_usage("--token", err);
 	return 0;
 }
@@ -211,7 +211,7 @@ static int enrol(const struct activation *activation, const struct manager_url *
 {
 	struct enrolment enrolment = { .status = 0 };
 	struct host host;
-	const struct enrol_wish wish = { .token = activation->token,
+	const struct enrol_wish wish = { .token = activation->token != NULL ? activation->token : "",
 					 .name = activation->name,
 					 .policy = activation->policy,
 					 .group = activation->group,
@@ -345,7 +345,8 @@ static int activate_in(const struct activation *activation, const struct manager
 			     activation->data);
 		goto out;
 	}
-	rc = identity_attempt(directory, activation->url, activation->token, &fresh, &attempt, err);
+	rc = identity_attempt(directory, activation->url, activation->token != NULL ? activation->token : "", &fresh,
+			      &attempt, err);
 	if (rc == 0)
 		rc = enrol(activation, url, known, &attempt, identity, err);
 	if (rc)

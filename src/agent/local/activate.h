@@ -14,7 +14,7 @@
 
 struct activation {
 	const char *url;
-	const char *token;
+	const char *token;       /* NULL: none; whether that will do the manager says */
 	const char *fingerprint; /* of the authority, hex with or without colons */
 	const char *data;        /* data directory, made if missing */
 	const char *name;        /* NULL: the host's */

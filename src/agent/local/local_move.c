@@ -39,7 +39,7 @@ static int read_arguments(const struct arguments *arguments, struct control_requ
 		return err_set(err, ERR_USAGE, "--listen-port is a number between 1 and 65535");
 	request->listen_port = (uint16_t)number;
 	if (manager_url_parse(request->manager, &url, err) != 0 ||
-	    token_check(request->token, TOKEN_ENROLMENT, err) != 0) {
+	    (request->token != NULL && token_check(request->token, TOKEN_ENROLMENT, err) != 0)) {
 		err->code = ERR_USAGE;
 		return ERR_USAGE;
 	}

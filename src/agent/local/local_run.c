@@ -43,7 +43,7 @@ static void print_activated(const struct agent_identity *identity, const char *d
 /* "-": others on this computer can see arguments. */
 static int read_token(const char **token, char line[TOKEN_TEXT_BYTES + 2], struct err *err)
 {
-	if (strcmp(*token, "-") != 0)
+	if (*token == NULL || strcmp(*token, "-") != 0)
 		return 0;
 	if (fgets(line, TOKEN_TEXT_BYTES + 2, stdin) == NULL)
 		return err_set(err, ERR_USAGE, "--token -: standard input holds no token");

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "manager/front/front_policy.h"
+#include "manager/front/membership.h"
 #include "manager/front/records_json.h"
 #include "manager/queries.h"
 #include "trust/token.h"
@@ -78,12 +79,16 @@ static int read_token(struct enrolment *enrolment, struct store_session *session
 /* As the administrator said, or by the settings. */
 static int settle_wishes(struct enrolment *enrolment, struct err *err)
 {
+	const Muster__Wire__EnrolRequest *request = enrolment->request;
 	char otherwise[STORED_TEXT_BYTES];
 	int rc;
 
+	if (enrolment->facts.without_token && (request->policy[0] != '\0' || request->group[0] != '\0'))
+		return err_set(err, ERR_RANGE,
+			       "policy and group cannot be asked for without an enrolment token; the manager has them");
 	stored_setting_text(enrolment->front->stored, STORED_ENROLMENT_POLICY, otherwise, sizeof(otherwise));
-	rc = settle("policy", "", enrolment->request->policy, otherwise, enrolment->policy, err);
-	return rc == 0 ? settle("group", "", enrolment->request->group, "", enrolment->group, err) : rc;
+	rc = settle("policy", "", request->policy, otherwise, enrolment->policy, err);
+	return rc == 0 ? settle("group", "", request->group, "", enrolment->group, err) : rc;
 }
 
 static int read_attempt(struct enrolment *enrolment, struct store_session *session, struct err *err)
@@ -173,6 +178,18 @@ static int check_name(struct enrolment *enrolment, struct err *err)
 	return 0;
 }
 
+/* What the row of the computer that waits says of whoever comes without a token. */
+static void read_expected(struct enrolment *enrolment, struct cursor *row)
+{
+	enum standing standing = standing_parse(cursor_text(row, "standing"));
+	struct address known;
+
+	enrolment->facts.shut_out = standing != STANDING_ADDED && standing != STANDING_MOVED;
+	enrolment->facts.expected = !enrolment->facts.shut_out && enrolment->from.family != 0 &&
+				    address_parse(cursor_text(row, "dial_address"), &known, NULL) == 0 &&
+				    address_compare(&known, &enrolment->from) == 0;
+}
+
 /* Whose name it is: one that waits to be activated goes before one that has an agent. */
 static int read_name(struct enrolment *enrolment, struct store_session *session, struct err *err)
 {
@@ -188,6 +205,8 @@ static int read_name(struct enrolment *enrolment, struct store_session *session,
 			continue;
 		enrolment->facts.name = waits ? ENROLMENT_NAME_WAITS : ENROLMENT_NAME_MANAGED;
 		cursor_uuid(cursor, "id", &enrolment->computer);
+		if (waits)
+			read_expected(enrolment, cursor);
 		if (fingerprint.size == SHA256_BYTES)
 			memcpy(enrolment->replaced, fingerprint.data, SHA256_BYTES);
 	}
@@ -201,7 +220,7 @@ static int read_all(struct store_session *session, void *argument, struct err *e
 
 	if (rc == 0 && enrolment->facts.by_certificate)
 		rc = read_origin(enrolment, session, err);
-	else if (rc == 0 && enrolment->facts.by_manager)
+	else if (rc == 0 && (enrolment->facts.by_manager || enrolment->facts.without_token))
 		rc = settle_wishes(enrolment, err);
 	else if (rc == 0)
 		rc = read_token(enrolment, session, err);
@@ -232,6 +251,7 @@ static int read_rules(struct enrolment *enrolment, struct err *err)
 	char ranges[STORED_TEXT_BYTES];
 
 	rules->allowed = (enum enrolment_allowed)stored_setting_number(stored, STORED_ENROLMENT_ALLOWED);
+	rules->without_token = (enum enrolment_without_token)stored_setting_number(stored, STORED_WITHOUT_TOKEN);
 	rules->same_name = (enum same_name)stored_setting_number(stored, STORED_SAME_NAME);
 	rules->reactivate_cloned = stored_setting_number(stored, STORED_REACTIVATE_CLONED) != 0;
 	rules->reactivate_unknown = stored_setting_number(stored, STORED_REACTIVATE_UNKNOWN) != 0;
@@ -244,7 +264,9 @@ static int decide(struct enrolment *enrolment, struct err *err)
 {
 	int rc;
 
-	if (enrolment->again && !enrolment->facts.by_certificate)
+	if (enrolment->again && enrolment->facts.without_token && enrolment->rules.without_token != WITHOUT_TOKEN_NO)
+		return 0; /* whoever knows the attempt's id made it */
+	if (enrolment->again && !enrolment->facts.by_certificate && !enrolment->facts.without_token)
 		return 0;
 	rc = enrolment_decide(&enrolment->rules, &enrolment->facts, &enrolment->way, err);
 	if (rc == 0 && !enrolment->again && enrolment->way != ENROLMENT_TAKES)
@@ -262,6 +284,8 @@ int enrolment_prepare(struct enrolment *enrolment, struct err *err)
 	enrolment->way = ENROLMENT_NEW;
 	if (comes_with_certificate(enrolment))
 		read_standing(enrolment);
+	else if (!enrolment->facts.by_manager && enrolment->request->token[0] == '\0')
+		enrolment->facts.without_token = true;
 	else if (!enrolment->facts.by_manager && token_check(enrolment->request->token, TOKEN_ENROLMENT, &form) != 0)
 		return err_set(err, ERR_DENIED, "the enrolment token is not one: %s", form.text);
 	token_hash(enrolment->request->token, enrolment->token_hash);

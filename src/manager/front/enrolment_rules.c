@@ -32,6 +32,31 @@ static int decide_by_certificate(const struct enrolment_rules *rules, const stru
 				 : "its certificate was revoked, or its computer deactivated");
 }
 
+/* Whoever comes without a token says a name and has an address, and neither is a secret: it never takes the place of an
+ * agent that is here, nor of one that people sent away. */
+static int check_without_token(const struct enrolment_rules *rules, const struct enrolment_facts *facts,
+			       struct err *err)
+{
+	if (rules->without_token == WITHOUT_TOKEN_NO)
+		return err_set(err, ERR_DENIED,
+			       "an enrolment token is needed: an administrator of this manager makes one (muster token "
+			       "create --enrolment), give it with --token; the setting enrolment.without_token says "
+			       "who needs none");
+	if (facts->name == ENROLMENT_NAME_WAITS && facts->shut_out)
+		return err_set(err, ERR_UNTRUSTED,
+			       "the computer of this name was deactivated or revoked here: it needs an enrolment "
+			       "token (muster token create --enrolment)");
+	if (facts->name == ENROLMENT_NAME_MANAGED && rules->same_name == SAME_NAME_REACTIVATE)
+		return err_set(err, ERR_UNTRUSTED,
+			       "to become the computer that has this name takes an enrolment token (muster token "
+			       "create --enrolment)");
+	if (rules->without_token == WITHOUT_TOKEN_EXPECTED && !facts->expected)
+		return err_set(err, ERR_UNTRUSTED,
+			       "no computer of this name is expected from this address: add it first (muster computer "
+			       "add NAME --address ADDRESS), or give a token (muster token create --enrolment)");
+	return 0;
+}
+
 static int decide_managed(const struct enrolment_rules *rules, enum enrolment_way *ret_way, struct err *err)
 {
 	if (rules->same_name == SAME_NAME_REFUSE)
@@ -46,9 +71,13 @@ int enrolment_decide(const struct enrolment_rules *rules, const struct enrolment
 {
 	bool takes = facts->name == ENROLMENT_NAME_WAITS ||
 		     (facts->name == ENROLMENT_NAME_MANAGED && rules->same_name == SAME_NAME_REACTIVATE);
+	int rc;
 
 	if (facts->by_certificate)
 		return decide_by_certificate(rules, facts, ret_way, err);
+	rc = facts->without_token ? check_without_token(rules, facts, err) : 0;
+	if (rc != 0)
+		return rc;
 	if (!facts->by_manager && rules->allowed == ENROLMENT_ADDRESSES && !is_in(rules, &facts->from))
 		return err_set(err, ERR_UNTRUSTED,
 			       "no computer may activate from this address (settings enrolment.allowed, "

@@ -15,12 +15,14 @@
 
 /* In the order of the words in the settings' rows (stored_settings.c). */
 enum enrolment_allowed { ENROLMENT_ANY, ENROLMENT_KNOWN, ENROLMENT_ADDRESSES };
+enum enrolment_without_token { WITHOUT_TOKEN_NO, WITHOUT_TOKEN_EXPECTED, WITHOUT_TOKEN_YES };
 enum same_name { SAME_NAME_NUMBER, SAME_NAME_REFUSE, SAME_NAME_REACTIVATE };
 
 struct enrolment_rules {
 	enum enrolment_allowed allowed;
 	struct address_range ranges[ENROLMENT_RANGES_MAX];
 	size_t range_count;
+	enum enrolment_without_token without_token;
 	enum same_name same_name;
 	bool reactivate_cloned, reactivate_unknown;
 };
@@ -36,6 +38,10 @@ struct enrolment_facts {
 	struct address from; /* family 0: not known */
 	enum enrolment_name name;
 	bool by_manager; /* this manager dialled it, because an administrator said so */
+	/* It showed nothing at all that says who it is: */
+	bool without_token;
+	bool expected; /* whoever the name waits for is known at the very address it came from */
+	bool shut_out; /* the name waits, because people here deactivated or revoked its computer */
 	/* It showed a certificate of ours in place of a token: */
 	bool by_certificate;
 	enum roster_standing standing;
@@ -48,7 +54,7 @@ enum enrolment_way {
 	ENROLMENT_TAKES,    /* the computer of that name is its own from now on */
 };
 
-/* ERR_UNTRUSTED: not from there, or not known; ERR_WRONG_STATE: the name. */
+/* ERR_DENIED: a token is needed; ERR_UNTRUSTED: not from there, or not known; ERR_WRONG_STATE: the name. */
 int enrolment_decide(const struct enrolment_rules *rules, const struct enrolment_facts *facts,
 		     enum enrolment_way *ret_way, struct err *err);
 

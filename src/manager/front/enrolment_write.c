@@ -213,8 +213,8 @@ static int insert_events(struct enrolment *enrolment, struct store_session *sess
 		rc = insert_renewed(enrolment, session, err);
 	if (rc == 0)
 		rc = front_audit(enrolment->front, session, &from,
-				 enrolment->dialled_by != NULL ? "computer.activate" : "computer.enrol", id, "", "done",
-				 err);
+				 enrolment->dialled_by != NULL ? "computer.activate" : "computer.enrol", id,
+				 enrolment->facts.without_token ? "without a token" : "", "done", err);
 	return rc;
 }
 
@@ -254,6 +254,13 @@ static int keep_address(const struct enrolment *enrolment, struct store_session 
 	return cursor_run(cursor, err);
 }
 
+static bool token_is_used(const struct enrolment *enrolment)
+{
+	const struct enrolment_facts *facts = &enrolment->facts;
+
+	return !facts->by_certificate && !facts->by_manager && !facts->without_token;
+}
+
 static int write_all(struct store_session *session, void *argument, struct err *err)
 {
 	struct enrolment *enrolment = argument;
@@ -261,7 +268,7 @@ static int write_all(struct store_session *session, void *argument, struct err *
 
 	if (enrolment->again)
 		return renew_certificate(enrolment, session, err);
-	rc = enrolment->facts.by_certificate || enrolment->facts.by_manager ? 0 : use_token(enrolment, session, err);
+	rc = token_is_used(enrolment) ? use_token(enrolment, session, err) : 0;
 	if (rc == 0 && enrolment->way == ENROLMENT_TAKES)
 		rc = take_computer(enrolment, session, err);
 	else if (rc == 0)

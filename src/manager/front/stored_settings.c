@@ -68,7 +68,7 @@ static const struct conf_row rows[STORED_COUNT] = {
 				       .type = CONF_CHOICE,
 				       .choices = "any known addresses",
 				       .initial = "any",
-				       .help = "Whose agents may activate themselves, with a token: any computer's, "
+				       .help = "Whose agents may activate themselves: any computer's, "
 					       "only those of computers that are known here and wait for it (muster "
 					       "computer add), or those that come from one of enrolment.addresses." },
 	[STORED_ENROLMENT_ADDRESSES] = { .key = "enrolment.addresses",
@@ -78,6 +78,17 @@ static const struct conf_row rows[STORED_COUNT] = {
 					 .help = "From where agents may activate themselves while enrolment.allowed "
 						 "is addresses: 192.0.2.0/24, 2001:db8::/32, 192.0.2.10-192.0.2.20, "
 						 "one address; several with commas between." },
+	[STORED_WITHOUT_TOKEN] = { .key = "enrolment.without_token",
+				   .type = CONF_CHOICE,
+				   .choices = "no expected yes",
+				   .initial = "no",
+				   .help =
+				       "Whose agents need no enrolment token to activate themselves, or to move here: "
+				       "none; those of computers that wait under their name and come from the very "
+				       "address known of them (muster computer add NAME --address ADDRESS); or all "
+				       "that enrolment.allowed names. A name and an address can be borrowed: a "
+				       "token is the safer way. Computers that were deactivated or revoked, and "
+				       "names that an agent has, take a token in any case." },
 	[STORED_ENROLMENT_POLICY] = { .key = "enrolment.policy",
 				      .type = CONF_TEXT,
 				      .min = 1,

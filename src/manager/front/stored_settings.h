@@ -15,6 +15,7 @@ enum stored_setting {
 	STORED_SAME_NAME,             /* enum same_name (enrolment_rules.h) */
 	STORED_ENROLMENT_ALLOWED,     /* enum enrolment_allowed */
 	STORED_ENROLMENT_ADDRESSES,   /* text: ranges (enrolment_ranges_parse()) */
+	STORED_WITHOUT_TOKEN,         /* enum enrolment_without_token */
 	STORED_ENROLMENT_POLICY,      /* text: a policy's name */
 	STORED_OWN_NAME,              /* boolean */
 	STORED_REACTIVATE_CLONED,     /* boolean */

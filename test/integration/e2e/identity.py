@@ -9,6 +9,7 @@ from installation import EICAR, Agent, Manager, Site, main, program, run, wait_u
 
 site = Site()
 other = Site()
+older = Site()
 
 
 def add_manager(where, lines):
@@ -115,6 +116,49 @@ def stays_when_it_cannot():
     assert not other.json("computer", "list", "--name", "stays")
 
 
+def moves_without_a_token_where_it_is_expected():
+    """As specification 30-trust writes it: move --manager HOST:PORT --trust FILE."""
+    key = other.path("manager.pub")
+    other.muster("cert", "export", key).expect(0)
+    words = ["move", "--manager", f"localhost:{other.manager.port}", "--trust", key]
+    agent = site.add_agent("bare")
+    agent(*words).expect(1, "muster token create", "enrolment.without_token")
+    other.muster("settings", "set", "enrolment.without_token=expected").expect(0)
+    agent(*words).expect(1, "muster computer add")
+    other.muster("computer", "add", "bare", "--address", "192.0.2.77").expect(0)
+    agent(*words).expect(1, "expected from this address")  # another one waits under this name
+    waits = other.json("computer", "show", "bare")["id"]
+    other.muster("computer", "address", "bare", "127.0.0.1").expect(0)
+    agent(*words).expect(0, "has taken this computer")
+    expect_moved(agent, "bare")
+    assert other.json("computer", "show", "bare")["id"] == waits
+    # Nobody takes its place in this way, and nobody takes that of one that was sent away.
+    other.muster("settings", "set", "enrolment.without_token=yes", "enrolment.same_name=reactivate").expect(0)
+    thief = Agent(site.directory, "thief")
+    site.agents.append(thief)
+    bare = ["activate", other.manager.url, "--ca-fingerprint", other.manager.identity["ca_fingerprint"]]
+    thief(*bare, "--name", "bare").expect(1, "takes an enrolment token")
+    other.muster("computer", "revoke", "bare").expect(0)
+    thief(*bare, "--name", "bare").expect(1, "revoked here")
+    thief(*bare, "--name", "free", "--policy", "base").expect(1, "without an enrolment token")
+    thief(*bare, "--name", "free").expect(0)
+    other.muster("settings", "set", "enrolment.without_token=no", "enrolment.same_name=number").expect(0)
+
+
+def moves_over_tls_12():
+    """The other manager's listener has a profile without TLS 1.3: its key is proven all the same."""
+    older.add_manager("[network]\ntls_profiles = strong-12\n")
+    key = older.path("manager.pub")
+    older.muster("cert", "export", key).expect(0)
+    agent = site.add_agent("older")
+    words = ["move", "--manager", f"localhost:{older.manager.port}", "--token", older.token("--uses", "1"), "--trust"]
+    wrong = site.path("first.pub")
+    site.muster("cert", "export", wrong).expect(0)
+    agent(*words, wrong).expect(1)
+    agent(*words, key).expect(0, "has taken this computer")
+    wait_until("older online there", lambda: is_online(older, "older"))
+
+
 def killed_at_any_moment():
     """Killed when this is in its log: it is whole, and belongs to exactly one manager; then the move is done."""
     for number, moment in enumerate(["move.begun", "move.decided", "link.starts_anew"]):
@@ -204,9 +248,9 @@ def a_copy_gets_an_identity_of_its_own():
 
 
 if __name__ == "__main__":
-    with site, other:
+    with site, other, older:
         add_manager(site, "\n[exchange]\nclone_settle = 1s\n")
         add_manager(other, "")
-        code = main([moves_by_hand, moves_by_order, stays_when_it_cannot, killed_at_any_moment,
+        code = main([moves_by_hand, moves_by_order, moves_without_a_token_where_it_is_expected, moves_over_tls_12, stays_when_it_cannot, killed_at_any_moment,
                      what_the_old_manager_has_not_got_moves_along, a_copy_gets_an_identity_of_its_own])
     raise SystemExit(code)

@@ -75,6 +75,59 @@ static void a_token_opens_what_the_settings_allow(void **state)
 	}
 }
 
+/* clang-format off */
+static const struct {
+	enum enrolment_without_token setting;
+	enum enrolment_allowed allowed;
+	enum same_name same_name;
+	enum enrolment_name name;
+	bool expected, shut_out;
+	int rc;
+	enum enrolment_way way;
+} by_nothing[] = {
+#define NO       WITHOUT_TOKEN_NO
+#define EXPECTED WITHOUT_TOKEN_EXPECTED
+#define YES      WITHOUT_TOKEN_YES
+	{ NO, ENROLMENT_ANY,   SAME_NAME_NUMBER, ENROLMENT_NAME_FREE,  false, false, ERR_DENIED, 0 },
+	{ NO, ENROLMENT_KNOWN, SAME_NAME_NUMBER, ENROLMENT_NAME_WAITS, true,  false, ERR_DENIED, 0 },
+	{ EXPECTED, ENROLMENT_ANY,   SAME_NAME_NUMBER, ENROLMENT_NAME_WAITS, true,  false, 0, ENROLMENT_TAKES },
+	{ EXPECTED, ENROLMENT_KNOWN, SAME_NAME_NUMBER, ENROLMENT_NAME_WAITS, true,  false, 0, ENROLMENT_TAKES },
+	{ EXPECTED, ENROLMENT_ANY,   SAME_NAME_NUMBER, ENROLMENT_NAME_WAITS, false, false, ERR_UNTRUSTED, 0 },
+	{ EXPECTED, ENROLMENT_ANY,   SAME_NAME_NUMBER, ENROLMENT_NAME_WAITS, true,  true,  ERR_UNTRUSTED, 0 },
+	{ EXPECTED, ENROLMENT_ANY,   SAME_NAME_NUMBER, ENROLMENT_NAME_FREE,  false, false, ERR_UNTRUSTED, 0 },
+	{ EXPECTED, ENROLMENT_ANY,   SAME_NAME_REACTIVATE, ENROLMENT_NAME_MANAGED, false, false, ERR_UNTRUSTED, 0 },
+	{ EXPECTED, ENROLMENT_ADDRESSES, SAME_NAME_NUMBER, ENROLMENT_NAME_WAITS, true, false, ERR_UNTRUSTED, 0 },
+	{ YES, ENROLMENT_ANY,   SAME_NAME_NUMBER, ENROLMENT_NAME_FREE,    false, false, 0, ENROLMENT_NEW },
+	{ YES, ENROLMENT_ANY,   SAME_NAME_NUMBER, ENROLMENT_NAME_WAITS,   false, false, 0, ENROLMENT_TAKES },
+	{ YES, ENROLMENT_ANY,   SAME_NAME_NUMBER, ENROLMENT_NAME_WAITS,   false, true,  ERR_UNTRUSTED, 0 },
+	{ YES, ENROLMENT_ANY,   SAME_NAME_NUMBER, ENROLMENT_NAME_MANAGED, false, false, 0, ENROLMENT_NUMBERED },
+	{ YES, ENROLMENT_ANY,   SAME_NAME_REFUSE, ENROLMENT_NAME_MANAGED, false, false, ERR_WRONG_STATE, 0 },
+	{ YES, ENROLMENT_ANY,   SAME_NAME_REACTIVATE, ENROLMENT_NAME_MANAGED, false, false, ERR_UNTRUSTED, 0 },
+	{ YES, ENROLMENT_KNOWN, SAME_NAME_NUMBER, ENROLMENT_NAME_FREE,    false, false, ERR_UNTRUSTED, 0 },
+	{ YES, ENROLMENT_KNOWN, SAME_NAME_NUMBER, ENROLMENT_NAME_WAITS,   false, false, 0, ENROLMENT_TAKES },
+	{ YES, ENROLMENT_ADDRESSES, SAME_NAME_NUMBER, ENROLMENT_NAME_FREE, false, false, ERR_UNTRUSTED, 0 },
+};
+/* clang-format on */
+
+static void nothing_opens_what_the_settings_allow_and_no_agents_place(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(by_nothing); i++) {
+		const struct enrolment_rules rules = { .allowed = by_nothing[i].allowed, /* no ranges: nobody's */
+						       .same_name = by_nothing[i].same_name,
+						       .without_token = by_nothing[i].setting };
+		const struct enrolment_facts facts = { .without_token = true,
+						       .name = by_nothing[i].name,
+						       .expected = by_nothing[i].expected,
+						       .shut_out = by_nothing[i].shut_out };
+		enum enrolment_way way = ENROLMENT_NEW;
+
+		if (enrolment_decide(&rules, &facts, &way, NULL) != by_nothing[i].rc ||
+		    (by_nothing[i].rc == 0 && way != by_nothing[i].way))
+			fail_msg("row %zu", i);
+	}
+}
+
 static const struct {
 	bool cloned, unknown; /* the settings */
 	enum roster_standing standing;
@@ -174,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_opens_what_the_settings_allow),
+		cmocka_unit_test(nothing_opens_what_the_settings_allow_and_no_agents_place),
 		cmocka_unit_test(a_certificate_opens_what_the_settings_allow),
 		cmocka_unit_test(the_managers_own_word_stands_in_for_who_may),
 		cmocka_unit_test(lists_of_ranges_are_read),
