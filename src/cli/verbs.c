@@ -127,7 +127,7 @@ OPTIONS(computer_move_options,
 OPTIONS(computer_add_options,
 	{ "policy", "P", "Its policy; that of the setting enrolment.policy if not given.", NULL },
 	{ "group", "G", "Its group.", NULL },
-	{ "address", "HOST", "Where its agent may be dialled.", NULL });
+	{ "address", "HOST", "Where its agent may be dialled, and may come from without a token (setting enrolment.without_token).", NULL });
 OPTIONS(computer_activate_options,
 	{ "name", "NAME", "The computer's name; its host name if not given.", NULL },
 	{ "policy", "P", "Its policy; that of the setting enrolment.policy if not given.", NULL },
@@ -178,6 +178,8 @@ OPTIONS(network_set_options, NETWORK_OPTIONS,
 	{ "name", "NAME", "Its new name.", NULL });
 OPTIONS(settings_options,
 	{ "password-file", "FILE", "Of the one NAME that is given without a value: read its password from a file's first line, - for standard input; asked for if not given.", NULL });
+OPTIONS(policy_hash_options,
+	{ "password-file", "FILE", "Read the password from a file's first line, - for standard input; asked for if not given.", NULL });
 OPTIONS(policy_create_options,
 	{ "parent", "POLICY", "The policy above it; base if not given.", NULL });
 OPTIONS(policy_restore_options,
@@ -207,6 +209,8 @@ static const struct cli_verb verbs[] = {
 	  "Each computer that holds a connection is asked, and answers at once or is silent; only a sign of life after the question counts. Exits 0 if all answered. Without computers and --all, lists the verifications so far.", verb_computer_verify },
 	{ "computer", "add", "NAME", 1, 1, computer_add_options, "Make a computer known before its agent is activated",
 	  "Whoever activates under its name becomes it. With the setting enrolment.allowed=known nobody else may.", verb_computer_add },
+	{ "computer", "address", "COMPUTER [HOST]", 1, 2, NULL, "Say where a computer's agent is dialled, and may come from without a token",
+	  "Without HOST it is dialled where its agent says that it is. The setting enrolment.without_token=expected lets an agent in that comes from this address, under the name of a computer that waits for it.", verb_computer_address },
 	{ "computer", "activate", "HOST[:PORT]", 1, 1, computer_activate_options, "Dial an agent that waits for this manager, and make its computer one of ours",
 	  "For agents that were prepared with the manager's public key (`muster cert export FILE`, then on the computer `muster-agent prepare --trust FILE`). The manager proves its key to the agent; PORT is that of the fleet's agents if not given. May be repeated after any failure: the computer stays the same one.", verb_computer_activate },
 	{ "computer", "move", "COMPUTER...", 1, MANY, computer_move_options, "Move computers to another manager",
@@ -249,7 +253,11 @@ static const struct cli_verb verbs[] = {
 	{ "policy", "restore", "POLICY", 1, 1, policy_restore_options, "Make a deleted policy be there again, as it was",
 	  "Of several deleted ones with this name it is the one that was deleted last; `muster policy deleted` lists their ids.", verb_policy_restore },
 	{ "policy", "apply", "", 0, 0, policy_apply_options, "Make policies be as a file describes, all or none",
-	  "Shows first what would change and asks. The file holds {\"policies\": [{\"name\": …, \"parent\": …, \"settings\": {NAME: VALUE, …}}, …]}; settings that it does not name are inherited, policies that it does not name stay.", verb_policy_apply },
+	  "Shows first what would change and asks. The file holds {\"policies\": [{\"name\": …, \"parent\": …, \"settings\": {NAME: VALUE, …}}, …]}; settings that it does not name are inherited, policies that it does not name stay. A password stands there as its hash (`muster policy hash-password`), or as \"set\", as exports have it: the one that is there stays.", verb_policy_apply },
+	{ "policy", "export", "", 0, 0, NULL, "Write all policies down as `muster policy apply` takes them",
+	  "JSON to standard output, with what each policy sets itself. Passwords are not in it: \"set\" stands where there is one.", verb_policy_export },
+	{ "policy", "hash-password", "", 0, 0, policy_hash_options, "Make the hash of a password, for files that `muster policy apply` takes",
+	  "Argon2id, made here; the manager is not asked.", verb_policy_hash_password },
 
 	{ "command", "list", "", 0, 0, command_list_options, "List commands, newest first", NULL, verb_command_list },
 	{ "command", "show", "COMMAND", 1, 1, NULL, "Show a command with its progress and result", NULL, verb_command_show },

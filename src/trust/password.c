@@ -69,6 +69,25 @@ int password_verify(const char *password, const char *encoded, struct err *err)
 	return err_set(err, ERR_FORMAT, "a stored password hash is damaged: %s", argon2_error_message(status));
 }
 
+bool password_is_encoded(const char *text)
+{
+	static const char beginning[] = "$argon2";
+
+	return strncmp(text, beginning, sizeof(beginning) - 1) == 0;
+}
+
+int password_check_encoded(const char *encoded, struct err *err)
+{
+	struct err why = { 0 };
+	int rc = password_verify("", encoded, &why);
+
+	if (rc == 0 || rc == ERR_DENIED)
+		return 0;
+	if (rc == ERR_MEMORY)
+		return err_set(err, rc, "%s", why.text);
+	return err_set(err, ERR_FORMAT, "is no hash as `muster policy hash-password` makes them");
+}
+
 int password_verify_nobody(const char *password, struct err *err)
 {
 	static const uint8_t salt[PASSWORD_SALT_BYTES] = "nobody's salt.";

@@ -6,6 +6,8 @@
 #ifndef MUSTER_TRUST_PASSWORD_H
 #define MUSTER_TRUST_PASSWORD_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 #define PASSWORD_MAX_BYTES       256
@@ -18,6 +20,10 @@ int password_hash(const char *password, char encoded[PASSWORD_ENCODED_BYTES], st
 /* 0, or ERR_DENIED when it does not match, ERR_FORMAT when encoded is none of ours (or dearer than ours), ERR_MEMORY.
  */
 int password_verify(const char *password, const char *encoded, struct err *err);
+/* Whether encoded is of our form and cost, whatever its password: 0 or ERR_FORMAT. As long as a verification. */
+int password_check_encoded(const char *encoded, struct err *err);
+/* Whether it looks like a hash of a password, ours or not, and like no password that a person chooses. */
+bool password_is_encoded(const char *text);
 /* As long as a verification, always ERR_DENIED: for users that do not exist. */
 int password_verify_nobody(const char *password, struct err *err);
 /* 20 characters that cannot be mistaken for another (no 0 O 1 l I), 115 bits. */

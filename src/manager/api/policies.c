@@ -94,8 +94,33 @@ static int find_present(const struct policy_tree *tree, void *argument, struct e
 	return 0;
 }
 
-/* A password is replaced by its hash: by the one that is there if it is the same password, so that giving it again
- * changes nothing. */
+/* What an export has in a password's place: the one that is there stays. */
+static bool says_what_is_there(const struct front_policy_edit *edit, const char *text)
+{
+	return edit->kind == FRONT_POLICY_PUT && strcmp(text, SETTING_SHOWN_SECRET) == 0;
+}
+
+/* Into present.hash what is to be: a hash that was given as it is; the one that is there, if it is the same password,
+ * so that giving it again changes nothing. */
+static int hash_given(const struct front_policy_edit *edit, const char *text, struct present *present, struct err *err)
+{
+	if (says_what_is_there(edit, text))
+		return present->hash[0] != '\0'
+			   ? 0
+			   : err_set(err, ERR_NOT_FOUND,
+				     "there is none yet: give the password, or its hash (muster policy "
+				     "hash-password), in place of \"%s\"",
+				     text);
+	if (password_is_encoded(text)) {
+		snprintf(present->hash, sizeof(present->hash), "%s", text);
+		return password_check_encoded(text, err);
+	}
+	if (present->hash[0] != '\0' && password_verify(text, present->hash, NULL) == 0)
+		return 0;
+	return password_hash(text, present->hash, err);
+}
+
+/* A password is replaced by its hash. */
 static int seal(struct front *front, const struct front_policy_edit *edit, enum setting_id id, char **text,
 		struct err *err)
 {
@@ -103,8 +128,8 @@ static int seal(struct front *front, const struct front_policy_edit *edit, enum 
 	char *hash;
 	int rc = front_policy_look(front, find_present, &present, err);
 
-	if (rc == 0 && (present.hash[0] == '\0' || password_verify(*text, present.hash, NULL) != 0))
-		rc = password_hash(*text, present.hash, err);
+	if (rc == 0)
+		rc = hash_given(edit, *text, &present, err);
 	if (rc != 0)
 		return rc;
 	hash = strdup(present.hash);

@@ -66,6 +66,27 @@ def set_by_policy():
     assert site.json("policy", "show", "base")["version"] == version
     described = json.dumps({"policies": [{"name": "base", "settings": {SETTING: FIRST}}]}).encode()
     site.muster("policy", "apply", "-f", "-", "--yes", stdin=described).expect(0, "Nothing changes")
+    # Written down without the password: its hash is taken, and what an export says of it keeps it.
+    exported = site.muster("policy", "export").expect(0)
+    no_secret_in(exported.out, "an export")
+    assert next(each for each in exported.json["policies"] if each["name"] == "base")["settings"][SETTING] == "set"
+    site.muster("policy", "apply", "-f", "-", "--yes", stdin=exported.out.encode()).expect(0, "Nothing changes")
+    hashed = site.muster("policy", "hash-password", "--password-file", "-", stdin=SECOND.encode() + b"\n").expect(0)
+    by_hash = {"policies": [{"name": "base", "settings": {SETTING: hashed.out.strip()}}]}
+    done = site.muster("policy", "apply", "-f", "-", "--yes", stdin=json.dumps(by_hash).encode()).expect(0, "Applied")
+    no_secret_in(done.out, "an applied hash")
+    set_password("base", SECOND).expect(0)
+    version = site.json("policy", "show", "base")["version"]
+    site.muster("policy", "apply", "-f", "-", "--yes", stdin=exported.out.encode()).expect(0, "Nothing changes")
+    assert site.json("policy", "show", "base")["version"] == version
+    set_password("base", FIRST).expect(0)
+    wait_applied("one")
+    for wrong in ("$argon2id$v=19$m=4194304,t=9,p=1$c2FsdHNhbHQ$aGFzaA", "$argon2id$nonsense", "$argon2i$v=19$m=1,t=1"):
+        described = json.dumps({"policies": [{"name": "base", "settings": {SETTING: wrong}}]}).encode()
+        site.muster("policy", "apply", "-f", "-", "--yes", stdin=described).expect(1, "muster policy hash-password")
+    described = json.dumps({"policies": [{"name": "New", "settings": {SETTING: "set"}}]}).encode()
+    site.muster("policy", "apply", "-f", "-", "--yes", stdin=described).expect(1, "there is none yet")
+    site.muster("policy", "hash-password", "--password-file", "-", stdin=b"short\n").expect(2, "8 to 256 bytes")
     # What is shown of it is no password.
     site.muster("policy", "set", "base", SETTING + "=set").expect(1, "8 to 256 bytes")
 
