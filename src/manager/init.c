@@ -20,6 +20,7 @@
 #include "manager/front/journal.h"
 #include "manager/layout.h"
 #include "manager/queries.h"
+#include "manager/server_certificate.h"
 #include "manager/settings.h"
 #include "manager/succession_row.h"
 #include "os/env.h"
@@ -35,7 +36,6 @@
 #define FIRST_USER       "admin"
 #define FREE_NUMBER_LOW  61184 /* a range that Debian leaves to nobody */
 #define FREE_NUMBER_HIGH 65519
-#define NAMES_MAX        (CONF_ADDRESSES + 8)
 
 struct making {
 	const struct init_options *options;
@@ -363,78 +363,10 @@ static int make_signing_key(struct making *making, struct err *err)
 	return rc == 0 ? 0 : err_add(err, rc, "server authentication key");
 }
 
-static void add_name(const char **names, size_t *count, const char *name)
-{
-	for (size_t i = 0; i < *count; i++) {
-		if (strcmp(names[i], name) == 0)
-			return;
-	}
-	if (*count < NAMES_MAX)
-		names[(*count)++] = name;
-}
-
-static bool is_wildcard(const char *host)
-{
-	return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 || host[0] == '\0';
-}
-
-/* Every name by which somebody on this machine or outside may call the manager. */
-static size_t list_names(const struct making *making, const char *host, const char **names)
-{
-	const struct conf_addresses *listen = &making->settings.listen;
-	size_t count = 0;
-
-	add_name(names, &count, making->result.name);
-	if (host[0] != '\0')
-		add_name(names, &count, host);
-	add_name(names, &count, "localhost");
-	add_name(names, &count, "127.0.0.1");
-	add_name(names, &count, "::1");
-	for (size_t i = 0; i < listen->count; i++) {
-		if (!is_wildcard(listen->items[i].host))
-			add_name(names, &count, listen->items[i].host);
-	}
-	return count;
-}
-
-static int certify_tls(struct making *making, const struct buf *request, struct buf *certificate, struct err *err)
-{
-	const char *names[NAMES_MAX];
-	char host[254] = "";
-	size_t count;
-
-	if (gethostname(host, sizeof(host) - 1) != 0)
-		host[0] = '\0';
-	count = list_names(making, host, names);
-	return authority_certify_server(making->authority, request->data, request->size, names, count,
-					env_wall(making->env), certificate, err);
-}
-
 static int make_tls(struct making *making, struct err *err)
 {
-	char key_path[LAYOUT_PATH_BYTES], certificate_path[LAYOUT_PATH_BYTES];
-	struct buf key, request, certificate;
-	int rc;
-
-	buf_init(&key, SECRET_FILE_MAX_BYTES);
-	buf_init(&request, SECRET_FILE_MAX_BYTES);
-	buf_init(&certificate, SECRET_FILE_MAX_BYTES);
-	rc = identity_make(&key, &request, err);
-	if (rc == 0)
-		rc = certify_tls(making, &request, &certificate, err);
-	if (rc == 0)
-		rc = path_of(making, LAYOUT_TLS_KEY, key_path, err);
-	if (rc == 0)
-		rc = path_of(making, LAYOUT_TLS_CERTIFICATE, certificate_path, err);
-	if (rc == 0)
-		rc = secret_file_write(key_path, key.data, key.size, 0600, err);
-	if (rc == 0)
-		rc = secret_file_write(certificate_path, certificate.data, certificate.size, 0644, err);
-	buf_wipe(&key);
-	buf_done(&key);
-	buf_done(&request);
-	buf_done(&certificate);
-	return rc == 0 ? 0 : err_add(err, rc, "TLS certificate");
+	return server_certificate_make(making->options->data_directory, making->result.name, &making->settings,
+				       making->authority, making->env, err);
 }
 
 /* --- database --- */

@@ -5,6 +5,7 @@
 #define LAYOUT_SETTINGS  "manager.ini"
 #define LAYOUT_CA        "ca.pem"
 #define LAYOUT_TRUST_KEY "server-authentication.pub"
+#define LAYOUT_RUN_LOCK  "run.lock" /* manager/run_lock.h */
 
 /* Of the keys role. */
 #define LAYOUT_KEYS                "keys"
@@ -16,8 +17,11 @@
 #define LAYOUT_TLS_CERTIFICATE     "front/tls.pem"
 #define LAYOUT_TLS_RSA_KEY         "front/tls-rsa.key" /* for TLS profiles that need it */
 #define LAYOUT_TLS_RSA_CERTIFICATE "front/tls-rsa.pem"
+#define LAYOUT_CONSOLE_KEY         "front/console.key" /* of [network] console_listen; an administrator's */
+#define LAYOUT_CONSOLE_CERTIFICATE "front/console.pem"
 #define LAYOUT_DIAL_KEY            "front/dial.key" /* with which agents are dialled */
 #define LAYOUT_DIAL_CERTIFICATE    "front/dial.pem"
+#define LAYOUT_REQUEST_KEY         "front/request.key" /* front/request_key.h */
 #define LAYOUT_QUARANTINE          "front/quarantine"
 #define LAYOUT_QUARANTINE_INPUT    "front/quarantine/incoming"
 

@@ -82,22 +82,31 @@ static int take_part(struct listening *listening, const struct part *part, struc
 	names[part->size] = '\0';
 	rc = tls_profiles_parse(names, &profiles, err);
 	if (rc == 0 && !give(listening, part->port, profiles))
-		rc = err_set(err, ERR_RANGE, "nothing listens on port %u: [network] listen does not name it",
+		rc = err_set(err, ERR_RANGE,
+			     "nothing listens on port %u: neither [network] listen nor console_listen names it",
 			     (unsigned)part->port);
 	return rc;
 }
 
+static void add_all(struct listening *plan, const struct conf_addresses *addresses, bool console)
+{
+	for (size_t i = 0; i < addresses->count; i++) {
+		plan->items[plan->count].address = &addresses->items[i];
+		plan->items[plan->count].profiles = TLS_PROFILE_MODERN;
+		plan->items[plan->count++].console = console;
+	}
+	plan->console |= console && addresses->count > 0;
+}
+
 int listening_plan(const struct settings *settings, struct listening *ret_listening, struct err *err)
 {
-	struct listening plan = { .count = settings->listen.count, .rsa = settings->rsa_certificate };
+	struct listening plan = { .rsa = settings->rsa_certificate };
 	const char *at = settings->tls_profiles;
 	struct part part;
 	int rc;
 
-	for (size_t i = 0; i < plan.count; i++) {
-		plan.items[i].address = &settings->listen.items[i];
-		plan.items[i].profiles = TLS_PROFILE_MODERN;
-	}
+	add_all(&plan, &settings->listen, false);
+	add_all(&plan, &settings->console_listen, true);
 	while ((rc = next_part(&at, &part, err)) == 0 && part.text != NULL) {
 		rc = take_part(&plan, &part, err);
 		if (rc != 0)
@@ -107,7 +116,8 @@ int listening_plan(const struct settings *settings, struct listening *ret_listen
 		return rc;
 	for (size_t i = 0; i < plan.count; i++)
 		plan.all |= plan.items[i].profiles;
-	plan.rsa |= tls_profiles_want_rsa(plan.all);
+	for (size_t i = 0; i < plan.count; i++)
+		plan.rsa |= !plan.items[i].console && tls_profiles_want_rsa(plan.items[i].profiles);
 	*ret_listening = plan;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* Where the manager listens and with which TLS profiles: what manager.ini's
- * [network] listen, tls_profiles, rsa_certificate and legacy_tls come to.
+ * [network] listen, console_listen, tls_profiles, rsa_certificate and legacy_tls come to.
  *
  * tls_profiles holds names for all listeners, then, behind "PORT:", names for
  * those of that port instead: "modern, 4345: strong-12, legacy-9.6". Pure but for
@@ -12,12 +12,16 @@
 #include "manager/settings.h"
 #include "net/tls_profiles.h"
 
+#define LISTENING_MAX (2 * CONF_ADDRESSES)
+
 struct listening {
 	size_t count;
 	struct {
 		const struct conf_address *address; /* of the settings, which outlive this */
 		tls_profile_set profiles;
-	} items[CONF_ADDRESSES];
+		bool console; /* of console_listen: for people alone, with a certificate of its own */
+	} items[LISTENING_MAX];
+	bool console;        /* there is such a one */
 	tls_profile_set all; /* of any of them */
 	bool rsa;            /* a second certificate, with an RSA key, is served */
 };

@@ -26,6 +26,8 @@
 #include "manager/local_token.h"
 #include "manager/ports_show.h"
 #include "manager/role_start.h"
+#include "manager/run_lock.h"
+#include "manager/server_certificate.h"
 #include "manager/settings.h"
 #include "manager/supervisor.h"
 #include "os/env.h"
@@ -283,22 +285,37 @@ static int check_settings(const struct arguments *arguments, bool show, struct e
 	return rc;
 }
 
-/* The front of a manager that was killed finishes what it has begun: that takes [process] stop_grace at most, which is
- * 10 s where nobody changed it. */
-static int check_not_running(const char *data, struct err *err)
+/* The front of a manager that was killed holds its database until it has finished what it had begun. */
+static int become_the_one(const char *data, int *lock, struct err *err)
+{
+	char path[LAYOUT_PATH_BYTES];
+	int rc = *lock >= 0 ? 0 : run_lock_take(data, lock, err);
+
+	if (rc != 0)
+		return rc;
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", data, LAYOUT_DATABASE) >= sizeof(path))
+		return 0; /* said where the settings are read */
+	rc = store_check_free(path, err);
+	return rc == 0 ? 0 : err_add(err, rc, "a manager runs already on this data directory");
+}
+
+/* Before anything is started, a role that holds keys least of all: of several that begin at once one goes on. What one
+ * before it has begun takes [process] stop_grace at most, which is 10 s where nobody changed it. */
+static int be_the_only_one(const char *data, int *ret_lock, struct err *err)
 {
 	const struct env *env = env_system();
 	time_us give_up = env_monotonic(env) + PREVIOUS_WAIT_US;
-	char path[LAYOUT_PATH_BYTES];
-	int rc = 0;
+	int lock = -1, rc = become_the_one(data, &lock, err);
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s", data, LAYOUT_DATABASE) < sizeof(path))
-		rc = store_check_free(path, err);
 	while (rc == ERR_BUSY && env_monotonic(env) < give_up) {
 		(void)poll(NULL, 0, 50);
-		rc = store_check_free(path, err);
+		rc = become_the_one(data, &lock, err);
 	}
-	return rc == 0 ? 0 : err_add(err, rc, "a manager runs already on this data directory");
+	if (rc != 0 && lock >= 0)
+		close(lock);
+	if (rc == 0)
+		*ret_lock = lock;
+	return rc;
 }
 
 /* Said before anything is started: the roles' log comes later and is longer. */
@@ -320,22 +337,41 @@ static int check_listen(const char *data, struct err *err)
 	return rc;
 }
 
+static int command_certificate(struct arguments *arguments, struct err *err)
+{
+	int rc = server_certificate_again(arguments->data, env_system(), err);
+
+	if (rc == 0)
+		printf("made: %s/%s, %s/%s\n", arguments->data, LAYOUT_TLS_KEY, arguments->data,
+		       LAYOUT_TLS_CERTIFICATE);
+	return rc;
+}
+
+static int run_alone(const char *data, struct err *err)
+{
+	int rc = check_listen(data, err);
+
+	if (rc != 0)
+		return rc;
+	log_setup("muster-manager", "supervisor", 2, LOG_INFO, env_system_wall);
+	return supervisor_run(data) == 0
+		   ? 0
+		   : err_set(err, ERR_REFUSED, "the manager could not run; the log lines above say why");
+}
+
 static int command_run(struct arguments *arguments, struct err *err)
 {
-	int rc = check_settings(arguments, arguments->check_config, err);
+	int lock, rc = check_settings(arguments, arguments->check_config, err);
 
 	if (rc != 0 || arguments->check_config)
 		return rc;
 	/* Else the ports, which are taken first, would be all that is complained about. */
-	rc = check_not_running(arguments->data, err);
-	if (rc == 0)
-		rc = check_listen(arguments->data, err);
+	rc = be_the_only_one(arguments->data, &lock, err);
 	if (rc != 0)
 		return rc;
-	log_setup("muster-manager", "supervisor", 2, LOG_INFO, env_system_wall);
-	if (supervisor_run(arguments->data) != 0)
-		return err_set(err, ERR_REFUSED, "the manager could not run; the log lines above say why");
-	return 0;
+	rc = run_alone(arguments->data, err);
+	close(lock);
+	return rc;
 }
 
 /* --- ports --- */
@@ -446,6 +482,12 @@ static const struct subcommand {
 	  "  --check              exit 1 unless all are listened on, and say of those that are not whether they could\n"
 	  "                       be: taken by another program, or in need of a privilege\n"
 	  "  -o, --output json    one JSON array\n" },
+	{ "certificate", "dh", command_certificate, "make the certificate of the agents' listeners anew",
+	  "usage: muster-manager certificate --data DIR\n\n"
+	  "Makes front/tls.key and front/tls.pem anew, for the name and the addresses in DIR/manager.ini, signed by "
+	  "the\n"
+	  "manager's own authority, whom agents trust. For a manager that has another name now, or whose files were\n"
+	  "lost or replaced. A manager that runs takes it up within seconds; it renews it by itself in any case.\n" },
 	{ "token", "dreh", command_token, "print a new API token, for scripts on this machine",
 	  "usage: muster-manager token --data DIR [--role ROLE] [--expires DURATION]\n\n"
 	  "Writes a new API token into the database and prints it. Works beside a running manager.\n\n"
@@ -458,7 +500,7 @@ static void print_help(FILE *out)
 	fprintf(out, "usage: muster-manager COMMAND --data DIR [OPTION...]\n\nThe server of Muster: agents' exchange, "
 		     "commands, events, quarantine, REST API.\n\n");
 	for (size_t i = 0; i < COUNT_OF(subcommands); i++)
-		fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].summary);
+		fprintf(out, "  %-11s %s\n", subcommands[i].name, subcommands[i].summary);
 	fprintf(out, "\n  --version, --help; muster-manager COMMAND --help says more.\n");
 }
 

@@ -23,6 +23,14 @@ static const struct port_row listener = {
 	.setting = "[network] listen",
 	.here = true,
 };
+static const struct port_row console_listener = {
+	.from = "console, API",
+	.to = "this manager",
+	.protocol = "HTTPS",
+	.purpose = "console, API, with a certificate of its own",
+	.setting = "[network] console_listen",
+	.here = true,
+};
 static const struct port_row clear_listener = {
 	.from = "agents",
 	.to = "this manager",
@@ -41,18 +49,26 @@ static const struct port_row agents = {
 	.detail = "muster computer verify tries them",
 };
 
+static void add_listeners(struct manager_ports *ports, const struct port_row *as,
+			  const struct conf_addresses *addresses)
+{
+	for (size_t i = 0; i < addresses->count; i++) {
+		struct port_row *row = add(ports, as);
+
+		if (row == NULL)
+			return;
+		snprintf(row->host, sizeof(row->host), "%s", addresses->items[i].host);
+		row->port = addresses->items[i].port;
+	}
+}
+
 void manager_ports_of_settings(const struct settings *settings, struct manager_ports *ports)
 {
 	struct port_row *row;
 
 	ports->count = 0;
-	for (size_t i = 0; i < settings->listen.count; i++) {
-		row = add(ports, &listener);
-		if (row == NULL)
-			continue;
-		snprintf(row->host, sizeof(row->host), "%s", settings->listen.items[i].host);
-		row->port = settings->listen.items[i].port;
-	}
+	add_listeners(ports, &listener, &settings->listen);
+	add_listeners(ports, &console_listener, &settings->console_listen);
 	row = add(ports, &clear_listener);
 	if (row != NULL)
 		row->port = (uint16_t)settings->http_port;
@@ -123,12 +139,13 @@ void manager_ports_add(struct manager_ports *ports, const char *name, const char
 	}
 }
 
-int manager_ports_check(const struct settings *settings, struct buf *problems, struct err *err)
+/* How many of them cannot be had. */
+static size_t check_listeners(const struct port_row *as, const struct conf_addresses *addresses, struct buf *problems)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < settings->listen.count; i++) {
-		const struct conf_address *address = &settings->listen.items[i];
+	for (size_t i = 0; i < addresses->count; i++) {
+		const struct conf_address *address = &addresses->items[i];
 		bool bracket = strchr(address->host, ':') != NULL;
 		char text[CONF_ADDRESS_BYTES + 16];
 		struct err why = { 0 };
@@ -139,9 +156,17 @@ int manager_ports_check(const struct settings *settings, struct buf *problems, s
 			continue;
 		count++;
 		buf_printf(problems, "%s: port %u for %s (setting %s): %s\n", LAYOUT_SETTINGS, (unsigned)address->port,
-			   listener.purpose, listener.setting, why.text);
+			   as->purpose, as->setting, why.text);
 	}
-	return count == 0
-		   ? 0
-		   : err_set(err, ERR_REFUSED, "%zu of %zu ports cannot be listened on", count, settings->listen.count);
+	return count;
+}
+
+int manager_ports_check(const struct settings *settings, struct buf *problems, struct err *err)
+{
+	size_t count = check_listeners(&listener, &settings->listen, problems) +
+		       check_listeners(&console_listener, &settings->console_listen, problems);
+
+	return count == 0 ? 0
+			  : err_set(err, ERR_REFUSED, "%zu of %zu ports cannot be listened on", count,
+				    settings->listen.count + settings->console_listen.count);
 }

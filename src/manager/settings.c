@@ -16,6 +16,12 @@ static const struct conf_row rows[] = {
 	{ ROW("network", "listen", CONF_LISTEN, listen), .initial = "",
 	  .help = "Addresses and ports for the console, the API and the agents' exchange (HTTPS). [::] is every "
 		  "IPv6 address and no IPv4 one: name 0.0.0.0 besides. Empty: every address, on https_port." },
+	{ ROW("network", "console_listen", CONF_LISTEN, console_listen), .initial = "",
+	  .help = "Further addresses and ports, for people and programs (console, API) alone, which may have a "
+		  "certificate of another authority: front/console.key and front/console.pem of the data directory, "
+		  "put there by an administrator and taken up within seconds; one of Muster's own until then. Agents "
+		  "and computers that are being installed keep to listen, where the certificate is always one that "
+		  "they trust. Empty: none." },
 	{ ROW("network", "https_port", CONF_NUMBER, https_port), .aliases = "INI_SERVER_SECTION.Master_SSLPort",
 	  .min = 0, .max = 65535, .initial = "0",
 	  .help = "The port for console, API and agents on every address, where listen is empty. 0: 4343. Where listen "

@@ -10,12 +10,13 @@ enum legacy_tls { LEGACY_TLS_REFUSED, LEGACY_TLS_ACCEPT_RISK };
 #define SETTINGS_HTTPS_PORT 4343
 
 struct settings {
-	char *name;                   /* of this manager, in its certificate and URL */
-	struct conf_addresses listen; /* never empty once loaded */
-	int64_t https_port;           /* 0: as listen says, or SETTINGS_HTTPS_PORT */
-	int64_t http_port;            /* nothing listens there */
-	int enable_ssl;               /* 0 */
-	char *tls_profiles;           /* manager/listening.h reads them */
+	char *name;                           /* of this manager, in its certificate and URL */
+	struct conf_addresses listen;         /* never empty once loaded */
+	struct conf_addresses console_listen; /* with a certificate of their own; may be empty */
+	int64_t https_port;                   /* 0: as listen says, or SETTINGS_HTTPS_PORT */
+	int64_t http_port;                    /* nothing listens there */
+	int enable_ssl;                       /* 0 */
+	char *tls_profiles;                   /* manager/listening.h reads them */
 	bool rsa_certificate;
 	int legacy_tls; /* enum legacy_tls */
 	int64_t agent_port;

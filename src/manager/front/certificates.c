@@ -50,6 +50,11 @@ static bool rsa_is_wanted(const struct front *front)
 static int sign_as_server(struct front *front, const struct buf *request, char *pem, struct err *err);
 static int sign_as_dialler(struct front *front, const struct buf *request, char *pem, struct err *err);
 
+static bool console_is_wanted(const struct front *front)
+{
+	return tls_listeners_plan(front->listeners)->console;
+}
+
 static void give_to_listeners(struct front *front)
 {
 	tls_listeners_certified(front->listeners);
@@ -72,7 +77,7 @@ static const struct use {
 	[CERTIFICATE_SERVER] = { "server",
 				 "shown to agents, browsers and programs that connect",
 				 { LAYOUT_TLS_KEY, LAYOUT_TLS_CERTIFICATE },
-				 true,
+				 false,
 				 NULL,
 				 identity_make,
 				 sign_as_server,
@@ -80,11 +85,19 @@ static const struct use {
 	[CERTIFICATE_SERVER_RSA] = { "server-rsa",
 				     "the same, for those that need an RSA key",
 				     { LAYOUT_TLS_RSA_KEY, LAYOUT_TLS_RSA_CERTIFICATE },
-				     true,
+				     false,
 				     rsa_is_wanted,
 				     identity_make_rsa,
 				     sign_as_server,
 				     give_to_listeners },
+	[CERTIFICATE_CONSOLE] = { "console",
+				  "shown to browsers and programs that connect where no agent does",
+				  { LAYOUT_CONSOLE_KEY, LAYOUT_CONSOLE_CERTIFICATE },
+				  true,
+				  console_is_wanted,
+				  identity_make,
+				  sign_as_server,
+				  give_to_listeners },
 	[CERTIFICATE_DIALLING] = { "dialling",
 				   "shown to agents that the manager dials",
 				   { LAYOUT_DIAL_KEY, LAYOUT_DIAL_CERTIFICATE },
@@ -141,6 +154,25 @@ static bool file_is(const struct file_state *a, const struct file_state *b)
 	       a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
+static bool agents_look_at(const struct use *use)
+{
+	return use == &uses[CERTIFICATE_SERVER] || use == &uses[CERTIFICATE_SERVER_RSA];
+}
+
+/* Why it is not taken: whoever put it there meant well, and would lock all agents out. */
+static int refuse_own(const struct use *use, const struct held *held, const struct err *why, struct err *err)
+{
+	if (!agents_look_at(use))
+		return err_set(err, why->code, "%s", why->text);
+	return err_set(err, ERR_UNTRUSTED,
+		       "%s is of another authority (%.60s), which this manager's agents do not trust: they would be "
+		       "locked out. Move it and its key to " LAYOUT_CONSOLE_CERTIFICATE " and " LAYOUT_CONSOLE_KEY
+		       " and say in manager.ini where they are shown ([network] console_listen = 0.0.0.0:443); then "
+		       "`muster-manager certificate`, or `muster cert renew server` while the manager runs, makes the "
+		       "agents' one anew",
+		       use->files.certificate, held->about.issuer);
+}
+
 /* What a pair is that belongs together. */
 static int complete(const struct front *front, const struct use *use, struct held *held, struct err *err)
 {
@@ -151,7 +183,7 @@ static int complete(const struct front *front, const struct use *use, struct hel
 		return rc;
 	held->own = certificate_signed_by(buf_text(&held->pair.chain), authorities_now(front)->roots, &why) != 0;
 	if (held->own && !use->may_be_own)
-		return err_set(err, why.code, "%s", why.text);
+		return refuse_own(use, held, &why, err);
 	held->there = true;
 	return 0;
 }
@@ -531,6 +563,14 @@ int front_certificates(struct front *front, int (*each)(void *argument, const st
 
 /* --- life --- */
 
+/* Without the agents' one nothing is served; what an administrator has put there is not thrown away. */
+static bool cannot_be_replaced(const struct certificates *certificates, size_t use, int rc)
+{
+	if (use == CERTIFICATE_CONSOLE)
+		return rc != ERR_NOT_FOUND && certificates->front->settings.console_listen.count > 0;
+	return use == CERTIFICATE_SERVER || (use == CERTIFICATE_SERVER_RSA && certificates->held[use].own);
+}
+
 static int read_all(struct certificates *certificates, struct err *err)
 {
 	for (size_t i = 0; i < CERTIFICATE_USES; i++) {
@@ -538,11 +578,12 @@ static int read_all(struct certificates *certificates, struct err *err)
 		struct err why = { 0 };
 		int rc = read_held(certificates->front, &uses[i], held, &why);
 
-		if (rc != 0 && i == CERTIFICATE_SERVER)
-			return err_set(err, rc, "TLS certificate (" LAYOUT_TLS_CERTIFICATE ", " LAYOUT_TLS_KEY "): %s",
-				       why.text);
 		if (rc == 0)
 			continue;
+		if (cannot_be_replaced(certificates, i, rc))
+			return err_set(err, rc, "TLS certificate (%s, %s): %s%s", uses[i].files.certificate,
+				       uses[i].files.key, why.text,
+				       rc == ERR_NOT_FOUND ? "; `muster-manager certificate` makes it anew" : "");
 		if (rc != ERR_NOT_FOUND)
 			LOG(LOG_WARNING, "certificate.replaced", log_text("name", uses[i].name), log_err(&why));
 		certified_key_done(&held->pair);

@@ -5,7 +5,9 @@
  * itself in time (trust/certificate_life.h): a new key, signed by the keys role,
  * stored, then given to whoever shows it; connections under way stay. One of
  * another authority is an administrator's: served, never replaced, and read anew
- * when its files change. The authority's own root is not renewed here.
+ * when its files change. It is taken on the console's listeners alone: agents trust
+ * Muster's own authority, and one that agents do not trust is refused on theirs,
+ * at the start as while running. The authority's own root is not renewed here.
  */
 #ifndef MUSTER_MANAGER_FRONT_CERTIFICATES_H
 #define MUSTER_MANAGER_FRONT_CERTIFICATES_H
@@ -19,7 +21,13 @@ struct front;
 struct front_actor;
 struct certificates;
 
-enum certificate_use { CERTIFICATE_SERVER, CERTIFICATE_SERVER_RSA, CERTIFICATE_DIALLING, CERTIFICATE_USES };
+enum certificate_use {
+	CERTIFICATE_SERVER,
+	CERTIFICATE_SERVER_RSA,
+	CERTIFICATE_CONSOLE,
+	CERTIFICATE_DIALLING,
+	CERTIFICATE_USES
+};
 
 /* Reads what there is, before the role gives up its rights. Without a server's certificate nothing can be served: the
  * error says why. Blocks. */

@@ -126,8 +126,9 @@ static int listen_on(struct front *front, size_t index, struct err *err)
 		LOG(LOG_INFO, "front.listening", log_text("address", text), log_number("port", port),
 		    log_text("family", bracket ? "IPv6 only" : "IPv4 only"));
 	else
-		err_add(err, rc, "port %u for console, API and agents (setting [network] listen in %s)",
-			(unsigned)address->port, LAYOUT_SETTINGS);
+		err_add(err, rc, "port %u for console, API%s (setting [network] %s in %s)", (unsigned)address->port,
+			plan->items[index].console ? "" : " and agents",
+			plan->items[index].console ? "console_listen" : "listen", LAYOUT_SETTINGS);
 	return rc;
 }
 
@@ -149,7 +150,7 @@ static int make_server(struct front *front, struct err *err)
 					&handlers, err);
 	if (front->server == NULL)
 		return err->code;
-	for (size_t i = 0; i < front->settings.listen.count && rc == 0; i++)
+	for (size_t i = 0; i < tls_listeners_plan(front->listeners)->count && rc == 0; i++)
 		rc = listen_on(front, i, err);
 	return rc;
 }
@@ -279,6 +280,8 @@ static int load_state(struct front *front, struct channel *supervisor, struct er
 		rc = verify_load(front, err);
 	if (rc == 0)
 		rc = front_load_quarantine(front, err);
+	if (rc == 0)
+		rc = request_key_open(front->data_directory, front->env, front->request_key, err);
 	if (rc == 0 && (front->api = api_new(front, err)) == NULL)
 		rc = err->code;
 	if (rc == 0 && (front->forwarder = forwarder_new(front, courier_broke_rules, supervisor, err)) == NULL)

@@ -17,19 +17,21 @@ struct place {
 	struct tls_listeners *listeners;
 	struct loop *loop;
 	struct tls_server *tls;
+	bool console; /* shows its own certificate, and asks nobody for one */
 };
 
 struct tls_listeners {
 	const struct front *front;
 	struct listening plan;
-	struct tls_server **of[CONF_ADDRESSES]; /* listeners with the same profiles share them */
+	struct tls_server **of[LISTENING_MAX]; /* listeners with the same profiles and certificate share them */
 	struct place *places;
 	size_t place_count;
 };
 
 /* --- contexts --- */
 
-/* What is shown: the leaf first, the authority last. */
+/* What is shown: the leaf first, the authority last. Behind a certificate of another authority ours is of no use, and
+ * does no harm. */
 static int chain_of(const struct front *front, const struct certified_key *pair, struct buf *chain, struct err *err)
 {
 	buf_append(chain, pair->chain.data, pair->chain.size);
@@ -37,7 +39,7 @@ static int chain_of(const struct front *front, const struct certified_key *pair,
 	return chain->status == 0 ? 0 : err_set(err, chain->status, "no room for the chain of certificates");
 }
 
-static int make_context(struct tls_listeners *listeners, struct tls_server **place, tls_profile_set profiles,
+static int make_context(struct tls_listeners *listeners, struct tls_server **place, size_t index,
 			const struct certified_key *pair, const uint8_t ticket_key[TLS_TICKET_KEY_BYTES],
 			struct err *err)
 {
@@ -47,8 +49,10 @@ static int make_context(struct tls_listeners *listeners, struct tls_server **pla
 	buf_init(&chain, CHAIN_MAX_BYTES);
 	rc = chain_of(listeners->front, pair, &chain, err);
 	if (rc == 0) {
-		*place = tls_server_with(profiles, buf_text(&chain), buf_text(&pair->key),
-					 authorities_now(listeners->front)->roots, ticket_key, err);
+		*place = tls_server_with(
+		    listeners->plan.items[index].profiles, buf_text(&chain), buf_text(&pair->key),
+		    listeners->plan.items[index].console ? NULL : authorities_now(listeners->front)->roots, ticket_key,
+		    err);
 		rc = *place != NULL ? 0 : err->code;
 	}
 	buf_done(&chain);
@@ -66,39 +70,64 @@ static int make_set(struct tls_listeners *listeners, size_t index, const struct 
 	listeners->of[index] = made;
 	front->env->random(front->env->context, ticket_key, sizeof(ticket_key));
 	for (unsigned i = 0; rc == 0 && i < front->loop_count; i++) {
-		rc = make_context(listeners, &made[i], listeners->plan.items[index].profiles, pair, ticket_key, err);
+		rc = make_context(listeners, &made[i], index, pair, ticket_key, err);
 		if (rc == 0)
 			listeners->places[listeners->place_count++] =
-			    (struct place){ listeners, front->loops[i], made[i] };
+			    (struct place){ listeners, front->loops[i], made[i], listeners->plan.items[index].console };
 	}
 	OPENSSL_cleanse(ticket_key, sizeof(ticket_key));
 	return rc;
 }
 
-/* The one before it with the same profiles; itself, if there is none. */
+/* The one before it with the same profiles and certificate; itself, if there is none. */
 static size_t first_like(const struct listening *plan, size_t index)
 {
 	size_t first = 0;
 
-	while (plan->items[first].profiles != plan->items[index].profiles)
+	while (plan->items[first].profiles != plan->items[index].profiles ||
+	       plan->items[first].console != plan->items[index].console)
 		first++;
 	return first;
 }
 
-static int make_sets(void *argument, const struct certified_key *pair, struct err *err)
+static int make_sets(struct tls_listeners *listeners, bool console, const struct certified_key *pair, struct err *err)
 {
-	struct tls_listeners *listeners = argument;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < listeners->plan.count; i++) {
 		size_t first = first_like(&listeners->plan, i);
 
+		if (listeners->plan.items[i].console != console)
+			continue;
 		if (first == i)
 			rc = make_set(listeners, i, pair, err);
 		else
 			listeners->of[i] = listeners->of[first];
 	}
 	return rc;
+}
+
+static int make_agents_sets(void *argument, const struct certified_key *pair, struct err *err)
+{
+	return make_sets(argument, false, pair, err);
+}
+
+static int make_console_sets(void *argument, const struct certified_key *pair, struct err *err)
+{
+	return make_sets(argument, true, pair, err);
+}
+
+/* The first time its own certificate is a moment away, as keys signs it; that of the others stands in for it. */
+static int make_console(struct tls_listeners *listeners, struct err *err)
+{
+	struct certificates *certificates = listeners->front->certificates;
+	int rc = certificates_lend(certificates, CERTIFICATE_CONSOLE, make_console_sets, listeners, err);
+
+	if (rc == ERR_NOT_FOUND)
+		rc = certificates_lend(certificates, CERTIFICATE_SERVER, make_console_sets, listeners, err);
+	return rc == 0
+		   ? 0
+		   : err_add(err, rc, "console's certificate (" LAYOUT_CONSOLE_CERTIFICATE ", " LAYOUT_CONSOLE_KEY ")");
 }
 
 /* --- certificates --- */
@@ -123,11 +152,13 @@ static void give_place(void *argument)
 	const struct place *place = argument;
 	struct certificates *certificates = place->listeners->front->certificates;
 	struct err err = { 0 };
-	int rc = tls_server_trust(place->tls, authorities_now(place->listeners->front)->roots, &err);
+	int rc =
+	    place->console ? 0 : tls_server_trust(place->tls, authorities_now(place->listeners->front)->roots, &err);
 
 	if (rc == 0)
-		rc = certificates_lend(certificates, CERTIFICATE_SERVER, certify, argument, &err);
-	if (rc == 0 && place->listeners->plan.rsa)
+		rc = certificates_lend(certificates, place->console ? CERTIFICATE_CONSOLE : CERTIFICATE_SERVER, certify,
+				       argument, &err);
+	if (rc == 0 && !place->console && place->listeners->plan.rsa)
 		rc = certificates_lend(certificates, CERTIFICATE_SERVER_RSA, certify, argument, &err);
 	if (rc != 0 && rc != ERR_NOT_FOUND) /* the second one is on its way */
 		LOG(LOG_ERROR, "tls.not_certified", log_err(&err));
@@ -166,8 +197,10 @@ static int make(struct tls_listeners *listeners, struct err *err)
 	listeners->places = calloc(listeners->plan.count * front->loop_count, sizeof(*listeners->places));
 	if (listeners->places == NULL)
 		return err_set(err, ERR_MEMORY, "no memory for TLS");
-	rc = certificates_lend(front->certificates, CERTIFICATE_SERVER, make_sets, listeners, err);
-	return rc == 0 ? 0 : err_add(err, rc, "TLS certificate (" LAYOUT_TLS_CERTIFICATE ", " LAYOUT_TLS_KEY ")");
+	rc = certificates_lend(front->certificates, CERTIFICATE_SERVER, make_agents_sets, listeners, err);
+	if (rc == 0)
+		return make_console(listeners, err);
+	return err_add(err, rc, "TLS certificate (" LAYOUT_TLS_CERTIFICATE ", " LAYOUT_TLS_KEY ")");
 }
 
 int tls_listeners_new(struct front *front, struct tls_listeners **ret_listeners, struct err *err)

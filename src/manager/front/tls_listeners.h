@@ -1,6 +1,7 @@
 /* TLS of the listeners: contexts for each loop and each set of profiles, with the
  * server's certificate and beside it the one with an RSA key, when a profile needs
- * it or manager.ini wants it (front/certificates.h).
+ * it or manager.ini wants it (front/certificates.h). Listeners of the console show
+ * a certificate of their own, and ask nobody for one.
  *
  * Made before the role gives up its rights. The RSA certificate takes keys to
  * sign, so that the first time it is there a moment after the start, and clients

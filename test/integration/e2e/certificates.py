@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 
-from installation import Site, main, wait_until
+from installation import Site, free_port, main, program, run, wait_until
 
 site = Site()
 
@@ -25,8 +25,8 @@ def moment(text):
 
 def listed():
     """What the list says is what OpenSSL's own tool says of the files."""
-    rows = certificates()
-    assert set(rows) == {"authority", "server", "dialling"}, rows
+    rows = wait_until("all of them", lambda: len(certificates()) == 4 and certificates())
+    assert set(rows) == {"authority", "server", "dialling", "console"}, rows
     for row in rows.values():
         path = os.path.join(site.manager.data, row["file"])
         assert of_openssl(path, "-fingerprint", "-sha256").split("=")[1].replace(":", "").lower() == row["fingerprint"]
@@ -37,14 +37,18 @@ def listed():
         left = end.replace(tzinfo=datetime.timezone.utc) - datetime.datetime.now(datetime.timezone.utc)
         assert abs(row["days_left"] - left.days) <= 1 and not row["own"], row
     assert rows["authority"]["subject"] == rows["server"]["issuer"] == rows["dialling"]["issuer"]
+    assert rows["console"]["issuer"] == rows["server"]["issuer"]
+    wait_until("the console's is shown", lambda: on_console() == rows["console"]["fingerprint"])
+    ports = site.json("ports", "--check")
+    assert [row for row in ports if row["port"] == site.console and row["state"] == "listening"], ports
     site.muster("cert", "list").expect(0, "CERTIFICATE", "server", "DAYS LEFT")
     lines = site.muster("cert", "list", "-o", "csv").expect(0).out.splitlines()
-    assert len(lines) == 4 and lines[0].startswith("name,not_after,days_left,renews_itself"), lines
+    assert len(lines) == 5 and lines[0].startswith("name,not_after,days_left,renews_itself"), lines
 
 
-def shown(*more):
+def shown(*more, port=None):
     """SHA-256 of the certificate that a client is shown and OpenSSL has verified; None: it has not."""
-    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{site.manager.port}", "-CAfile",
+    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port or site.manager.port}", "-CAfile",
                            site.manager.ca, "-verify_return_error", "-verify_hostname", "localhost", *more],
                           stdin=subprocess.DEVNULL, capture_output=True)
     if done.returncode != 0:
@@ -129,10 +133,10 @@ def make_own(days, name="own"):
     return key, certificate
 
 
-def put(key, certificate):
+def put(key, certificate, name="console"):
     """As an administrator does: to whom front/ belongs, readable by nobody else."""
     owner = os.stat(path("front"))
-    for source, name, mode in ((certificate, "tls.pem", 0o644), (key, "tls.key", 0o600)):
+    for source, name, mode in ((certificate, name + ".pem", 0o644), (key, name + ".key", 0o600)):
         with open(source, "rb") as file, open(path("front", name + ".put"), "wb") as out:
             out.write(file.read())
         os.chown(path("front", name + ".put"), owner.st_uid, owner.st_gid)
@@ -140,75 +144,111 @@ def put(key, certificate):
         os.rename(path("front", name + ".put"), path("front", name))
 
 
-def one_of_another_authority():
-    """It is served as soon as it is there, and stays: only whoever brought it replaces it."""
+def fingerprint_of(certificate):
+    return of_openssl(certificate, "-fingerprint", "-sha256").split("=")[1].replace(":", "").lower()
+
+
+def ours_of_the_console():
     ours = site.path("ours.key"), site.path("ours.pem")
-    for name, source in zip(ours, ("tls.key", "tls.pem")):
+    for name, source in zip(ours, ("console.key", "console.pem")):
         shutil.copyfile(path("front", source), name)
+    return ours
+
+
+def on_console(*more):
+    return shown(*more, port=site.console)
+
+
+def one_of_another_authority():
+    """It is served on the console's listener as soon as it is there, and stays: only whoever brought it replaces it.
+    Agents never see it."""
+    ours = ours_of_the_console()
     key, certificate = make_own(3)
     put(key, certificate)
-    try:
-        fingerprint = of_openssl(certificate, "-fingerprint", "-sha256").split("=")[1].replace(":", "").lower()
-        wait_until("it is served", lambda: shown("-CAfile", certificate) == fingerprint)
-        env = {"MUSTER_CA": certificate}
-        row = next(row for row in site.muster("cert", "list", "-o", "json", env=env).expect(0).json
-                   if row["name"] == "server")
-        assert row["own"] and not row["renews_itself"] and row["renews_at"] is None and row["days_left"] in (2, 3), row
-        site.muster("cert", "renew", env=env).expect(1, "of another authority", "tls.pem")
-        with open(path("front", "tls.key"), "rb") as now, open(key, "rb") as brought:
-            assert now.read() == brought.read()
-        with open(path("front", "tls.pem"), "w", encoding="ascii") as file:
-            file.write("no certificate\n")
-        wait_until("what is wrong is logged", lambda: "certificate.files_not_used" in site.manager.text())
-        assert shown("-CAfile", certificate) == fingerprint
-        alert = next(row for row in site.muster("alert", "list", "-o", "json", env=env).expect(0).json
-                     if row["type"] == "certificate_expires")
-        assert alert["state"] == "open" and alert["severity"] == "critical", alert
-    finally:
-        put(*ours)
-    wait_until("ours is served again", shown)
-    assert shown() == certificates()["server"]["fingerprint"]
-    assert not certificates()["server"]["own"]
+    fingerprint, held = fingerprint_of(certificate), connections()
+    wait_until("it is served", lambda: on_console("-CAfile", certificate) == fingerprint)
+    assert shown() == certificates()["server"]["fingerprint"] != fingerprint
+    done = subprocess.run(["curl", "-s", "-f", "--cacert", certificate, f"https://localhost:{site.console}/api/v1/openapi.json"],
+                          capture_output=True)
+    assert done.returncode == 0 and b"openapi" in done.stdout[:200], done
+    row = certificates()["console"]
+    assert row["own"] and not row["renews_itself"] and row["renews_at"] is None and row["days_left"] in (2, 3), row
+    site.muster("cert", "renew", "console").expect(1, "of another authority", "console.pem")
+    with open(path("front", "console.key"), "rb") as now, open(key, "rb") as brought:
+        assert now.read() == brought.read()
+    with open(path("front", "console.pem"), "w", encoding="ascii") as file:
+        file.write("no certificate\n")
+    wait_until("what is wrong is logged", lambda: "certificate.files_not_used" in site.manager.text())
+    assert on_console("-CAfile", certificate) == fingerprint
+    alert = next(row for row in site.json("alert", "list") if row["type"] == "certificate_expires")
+    assert alert["state"] == "open" and alert["severity"] == "critical", alert
+    put(*ours)
+    wait_until("ours is served again", on_console)
+    assert on_console() == certificates()["console"]["fingerprint"]
+    assert not certificates()["console"]["own"]
+    assert connections() >= held, "the agent's connection was cut"
+    site.wait_online("one")
+
+
+def agents_are_never_locked_out():
+    """One that they do not trust is refused on their listener, with the reason and what to do."""
+    before = shown()
+    put(*make_own(300, "lockout"), "tls")
+    wait_until("it is refused", lambda: "they would be locked out" in site.manager.text())
+    assert shown() == before
+    site.muster("computer", "heartbeat", "one", "--watch").expect(0)
+    site.muster("cert", "renew", "server").expect(0)  # ours again, in its place
+    wait_until("it is shown", lambda: shown() not in (None, before))
+    assert of_openssl(path("front", "tls.key"), "-issuer") == of_openssl(path("front", "dial.key"), "-issuer")
+    before = shown()
+    site.manager.stop()
+    put(*make_own(300, "lockout"), "tls")
+    run([program("muster-manager"), "run", "--data", site.manager.data]).expect(1, "locked out", "console_listen")
+    run([program("muster-manager"), "certificate", "--data", site.manager.data]).expect(0, "tls.key")
+    site.manager.start()
+    assert shown() not in (None, before)
+    site.wait_online("one")
+    # Made anew beside a manager that runs: it is taken up.
+    before = shown()
+    run([program("muster-manager"), "certificate", "--data", site.manager.data]).expect(0)
+    wait_until("it is taken up", lambda: shown() not in (None, before))
+    # Nor is one that is gone an obstacle.
+    site.manager.stop()
+    for name in ("tls.key", "tls.pem"):
+        os.unlink(path("front", name))
+    run([program("muster-manager"), "run", "--data", site.manager.data]).expect(1, "muster-manager certificate")
+    run([program("muster-manager"), "certificate", "--data", site.manager.data]).expect(0)
+    site.manager.start()
     site.wait_online("one")
 
 
 def told_before_the_end():
     """One event a stage, one alert while it lasts, over restarts too; both end with the certificate."""
-    ours = site.path("ours.key"), site.path("ours.pem")
-    env = {}
+    ours = ours_of_the_console()
 
     def alerts():
-        return [row for row in site.muster("alert", "list", "-o", "json", env=env).expect(0).json
-                if row["type"] == "certificate_expires"]
+        return [row for row in site.json("alert", "list") if row["type"] == "certificate_expires"]
 
     def stages():
-        return [row["fields"]["stage"] for row in
-                site.muster("event", "list", "--type", "935", "-o", "json", env=env).expect(0).json]
-
-    def restart():
-        site.manager.stop()
-        site.manager.ca_file = env["MUSTER_CA"]
-        site.manager.start()
+        return [row["fields"]["stage"] for row in site.json("event", "list", "--type", "935")]
 
     assert not alerts() or alerts()[0]["state"] == "resolved"
     before, told = len(alerts()), len(stages())
     for days, severity, stage in ((30, "warning", "soon"), (3, "critical", "critical")):
         key, certificate = make_own(days, f"own{days}")
         put(key, certificate)
-        wait_until("it is served", lambda: shown("-CAfile", certificate))
-        env["MUSTER_CA"] = certificate
+        wait_until("it is served", lambda: on_console("-CAfile", certificate))
         alert = wait_until("the alert", lambda: [row for row in alerts()
                                                  if row["state"] == "open" and row["severity"] == severity])[0]
-        assert "certificate server" in alert["text"] and not alert["dismissible"], alert
+        assert "certificate console" in alert["text"] and not alert["dismissible"], alert
         assert len(alerts()) == before + 1
         told += 1
         assert len(stages()) == told and stages()[0] == stage, stages()
-        restart()
+        site.manager.stop()
+        site.manager.start()
         assert len(alerts()) == before + 1 and len(stages()) == told
     put(*ours)
-    env.clear()
-    site.manager.ca_file = None
-    wait_until("ours is served again", shown)
+    wait_until("ours is served again", on_console)
     wait_until("the alert is over", lambda: alerts()[0]["state"] == "resolved")
     assert len(alerts()) == before + 1 and len(stages()) == told
     site.wait_online("one")
@@ -216,7 +256,8 @@ def told_before_the_end():
 
 if __name__ == "__main__":
     with site:
-        site.add_manager()
+        site.console = free_port()
+        site.add_manager(f"[network]\nconsole_listen = 127.0.0.1:{site.console}\n")
         code = main([listed, renewed_on_demand, cut_between_the_files, one_of_another_authority,
-                     told_before_the_end])
+                     agents_are_never_locked_out, told_before_the_end])
     raise SystemExit(code)

@@ -125,11 +125,9 @@ class Manager(Daemon):
         self.url = f"https://localhost:{self.port}"
         return self
 
-    ca_file = None  # that of another authority, if its certificate is served
-
     @property
     def ca(self):
-        return self.ca_file or os.path.join(self.data, "ca.pem")
+        return os.path.join(self.data, "ca.pem")
 
     def healthy(self):
         if not self.running():
@@ -201,8 +199,18 @@ class Site:
         os.chmod(path, 0o755)
         return path
 
-    def add_manager(self):
-        self.manager = Manager(self.directory).init().start()
+    def add_manager(self, lines=""):
+        """lines: of manager.ini, each section's behind what `init` wrote of it."""
+        self.manager = Manager(self.directory).init()
+        if lines:
+            path = os.path.join(self.manager.data, "manager.ini")
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            section, rest = lines.split("\n", 1)
+            assert section + "\n" in text, text
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text.replace(section + "\n", section + "\n" + rest, 1))
+        self.manager.start()
         self.muster("login", "--user", self.manager.identity["user"], "--password-file", "-",
                     stdin=self.manager.identity["password"].encode() + b"\n").expect(0)
         return self.manager

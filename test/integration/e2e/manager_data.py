@@ -3,8 +3,9 @@
 import os
 import shutil
 import socket
+import subprocess
 
-from installation import Manager, Site, main, program, run
+from installation import Manager, Site, main, program, run, wait_until
 
 site = Site()
 
@@ -102,8 +103,35 @@ def port_in_use():
         assert first.stop() == 0
 
 
+def two_at_once():
+    """Of two that are started together one runs; the other one starts nothing, and says who has the directory."""
+    manager = manager_copy("twice")
+    manager.identity, manager.url = site.template.identity, site.template.url
+    for each in range(3):
+        logs = [site.path(f"twice-{each}-{one}.log") for one in "ab"]
+        both = []
+        for log in logs:
+            with open(log, "wb") as file:
+                both.append(subprocess.Popen(manager.arguments, stdout=file, stderr=file))
+        try:
+            loser = wait_until("one gives up", lambda: next((one for one in both if one.poll() is not None), None))
+            winner = next(one for one in both if one is not loser)
+            with open(logs[both.index(loser)], encoding="utf-8") as file:
+                said = file.read()
+            assert loser.returncode == 1 and "a manager runs already" in said, said
+            assert f"process {winner.pid} on {socket.gethostname()}" in said, said
+            assert "started" not in said, said
+            wait_until("the other one serves", lambda: run(["curl", "-s", "-f", "--cacert", manager.ca,
+                                                            manager.url + "/healthz"]).code == 0)
+        finally:
+            for one in both:
+                if one.poll() is None:
+                    one.terminate()
+                one.wait(60)
+
+
 if __name__ == "__main__":
     with site:
         site.template = Manager(site.directory, "template").init()
-        code = main([database_lost, database_damaged, keys_damaged, settings, port_in_use])
+        code = main([database_lost, database_damaged, keys_damaged, settings, port_in_use, two_at_once])
     raise SystemExit(code)

@@ -68,6 +68,31 @@ static void profiles_are_of_all_listeners_or_of_a_port(void **state)
 	}
 }
 
+/* Where agents do not connect: a certificate of its own, and profiles by its port. */
+static void the_consoles_listeners_stand_behind_the_others(void **state)
+{
+	struct settings settings;
+	struct listening plan;
+	struct err err = { 0 };
+
+	(void)state;
+	read_settings("console_listen = 0.0.0.0:443, [::]:443\ntls_profiles = modern, 443: strong-12\n", &settings);
+	assert_int_equal(listening_plan(&settings, &plan, &err), 0);
+	assert_int_equal(plan.count, 5);
+	assert_true(plan.console);
+	for (size_t i = 0; i < plan.count; i++) {
+		assert_int_equal(plan.items[i].console, i >= 3);
+		assert_int_equal(plan.items[i].profiles, set_of(i >= 3 ? "strong-12" : "modern"));
+	}
+	assert_int_equal(plan.items[4].address->port, 443);
+	assert_false(plan.rsa); /* what its certificate's key is, is the administrator's matter */
+	conf_done(&settings_table, &settings);
+	read_settings("", &settings);
+	assert_int_equal(listening_plan(&settings, &plan, &err), 0);
+	assert_false(plan.console);
+	conf_done(&settings_table, &settings);
+}
+
 static void what_is_wrong_is_said(void **state)
 {
 	static const struct {
@@ -123,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(profiles_are_of_all_listeners_or_of_a_port),
+		cmocka_unit_test(the_consoles_listeners_stand_behind_the_others),
 		cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(the_risk_may_be_accepted),
 	};
