@@ -23,7 +23,7 @@ static const char *const pragmas_of_all[] = {
 static const char *const pragmas_of_writer[] = {
 	"PRAGMA journal_mode=WAL",        "PRAGMA synchronous=FULL", "PRAGMA journal_size_limit=67108864",
 	"PRAGMA wal_autocheckpoint=4000", /* pages: a burst of writes ends before its first checkpoint */
-	"PRAGMA cache_size=-32768",       /* KiB; store_make_room() has more for a large fleet */
+	"PRAGMA cache_size=-8192",        /* KiB; store_make_room() has more for a large fleet */
 };
 
 static const struct {

@@ -127,8 +127,8 @@ static void crowded(void *argument)
 
 /* --- room for the rows of the fleet: what happens to all of it at once touches them in an order of chance --- */
 
-#define CACHE_BYTES          ((size_t)32 * MIB)
-#define CACHE_COMPUTER_BYTES ((size_t)1280)
+#define CACHE_BYTES          ((size_t)8 * MIB)
+#define CACHE_COMPUTER_BYTES ((size_t)1536)
 #define LOG_BYTES            ((size_t)16 * MIB)
 #define LOG_COMPUTER_BYTES   ((size_t)1024)
 
