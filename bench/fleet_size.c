@@ -24,11 +24,11 @@
 
 #include "manager/api/call_state.h"
 #include "manager/api/handlers.h"
-#include "manager/front/exchange.h"
 #include "manager/front/front_state.h"
 #include "manager/front/maintenance.h"
 #include "manager/front/policies.h"
 #include "manager/front/records.h"
+#include "manager/front/ticking.h"
 #include "manager/queries.h"
 
 #define BATCH        20000 /* reports that wait for the store at once: [store] queue_count */
@@ -352,7 +352,7 @@ static double tick_for(struct bench *bench, span_us span)
 
 	for (time_us end = clock_now + span; clock_now < end;) {
 		clock_now += TICK_US;
-		exchange_tick(&bench->front);
+		ticking_run(&bench->front);
 	}
 	settle_writes(bench);
 	settle_writes(bench); /* those that the first ones' ends queued */

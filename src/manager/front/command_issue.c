@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "fleet/event_types.h"
 #include "manager/front/command_parts.h"
-#include "manager/front/exchange.h"
 #include "manager/front/records_json.h"
+#include "manager/front/ticking.h"
 #include "manager/queries.h"
 #include "trust/token.h"
 #include "wire/limits.h"
@@ -356,7 +356,7 @@ static int cancel_unsent(struct issue *issue, bool *ret_ended, struct err *err)
 	pthread_mutex_unlock(&issue->shard->lock);
 	*ret_ended = ended != NULL;
 	if (rc == 0 && ended != NULL)
-		rc = exchange_store_now(issue->front, issue->shard, ended, write_cancelled, issue, err);
+		rc = ticking_store_now(issue->front, issue->shard, ended, write_cancelled, issue, err);
 	return rc;
 }
 

@@ -8,10 +8,10 @@
 #include "manager/front/certificate_watch.h"
 #include "manager/front/certificates.h"
 #include "manager/front/dialler.h"
-#include "manager/front/exchange.h"
 #include "manager/front/retention.h"
 #include "manager/front/self_watch.h"
 #include "manager/front/server_keys.h"
+#include "manager/front/ticking.h"
 #include "manager/front/uploads.h"
 #include "manager/front/verify.h"
 #include "manager/queries.h"
@@ -157,7 +157,7 @@ static const struct {
 	span_us every;
 	void (*function)(void *front);
 } works[] = {
-	{ 250 * MILLISECOND_US, exchange_tick }, /* offline is told within a second of its moment */
+	{ 250 * MILLISECOND_US, ticking_run }, /* offline is told within a second of its moment */
 	{ 10 * SECOND_US, give_back },
 	{ MINUTE_US, crowded },
 	{ MINUTE_US, maintenance_room },

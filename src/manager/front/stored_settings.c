@@ -18,7 +18,7 @@ static const struct conf_row rows[STORED_COUNT] = {
 	[STORED_QUARANTINE_CAPACITY] = { .key = "quarantine.capacity",
 					 .type = CONF_SIZE,
 					 .max = INT64_MAX,
-					 .initial = "10240MB",
+					 .initial = "10GB",
 					 .help = "The most that quarantined files may take on the manager's disk. When "
 						 "it is "
 						 "full, files stay on their computers." },
@@ -52,7 +52,7 @@ static const struct conf_row rows[STORED_COUNT] = {
 				     .type = CONF_SPAN,
 				     .min = MINUTE_US,
 				     .max = 90 * DAY_US,
-				     .initial = "24h",
+				     .initial = "1d",
 				     .help =
 					 "A command that did not end this long after it was issued, and was given no "
 					 "time-out of its own, has timed out." },
@@ -124,7 +124,7 @@ static const struct conf_row rows[STORED_COUNT] = {
 				     .flags = CONF_MAY_BE_UNLIMITED,
 				     .min = HOUR_US,
 				     .max = 365 * DAY_US,
-				     .initial = "24h",
+				     .initial = "1d",
 				     .help = "How often the connections of all computers are verified." },
 	[STORED_ALERT_RETENTION] = { .key = "alerts.retention",
 				     .type = CONF_SPAN,
@@ -136,12 +136,12 @@ static const struct conf_row rows[STORED_COUNT] = {
 	[STORED_DISK_FREE] = { .key = "alerts.disk_free",
 			       .type = CONF_SIZE,
 			       .max = INT64_MAX,
-			       .initial = "1024MB",
+			       .initial = "1GB",
 			       .help = "Less room than this on the disk of the manager's data is an alert." },
 	[STORED_DATABASE_SIZE] = { .key = "alerts.database_size",
 				   .type = CONF_SIZE,
 				   .max = INT64_MAX,
-				   .initial = "20480MB",
+				   .initial = "20GB",
 				   .help = "A database larger than this is an alert." },
 	[STORED_RENEWAL_GRACE] = { .key = "certificates.renewal_grace",
 				   .type = CONF_SPAN,
