@@ -49,7 +49,11 @@ struct endpoint_actor {
 	int (*resume)(void *context, const struct uuid *command, const struct uuid *by, struct err *err);
 	int (*cancel)(void *context, const struct uuid *command, const struct uuid *by, struct err *err);
 	void (*upload)(void *context, const struct uuid *item); /* the manager wants this item now */
-	void (*rekey)(void *context);                           /* enrol anew: another holds our identity */
+	/* Enrol anew: another holds our identity. Asked once what was told under it is acknowledged. */
+	void (*rekey)(void *context);
+	/* Is another identity being taken that may be in force any moment? Until then no event is told under the
+	 * present one: nobody would know whether it got there. May be NULL: no. */
+	bool (*leaves)(void *context);
 	void (*renew)(void *context); /* the certificate is to be followed by another; may be NULL */
 	/* Are there requests for which a dialled connection should be turned? May be NULL: no. */
 	bool (*wants_turn)(void *context);

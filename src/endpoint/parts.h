@@ -86,6 +86,8 @@ struct endpoint {
 	struct journal journal;
 	uint64_t session, sequence;
 	struct lane lanes[REVISION_LANES];
+	uint64_t carried_id;   /* highest spool id that any report carried in this run */
+	unsigned rekey_waited; /* replies that told us to take another identity before that was acknowledged */
 	enum link_direction direction;
 	bool proven;              /* the direction has worked */
 	time_us not_before;       /* asked by the manager */

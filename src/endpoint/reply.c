@@ -9,6 +9,7 @@
 #include "endpoint/parts.h"
 
 #define REFUSAL_QUIET_US HOUR_US
+#define REKEY_PATIENCE   4 /* replies */
 
 /* Event 4030, but not one for each of a stream of the same; count: since the last one. */
 void endpoint_refused(struct endpoint *endpoint, int code, const char *text)
@@ -111,6 +112,21 @@ static void acknowledge(struct endpoint *endpoint, enum endpoint_lane lane, cons
 	}
 }
 
+/* First what was told as this computer is acknowledged, so that it is told as no other. The manager says this with the
+ * last of it; one that does not take events of a copy, or knows our computer no more, is not waited for. */
+static void rekeyed(struct endpoint *endpoint)
+{
+	const struct endpoint_actor *actor = &endpoint->options.actor;
+	const struct spool_entry *first;
+	size_t position = 0;
+
+	first = spool_next(&endpoint->spool, &position);
+	if (first != NULL && first->id <= endpoint->carried_id && ++endpoint->rekey_waited < REKEY_PATIENCE)
+		return;
+	endpoint->rekey_waited = 0;
+	actor->rekey(actor->context);
+}
+
 void reply_act(struct endpoint *endpoint, enum endpoint_lane lane, const Muster__Wire__Reply *reply)
 {
 	const struct endpoint_actor *actor = &endpoint->options.actor;
@@ -131,7 +147,9 @@ void reply_act(struct endpoint *endpoint, enum endpoint_lane lane, const Muster_
 	if (reply->renew && actor->renew != NULL)
 		actor->renew(actor->context);
 	if (reply->rekey)
-		actor->rekey(actor->context);
+		rekeyed(endpoint);
+	else
+		endpoint->rekey_waited = 0;
 }
 
 void reply_in_contact(struct endpoint *endpoint)

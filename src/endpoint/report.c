@@ -88,6 +88,7 @@ static Muster__Wire__Event *make_event(struct making *making, const struct spool
 static void add_events(struct making *making)
 {
 	struct endpoint *endpoint = making->endpoint;
+	const struct endpoint_actor *actor = &endpoint->options.actor;
 	struct spool *spool = &endpoint->spool;
 	struct lane *lane = &endpoint->lanes[making->lane];
 	const struct spool_entry *entry;
@@ -95,6 +96,8 @@ static void add_events(struct making *making)
 
 	lane->last_id = lane->last_number = 0;
 	making->report.events_waiting = spool->count;
+	if (actor->leaves != NULL && actor->leaves(actor->context))
+		return;
 	if (!spool->numbers_known) {
 		lane->last_id = spool_last_id(spool); /* the reply brings the numbers, then they go */
 		return;
@@ -113,6 +116,8 @@ static void add_events(struct making *making)
 		lane->last_id = entry->id;
 		lane->last_number = entry->number;
 	}
+	if (lane->last_id > endpoint->carried_id)
+		endpoint->carried_id = lane->last_id;
 }
 
 /* --- commands --- */

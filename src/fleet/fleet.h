@@ -273,7 +273,8 @@ bool fleet_configuration_due(const struct fleet *fleet, const struct fleet_excha
  * pack it under the same lock. The shell adds the signed configuration if
  * *ret_configuration, and upload_quarantine. A dialled talk goes on while
  * fleet_more() says so: fleet_heard() with the next report. ERR_NOT_FOUND: removed meanwhile;
- * ERR_IO: the commit failed (answer 503; the agent keeps everything); ERR_DENIED: a clone that is not to be rekeyed. */
+ * ERR_IO: the commit failed (answer 503; the agent keeps everything); ERR_DENIED: a clone that is not to be rekeyed,
+ * and has no events to tell. */
 int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wire__Reply **ret_reply,
 		bool *ret_configuration, struct err *err);
 /* Orders of a computer that would go with the next reply but for the key that signed them, which is not the present

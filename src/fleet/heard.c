@@ -256,6 +256,18 @@ static int take_commands(struct fleet *fleet, struct computer *computer, struct 
 	return open_commands_heard(fleet, computer, exchange, stale);
 }
 
+/* The second of two with one identity. */
+static int take_clone(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange, bool found)
+{
+	const Muster__Wire__Report *report = exchange->report;
+	int rc = found ? clone_found(fleet, computer, exchange) : 0;
+
+	exchange->clone = true;
+	exchange->silent = report->n_events == 0;
+	exchange->rekey = report->n_events >= report->events_waiting;
+	return rc == 0 ? take_events(computer, exchange) : rc;
+}
+
 static int take_report(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange,
 		       enum session_verdict verdict)
 {
@@ -313,10 +325,8 @@ int fleet_heard(struct fleet *fleet, const struct uuid *certificate, const Muste
 	exchange->writing = true;
 	verdict = session_heard(fleet, computer, report->session, report->sequence);
 	if (verdict == SESSION_CLONE_FOUND || verdict == SESSION_CLONE)
-		exchange->rekey = true;
-	if (verdict == SESSION_CLONE_FOUND)
-		rc = clone_found(fleet, computer, exchange);
-	else if (verdict != SESSION_CLONE)
+		rc = take_clone(fleet, computer, exchange, verdict == SESSION_CLONE_FOUND);
+	else
 		rc = take_report(fleet, computer, exchange, verdict);
 	if (rc != 0) {
 		fleet_exchange_free(fleet, exchange);

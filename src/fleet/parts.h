@@ -165,7 +165,10 @@ struct fleet_exchange {
 	uint64_t host_hash, components_hash, error_hash;
 	time_us heard;
 	uint32_t hold_s;
-	bool writing, failed, must_answer, send_full, rekey;
+	bool writing, failed, must_answer, send_full;
+	bool clone;                        /* another has this identity: its events are taken, and nothing else */
+	bool silent;                       /* it brought no events */
+	bool rekey;                        /* of a clone: it has told all that it had */
 	bool writes_state;                 /* counts among the computer's state_writes */
 	bool confirms;                     /* the report told what its reply confirms */
 	bool tells_status;                 /* carries event 730 to 733, 735: */

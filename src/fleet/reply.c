@@ -98,7 +98,7 @@ static bool must_answer(const struct fleet *fleet, const struct computer *comput
 	time_us until = exchange->heard + (span_us)exchange->hold_s * SECOND_US, next;
 	const time_us others[] = { configuration_at(fleet, computer), key_next(fleet, computer) };
 
-	if (exchange->failed || exchange->must_answer || exchange->send_full || exchange->rekey ||
+	if (exchange->failed || exchange->must_answer || exchange->send_full || exchange->clone ||
 	    exchange->hold_s == 0 || computer->pace.periodic)
 		return true;
 	if (orders_waiting(fleet, computer, now, &next))
@@ -227,7 +227,7 @@ bool fleet_configuration_due(const struct fleet *fleet, const struct fleet_excha
 {
 	const struct computer *computer = computer_find(fleet, &exchange->computer);
 
-	return computer != NULL && !exchange->failed && !exchange->rekey && configuration_differs(computer) &&
+	return computer != NULL && !exchange->failed && !exchange->clone && configuration_differs(computer) &&
 	       key_will_obey(fleet, computer) && computer->configuration_next <= fleet_now(fleet);
 }
 
@@ -256,6 +256,14 @@ static int fill_reply(struct fleet *fleet, struct computer *computer, struct fle
 	if (rc == 0 && orders)
 		*ret_configuration = configuration_now(fleet, computer);
 	return rc;
+}
+
+/* What it recorded as this computer goes to this computer, first of all: once it is another one nobody could say what
+ * of it is the other's as well, or was stored and never acknowledged. */
+static void fill_reply_to_clone(const struct fleet *fleet, struct fleet_exchange *exchange)
+{
+	exchange->reply->acknowledged_event = exchange->acknowledged;
+	exchange->reply->rekey = exchange->rekey && fleet_rekeys(fleet);
 }
 
 static bool reply_brings(const Muster__Wire__Reply *reply)
@@ -287,7 +295,7 @@ int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wi
 		return err_set(err, ERR_NOT_FOUND, "the computer was removed");
 	if (exchange->failed)
 		return err_set(err, ERR_IO, "the report could not be stored");
-	if (exchange->rekey && !fleet_rekeys(fleet))
+	if (exchange->clone && exchange->silent && !fleet_rekeys(fleet))
 		return err_set(err, ERR_DENIED, "another running agent has this identity (a cloned machine?)");
 	exchange->reply = exchange_memory(exchange, sizeof(*exchange->reply));
 	if (exchange->reply == NULL)
@@ -295,8 +303,8 @@ int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wi
 	muster__wire__reply__init(exchange->reply);
 	exchange->reply->protocol = WIRE_PROTOCOL;
 	*ret_configuration = false;
-	if (exchange->rekey)
-		exchange->reply->rekey = true;
+	if (exchange->clone)
+		fill_reply_to_clone(fleet, exchange);
 	else
 		rc = fill_reply(fleet, computer, exchange, ret_configuration);
 	if (rc != 0)

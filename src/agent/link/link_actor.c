@@ -93,6 +93,11 @@ static void act_renew(void *context)
 	link_renewal_want(((struct link *)context)->renewal);
 }
 
+static bool act_leaves(void *context)
+{
+	return link_candidate_rekeys(((struct link *)context)->candidate);
+}
+
 static bool act_wants_turn(void *context)
 {
 	return link_listen_wants_turn(context);
@@ -130,6 +135,7 @@ struct endpoint_actor link_actor(struct link *link)
 					.cancel = act_cancel,
 					.upload = act_upload,
 					.rekey = act_rekey,
+					.leaves = act_leaves,
 					.renew = act_renew,
 					.wants_turn = act_wants_turn,
 					.configurer = { .check = link_configuration_check,

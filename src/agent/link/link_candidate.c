@@ -253,6 +253,13 @@ void link_candidate_rekey(struct link_candidate *candidate)
 		failed(candidate, rc, &err);
 }
 
+bool link_candidate_rekeys(const struct link_candidate *candidate)
+{
+	const struct move_asking *life = &candidate->life;
+
+	return !life->moves && (life->under_way || life->decided);
+}
+
 /* --- told to move to another manager --- */
 
 int link_candidate_move(struct link_candidate *candidate, const struct link_move *move,

@@ -29,6 +29,8 @@ struct link_candidate *link_candidate_new(struct link *link, int store, struct e
 void link_candidate_free(struct link_candidate *candidate);
 /* Reply.rekey: begins unless it is under way, or failed a short while ago. */
 void link_candidate_rekey(struct link_candidate *candidate);
+/* Is it under way, or decided? endpoint_actor's leaves. */
+bool link_candidate_rekeys(const struct link_candidate *candidate);
 /* done() is called once, with 0 when the new manager has taken this computer: it will leave the old one. ERR_FORMAT,
  * ERR_BUSY while another is under way, ERR_EXISTS: it is that manager's already; then done() is not called. */
 int link_candidate_move(struct link_candidate *candidate, const struct link_move *move,

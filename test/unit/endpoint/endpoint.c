@@ -70,6 +70,21 @@ static int go_on(void *context, const struct endpoint_command *command, struct e
 	return command->again ? 0 : note_start(context, command, err);
 }
 
+static unsigned rekeyed;
+static bool leaving;
+
+static void note_rekey(void *context)
+{
+	(void)context;
+	rekeyed++;
+}
+
+static bool tell_leaving(void *context)
+{
+	(void)context;
+	return leaving;
+}
+
 /* A signature of 0x5a is good. */
 static bool test_verify(void *context, const uint8_t *public_key, const void *message, size_t size,
 			const uint8_t *signature)
@@ -93,7 +108,7 @@ static struct endpoint *make(void)
 	const struct endpoint_options options = {
 		.env = &env,
 		.storage = memory_disk_storage(&disk),
-		.actor = { .start = starter, .cancel = note_cancel },
+		.actor = { .start = starter, .cancel = note_cancel, .rekey = note_rekey, .leaves = tell_leaving },
 		.computer = computer,
 		.keys = &key,
 		.key_count = 1,
@@ -111,7 +126,8 @@ static int start(void **state)
 {
 	(void)state;
 	now = DAY_US;
-	started = started_again = cancelled = 0;
+	started = started_again = cancelled = rekeyed = 0;
+	leaving = false;
 	starter = note_start;
 	memory_disk_init(&disk);
 	return 0;
@@ -570,6 +586,73 @@ static void news_and_an_outage_do_not_wait_for_a_networks_pace(void **state)
 	endpoint_free(endpoint);
 }
 
+static void record(struct endpoint *endpoint)
+{
+	assert_int_equal(endpoint_event(endpoint, 0, EVENT_MALWARE_DETECTED, test_wall(NULL), NULL, 0, NULL), 0);
+}
+
+static size_t events_told(struct endpoint *endpoint, enum endpoint_lane lane)
+{
+	struct arena *arena;
+	size_t count = report(endpoint, lane, &arena)->n_events;
+
+	arena_free(arena);
+	return count;
+}
+
+static void answer_rekey(struct endpoint *endpoint, enum endpoint_lane lane, uint64_t acknowledged)
+{
+	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;
+
+	reply.acknowledged_event = acknowledged;
+	reply.rekey = true;
+	answer(endpoint, lane, &reply);
+}
+
+static void what_was_told_is_acknowledged_before_another_identity_is_taken(void **state)
+{
+	struct endpoint *endpoint = make();
+
+	(void)state;
+	send(endpoint, ENDPOINT_MAIN);
+	answer_plain(endpoint, ENDPOINT_MAIN, 0);
+	record(endpoint);
+	assert_int_equal(events_told(endpoint, ENDPOINT_MAIN), 1);
+	record(endpoint);
+	assert_int_equal(events_told(endpoint, ENDPOINT_URGENT), 2);
+	answer_rekey(endpoint, ENDPOINT_MAIN, 1);
+	assert_int_equal(rekeyed, 0); /* the second was told too, and may be stored */
+	record(endpoint);
+	answer_rekey(endpoint, ENDPOINT_URGENT, 2);
+	assert_int_equal(rekeyed, 1); /* the third was told by nobody */
+	leaving = true;
+	assert_int_equal(events_told(endpoint, ENDPOINT_MAIN), 0);
+	answer_plain(endpoint, ENDPOINT_MAIN, 0);
+	leaving = false; /* it came to nothing */
+	assert_int_equal(events_told(endpoint, ENDPOINT_MAIN), 1);
+	answer_plain(endpoint, ENDPOINT_MAIN, 3);
+	endpoint_free(endpoint);
+}
+
+/* Of another version, or one that does not know this computer any more. */
+static void a_manager_that_takes_no_events_is_not_waited_for(void **state)
+{
+	struct endpoint *endpoint = make();
+	int replies = 0;
+
+	(void)state;
+	send(endpoint, ENDPOINT_MAIN);
+	answer_plain(endpoint, ENDPOINT_MAIN, 0);
+	record(endpoint);
+	for (; rekeyed == 0 && replies < 10; replies++) {
+		assert_int_equal(events_told(endpoint, ENDPOINT_MAIN), 1);
+		answer_rekey(endpoint, ENDPOINT_MAIN, 0);
+	}
+	assert_int_equal(rekeyed, 1);
+	assert_int_equal(replies, 4);
+	endpoint_free(endpoint);
+}
+
 static void rubbish_for_a_reply_is_a_failure(void **state)
 {
 	struct endpoint *endpoint = make();
@@ -604,6 +687,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_window_is_longer_than_half_a_heartbeat, start, stop),
 		cmocka_unit_test_setup_teardown(a_networks_pace_holds_until_a_reply_says_nothing_of_it, start, stop),
 		cmocka_unit_test_setup_teardown(news_and_an_outage_do_not_wait_for_a_networks_pace, start, stop),
+		cmocka_unit_test_setup_teardown(what_was_told_is_acknowledged_before_another_identity_is_taken, start,
+						stop),
+		cmocka_unit_test_setup_teardown(a_manager_that_takes_no_events_is_not_waited_for, start, stop),
 		cmocka_unit_test_setup_teardown(rubbish_for_a_reply_is_a_failure, start, stop),
 	};
 

@@ -220,6 +220,94 @@ static void two_live_sessions_are_a_clone(void **state)
 	fleet_free(fleet);
 }
 
+/* Sessions 7 and 8 speak in turns until 8 is known for the second one; *ret_sequence is the last of it. */
+static void make_a_clone(struct fleet *fleet, uint64_t *ret_sequence)
+{
+	struct report report;
+
+	for (uint64_t round = 1; round <= 2; round++) {
+		fill(&report, 7, round, 1, 0);
+		exchange_once(fleet, &report);
+		now += 3 * MINUTE_US;
+		fill(&report, 8, round, 1, 0);
+		exchange_once(fleet, &report);
+		now += 3 * MINUTE_US;
+	}
+	fill(&report, 7, 3, 1, 0);
+	exchange_once(fleet, &report);
+	fill(&report, 8, 3, 1, 0);
+	exchange_once(fleet, &report);
+	assert_true(fleet_is_clone(fleet, &id, 8));
+	*ret_sequence = 3;
+}
+
+/* What it recorded as this computer is this computer's. */
+static void a_clone_tells_its_events_before_it_is_another(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+	uint64_t sequence;
+
+	(void)state;
+	make_a_clone(fleet, &sequence);
+	fill(&report, 8, ++sequence, 1, 3);
+	report.wire.events_waiting = 5;
+	exchange = heard(fleet, &report);
+	assert_int_equal(fleet_exchange_rows(exchange)->events.count, 3);
+	fleet_stored(fleet, exchange, 0);
+	assert_false(reply(fleet, exchange)->rekey);
+	assert_int_equal(reply(fleet, exchange)->acknowledged_event, 3);
+	fleet_exchange_free(fleet, exchange);
+	fill(&report, 8, ++sequence, 4, 2);
+	exchange = heard(fleet, &report);
+	fleet_stored(fleet, exchange, 0);
+	assert_true(reply(fleet, exchange)->rekey);
+	assert_int_equal(reply(fleet, exchange)->acknowledged_event, 5);
+	fleet_exchange_free(fleet, exchange);
+	fill(&report, 8, ++sequence, 6, 1);
+	exchange = heard(fleet, &report);
+	fleet_stored(fleet, exchange, ERR_IO); /* not stored, not told */
+	assert_int_equal(fleet_reply(fleet, exchange, &(Muster__Wire__Reply *){ NULL }, &(bool){ false }, NULL),
+			 ERR_IO);
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
+static bool refuses(void *context)
+{
+	(void)context;
+	return false;
+}
+
+static void a_clone_that_is_refused_has_its_events_taken(void **state)
+{
+	const struct fleet_options options = { .env = &env, .wake = note_wake, .rekeys = refuses };
+	const struct fleet_computer record = { .id = id, .interval_us = MINUTE_US, .missed = 2 };
+	struct fleet_exchange *exchange;
+	Muster__Wire__Reply *message;
+	struct report report;
+	struct fleet *fleet;
+	bool configuration;
+	uint64_t sequence;
+
+	(void)state;
+	assert_int_equal(fleet_new(&options, &fleet, NULL), 0);
+	assert_int_equal(fleet_add(fleet, &record, NULL), 0);
+	make_a_clone(fleet, &sequence);
+	fill(&report, 8, ++sequence, 1, 3);
+	exchange = heard(fleet, &report);
+	fleet_stored(fleet, exchange, 0);
+	assert_int_equal(reply(fleet, exchange)->acknowledged_event, 3);
+	assert_false(reply(fleet, exchange)->rekey);
+	fleet_exchange_free(fleet, exchange);
+	fill(&report, 8, ++sequence, 4, 0);
+	exchange = heard(fleet, &report);
+	assert_int_equal(fleet_reply(fleet, exchange, &message, &configuration, NULL), ERR_DENIED);
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
 static void last_words_of_a_dead_agent_are_no_clone(void **state)
 {
 	struct fleet *fleet = make_plain();
@@ -275,6 +363,8 @@ int main(void)
 		cmocka_unit_test(a_gap_asks_for_the_full_state),
 		cmocka_unit_test(a_stale_report_changes_no_state),
 		cmocka_unit_test(two_live_sessions_are_a_clone),
+		cmocka_unit_test(a_clone_tells_its_events_before_it_is_another),
+		cmocka_unit_test(a_clone_that_is_refused_has_its_events_taken),
 		cmocka_unit_test(last_words_of_a_dead_agent_are_no_clone),
 		cmocka_unit_test(asked_it_reports_at_once),
 	};
