@@ -25,5 +25,11 @@ WHERE next_fingerprint IS NOT NULL AND deleted IS NULL;
 SELECT coalesce(sum(status = 'online'), 0) AS connected, count(*) AS agents FROM computer
 WHERE deleted IS NULL AND standing = 'managed' AND coalesce(certificate_roots, 0) < :newest;
 
+-- name: renewal_untold
+-- Agents that have not got the newest root: who is to be told.
+SELECT id, certificate_fingerprint FROM computer
+WHERE deleted IS NULL AND standing = 'managed' AND certificate_fingerprint IS NOT NULL
+  AND coalesce(certificate_roots, 0) < :newest;
+
 -- name: renewal_computers
 SELECT count(*) AS computers FROM computer WHERE deleted IS NULL AND standing = 'managed';

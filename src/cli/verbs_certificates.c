@@ -45,7 +45,14 @@ static void warn(const json_t *json)
 	for (size_t i = 0; i < json_array_size(items); i++) {
 		const json_t *item = json_array_get(items, i);
 		const char *problem = json_string_value(json_object_get(item, "problem"));
+		const json_t *waits_for = json_object_get(item, "waits_for");
 
+		if (json_is_integer(waits_for))
+			fprintf(stderr,
+				"Certificate authority-next: its turn waits for %lld connected agents that have not got it "
+				"yet, until %s at the latest.\n",
+				(long long)json_integer_value(waits_for),
+				json_string_value(json_object_get(item, "turns_by")));
 		if (problem == NULL)
 			continue;
 		fprintf(stderr, "Certificate %s: %s\n", json_string_value(json_object_get(item, "name")), problem);
@@ -73,6 +80,8 @@ int verb_cert_list(struct cli *cli, struct err *err)
 		{ NULL, "key", COLUMN_TEXT },
 		{ NULL, "file", COLUMN_TEXT },
 		{ NULL, "problem", COLUMN_TEXT },
+		{ NULL, "waits_for", COLUMN_NUMBER },
+		{ NULL, "turns_by", COLUMN_TIME },
 	};
 	json_t *json = NULL;
 	int rc = cli_request(cli, "GET", "/certificates", NULL, &json, err);

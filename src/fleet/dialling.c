@@ -40,7 +40,8 @@ static span_us below(const struct fleet *fleet, span_us bound)
 /* When there is something for it; FLEET_NEVER: nothing. */
 static time_us work_at(const struct fleet *fleet, const struct computer *computer, time_us now)
 {
-	const time_us others[] = { configuration_at(fleet, computer), key_next(fleet, computer) };
+	const time_us others[] = { configuration_at(fleet, computer), key_next(fleet, computer),
+				   computer->reply_wanted };
 	time_us next;
 
 	if (computer->dial_asked || orders_waiting(fleet, computer, now, &next))

@@ -72,6 +72,8 @@ time_us computer_due(const struct fleet *fleet, const struct computer *computer)
 		due = key_wake_at(fleet, computer);
 	if (pace_wake_at(computer) < due)
 		due = pace_wake_at(computer);
+	if (reply_wake_at(computer) < due)
+		due = reply_wake_at(computer);
 	if (computer->commands_dirty || computer->row_dirty || liveness_untold(computer) || dialling_untold(computer)) {
 		time_us soon = fleet_now(fleet) + SECOND_US;
 
@@ -93,6 +95,7 @@ int fleet_add(struct fleet *fleet, const struct fleet_computer *record, struct e
 		return err_set(err, ERR_MEMORY, "out of memory");
 	}
 	computer->id = record->id;
+	computer->reply_wanted = FLEET_NEVER;
 	computer->taken = computer->stored = record->events_stored;
 	computer->interval_us = record->interval_us > 0 ? record->interval_us : FLEET_INTERVAL_DEFAULT_US;
 	computer->missed = record->interval_us > 0 ? record->missed : FLEET_MISSED_DEFAULT;
@@ -320,7 +323,7 @@ static void tick_computer(struct fleet *fleet, struct computer *computer, time_u
 
 	liveness_tick(fleet, computer, now);
 	if (configuration_wake_at(fleet, computer) <= now || pace_wake_at(computer) <= now ||
-	    key_wake_at(fleet, computer) <= now)
+	    key_wake_at(fleet, computer) <= now || reply_wake_at(computer) <= now)
 		fleet_wake(fleet, computer, &computer->session);
 	done = exchange != NULL && liveness_tell(fleet, computer, exchange) == 0 &&
 	       dialling_tell(fleet, computer, exchange) == 0 && open_commands_tick(fleet, computer, exchange, now) == 0;

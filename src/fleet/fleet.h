@@ -242,6 +242,10 @@ size_t fleet_mismatched(const struct fleet *fleet, struct uuid *ids, size_t most
 /* How many said last that they trust this key. Goes through all. */
 size_t fleet_trusting(const struct fleet *fleet, const uint8_t fingerprint[SHA256_BYTES]);
 
+/* From `at` on (monotonic) a reply is wanted in which the caller tells the computer what the fleet does not know of: a
+ * request that is held is answered then, or it is dialled. Any reply after that moment does. ERR_NOT_FOUND. */
+int fleet_want_reply(struct fleet *fleet, const struct uuid *computer, time_us at, struct err *err);
+
 /* The present state; ERR_NOT_FOUND. */
 int fleet_show(const struct fleet *fleet, const struct uuid *computer, struct fleet_computer *ret_computer,
 	       struct err *err);

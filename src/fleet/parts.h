@@ -117,6 +117,7 @@ struct computer {
 	struct network_pace pace, told;
 	uint64_t told_session; /* the run of the agent that was told */
 	time_us pace_next;     /* monotonic: when a parked request is woken to be told */
+	time_us reply_wanted;  /* monotonic: when it is to be told what is not the fleet's; FLEET_NEVER: nothing */
 	struct due due[DUE_KINDS];
 	/* Dialling, by dialling.c alone. */
 	uint8_t direction, direction_wanted; /* enum link_direction */
@@ -317,6 +318,8 @@ bool key_obeys(const struct fleet *fleet, const struct computer *computer);
 bool key_will_obey(const struct fleet *fleet, const struct computer *computer);
 /* When it is told the way to the present key; FLEET_NEVER: it need not be, or there is none. */
 time_us key_next(const struct fleet *fleet, const struct computer *computer);
+/* When a parked request is to be woken for it; FLEET_NEVER. */
+time_us reply_wake_at(const struct computer *computer);
 /* When a parked request is to be woken for it; FLEET_NEVER. */
 time_us key_wake_at(const struct fleet *fleet, const struct computer *computer);
 void key_heard(struct computer *computer, const uint8_t trusted[SHA256_BYTES]);

@@ -91,12 +91,30 @@ bool orders_waiting(const struct fleet *fleet, const struct computer *computer, 
 	return key_obeys(fleet, computer) && open_commands_waiting(computer, now, ret_next);
 }
 
+time_us reply_wake_at(const struct computer *computer)
+{
+	return computer->parked != NULL ? computer->reply_wanted : FLEET_NEVER;
+}
+
+int fleet_want_reply(struct fleet *fleet, const struct uuid *id, time_us at, struct err *err)
+{
+	struct computer *computer = computer_find(fleet, id);
+
+	if (computer == NULL)
+		return err_set(err, ERR_NOT_FOUND, "no such computer");
+	computer->reply_wanted = at;
+	dialling_update(fleet, computer);
+	due_by(fleet, computer, computer_due(fleet, computer));
+	return 0;
+}
+
 /* Has it to be answered now? If not, *ret_until is when at last. */
 static bool must_answer(const struct fleet *fleet, const struct computer *computer,
 			const struct fleet_exchange *exchange, time_us now, time_us *ret_until)
 {
 	time_us until = exchange->heard + (span_us)exchange->hold_s * SECOND_US, next;
-	const time_us others[] = { configuration_at(fleet, computer), key_next(fleet, computer) };
+	const time_us others[] = { configuration_at(fleet, computer), key_next(fleet, computer),
+				   computer->reply_wanted };
 
 	if (exchange->failed || exchange->must_answer || exchange->send_full || exchange->clone ||
 	    exchange->hold_s == 0 || computer->pace.periodic)
@@ -309,6 +327,8 @@ int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wi
 		rc = fill_reply(fleet, computer, exchange, ret_configuration);
 	if (rc != 0)
 		return err_set(err, rc, "the reply could not be made");
+	if (computer->reply_wanted <= fleet_now(fleet))
+		computer->reply_wanted = FLEET_NEVER;
 	exchange->confirms |= reply_brings(exchange->reply) || *ret_configuration;
 	dialling_update(fleet, computer);
 	*ret_reply = exchange->reply;

@@ -8,9 +8,15 @@ enum authority_step authority_step(const struct authority_state *state, time_us 
 {
 	if (!state->has_next)
 		return renewal_due(&state->issuing, 0) <= now ? AUTHORITY_PREPARES : AUTHORITY_STAYS;
-	if (state->without == 0 || state->issuing.not_after - now <= AUTHORITY_LAST_PERIOD_US)
-		return AUTHORITY_TURNS;
-	return AUTHORITY_STAYS;
+	return state->without == 0 || authority_turns_by(state) <= now ? AUTHORITY_TURNS : AUTHORITY_STAYS;
+}
+
+time_us authority_turns_by(const struct authority_state *state)
+{
+	time_us patient = state->told_by + AUTHORITY_PATIENCE_US;
+	time_us last = state->issuing.not_after - AUTHORITY_LAST_PERIOD_US;
+
+	return patient < last ? patient : last;
 }
 
 span_us authority_spread(size_t computers, int64_t pace)

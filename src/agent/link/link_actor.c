@@ -90,7 +90,10 @@ static void act_rekey(void *context)
 
 static void act_renew(void *context)
 {
-	link_renewal_want(((struct link *)context)->renewal);
+	struct link *link = context;
+
+	if (!link_exchange_answer_is_old(link->exchange))
+		link_renewal_want(link->renewal);
 }
 
 static bool act_leaves(void *context)

@@ -28,6 +28,7 @@ struct link_exchange {
 	struct link *link;
 	struct lane lanes[ENDPOINT_LANES];
 	uint64_t worked;
+	bool old_answer; /* what is acted on now answers a request that showed the certificate before */
 };
 
 static int make_client(struct lane *lane, struct err *err)
@@ -86,7 +87,7 @@ static void refused(struct lane *lane, const struct http_answer *answer, bool sh
 	lane->denied = rc == ERR_DENIED && !showed_old;
 	lane->deactivated =
 	    lane->denied && problem_is(PROBLEM_DEACTIVATED, answer->content_type, answer->body, answer->size);
-	if (answer->status == HTTP_UNAUTHORIZED) /* ours has ended, as the manager sees it */
+	if (answer->status == HTTP_UNAUTHORIZED && !showed_old) /* ours has ended, as the manager sees it */
 		link_renewal_want(lane->link->renewal);
 	http_client_disconnect(lane->client); /* another certificate may be shown the next time */
 	if (lane->denied)                     /* its events are kept; it may be let in again */
@@ -111,10 +112,12 @@ static void on_answer(void *argument, const struct http_answer *answer)
 		refused(lane, answer, showed_old);
 	} else {
 		lane->denied = false;
+		lane->link->exchange->old_answer = showed_old;
 		if (endpoint_reply(lane->link->endpoint, lane->which, answer->body, answer->size, &err))
 			LOG(LOG_WARNING, "exchange.reply_refused", log_err(&err));
 		else
 			lane->link->exchange->worked++;
+		lane->link->exchange->old_answer = false;
 	}
 	link_wake(lane->link);
 }
@@ -242,4 +245,9 @@ bool link_exchange_denied(const struct link_exchange *exchange)
 			return true;
 	}
 	return false;
+}
+
+bool link_exchange_answer_is_old(const struct link_exchange *exchange)
+{
+	return exchange->old_answer;
 }

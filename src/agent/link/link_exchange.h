@@ -31,5 +31,7 @@ uint64_t link_exchange_count(const struct link_exchange *exchange);
 bool link_exchange_denied(const struct link_exchange *exchange);
 /* Denied because the computer was deactivated there: it is let in again when a person says so. */
 bool link_exchange_deactivated(const struct link_exchange *exchange);
+/* While a reply is acted on: the manager saw the certificate before the present one when it made it. */
+bool link_exchange_answer_is_old(const struct link_exchange *exchange);
 
 #endif

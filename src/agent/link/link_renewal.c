@@ -14,7 +14,8 @@
 #include "trust/roots.h"
 #include "wire/exchange.h"
 
-#define ANSWER_WAIT_US (2 * MINUTE_US)
+#define ANSWER_WAIT_US   (2 * MINUTE_US)
+#define RENEWED_PAUSE_US (5 * SECOND_US) /* a manager that always says it gets no more than that */
 
 struct link_renewal {
 	struct link *link;
@@ -107,8 +108,7 @@ static void on_answer(void *argument, const struct http_answer *answer)
 	LOG(LOG_INFO, "renewal.done");
 	renewal->wanted = false;
 	renewal->failures = 0;
-	/* The manager may say it once more before it has seen the new one. */
-	renewal->not_before = env_monotonic(renewal->link->env) + RENEWAL_RETRY_FIRST_US;
+	renewal->not_before = env_monotonic(renewal->link->env) + RENEWED_PAUSE_US;
 	ended(renewal);
 }
 

@@ -19,13 +19,15 @@ static json_t *certificate_json(const struct front_certificate *certificate, tim
 	const struct certificate_about *about = &certificate->about;
 	bool renews = certificate->life.renews;
 
-	return json_pack("{ss, ss, ss, ss, so, so, so, sI, sb, so, sb, ss, ss, ss?}", "name", certificate->name,
+	return json_pack("{ss, ss, ss, ss, so, so, so, sI, sb, so, sb, ss, ss, so, so, ss?}", "name", certificate->name,
 			 "purpose", certificate->purpose, "subject", about->subject, "issuer", about->issuer,
 			 "fingerprint", json_sha256(about->fingerprint), "not_before", json_time(about->not_before),
 			 "not_after", json_time(about->not_after), "days_left",
 			 (json_int_t)certificate_days_left(about->not_after, now), "renews_itself", renews, "renews_at",
 			 renews ? json_time(certificate_renew_at(&certificate->life)) : json_null(), "own",
-			 certificate->own, "key", about->key_type, "file", certificate->file, "problem",
+			 certificate->own, "key", about->key_type, "file", certificate->file, "waits_for",
+			 certificate->waits_for >= 0 ? json_integer((json_int_t)certificate->waits_for) : json_null(),
+			 "turns_by", certificate->turns_by != 0 ? json_time(certificate->turns_by) : json_null(), "problem",
 			 certificate->problem);
 }
 

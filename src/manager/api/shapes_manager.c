@@ -69,6 +69,8 @@ SHAPE(shape_certificate, "Certificate", "A certificate that the manager itself l
 	{ "own", SHAPE_BOOLEAN, REQUIRED, .help = "Did an administrator bring it, from another authority?" },
 	{ "key", SHAPE_TEXT, REQUIRED, .help = "What kind of key it has, such as EC or RSA." },
 	{ "file", SHAPE_TEXT, REQUIRED, .help = "Where it is, below the manager's data directory." },
+	{ "waits_for", SHAPE_NUMBER, NULLABLE, NOTHING_OR_MORE, .help = "Of authority-next: how many connected agents have not got it yet; its turn waits for them." },
+	{ "turns_by", SHAPE_TIME, NULLABLE, .help = "When it waits for them no more." },
 	{ "problem", SHAPE_TEXT, NULLABLE, .help = "What keeps it from doing its work, if anything; of the authority: why nothing can be issued." });
 LIST(shape_certificates, "Certificates", shape_certificate);
 

@@ -265,7 +265,6 @@ static bool check_certificate(struct agent_request *request)
 	request->outsider = (standing == ROSTER_UNKNOWN || standing == ROSTER_DELETED) &&
 			    request->route->complete == exchange_complete &&
 			    stored_setting_number(request->front->stored, STORED_REACTIVATE_UNKNOWN) != 0;
-	request->renew = standing == ROSTER_ACTIVE && renewal_wanted(request->front, request->fingerprint);
 	if (standing == ROSTER_ACTIVE || request->outsider)
 		return true;
 	if (standing == ROSTER_DEACTIVATED)

@@ -38,7 +38,6 @@ struct agent_request {
 	struct uuid computer; /* by its certificate */
 	uint8_t fingerprint[SHA256_BYTES];
 	bool outsider; /* by its certificate it is no computer of ours, and may become one again */
-	bool renew;    /* its certificate is to be followed by another */
 	struct uuid item;
 	char name[64]; /* in place of the item, where the route takes a name */
 	char peer[80];

@@ -19,6 +19,9 @@
 #include "trust/identity.h"
 #include "trust/roots.h"
 
+#define TOLD_LATE_US  MINUTE_US               /* a moment so long ago has passed */
+#define TOLD_AFTER_US (100 * MILLISECOND_US) /* two clocks: by both it is the moment then */
+
 static const struct front_actor itself = { .kind = "system", .name = "manager", .peer = "" };
 
 /* --- snapshots --- */
@@ -143,6 +146,96 @@ int authorities_ready(const struct front *front, struct err *err)
 			     "or restored first");
 }
 
+/* --- agents without the newest root --- */
+
+struct counting {
+	time_us newest;
+	int64_t connected, computers;
+};
+
+static int count(struct store_session *session, void *argument, struct err *err)
+{
+	struct counting *counting = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_RENEWAL_WITHOUT);
+	int rc;
+
+	cursor_bind_number(cursor, "newest", counting->newest);
+	if (cursor_next(cursor))
+		counting->connected = cursor_number(cursor, "connected");
+	rc = cursor_end(cursor, err);
+	if (rc != 0)
+		return rc;
+	cursor = cursor_open(session, &QUERY_RENEWAL_COMPUTERS);
+	if (cursor_next(cursor))
+		counting->computers = cursor_number(cursor, "computers");
+	return cursor_end(cursor, err);
+}
+
+/* Also over how long they are told. */
+static int count_agents(struct front *front, struct counting *counting, struct err *err)
+{
+	int rc = store_read(front->store, count, counting, err);
+
+	if (rc == 0)
+		front->authorities_spread = authority_spread((size_t)counting->computers,
+							     stored_setting_number(front->stored, STORED_ROLLOUT_RATE));
+	return rc;
+}
+
+struct telling {
+	struct front *front;
+	time_us newest, wall, monotonic;
+};
+
+/* Those whose moment has long passed were told then, or are with their next report: they do not come all at once. */
+static void tell_one(const struct telling *telling, const struct uuid *computer, const uint8_t *fingerprint)
+{
+	struct shard *shard = shards_of(telling->front->shards, computer);
+	uint64_t seed;
+	span_us wait;
+
+	memcpy(&seed, fingerprint, sizeof(seed));
+	wait = authority_told_at(telling->newest, telling->front->authorities_spread, seed) - telling->wall;
+	if (wait < -TOLD_LATE_US)
+		return;
+	pthread_mutex_lock(&shard->lock);
+	(void)fleet_want_reply(shard->fleet, computer,
+			       telling->monotonic + (wait > 0 ? wait : 0) + TOLD_AFTER_US, NULL);
+	pthread_mutex_unlock(&shard->lock);
+}
+
+static int tell_each(struct store_session *session, void *argument, struct err *err)
+{
+	const struct telling *telling = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_RENEWAL_UNTOLD);
+
+	cursor_bind_number(cursor, "newest", telling->newest);
+	while (cursor_next(cursor)) {
+		struct bytes fingerprint = cursor_bytes(cursor, "certificate_fingerprint");
+		struct uuid computer;
+
+		cursor_uuid(cursor, "id", &computer);
+		if (fingerprint.size == SHA256_BYTES)
+			tell_one(telling, &computer, fingerprint.data);
+	}
+	return cursor_end(cursor, err);
+}
+
+/* What cannot be done here is done by the next report of each. */
+static void tell_agents(struct front *front)
+{
+	const struct telling telling = { front, authorities_now(front)->newest, env_wall(front->env),
+					 env_monotonic(front->env) };
+	struct counting counting = { .newest = telling.newest };
+	struct err err = { 0 };
+	int rc = count_agents(front, &counting, &err);
+
+	if (rc == 0 && telling.newest != 0)
+		rc = store_read(front->store, tell_each, (void *)(uintptr_t)&telling, &err);
+	if (rc != 0)
+		LOG(LOG_WARNING, "authorities.agents_not_told", log_err(&err));
+}
+
 /* --- what keys has --- */
 
 int front_authority_ready(const struct front *front, struct err *err)
@@ -193,6 +286,7 @@ static int use(struct front *front, const struct message_authorities *state, str
 	}
 	if (back)
 		certificates_retry(front);
+	tell_agents(front);
 	return 0;
 }
 
@@ -273,6 +367,7 @@ static int change(struct front *front, enum authority_step step, const struct fr
 
 	if (rc != 0)
 		return rc;
+	front->authorities_waited = -1;
 	now = authorities_now(front);
 	hex_format(row->names_next ? now->second : now->identity.ca_fingerprint, SHA256_BYTES, noting.fingerprint);
 	LOG(LOG_INFO, row->action, log_text("fingerprint", noting.fingerprint));
@@ -314,29 +409,6 @@ int front_authority_restored(struct front *front, const struct front_actor *acto
 
 /* --- when --- */
 
-struct counting {
-	time_us newest;
-	int64_t connected, computers;
-};
-
-static int count(struct store_session *session, void *argument, struct err *err)
-{
-	struct counting *counting = argument;
-	struct cursor *cursor = cursor_open(session, &QUERY_RENEWAL_WITHOUT);
-	int rc;
-
-	cursor_bind_number(cursor, "newest", counting->newest);
-	if (cursor_next(cursor))
-		counting->connected = cursor_number(cursor, "connected");
-	rc = cursor_end(cursor, err);
-	if (rc != 0)
-		return rc;
-	cursor = cursor_open(session, &QUERY_RENEWAL_COMPUTERS);
-	if (cursor_next(cursor))
-		counting->computers = cursor_number(cursor, "computers");
-	return cursor_end(cursor, err);
-}
-
 static int review(struct front *front, struct err *err)
 {
 	const struct front_authorities *now = authorities_now(front);
@@ -345,21 +417,27 @@ static int review(struct front *front, struct err *err)
 	time_us moment = env_wall(front->env);
 	span_us grace = stored_setting_number(front->stored, STORED_RENEWAL_GRACE);
 	enum authority_step step;
-	int rc = 0;
+	int rc = now->newest != 0 ? count_agents(front, &counting, err) : 0;
 
-	if (now->newest != 0)
-		rc = store_read(front->store, count, &counting, err);
 	if (rc != 0)
 		return rc;
-	front->authorities_spread =
-	    authority_spread((size_t)counting.computers, stored_setting_number(front->stored, STORED_ROLLOUT_RATE));
 	state.without = (size_t)counting.connected;
+	state.told_by = now->newest + front->authorities_spread;
+	front->authorities_turns_by = authority_turns_by(&state);
+	front->authorities_waited = counting.connected;
 	step = authority_step(&state, moment);
 	if (step != AUTHORITY_STAYS)
 		return change(front, step, &itself, err);
 	if (now->first_end != INT64_MAX && !renewal_in_grace(now->first_end, moment, grace))
 		return ask(front, MESSAGE_DROP_AUTHORITIES, err);
 	return 0;
+}
+
+bool authorities_waiting(const struct front *front, int64_t *ret_agents, time_us *ret_until)
+{
+	*ret_agents = front->authorities_waited;
+	*ret_until = front->authorities_turns_by;
+	return authorities_now(front)->has_next;
 }
 
 /* Of the one that issues now; an administrator's is none of ours. */

@@ -4,7 +4,8 @@
  * front holds is a snapshot that never changes: when keys has others, another snapshot takes its place, for replies,
  * for listeners and for the dialler, without a restart. When one follows another is decided here, by the rule of
  * trust/authority_turn.h. Agents learn of the next root with their next certificate: those whose certificate was given
- * before are told to have another one after the other.
+ * before are told to have another one after the other, each at its moment: a request that it holds is answered then,
+ * or it is dialled.
  */
 #ifndef MUSTER_MANAGER_FRONT_AUTHORITIES_H
 #define MUSTER_MANAGER_FRONT_AUTHORITIES_H
@@ -39,6 +40,9 @@ void front_authorities_free(struct front *front); /* all snapshots */
 void authorities_attached(struct front *front);
 /* Every few seconds: does what the rule says. Worker threads. */
 void authorities_review(void *front);
+/* The next one's turn: how many connected agents it waits for (-1: not counted yet), and until when at the latest.
+ * False: there is none. Any thread. */
+bool authorities_waiting(const struct front *front, int64_t *ret_agents, time_us *ret_until);
 /* Is it this agent's turn to be told of the newest root? roots: as in roster.h; seed: of its certificate. Any thread.
  */
 bool authorities_to_tell(const struct front *front, time_us roots, uint64_t seed);

@@ -519,14 +519,17 @@ static int tell_root(void *argument, const struct certificate_about *about)
 	else if (now->has_next && memcmp(about->fingerprint, now->second, SHA256_BYTES) == 0)
 		place = 1;
 	/* It is followed in time by itself; one of before ends as it should. */
-	const struct front_certificate certificate = { .name = places[place].name,
-						       .purpose = places[place].purpose,
-						       .file = LAYOUT_CA,
-						       .about = *about,
-						       .life = { about->not_before, about->not_after, place == 0 },
-						       .problem = place == 0 ? now->problem : NULL,
-						       .needed = place == 0 };
+	struct front_certificate certificate = { .name = places[place].name,
+						 .purpose = places[place].purpose,
+						 .file = LAYOUT_CA,
+						 .about = *about,
+						 .life = { about->not_before, about->not_after, place == 0 },
+						 .waits_for = -1,
+						 .problem = place == 0 ? now->problem : NULL,
+						 .needed = place == 0 };
 
+	if (place == 1)
+		(void)authorities_waiting(telling->front, &certificate.waits_for, &certificate.turns_by);
 	return telling->each(telling->argument, &certificate);
 }
 
@@ -537,6 +540,7 @@ static int tell_use(const struct telling *telling, enum certificate_use number)
 	struct front_certificate certificate = { .name = uses[number].name,
 						 .purpose = uses[number].purpose,
 						 .file = uses[number].files.certificate,
+						 .waits_for = -1,
 						 .needed = true };
 	bool there;
 

@@ -13,6 +13,7 @@
 #include "manager/front/policies.h"
 #include "manager/front/progress.h"
 #include "manager/front/records.h"
+#include "manager/front/renewal.h"
 #include "manager/front/server_keys.h"
 
 #define STOP_RETURN_MS 3000 /* agents come back this long after an orderly stop, and a part of the announced window */
@@ -41,6 +42,7 @@ struct exchange {
 	struct signed_configuration *configuration; /* made ready for the reply */
 	bool due;                                   /* it is wanted */
 	bool signing;                               /* a worker makes it, or signs orders anew */
+	bool renew;                                 /* its certificate, at the moment of the reply */
 };
 
 static void unref(struct exchange *exchange)
@@ -129,7 +131,7 @@ static int pack_reply(struct exchange *exchange, struct buf *out, bool *ret_sent
 		return rc;
 	if (exchange->front->stopping)
 		reply->return_after_ms = STOP_RETURN_MS;
-	reply->renew = exchange->request->renew;
+	reply->renew = exchange->renew;
 	return pack_with(exchange->shard->fleet, reply, &extras, configuration, out, ret_sent, err);
 }
 
@@ -152,6 +154,16 @@ int exchange_pack_dialled(struct shard *shard, struct fleet_exchange *fleet,
 	return pack_with(shard->fleet, reply, &extras, due, out, ret_sent, err);
 }
 
+/* Is its certificate to be followed by another? Asked now: a request may have been held for long. */
+static bool renews(const struct exchange *exchange)
+{
+	struct front *front = exchange->front;
+	struct uuid computer;
+
+	return roster_find(front->roster, exchange->request->fingerprint, &computer) == ROSTER_ACTIVE &&
+	       renewal_wanted(front, exchange->request->fingerprint);
+}
+
 static void reply_now(struct exchange *exchange)
 {
 	struct err err = { 0 };
@@ -160,6 +172,7 @@ static void reply_now(struct exchange *exchange)
 	int rc;
 
 	buf_init(&out, WIRE_REPLY_MAX_BYTES);
+	exchange->renew = renews(exchange);
 	pthread_mutex_lock(&exchange->shard->lock);
 	rc = pack_reply(exchange, &out, &sent, &err);
 	pthread_mutex_unlock(&exchange->shard->lock);

@@ -461,6 +461,7 @@ int front_main(const char *data_directory)
 	int rc = role_start(ROLE_NAME_FRONT, data_directory, &supervisor, &err);
 
 	pthread_mutex_init(&front.authorities_turn, NULL);
+	front.authorities_waited = -1;
 	front.started = env_wall(front.env);
 	env_system_boot(&front.boot); /* while its file can be reached */
 	if (rc == 0)

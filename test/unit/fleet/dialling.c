@@ -190,6 +190,29 @@ static void work_is_dialled_at_once_and_followed(void **state)
 	fleet_free(fleet);
 }
 
+/* What is not the fleet's: dialled for at its moment, once. */
+static void a_reply_that_is_wanted_is_dialled_for(void **state)
+{
+	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
+
+	(void)state;
+	wait_for_dial(fleet);
+	talk(fleet, 1, true);
+	fleet_dialled(fleet, &id, 0, "");
+	assert_int_equal(fleet_want_reply(fleet, &id, now + 5 * SECOND_US, NULL), 0);
+	assert_int_equal(wait_for_dial(fleet), 5 * SECOND_US);
+	talk(fleet, 2, false);
+	fleet_dialled(fleet, &id, 0, "");
+	assert_in_range(wait_for_dial(fleet), MINUTE_US - MINUTE_US / 10, MINUTE_US);
+	fleet_free(fleet);
+	/* One that holds no request and listens. */
+	fleet = make(LINK_BIDIRECTIONAL, PORT);
+	assert_int_equal(wait_for_dial(fleet), INT64_MAX);
+	assert_int_equal(fleet_want_reply(fleet, &id, now + 5 * SECOND_US, NULL), 0);
+	assert_int_equal(wait_for_dial(fleet), 5 * SECOND_US);
+	fleet_free(fleet);
+}
+
 static void one_that_wants_its_turn_is_followed(void **state)
 {
 	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
@@ -500,6 +523,7 @@ int main(void)
 		cmocka_unit_test(it_is_dialled_once_at_a_time),
 		cmocka_unit_test(a_state_that_returns_while_another_is_written_is_written_too),
 		cmocka_unit_test(a_state_told_twice_counts_on_no_write_that_may_fail),
+		cmocka_unit_test(a_reply_that_is_wanted_is_dialled_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -352,6 +352,48 @@ static void asked_it_reports_at_once(void **state)
 	fleet_free(fleet);
 }
 
+/* What is not the fleet's is told at its moment, whether a request is held then or comes later. */
+static void a_reply_that_is_wanted_comes_at_its_moment(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+	time_us until, at = now + 7 * SECOND_US;
+
+	(void)state;
+	assert_int_equal(fleet_want_reply(fleet, &stranger, at, NULL), ERR_NOT_FOUND);
+	fill(&report, 7, 1, 1, 0);
+	exchange_once(fleet, &report);
+	fill(&report, 7, 2, 1, 0);
+	exchange = heard(fleet, &report);
+	fleet_stored(fleet, exchange, 0);
+	assert_false(fleet_answer(fleet, exchange, true, &report, &until));
+	assert_int_equal(fleet_want_reply(fleet, &id, at, NULL), 0);
+	tick_until(fleet, at - SECOND_US);
+	assert_null(woken);
+	tick_until(fleet, at);
+	assert_ptr_equal(woken, &report);
+	reply(fleet, exchange);
+	fleet_exchange_free(fleet, exchange);
+	/* Once. */
+	fill(&report, 7, 3, 1, 0);
+	exchange = heard(fleet, &report);
+	fleet_stored(fleet, exchange, 0);
+	assert_false(fleet_answer(fleet, exchange, true, &report, &until));
+	assert_true(until > now + SECOND_US);
+	reply(fleet, exchange);
+	fleet_exchange_free(fleet, exchange);
+	/* One that comes later is not held. */
+	assert_int_equal(fleet_want_reply(fleet, &id, now, NULL), 0);
+	fill(&report, 7, 4, 1, 0);
+	exchange = heard(fleet, &report);
+	fleet_stored(fleet, exchange, 0);
+	assert_true(fleet_answer(fleet, exchange, true, &report, &until));
+	reply(fleet, exchange);
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -367,6 +409,7 @@ int main(void)
 		cmocka_unit_test(a_clone_that_is_refused_has_its_events_taken),
 		cmocka_unit_test(last_words_of_a_dead_agent_are_no_clone),
 		cmocka_unit_test(asked_it_reports_at_once),
+		cmocka_unit_test(a_reply_that_is_wanted_comes_at_its_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

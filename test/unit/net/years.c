@@ -202,7 +202,8 @@ static bool follow_the_rule(void)
 						     AUTHORITY_VALIDITY_DAYS * DAY_US,
 						 authority_end(authorities_issuing(manager.authorities)) },
 					       authorities_next(manager.authorities) != NULL,
-					       without() };
+					       without(),
+					       manager.newest };
 
 	switch (authority_step(&state, now)) {
 	case AUTHORITY_PREPARES:

@@ -328,24 +328,30 @@ static void turns_come_by_the_table(void **state)
 		bool has_next;
 		size_t without;
 		enum authority_step step;
+		span_us told_by; /* 0: an hour */
 	} rows[] = {
 		{ "young", YEAR, false, 0, AUTHORITY_STAYS },
 		{ "young, agents change nothing", YEAR, false, 9, AUTHORITY_STAYS },
 		{ "two thirds are nearly over", 10 * YEAR / 3 * 2 - SECOND_US, false, 0, AUTHORITY_STAYS },
 		{ "two thirds are over", 10 * YEAR / 3 * 2, false, 0, AUTHORITY_PREPARES },
 		{ "the manager was off for long", 20 * YEAR, false, 3, AUTHORITY_PREPARES },
-		{ "a person asked for it, some have not got it", YEAR, true, 1, AUTHORITY_STAYS },
-		{ "a person asked for it, all have it", YEAR, true, 0, AUTHORITY_TURNS },
-		{ "some have not got it", 7 * YEAR, true, 1, AUTHORITY_STAYS },
+		{ "a person asked for it, some have not got it", DAY_US, true, 1, AUTHORITY_STAYS },
+		{ "a person asked for it, all have it", DAY_US, true, 0, AUTHORITY_TURNS },
+		{ "those who were told last have their two weeks", 14 * DAY_US + HOUR_US - SECOND_US, true, 1, AUTHORITY_STAYS },
+		{ "one does not take it", 14 * DAY_US + HOUR_US, true, 1, AUTHORITY_TURNS },
+		{ "some have not got it", 7 * YEAR, true, 1, AUTHORITY_STAYS, 7 * YEAR },
 		{ "all have it", 7 * YEAR, true, 0, AUTHORITY_TURNS },
-		{ "the last period nears", 8 * YEAR - SECOND_US, true, 1, AUTHORITY_STAYS },
-		{ "the last period begins", 8 * YEAR, true, 1, AUTHORITY_TURNS },
+		{ "the last period nears", 8 * YEAR - SECOND_US, true, 1, AUTHORITY_STAYS, 8 * YEAR },
+		{ "the last period begins", 8 * YEAR, true, 1, AUTHORITY_TURNS, 8 * YEAR },
 		{ "it has ended", 11 * YEAR, true, 1, AUTHORITY_TURNS },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		const struct authority_state now = { { NOW, NOW + 10 * YEAR }, rows[i].has_next, rows[i].without };
+		const struct authority_state now = { { NOW, NOW + 10 * YEAR },
+						     rows[i].has_next,
+						     rows[i].without,
+						     rows[i].told_by != 0 ? NOW + rows[i].told_by : NOW + HOUR_US };
 
 		if (authority_step(&now, NOW + rows[i].age) != rows[i].step)
 			fail_msg("%s", rows[i].what);
