@@ -38,27 +38,37 @@ int enrol_message_encode(const struct enrol_wish *wish, const struct enrol_attem
 }
 
 /* The pinned root, and those that follow it. */
-static int take_roots(const ProtobufCBinaryData *given, const uint8_t pin[SHA256_BYTES], struct buf *out,
-		      struct err *err)
+static int take_pinned(const char *given, const uint8_t pin[SHA256_BYTES], struct buf *out, struct err *err)
 {
-	struct buf text, pinned;
+	struct buf pinned;
 	int rc;
 
-	buf_init(&text, WIRE_AUTHORITY_MAX_BYTES + 1);
 	buf_init(&pinned, WIRE_AUTHORITY_MAX_BYTES + 1);
-	rc = buf_append(&text, given->data, given->len);
-	if (rc == 0)
-		rc = roots_find(buf_text(&text), pin, &pinned, err);
+	rc = roots_find(given, pin, &pinned, err);
 	if (rc == ERR_UNTRUSTED)
 		err_set(err, rc, "the authority it sent is not the one with the given fingerprint");
 	if (rc == 0)
-		rc = roots_follow(buf_text(&pinned), buf_text(&text), out, err);
+		rc = roots_follow(buf_text(&pinned), given, out, err);
 	buf_done(&pinned);
+	return rc;
+}
+
+static int take_roots(const ProtobufCBinaryData *given, const struct enrol_trust *trust, struct buf *out,
+		      struct err *err)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, WIRE_AUTHORITY_MAX_BYTES + 1);
+	rc = buf_append(&text, given->data, given->len);
+	if (rc == 0)
+		rc = trust->roots != NULL ? roots_follow(trust->roots, buf_text(&text), out, err)
+					  : take_pinned(buf_text(&text), trust->pin, out, err);
 	buf_done(&text);
 	return rc;
 }
 
-int enrol_message_take(const void *bytes, size_t size, const uint8_t pin[SHA256_BYTES], struct agent_identity *identity,
+int enrol_message_take(const void *bytes, size_t size, const struct enrol_trust *trust, struct agent_identity *identity,
 		       struct err *err)
 {
 	Muster__Wire__EnrolReply *reply;
@@ -77,7 +87,7 @@ int enrol_message_take(const void *bytes, size_t size, const uint8_t pin[SHA256_
 	else
 		memcpy(identity->manager_key, reply->server_authentication.data, ENVELOPE_KEY_BYTES);
 	if (rc == 0)
-		rc = take_roots(&reply->authority, pin, &identity->authority_pem, err);
+		rc = take_roots(&reply->authority, trust, &identity->authority_pem, err);
 	arena_free(arena);
 	return rc;
 }

@@ -17,9 +17,16 @@ struct enrol_wish {
 /* Appends the packed EnrolRequest. */
 int enrol_message_encode(const struct enrol_wish *wish, const struct enrol_attempt *attempt, struct buf *out,
 			 struct err *err);
-/* The manager's answer, trusted only as far as its authority has this fingerprint: fills in all of the identity but
- * its key, and its manager's address unless the answer has it. ERR_UNTRUSTED, ERR_FORMAT. */
-int enrol_message_take(const void *bytes, size_t size, const uint8_t pin[SHA256_BYTES], struct agent_identity *identity,
+/* Which of the roots in an answer count: those that this agent trusts already, or the one with a fingerprint; and what
+ * follows from them. */
+struct enrol_trust {
+	const char *roots;  /* PEM; NULL: the pin says */
+	const uint8_t *pin; /* SHA256_BYTES */
+};
+
+/* The manager's answer, trusted only as far as one of its authorities is: fills in all of the identity but its key,
+ * and its manager's address unless the answer has it. ERR_UNTRUSTED, ERR_FORMAT. */
+int enrol_message_take(const void *bytes, size_t size, const struct enrol_trust *trust, struct agent_identity *identity,
 		       struct err *err);
 
 #endif

@@ -180,7 +180,8 @@ static int take_identity(struct prepared_server *server, const struct manager_pr
 	int directory = -1, rc;
 
 	agent_identity_init(&identity);
-	rc = enrol_message_take(body->data, body->size, proof->authority, &identity, err);
+	rc = enrol_message_take(body->data, body->size, &(struct enrol_trust){ .pin = proof->authority }, &identity,
+				err);
 	if (rc == 0)
 		rc = check_identity(proof, &identity, err);
 	identity.listen_port = 0; /* it stays where the manager has found it */

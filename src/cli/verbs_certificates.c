@@ -48,11 +48,12 @@ static void warn(const json_t *json)
 		const json_t *waits_for = json_object_get(item, "waits_for");
 
 		if (json_is_integer(waits_for))
-			fprintf(stderr,
-				"Certificate authority-next: its turn waits for %lld connected agents that have not got it "
-				"yet, until %s at the latest.\n",
-				(long long)json_integer_value(waits_for),
-				json_string_value(json_object_get(item, "turns_by")));
+			fprintf(
+			    stderr,
+			    "Certificate authority-next: its turn waits for %lld connected agents that have not got it "
+			    "yet, until %s at the latest.\n",
+			    (long long)json_integer_value(waits_for),
+			    json_string_value(json_object_get(item, "turns_by")));
 		if (problem == NULL)
 			continue;
 		fprintf(stderr, "Certificate %s: %s\n", json_string_value(json_object_get(item, "name")), problem);

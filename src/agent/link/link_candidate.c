@@ -79,11 +79,14 @@ static void failed(struct link_candidate *candidate, int rc, const struct err *e
 
 static int take_answer(struct link_candidate *candidate, const struct http_answer *answer, struct err *err)
 {
+	/* The same manager's: whatever root it has had is trusted, not the first of them alone. */
+	const char *roots = buf_text(&candidate->link->identity.authority_pem);
+	const struct enrol_trust trust = { .roots = candidate->life.moves ? NULL : roots, .pin = candidate->pin };
 	struct agent_identity identity;
 	int rc;
 
 	agent_identity_init(&identity);
-	rc = enrol_message_take(answer->body, answer->size, candidate->pin, &identity, err);
+	rc = enrol_message_take(answer->body, answer->size, &trust, &identity, err);
 	snprintf(identity.manager, sizeof(identity.manager), "%s", candidate->manager);
 	if (candidate->listen_port != 0)
 		identity.listen_port = candidate->listen_port;
@@ -222,18 +225,11 @@ static int begin_rekey(struct link_candidate *candidate, struct err *err)
 						.agent = true };
 	struct enrol_wish wish = { .token = "", .name = link->identity.name, .host = &link->host };
 	char purpose[UUID_TEXT_BYTES];
-	struct certificate_facts authority;
-	int rc = certificate_read(buf_text(&link->identity.authority_pem), link->identity.authority_pem.size,
-				  &authority, err);
 
-	if (rc != 0)
-		return rc;
-	memcpy(candidate->pin, authority.fingerprint, SHA256_BYTES);
 	snprintf(candidate->manager, sizeof(candidate->manager), "%s", link->identity.manager);
 	uuid_format(&link->identity.computer, purpose);
 	wish.session = endpoint_session(link->endpoint);
-	candidate->has_pin = true;
-	candidate->has_key = false;
+	candidate->has_pin = candidate->has_key = false;
 	candidate->listen_port = 0;
 	return begin(candidate, &link->manager, &tls, &wish, purpose, err);
 }

@@ -233,7 +233,8 @@ static int enrol(const struct activation *activation, const struct manager_url *
 		rc = problem_error("the manager refused", enrolment.status, enrolment.content_type,
 				   enrolment.reply.data, enrolment.reply.size, err);
 	if (rc == 0)
-		rc = enrol_message_take(enrolment.reply.data, enrolment.reply.size, known->pin, identity, err);
+		rc = enrol_message_take(enrolment.reply.data, enrolment.reply.size,
+					&(struct enrol_trust){ .pin = known->pin }, identity, err);
 	if (rc == 0 && known->prepared &&
 	    memcmp(identity->manager_key, enrolment.asking.proof.key, ENVELOPE_KEY_BYTES) != 0)
 		rc = err_set(err, ERR_UNTRUSTED, "the manager gave another key than it proved");

@@ -27,8 +27,8 @@ static json_t *certificate_json(const struct front_certificate *certificate, tim
 			 renews ? json_time(certificate_renew_at(&certificate->life)) : json_null(), "own",
 			 certificate->own, "key", about->key_type, "file", certificate->file, "waits_for",
 			 certificate->waits_for >= 0 ? json_integer((json_int_t)certificate->waits_for) : json_null(),
-			 "turns_by", certificate->turns_by != 0 ? json_time(certificate->turns_by) : json_null(), "problem",
-			 certificate->problem);
+			 "turns_by", certificate->turns_by != 0 ? json_time(certificate->turns_by) : json_null(),
+			 "problem", certificate->problem);
 }
 
 static int add(void *argument, const struct front_certificate *certificate)

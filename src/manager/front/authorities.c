@@ -19,7 +19,7 @@
 #include "trust/identity.h"
 #include "trust/roots.h"
 
-#define TOLD_LATE_US  MINUTE_US               /* a moment so long ago has passed */
+#define TOLD_LATE_US  MINUTE_US              /* a moment so long ago has passed */
 #define TOLD_AFTER_US (100 * MILLISECOND_US) /* two clocks: by both it is the moment then */
 
 static const struct front_actor itself = { .kind = "system", .name = "manager", .peer = "" };
@@ -199,8 +199,8 @@ static void tell_one(const struct telling *telling, const struct uuid *computer,
 	if (wait < -TOLD_LATE_US)
 		return;
 	pthread_mutex_lock(&shard->lock);
-	(void)fleet_want_reply(shard->fleet, computer,
-			       telling->monotonic + (wait > 0 ? wait : 0) + TOLD_AFTER_US, NULL);
+	(void)fleet_want_reply(shard->fleet, computer, telling->monotonic + (wait > 0 ? wait : 0) + TOLD_AFTER_US,
+			       NULL);
 	pthread_mutex_unlock(&shard->lock);
 }
 

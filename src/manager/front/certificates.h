@@ -58,9 +58,10 @@ struct front_certificate {
 	const char *file;    /* below the data directory */
 	struct certificate_about about;
 	struct certificate_life life;
-	bool own;            /* an administrator's, of another authority */
-	int64_t waits_for;   /* connected agents that its turn waits for; -1: it is none that is to follow, or not known */
-	time_us turns_by;    /* when it waits for none of them any more; 0: likewise */
+	bool own; /* an administrator's, of another authority */
+	int64_t
+	    waits_for;    /* connected agents that its turn waits for; -1: it is none that is to follow, or not known */
+	time_us turns_by; /* when it waits for none of them any more; 0: likewise */
 	const char *problem; /* for people: what keeps it from doing its work; NULL: nothing */
 	bool needed; /* if it ends something does not work; not so of authorities that another one has followed */
 };

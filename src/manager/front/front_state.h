@@ -57,11 +57,11 @@ struct front {
 	struct front_identity identity; /* but for the authorities, which change: front_identity() has both */
 	char *url;
 	_Atomic(struct front_authorities *) authorities;
-	pthread_mutex_t authorities_turn; /* over a whole change of them */
-	_Atomic span_us authorities_spread;    /* over which agents are told of the newest root */
-	_Atomic int64_t authorities_waited;    /* connected agents that the next one's turn waits for; -1: not known */
-	_Atomic time_us authorities_turns_by;  /* when it waits no more */
-	time_us authorities_again;                        /* monotonic: nothing of it is tried before */
+	pthread_mutex_t authorities_turn;     /* over a whole change of them */
+	_Atomic span_us authorities_spread;   /* over which agents are told of the newest root */
+	_Atomic int64_t authorities_waited;   /* connected agents that the next one's turn waits for; -1: not known */
+	_Atomic time_us authorities_turns_by; /* when it waits no more */
+	time_us authorities_again;            /* monotonic: nothing of it is tried before */
 	const struct front_authorities *authorities_told; /* whose problem was told last; NULL: none yet */
 	time_us started;
 	struct uuid boot; /* of this machine; zeroes: not known */

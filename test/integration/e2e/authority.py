@@ -67,7 +67,7 @@ def add(name, *lines, fingerprint=None):
     site.wait_online(name)
     # Agents hear of it when they report.
     site.muster("computer", "set", name, "link.heartbeat_interval=10s").expect(0)
-    wait_until("it reports often", lambda: row(name)["config_state"] == "applied")
+    wait_until("it reports often", lambda: row(name)["agent_interval_us"] == 10_000_000)
     return agent
 
 
