@@ -18,6 +18,11 @@ static void check_status(struct sim_manager *manager, struct sim_stored_computer
 	struct fleet_computer shown;
 	span_us silence = sim->now - life_silent_from(manager, computer);
 
+	if (life->out) {
+		if (fleet_show(manager->fleet, &computer->record.id, &shown, NULL) == 0)
+			sim_fail(sim, "computer %zu is not managed, and known to the fleet", index);
+		return;
+	}
 	if (fleet_show(manager->fleet, &computer->record.id, &shown, NULL) != 0) {
 		sim_fail(sim, "computer %zu is not known to the fleet", index);
 		return;
@@ -126,7 +131,6 @@ void check_reply(struct sim_manager *manager, const struct uuid *id, const Muste
 
 static void check_events(struct sim *sim, const struct sim_machine *machine)
 {
-	const struct sim_stored_computer *computer = store_machine(machine);
 	uint64_t missing = 0, first = 0;
 
 	if (machine->outbox_count > 0)
@@ -138,10 +142,10 @@ static void check_events(struct sim *sim, const struct sim_machine *machine)
 			first = first == 0 ? i : first;
 		}
 	}
-	if (missing > computer->told_drops && !machine->damaged)
+	if (missing > machine->told_drops && !machine->damaged)
 		sim_fail(sim, "machine %u: %llu events are lost (the first is %llu of %llu), %llu told as dropped",
 			 machine->index, (unsigned long long)missing, (unsigned long long)first,
-			 (unsigned long long)machine->made, (unsigned long long)computer->told_drops);
+			 (unsigned long long)machine->made, (unsigned long long)machine->told_drops);
 }
 
 static const struct sim_job *find_job(const struct sim *sim, const struct sim_stored_command *command)
@@ -167,7 +171,7 @@ static void check_command(struct sim_manager *manager, size_t index)
 			 command_state_name(command->state));
 		return;
 	}
-	if (!work || sim->machines[command->machine].has_clone)
+	if (!work || command->cut_off || sim->machines[command->machine].has_clone)
 		return; /* a clone may have run what its original was sent */
 	if (job == NULL && command->state == COMMAND_SUCCEEDED)
 		sim_fail(sim, "command %zu is told as succeeded and was never begun", index);
@@ -278,7 +282,7 @@ static bool is_busy(const struct sim_machine *machine)
 		return false;
 	endpoint_configuration_state(machine->endpoint, &state);
 	endpoint_status(machine->endpoint, &status);
-	return state.under_way || machine->dark || status.events_waiting > 0;
+	return moves_under_way(machine) || state.under_way || machine->dark || status.events_waiting > 0;
 }
 
 size_t check_machines(struct sim *sim)
@@ -341,6 +345,7 @@ static void check_manager_end(struct sim_manager *manager)
 
 void check_end(struct sim *sim)
 {
+	moves_check(sim);
 	for (unsigned i = 0; i < sim->manager_count; i++)
 		check_manager_end(&sim->managers[i]);
 }

@@ -48,6 +48,11 @@ static bool no_effect(struct sim_disk *disk)
 	return false;
 }
 
+bool disk_step(struct sim_disk *disk)
+{
+	return !no_effect(disk);
+}
+
 static int result(struct sim_disk *disk, struct err *err)
 {
 	return disk->dead ? err_set(err, ERR_IO, "the process died") : 0;

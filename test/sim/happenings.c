@@ -160,7 +160,8 @@ static void do_damage(struct sim *sim, struct sim_machine *machine)
 
 static void do_clone(struct sim *sim, struct sim_machine *machine)
 {
-	if (!sim->clones || sim->machine_count == sim->machine_capacity || machine->has_clone)
+	if (!sim->clones || sim->machine_count == sim->machine_capacity || machine->has_clone ||
+	    moves_under_way(machine))
 		return;
 	if (!sim->large && machine->index != 0)
 		return;
@@ -183,6 +184,18 @@ static void do_roll_over(struct sim *sim, struct sim_machine *machine)
 	keys_roll_over(machine->manager);
 }
 
+static void do_move(struct sim *sim, struct sim_machine *machine)
+{
+	(void)sim;
+	moves_order(machine);
+}
+
+static void do_deactivate(struct sim *sim, struct sim_machine *machine)
+{
+	(void)sim;
+	joining_deactivate(machine);
+}
+
 static const struct happening {
 	void (*run)(struct sim *sim, struct sim_machine *machine);
 	unsigned weight, machine, fleet;
@@ -195,12 +208,15 @@ static const struct happening {
 	{ do_die_inside, 5, 20, 0, true }, { do_kill_manager, 2, 0, 40, true },   { do_stall_manager, 1, 0, 20, true },
 	{ do_cut, 4, 40, 0, true },        { do_clock, 2, 4, 0, true },           { do_manager_clock, 1, 0, 6, true },
 	{ do_dial_now, 2, 10, 0, false },  { do_damage, 1, 1, 0, true },          { do_roll_over, 2, 0, 20, false },
-	{ do_cut_site, 0, 0, 60, true },   { do_power_off_site, 0, 0, 15, true },
+	{ do_cut_site, 0, 0, 60, true },   { do_power_off_site, 0, 0, 15, true }, { do_move, 4, 20, 0, false },
+	{ do_deactivate, 1, 2, 0, false },
 };
 
 /* How often, in a thousand days. */
 static uint64_t share(const struct sim *sim, const struct happening *happening)
 {
+	if (sim->manager_count == 1 && happening->run == do_move)
+		return 0;
 	if (!sim->large)
 		return happening->weight;
 	return (uint64_t)happening->machine * 10 * sim->options.machines + (uint64_t)happening->fleet * 100;

@@ -36,7 +36,7 @@ span_us life_allowed(const struct sim_stored_computer *computer)
 
 static time_us deadline(const struct sim_manager *manager, const struct sim_stored_computer *computer)
 {
-	if (computer->life.offline || computer->life.missed == FLEET_UNLIMITED)
+	if (computer->life.out || computer->life.offline || computer->life.missed == FLEET_UNLIMITED)
 		return INT64_MAX;
 	return life_silent_from(manager, computer) + life_allowed(computer) + WAY_US;
 }
@@ -212,6 +212,9 @@ void life_stored(struct sim_manager *manager, struct sim_stored_computer *comput
 	struct sim_life *life = &computer->life;
 	bool offline = type == EVENT_COMPUTER_OFFLINE;
 
+	if (life->out)
+		sim_fail(sim, "computer %zu is told as %s and is not managed", PLACE(manager, computer),
+			 offline ? "offline" : "back");
 	if (!life->shared && offline && !life->owed)
 		sim_fail(sim, "computer %zu is told as offline and was not declared so", PLACE(manager, computer));
 	if (!life->shared && offline == life->told)
@@ -247,6 +250,26 @@ void life_manager_started(struct sim_manager *manager)
 		life->watch_at = NOT_WATCHED;
 		watch(manager, computer);
 	}
+}
+
+void life_leave(struct sim_stored_computer *computer)
+{
+	struct sim_life *life = &computer->life;
+
+	life->excused += life->owed;
+	life->owed = life->offline = life->told = false;
+	life->out = true;
+}
+
+void life_return(struct sim_manager *manager, struct sim_stored_computer *computer)
+{
+	struct sim_life *life = &computer->life;
+
+	life_leave(computer);
+	life->out = life->known = false;
+	life->heard = life->policy_at = manager->sim->now;
+	know(manager, computer);
+	watch(manager, computer);
 }
 
 void life_share(struct sim_stored_computer *computer)

@@ -139,6 +139,8 @@ static int actor_start(void *context, const struct endpoint_command *command, st
 
 	if (machine->disk.dead)
 		return 0;
+	if (command->kind == COMMAND_MOVE)
+		return moves_command(machine, command, err);
 	if (!command->again)
 		return begin_job(machine, &command->id, err);
 	job = find_job(machine, &command->id);
@@ -463,7 +465,7 @@ static time_us next_wake(const struct sim_machine *machine)
 
 		at = next < at ? next : at;
 	}
-	return at;
+	return moves_due(machine) < at ? moves_due(machine) : at;
 }
 
 static void take_new_identity(struct sim_machine *machine);
@@ -492,6 +494,10 @@ void machine_poll(struct sim_machine *machine)
 	}
 	if (machine->rekey_asked) {
 		take_new_identity(machine);
+		return;
+	}
+	if (moves_leaves(machine)) {
+		machine_start_anew(machine);
 		return;
 	}
 	at = next_wake(machine);
@@ -559,7 +565,11 @@ void machine_init(struct sim *sim, unsigned index)
 	struct sim_machine *machine = &sim->machines[index];
 
 	*machine = (struct sim_machine){ .sim = sim, .index = index, .generation = 1 };
-	machine->manager = &sim->managers[0];
+	machine->manager = &sim->managers[sim_below(sim, sim->manager_count)];
+	machine->certificate = ++sim->token;
+	machine->enrolled_key = keys_present(machine->manager);
+	snprintf(machine->name, sizeof(machine->name), "m%u", index);
+	moves_init(machine);
 	machine->env = (struct env){ machine, machine_wall, machine_monotonic, machine_random };
 	machine->heartbeat_s = some_heartbeat_s(sim);
 	if (sim->large)
@@ -577,6 +587,7 @@ void machine_done(struct sim_machine *machine)
 	free(machine->outbox);
 	free(machine->jobs);
 	free(machine->stored);
+	moves_done(machine);
 }
 
 static void restart(struct sim *sim, struct sim_event *event)
@@ -603,7 +614,7 @@ static span_us own_poll(const struct sim_machine *machine)
 	return machine->index % 5 == 3 ? (span_us)machine->heartbeat_s * SECOND_US : 0; /* as in configuring.c */
 }
 
-void machine_start(struct sim_machine *machine)
+static void open_endpoint(struct sim_machine *machine)
 {
 	struct sim *sim = machine->sim;
 	const struct envelope_key key = keys_of_machine(machine);
@@ -650,7 +661,19 @@ void machine_start(struct sim_machine *machine)
 	}
 	if (sim->large)
 		presence_begin(machine);
+	moves_say_farewell(machine);
 	machine_poll(machine);
+}
+
+void machine_start(struct sim_machine *machine)
+{
+	if (moves_begin(machine)) {
+		open_endpoint(machine);
+		return;
+	}
+	machine->generation++;
+	disk_process_died(&machine->disk);
+	start_later(machine, SECOND_US);
 }
 
 /* The link's process is gone. */
@@ -694,6 +717,12 @@ void machine_leave(struct sim_machine *machine, time_us until)
 	start_later(machine, until - sim->now);
 }
 
+void machine_start_anew(struct sim_machine *machine)
+{
+	end(machine, false);
+	start_later(machine, (span_us)sim_below(machine->sim, 3000) * MILLISECOND_US);
+}
+
 /* Whoever is off is switched on. */
 void machine_come_back(struct sim_machine *machine)
 {
@@ -712,6 +741,8 @@ void machine_clone(struct sim_machine *from, struct sim_machine *to)
 	sim_log(sim, "m%u is cloned to m%u", from->index, to->index);
 	to->manager = from->manager;
 	to->computer = from->computer;
+	to->certificate = from->certificate;
+	memcpy(to->name, from->name, SIM_NAME_BYTES);
 	to->heartbeat_s = from->heartbeat_s;
 	to->enrolled_key = from->enrolled_key;
 	to->site = from->site;
@@ -754,16 +785,20 @@ static void take_new_identity(struct sim_machine *machine)
 	struct sim *sim = machine->sim;
 	struct sim_stored_computer *former = store_machine(machine), *computer;
 	struct fleet_computer record = { 0 };
+	struct sim_identity identity;
 
 	machine->rekey_asked = false;
 	sim_log(sim, "m%u: takes a new identity", machine->index);
 	if (!shares_identity(machine))
 		sim_fail(sim, "machine %u was told to re-key and holds its identity alone", machine->index);
 	machine->computer = env_uuid(&machine->env);
+	machine->certificate = ++sim->token;
+	snprintf(machine->name, sizeof(machine->name), "m%u-2", machine->index);
 	machine->enrolled_key = keys_present(machine->manager); /* as the answer to its enrolment says */
 	buf_reset(&machine->disk.files[3].durable);
 	left_alone(sim, former);
-	computer = store_add_computer(machine);
+	identity = moves_identity(machine);
+	computer = store_add_computer(machine, &identity);
 	computer->version = former->version;
 	computer->record.interval_us = former->record.interval_us;
 	computer->record.missed = former->record.missed;

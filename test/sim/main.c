@@ -21,11 +21,14 @@ static const char *const break_names[BREAKS] = {
 	[BREAK_ALERT_LOST] = "alert-lost",
 	[BREAK_ALERT_KEPT] = "alert-kept",
 	[BREAK_CHAIN_CUT] = "chain-cut",
+	[BREAK_LEFT_FIRST] = "left-first",
+	[BREAK_FORMER_FORGOTTEN] = "former-forgotten",
+	[BREAK_LATE_ROWS] = "late-rows",
 };
 
 static const char usage_text[] =
     "usage: muster-sim [--seeds N] [--seed S] [--steps N | --machines N --days D [--progress]]\n"
-    "                  [--clean] [--break NAME] [--self-check] [--verbose]\n";
+    "                  [--managers N] [--clean] [--break NAME] [--self-check] [--verbose]\n";
 
 /* Take more of the same machine than a small stay of a large fleet brings. */
 static bool needs_small_form(enum sim_break broken)
@@ -47,6 +50,8 @@ static void print_failure(const struct sim_options *options, const char *text)
 		printf(" --machines %u --days %u", options->machines, options->days);
 	else
 		printf(" --steps %u", options->steps);
+	if (options->managers > 0)
+		printf(" --managers %u", options->managers);
 	printf("%s%s%s --verbose\n", options->faults ? "" : " --clean", options->broken ? " --break " : "",
 	       options->broken ? break_names[options->broken] : "");
 }
@@ -132,23 +137,18 @@ static int usage(void)
 static int parse(int argc, char **argv, struct run *run)
 {
 	static const struct option names[] = {
-		{ "seeds", required_argument, NULL, 'n' },
-		{ "seed", required_argument, NULL, 's' },
-		{ "steps", required_argument, NULL, 't' },
-		{ "clean", no_argument, NULL, 'c' },
-		{ "break", required_argument, NULL, 'b' },
-		{ "self-check", no_argument, NULL, 'x' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "machines", required_argument, NULL, 'm' },
-		{ "days", required_argument, NULL, 'd' },
-		{ "progress", no_argument, NULL, 'p' },
-		{ 0 },
+		{ "seeds", required_argument, NULL, 'n' }, { "seed", required_argument, NULL, 's' },
+		{ "steps", required_argument, NULL, 't' }, { "clean", no_argument, NULL, 'c' },
+		{ "break", required_argument, NULL, 'b' }, { "self-check", no_argument, NULL, 'x' },
+		{ "verbose", no_argument, NULL, 'v' },     { "machines", required_argument, NULL, 'm' },
+		{ "days", required_argument, NULL, 'd' },  { "managers", required_argument, NULL, 'g' },
+		{ "progress", no_argument, NULL, 'p' },    { 0 },
 	};
 	uint64_t number = 0;
 	int option, broken;
 
 	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		if (strchr("nstmd", option) != NULL && number_parse(optarg, 0, INT32_MAX, &number, NULL) != 0)
+		if (strchr("nstmdg", option) != NULL && number_parse(optarg, 0, INT32_MAX, &number, NULL) != 0)
 			return usage();
 		switch (option) {
 		case 'n':
@@ -175,6 +175,11 @@ static int parse(int argc, char **argv, struct run *run)
 			break;
 		case 'd':
 			run->options.days = (unsigned)number;
+			break;
+		case 'g':
+			if (number == 0 || number > SIM_MANAGERS_MAX)
+				return usage();
+			run->options.managers = (unsigned)number;
 			break;
 		case 'p':
 			run->options.progress = true;
@@ -204,6 +209,9 @@ static void print_counts(const struct sim_counts *counts)
 	printf("%llu roll-overs of the server authentication key with %llu signatures, %llu orders signed anew\n",
 	       (unsigned long long)counts->roll_overs, (unsigned long long)counts->succession_signatures,
 	       (unsigned long long)counts->orders_renewed);
+	printf("%llu moves ordered, %llu refused or failed, %llu done, %llu managers told that they were left\n",
+	       (unsigned long long)counts->moves_ordered, (unsigned long long)counts->moves_refused,
+	       (unsigned long long)counts->moves, (unsigned long long)counts->farewells);
 	printf("%llu times offline by the arithmetic, %llu told, %llu over before they could be told; %llu alerts "
 	       "raised in all\n",
 	       (unsigned long long)counts->declared, (unsigned long long)counts->stored,

@@ -170,7 +170,7 @@ static uint8_t *sign(struct sim_manager *manager, const Muster__Wire__Signed *co
 }
 
 /* Agents that are connected are told one after the other, as a roll-out does. */
-static void want_configuration(struct sim_manager *manager, struct sim_stored_computer *computer)
+void manager_give_policy(struct sim_manager *manager, struct sim_stored_computer *computer)
 {
 	struct sim *sim = manager->sim;
 	struct fleet_computer *record = &computer->record;
@@ -207,8 +207,10 @@ void manager_new_configuration(struct sim_manager *manager, int site)
 	for (size_t i = 0; i < manager->store.computer_count; i++) {
 		struct sim_stored_computer *computer = &manager->store.computers[i];
 
+		if (computer->life.out)
+			continue;
 		if (site < 0 || manager->sim->machines[computer->machine].site == (unsigned)site)
-			want_configuration(manager, computer);
+			manager_give_policy(manager, computer);
 	}
 	answer_woken(manager);
 }
@@ -406,7 +408,7 @@ static void committed(struct sim *sim, struct sim_event *event)
 	answer_woken(manager);
 }
 
-static void write_rows(struct sim_manager *manager, struct sim_request *request)
+time_us manager_commit_at(struct sim_manager *manager)
 {
 	struct sim *sim = manager->sim;
 	time_us at = sim->now + (span_us)(1 + sim_below(sim, SIM_WRITE_MOST_US / MILLISECOND_US)) * MILLISECOND_US;
@@ -417,7 +419,14 @@ static void write_rows(struct sim_manager *manager, struct sim_request *request)
 	if (at <= manager->last_commit)
 		at = manager->last_commit + 1;
 	manager->last_commit = at;
-	request_after(manager, request, at - sim->now, committed);
+	return at;
+}
+
+static void write_rows(struct sim_manager *manager, struct sim_request *request)
+{
+	struct sim *sim = manager->sim;
+
+	request_after(manager, request, manager_commit_at(manager) - sim->now, committed);
 	request->writing = true;
 	if (sim->options.broken != BREAK_ACKNOWLEDGE_EARLY || request->talk != 0)
 		return;
@@ -442,7 +451,8 @@ void manager_request(struct sim *sim, struct sim_event *event)
 	struct uuid certificate;
 	int rc;
 
-	if (!manager->up || sim->now < manager->stalled_until || event->generation != machine->generation) {
+	if (!manager->up || sim->now < manager->stalled_until || event->generation != machine->generation ||
+	    !joining_admits(store_machine(machine), machine->certificate)) {
 		network_error(sim, event->machine, event->generation, event->lane, event->token);
 		return;
 	}
@@ -480,6 +490,7 @@ void manager_heard(struct sim_manager *manager, const struct uuid *id, const Mus
 
 	if (computer->life.offline)
 		check_touch(manager, computer);
+	computer->used = true;
 	life_heard(manager, computer, report);
 }
 
@@ -518,6 +529,7 @@ static Muster__Wire__Command *command_content(const struct sim_stored_command *s
 	static Muster__Wire__Scan scan;
 	static Muster__Wire__Nothing nothing;
 	static Muster__Wire__Restore restore;
+	static Muster__Wire__Move move;
 
 	if (command == NULL || target == NULL)
 		abort();
@@ -526,6 +538,7 @@ static Muster__Wire__Command *command_content(const struct sim_stored_command *s
 	muster__wire__scan__init(&scan);
 	muster__wire__nothing__init(&nothing);
 	muster__wire__restore__init(&restore);
+	moves_content(&stored->target, &move);
 	command->id = exchange_bytes(stored->id.bytes, UUID_BYTES);
 	command->timeout_us = stored->timeout_us;
 	target->id = exchange_bytes(stored->target.bytes, UUID_BYTES);
@@ -538,6 +551,8 @@ static Muster__Wire__Command *command_content(const struct sim_stored_command *s
 		command->heartbeat = &nothing;
 	else if (stored->kind == COMMAND_RESTORE)
 		command->restore = &restore;
+	else if (stored->kind == COMMAND_MOVE)
+		command->move = &move;
 	if (command->pause != target)
 		free(target);
 	return command;
@@ -557,7 +572,8 @@ static void sign_command(struct sim_manager *manager, struct sim_stored_computer
 	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_COMMAND;
 	content.command = command;
 	stored->envelope = sign(manager, &content, &stored->envelope_size);
-	if (stored->kind != COMMAND_SCAN && stored->kind != COMMAND_HEARTBEAT && stored->kind != COMMAND_RESTORE)
+	if (stored->kind != COMMAND_SCAN && stored->kind != COMMAND_HEARTBEAT && stored->kind != COMMAND_RESTORE &&
+	    stored->kind != COMMAND_MOVE)
 		free(command->pause);
 	free(command);
 }
@@ -589,7 +605,7 @@ void manager_issue(struct sim_machine *machine, enum command_kind kind, const st
 	struct sim_stored_command given = { .computer = machine->computer, .machine = machine->index, .kind = kind };
 	struct sim_stored_command *stored;
 
-	if (!manager->up || computer == NULL)
+	if (!manager->up || !joining_admits(computer, machine->certificate))
 		return;
 	given.id = env_uuid(&manager->env);
 	if (target != NULL)
@@ -702,6 +718,8 @@ void manager_init(struct sim *sim, size_t computers)
 	if (manager->touched == NULL || manager->overdue == NULL)
 		abort();
 	store_init(manager, computers);
+	joining_init(manager);
+	manager->configuration_version = manager->index * 1000; /* no two have the same policy */
 }
 
 void manager_start(struct sim_manager *manager)
@@ -709,16 +727,20 @@ void manager_start(struct sim_manager *manager)
 	struct sim *sim = manager->sim;
 	struct fleet_options options = { .wake = wake, .dial = talk_dial, .trace = life_trace, .context = manager };
 
+	span_us managed = 0;
+
 	sim_log(sim, "manager %u starts", manager->index);
 	manager->env = (struct env){ manager, manager_wall, manager_monotonic, manager_random };
 	options.env = &manager->env;
 	if (manager->store.computer_count > 0 && sim_below(sim, 2) == 0)
 		options.return_spacing_us =
 		    (sim->large ? 120 : 30) * SECOND_US / (span_us)manager->store.computer_count;
+	for (size_t i = 0; i < manager->store.computer_count; i++)
+		managed += !manager->store.computers[i].life.out;
 	manager->generation++;
 	manager->up = true;
 	manager->started = sim->now;
-	manager->listening_since = sim->now + 2 * options.return_spacing_us * (span_us)manager->store.computer_count;
+	manager->listening_since = sim->now + 2 * options.return_spacing_us * managed;
 	manager->forgiven = manager->listening_since;
 	manager->last_tick = sim->now;
 	manager->dies_at_commit = false;
@@ -732,7 +754,8 @@ void manager_start(struct sim_manager *manager)
 	if (fleet_new(&options, &manager->fleet, NULL) != 0)
 		abort();
 	for (size_t i = 0; i < manager->store.computer_count; i++) {
-		if (fleet_add(manager->fleet, &manager->store.computers[i].record, NULL) != 0)
+		if (!manager->store.computers[i].life.out &&
+		    fleet_add(manager->fleet, &manager->store.computers[i].record, NULL) != 0)
 			abort();
 	}
 	keys_manager_started(manager);
@@ -776,6 +799,7 @@ void manager_done(struct sim_manager *manager)
 	store_done(manager);
 	free(manager->touched);
 	free(manager->overdue);
+	free(manager->tokens);
 }
 
 void manager_kill(struct sim_manager *manager)

@@ -26,6 +26,13 @@ struct sim_stored_computer *store_computer(const struct sim_manager *manager, co
 	return place != 0 ? &manager->store.computers[place - 1] : NULL;
 }
 
+bool store_has_agent(const struct sim_manager *manager, const struct sim_stored_computer *computer)
+{
+	const struct sim_machine *machine = &manager->sim->machines[computer->machine];
+
+	return machine->manager == manager && uuid_equal(&machine->computer, &computer->record.id);
+}
+
 struct sim_stored_computer *store_machine(const struct sim_machine *machine)
 {
 	return store_computer(machine->manager, &machine->computer);
@@ -38,26 +45,28 @@ struct sim_stored_command *store_command(const struct sim_manager *manager, cons
 	return place != 0 ? &manager->store.commands[place - 1] : NULL;
 }
 
-struct sim_stored_computer *store_add_computer(const struct sim_machine *machine)
+struct sim_stored_computer *store_add_computer(const struct sim_machine *machine, const struct sim_identity *identity)
 {
 	struct sim *sim = machine->sim;
-	struct sim_store *store = &machine->manager->store;
+	struct sim_store *store = &identity->manager->store;
 	struct sim_stored_computer *computer;
 
 	if (store->computer_count == store->computer_capacity)
 		abort();
 	computer = &store->computers[store->computer_count++];
-	*computer = (struct sim_stored_computer){ .record = { .id = machine->computer } };
-	if (map_set(store->computer_index, machine->computer.bytes, UUID_BYTES,
+	*computer = (struct sim_stored_computer){ .record = { .id = identity->computer } };
+	if (map_set(store->computer_index, identity->computer.bytes, UUID_BYTES,
 		    (void *)(uintptr_t)store->computer_count) != 0)
 		abort();
 	computer->machine = machine->index;
+	computer->certificate = identity->certificate;
+	memcpy(computer->name, identity->name, SIM_NAME_BYTES);
 	computer->holders = 1;
 	computer->own_interval_us = (span_us)machine->heartbeat_s * SECOND_US;
 	computer->record.interval_us = (span_us)machine->heartbeat_s * SECOND_US;
 	computer->record.missed = (uint32_t)sim_below(sim, 3);
 	computer->record.clock_limit_us = (span_us)sim_below(sim, 3) * 5 * MINUTE_US;
-	life_init(machine->manager, computer, computer->record.interval_us, computer->record.missed);
+	life_init(identity->manager, computer, computer->record.interval_us, computer->record.missed);
 	return computer;
 }
 
@@ -99,6 +108,21 @@ static void no_longer_open(struct sim_store *store, struct sim_stored_command *c
 	command->envelope = NULL;
 }
 
+void store_cut_commands(struct sim_manager *manager, const struct uuid *computer, bool fulfils_move)
+{
+	struct sim_store *store = &manager->store;
+
+	for (size_t i = store->open_count; i-- > 0;) {
+		struct sim_stored_command *command = &store->commands[store->open[i]];
+
+		if (!uuid_equal(&command->computer, computer))
+			continue;
+		command->state = fulfils_move && command->kind == COMMAND_MOVE ? COMMAND_SUCCEEDED : COMMAND_CANCELLED;
+		command->cut_off = true;
+		no_longer_open(store, command);
+	}
+}
+
 static uint64_t field_number(const struct fleet_event_row *row, const char *name)
 {
 	for (size_t i = 0; i < row->field_count; i++) {
@@ -127,10 +151,10 @@ static void note_payload(struct sim *sim, const struct sim_stored_computer *comp
 		return;
 	}
 	machine = &sim->machines[index];
-	if (!machine->has_clone && !uuid_equal(&machine->computer, &computer->record.id))
+	if (!machine->has_clone && computer->machine != machine->index)
 		sim_fail(sim, "event %llu of machine %u is stored as another's", (unsigned long long)row->number,
 			 machine->index);
-	if ((machine->stored[number / 8] & bit) != 0 && !machine->has_clone)
+	if ((machine->stored[number / 8] & bit) != 0 && !machine->has_clone && !machine->in_doubt)
 		sim_fail(sim, "what event %llu says is stored already (%llu of machine %u)",
 			 (unsigned long long)row->number, (unsigned long long)number, machine->index);
 	machine->stored[number / 8] |= bit;
@@ -143,7 +167,7 @@ static void insert_event(struct sim_manager *manager, struct sim_stored_computer
 	uint64_t payload = field_number(row, "payload");
 
 	if (row->type == EVENT_EVENTS_DROPPED)
-		computer->told_drops += field_number(row, "count");
+		sim->machines[computer->machine].told_drops += field_number(row, "count");
 	events_keep(&computer->events, row->number, row->mark);
 	computer->event_count++;
 	manager->store.event_count++;
@@ -270,7 +294,8 @@ int store_apply(struct sim_manager *manager, const struct fleet_rows *rows)
 	struct sim_stored_computer *computer = store_computer(manager, &rows->computer);
 	int rc;
 
-	if (computer == NULL)
+	if (computer == NULL ||
+	    (computer->standing != STANDING_MANAGED && manager->sim->options.broken != BREAK_LATE_ROWS))
 		return ERR_NOT_FOUND;
 	rc = apply_events(manager, computer, rows);
 	if (rc != 0)

@@ -248,7 +248,7 @@ static void find_holder(struct sim_manager *manager, struct sim_talk *talk)
 	struct sim *sim = manager->sim;
 	const struct sim_stored_computer *stored = store_computer(manager, &talk->computer);
 
-	if (stored != NULL && stored->holders == 1 &&
+	if (stored != NULL && stored->holders == 1 && sim->machines[stored->machine].manager == manager &&
 	    uuid_equal(&sim->machines[stored->machine].computer, &talk->computer)) {
 		talk->machine = stored->machine;
 		return;
@@ -257,7 +257,7 @@ static void find_holder(struct sim_manager *manager, struct sim_talk *talk)
 		const struct sim_machine *machine = &sim->machines[i];
 
 		/* Of two that hold one identity either may answer. */
-		if (uuid_equal(&machine->computer, &talk->computer) &&
+		if (machine->manager == manager && uuid_equal(&machine->computer, &talk->computer) &&
 		    (talk->machine == NOBODY || sim_below(sim, 2) == 0))
 			talk->machine = (unsigned)i;
 	}
@@ -329,6 +329,19 @@ void talk_dial(void *context)
 	struct sim_manager *manager = context;
 
 	dial_at(manager, manager->sim->now + 1);
+}
+
+void talk_drop(struct sim_manager *manager, const struct uuid *computer)
+{
+	struct sim_talk *talk = manager->talks, *next;
+
+	for (; talk != NULL; talk = next) {
+		next = talk->next;
+		if (!uuid_equal(&talk->computer, computer))
+			continue;
+		talk_event(manager, talk, network_delay(manager->sim), hang_up);
+		talk_free(manager, talk);
+	}
 }
 
 void talk_begin_all(struct sim_manager *manager)

@@ -201,6 +201,10 @@ static const struct sim_weather weather_large = { .lost = 3000,
 static void make_room(struct sim *sim)
 {
 	size_t machines = sim->options.machines;
+	unsigned managers = sim->options.managers;
+
+	if (managers == 0)
+		managers = 1 + (unsigned)sim_below(sim, 2);
 
 	sim->large = machines > 0;
 	sim->weather = sim->large ? weather_large : weather_small;
@@ -208,12 +212,13 @@ static void make_room(struct sim *sim)
 	sim->machines = calloc(sim->machine_capacity, sizeof(*sim->machines));
 	if (sim->machines == NULL)
 		abort();
-	for (unsigned i = 0; i < SIM_MANAGERS_MAX; i++)
-		manager_init(sim, 2 * sim->machine_capacity);
+	for (unsigned i = 0; i < managers; i++)
+		manager_init(sim, (managers > 1 ? 5 : 2) * sim->machine_capacity);
 }
 
 static void build(struct sim *sim)
 {
+	struct sim_identity identity;
 	size_t count;
 
 	make_room(sim);
@@ -226,7 +231,8 @@ static void build(struct sim *sim)
 	for (unsigned i = 0; i < count; i++) {
 		machine_init(sim, i);
 		sim->machines[i].small_spool = sim_below(sim, sim->large ? 50 : 8) == 0;
-		store_add_computer(&sim->machines[i]);
+		identity = moves_identity(&sim->machines[i]);
+		store_add_computer(&sim->machines[i], &identity);
 	}
 	for (unsigned i = 0; i < sim->manager_count; i++) {
 		manager_start(&sim->managers[i]);
@@ -313,6 +319,11 @@ static void add_counts(struct sim_counts *sum, const struct sim_counts *counts)
 	sum->roll_overs += counts->roll_overs;
 	sum->succession_signatures += counts->succession_signatures;
 	sum->orders_renewed += counts->orders_renewed;
+	sum->moves_ordered += counts->moves_ordered;
+	sum->moves_refused += counts->moves_refused;
+	sum->moves_lost += counts->moves_lost;
+	sum->moves += counts->moves;
+	sum->farewells += counts->farewells;
 	sum->commands += counts->commands;
 	sum->events += counts->events;
 	sum->alerts += counts->alerts;

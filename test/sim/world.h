@@ -22,10 +22,15 @@
 #include "base/map.h"
 #include "endpoint/configuration.h"
 #include "endpoint/endpoint.h"
+#include "endpoint/move.h"
 #include "fleet/fleet.h"
+#include "manager/front/enrolment_rules.h"
+#include "manager/front/membership_rules.h"
 
 #define SIM_SMALL_MAX     6 /* machines of the small form, clones among them */
-#define SIM_MANAGERS_MAX  1
+#define SIM_MANAGERS_MAX  3
+#define SIM_NAME_BYTES    24
+#define SIM_FORMERS_MAX   8
 #define SIM_JOBS_MAX      512
 #define SIM_ITEMS_MAX     32
 #define SIM_FILES         4
@@ -49,6 +54,9 @@ enum sim_break {
 	BREAK_ALERT_LOST,        /* offline is stored, its alert is not */
 	BREAK_ALERT_KEPT,        /* online is stored, the alert stays */
 	BREAK_CHAIN_CUT,         /* of the way from key to key the last step alone is kept */
+	BREAK_LEFT_FIRST,        /* the old manager is told before the new one has taken the agent */
+	BREAK_FORMER_FORGOTTEN,  /* a manager that was left is not told */
+	BREAK_LATE_ROWS,         /* what was heard of a computer is stored after it has left */
 	BREAKS
 };
 
@@ -56,6 +64,7 @@ struct sim_options {
 	uint64_t seed;
 	unsigned steps;    /* of the part with faults, in the small form */
 	unsigned machines; /* 0: one to four, the small form */
+	unsigned managers; /* 0: one or two, by the seed */
 	unsigned days;     /* of the large form */
 	enum sim_break broken;
 	bool faults;
@@ -121,6 +130,8 @@ struct endpoint_storage disk_storage(struct sim_disk *disk);
 void disk_process_died(struct sim_disk *disk);
 void disk_power_lost(struct sim_disk *disk);
 void disk_damage(struct sim_disk *disk);
+/* True: something of the agent's own on the disk is done; false: the process died before it. */
+bool disk_step(struct sim_disk *disk);
 void disk_copy(struct sim_disk *to, const struct sim_disk *from);
 
 /* --- keys.c: a manager's server authentication keys --- */
@@ -133,6 +144,14 @@ struct sim_keys {
 };
 
 /* --- machine.c: a computer with guard and link --- */
+/* An agent's own, as in the directory of an identity. */
+struct sim_identity {
+	struct sim_manager *manager;
+	struct uuid computer;
+	uint64_t certificate;
+	unsigned key; /* the manager's, when it enrolled */
+	char name[SIM_NAME_BYTES];
+};
 struct sim_job {
 	struct uuid id;
 	unsigned begun; /* how often its work was begun */
@@ -151,8 +170,12 @@ enum sim_presence { PRESENCE_ALWAYS, PRESENCE_OFFICE, PRESENCE_SHIFT, PRESENCE_L
 struct sim_machine {
 	struct sim *sim;
 	unsigned index;
+	/* Its identity: */
 	struct sim_manager *manager; /* to which it belongs */
 	struct uuid computer;
+	uint64_t certificate;
+	char name[SIM_NAME_BYTES];
+	struct sim_moving *moving; /* moves.c; NULL: there is one manager alone */
 	unsigned site;
 	enum sim_presence presence;
 	unsigned shift;
@@ -188,6 +211,7 @@ struct sim_machine {
 	unsigned item_states[SIM_ITEMS_MAX];
 	bool rekey_asked;
 	bool has_clone; /* or is one */
+	bool in_doubt;  /* it left a manager without knowing whether that has its last events */
 	bool checked;   /* at the end */
 	bool damaged;
 	unsigned configured[SIM_COMPONENTS]; /* the version in force in each; 0: none */
@@ -200,6 +224,8 @@ struct sim_machine {
 void machine_init(struct sim *sim, unsigned index);
 void machine_done(struct sim_machine *machine);
 void machine_start(struct sim_machine *machine);
+/* The link ends by itself and is started again. */
+void machine_start_anew(struct sim_machine *machine);
 void machine_kill(struct sim_machine *machine, bool power);
 /* Switched off by its people, until then. */
 void machine_leave(struct sim_machine *machine, time_us until);
@@ -244,6 +270,7 @@ struct sim_stored_command {
 	uint8_t *envelope;
 	size_t envelope_size;
 	bool reported_end;
+	bool cut_off; /* it ended with its computer's membership */
 };
 /* What the specification's arithmetic says of a computer, from what was heard of it alone (liveness.c). */
 struct sim_life {
@@ -254,6 +281,7 @@ struct sim_life {
 	time_us heard;     /* simulated time of the last sign of life */
 	time_us policy_at; /* when the policy last changed */
 	time_us watch_at;  /* when it is looked at next; INT64_MAX: not */
+	bool out;          /* not managed: it may be silent for ever */
 	bool offline;
 	bool known;         /* it was heard since the manager started */
 	bool overdue;       /* among those that the next tick must declare */
@@ -277,6 +305,14 @@ void events_keep(struct sim_kept_events *events, uint64_t number, uint64_t mark)
 
 struct sim_stored_computer {
 	struct fleet_computer record;
+	enum standing standing;
+	uint64_t certificate;
+	char name[SIM_NAME_BYTES];
+	struct uuid attempt; /* by which it enrolled */
+	bool used;           /* its agent has reported with the identity that it was given last */
+	bool let_back;       /* by a person, while its agent was elsewhere */
+	unsigned times_left; /* told by its agent that it had moved */
+	unsigned moved_events;
 	struct sim_life life;
 	unsigned machine; /* that holds the identity, the last one that took it */
 	unsigned holders;
@@ -316,10 +352,15 @@ struct sim_store {
 	uint64_t alerts_raised, event_count;
 };
 struct sim_stored_computer *store_computer(const struct sim_manager *manager, const struct uuid *id);
+/* Has the computer an agent? */
+bool store_has_agent(const struct sim_manager *manager, const struct sim_stored_computer *computer);
 /* As its manager has it. */
 struct sim_stored_computer *store_machine(const struct sim_machine *machine);
 struct sim_stored_command *store_command(const struct sim_manager *manager, const struct uuid *id);
-struct sim_stored_computer *store_add_computer(const struct sim_machine *machine);
+/* Of a machine that has this identity, or is given it now. */
+struct sim_stored_computer *store_add_computer(const struct sim_machine *machine, const struct sim_identity *identity);
+/* All that is open ends with the computer's membership. */
+void store_cut_commands(struct sim_manager *manager, const struct uuid *computer, bool fulfils_move);
 struct sim_stored_command *store_add_command(struct sim_manager *manager, const struct sim_stored_command *given);
 /* One write: all or nothing. */
 int store_apply(struct sim_manager *manager, const struct fleet_rows *rows);
@@ -334,6 +375,9 @@ struct sim_manager {
 	unsigned index;
 	struct sim_store store;
 	struct sim_keys keys;
+	struct enrolment_rules rules;
+	struct sim_enrolment_token *tokens;
+	size_t token_count, token_capacity;
 	bool up;
 	uint64_t generation;
 	struct fleet *fleet;
@@ -377,6 +421,10 @@ void manager_issue(struct sim_machine *machine, enum command_kind kind, const st
 void manager_cancel(struct sim_machine *machine);
 /* A new policy for a site, or for all (-1). */
 void manager_new_configuration(struct sim_manager *manager, int site);
+/* It should have the policy as it is now. */
+void manager_give_policy(struct sim_manager *manager, struct sim_stored_computer *computer);
+/* When a write that is given to the store now is committed. */
+time_us manager_commit_at(struct sim_manager *manager);
 void manager_fingerprint(const struct sim *sim, unsigned version, uint8_t out[SHA256_BYTES]);
 void manager_drop_machine(struct sim_machine *machine); /* its connections broke */
 void manager_heard(struct sim_manager *manager, const struct uuid *computer, const Muster__Wire__Report *report);
@@ -406,6 +454,8 @@ void keys_end(struct sim_manager *manager);
 void talk_dial(void *manager); /* fleet_options.dial */
 /* The rows are stored (or there were none); takes exchange and arena. */
 void talk_stored(struct sim_manager *manager, uint64_t talk, struct fleet_exchange *exchange, struct arena *arena);
+/* The computer is not managed any more: what is open to it is cut. */
+void talk_drop(struct sim_manager *manager, const struct uuid *computer);
 void talk_begin_all(struct sim_manager *manager); /* the manager starts */
 void talk_end_all(struct sim_manager *manager);   /* the manager ends */
 
@@ -416,6 +466,7 @@ struct sim_counts {
 	uint64_t declared, stored, excused; /* offline, by the arithmetic; told; come back or crashed before it was */
 	uint64_t faults, talks;
 	uint64_t roll_overs, succession_signatures, orders_renewed;
+	uint64_t moves_ordered, moves_refused, moves_lost, moves, farewells;
 	span_us simulated;
 };
 struct sim {
@@ -485,13 +536,65 @@ void life_ticked(struct sim_manager *manager);
 /* Event 730 or 731 was stored. */
 void life_stored(struct sim_manager *manager, struct sim_stored_computer *computer, uint32_t type);
 void life_manager_started(struct sim_manager *manager);
+/* Its membership ended; it began again, by another agent or the same. */
+void life_leave(struct sim_stored_computer *computer);
+void life_return(struct sim_manager *manager, struct sim_stored_computer *computer);
 void life_share(struct sim_stored_computer *computer);
 void life_end(struct sim_manager *manager, struct sim_stored_computer *computer);
 /* Silence counts from the last sign of life, and only while the manager listens. */
 time_us life_silent_from(const struct sim_manager *manager, const struct sim_stored_computer *computer);
 span_us life_allowed(const struct sim_stored_computer *computer);
 
+/* --- joining.c: memberships begin and end at a manager --- */
+struct sim_leaving {
+	struct uuid computer;
+	uint64_t certificate, generation;
+};
+struct sim_enrolment { /* as an agent asks for it */
+	unsigned machine;
+	uint64_t machine_generation, asked;
+	struct uuid attempt;
+	uint64_t token;
+	char name[SIM_NAME_BYTES];
+	enum link_direction direction;
+};
+void joining_init(struct sim_manager *manager);
+/* A token for one computer; now and then one that is good for nothing. */
+uint64_t joining_token(struct sim_manager *manager);
+/* At the manager: an agent asks to be enrolled; one says that it has left. */
+void joining_asked(struct sim *sim, struct sim_event *event);
+void joining_left(struct sim *sim, struct sim_event *event);
+/* Is the computer managed, and by this certificate? */
+bool joining_admits(const struct sim_stored_computer *computer, uint64_t certificate);
+/* A person ends a membership, and begins it again some time later. */
+void joining_deactivate(struct sim_machine *machine);
+
+/* --- moves.c: agents go from one manager to another --- */
+/* At the machine: what the managers answered. */
+void moves_enrolled(struct sim *sim, struct sim_event *event);
+void moves_farewell_answered(struct sim *sim, struct sim_event *event);
+void moves_init(struct sim_machine *machine);
+void moves_done(struct sim_machine *machine);
+struct sim_identity moves_identity(const struct sim_machine *machine);
+/* At a start of the link, before anything else; false: it was killed in the midst of it. */
+bool moves_begin(struct sim_machine *machine);
+/* After the endpoint was made. */
+void moves_say_farewell(struct sim_machine *machine);
+/* An order that was verified; ERR_EXISTS, ERR_BUSY. */
+int moves_command(struct sim_machine *machine, const struct endpoint_command *command, struct err *err);
+/* Orders it to another manager: by hand, or from the one that it belongs to. */
+void moves_order(struct sim_machine *machine);
+/* Is the link to start anew now? */
+bool moves_leaves(struct sim_machine *machine);
+time_us moves_due(const struct sim_machine *machine);
+/* Under way, or a manager not told yet. */
+bool moves_under_way(const struct sim_machine *machine);
+void moves_check(struct sim *sim);
+/* What a Move says to the agents of this world. */
+void moves_content(const struct uuid *target, Muster__Wire__Move *content);
+
 /* --- alerts.c --- */
+void alerts_forget(struct sim_stored_computer *computer);
 void alerts_apply(struct sim_manager *manager, struct sim_stored_computer *computer, const struct fleet_event_row *row);
 void alerts_done(struct sim_stored_computer *computer);
 void check_reported(struct sim_machine *machine, const struct fleet_rows *rows);

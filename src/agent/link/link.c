@@ -270,6 +270,8 @@ int link_tell_switch(struct link *link, struct err *err)
 
 	if (!link->switched)
 		return 0;
+	if (link->endpoint == NULL)
+		return err_set(err, ERR_BUSY, "this agent is still starting");
 	report_switch(link);
 	rc = endpoint_flush(link->endpoint, err);
 	if (rc == 0)
