@@ -23,7 +23,6 @@ static const char *const break_names[BREAKS] = {
 	[BREAK_CHAIN_CUT] = "chain-cut",
 	[BREAK_LEFT_FIRST] = "left-first",
 	[BREAK_FORMER_FORGOTTEN] = "former-forgotten",
-	[BREAK_LATE_ROWS] = "late-rows",
 };
 
 static const char usage_text[] =

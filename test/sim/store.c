@@ -294,8 +294,7 @@ int store_apply(struct sim_manager *manager, const struct fleet_rows *rows)
 	struct sim_stored_computer *computer = store_computer(manager, &rows->computer);
 	int rc;
 
-	if (computer == NULL ||
-	    (computer->standing != STANDING_MANAGED && manager->sim->options.broken != BREAK_LATE_ROWS))
+	if (computer == NULL || computer->standing != STANDING_MANAGED)
 		return ERR_NOT_FOUND;
 	rc = apply_events(manager, computer, rows);
 	if (rc != 0)

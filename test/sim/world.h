@@ -56,7 +56,6 @@ enum sim_break {
 	BREAK_CHAIN_CUT,         /* of the way from key to key the last step alone is kept */
 	BREAK_LEFT_FIRST,        /* the old manager is told before the new one has taken the agent */
 	BREAK_FORMER_FORGOTTEN,  /* a manager that was left is not told */
-	BREAK_LATE_ROWS,         /* what was heard of a computer is stored after it has left */
 	BREAKS
 };
 
