@@ -183,6 +183,24 @@ static void failed(struct sim_machine *machine, int rc)
 	moving->by_command = false;
 }
 
+static void send_farewell(struct sim_machine *machine, const struct sim_identity *identity)
+{
+	struct sim *sim = machine->sim;
+	const struct sim_leaving leaving = { identity->computer, identity->certificate, machine->generation };
+	struct sim_event *event;
+
+	if (network_lost(sim, machine->index))
+		return;
+	event = sim_after(sim, network_delay(sim), joining_left);
+	event->manager = identity->manager;
+	event->machine = machine->index;
+	event->token = machine->moving->said;
+	event->bytes = malloc(sizeof(leaving));
+	if (event->bytes == NULL)
+		abort();
+	memcpy(event->bytes, &leaving, sizeof(leaving));
+}
+
 static void ask(struct sim_machine *machine)
 {
 	struct sim *sim = machine->sim;
@@ -233,6 +251,11 @@ static int begin(struct sim_machine *machine, struct sim_manager *to, uint64_t t
 	move_begun(&moving->asking, true);
 	moving->to = to;
 	moving->token = token;
+	if (machine->sim->options.broken == BREAK_LEFT_FIRST) {
+		struct sim_identity present = moves_identity(machine);
+
+		send_farewell(machine, &present);
+	}
 	ask(machine);
 	return 0;
 }
@@ -410,30 +433,17 @@ static void say(struct sim *sim, struct sim_event *event)
 {
 	struct sim_machine *machine = &sim->machines[event->machine];
 	struct sim_moving *moving = machine->moving;
-	struct sim_leaving leaving;
-	struct sim_event *message;
+	struct sim_event *timer;
 
 	if (!machine->up || event->generation != machine->generation || moving->former_count == 0)
 		return;
-	leaving =
-	    (struct sim_leaving){ moving->formers[0].computer, moving->formers[0].certificate, machine->generation };
 	moving->said = ++sim->token;
-	message = sim_after(sim, ANSWER_WAIT_US, no_answer);
-	message->machine = machine->index;
-	message->generation = machine->generation;
-	message->token = moving->said;
-	for (unsigned i = sim_rare(sim, sim->weather.twice) ? 2 : 1; i > 0; i--) {
-		if (network_lost(sim, machine->index))
-			continue;
-		message = sim_after(sim, network_delay(sim), joining_left);
-		message->manager = moving->formers[0].manager;
-		message->machine = machine->index;
-		message->token = moving->said;
-		message->bytes = malloc(sizeof(leaving));
-		if (message->bytes == NULL)
-			abort();
-		memcpy(message->bytes, &leaving, sizeof(leaving));
-	}
+	timer = sim_after(sim, ANSWER_WAIT_US, no_answer);
+	timer->machine = machine->index;
+	timer->generation = machine->generation;
+	timer->token = moving->said;
+	for (unsigned i = sim_rare(sim, sim->weather.twice) ? 2 : 1; i > 0; i--)
+		send_farewell(machine, &moving->formers[0]);
 }
 
 void moves_farewell_answered(struct sim *sim, struct sim_event *event)
