@@ -451,8 +451,8 @@ void moves_farewell_answered(struct sim *sim, struct sim_event *event)
 	struct sim_machine *machine = &sim->machines[event->machine];
 	struct sim_moving *moving = machine->moving;
 
-	if (!machine->up || event->generation != machine->generation || event->token != moving->said ||
-	    machine_is_cut(machine))
+	if (!machine->up || event->generation != machine->generation || moving->said == 0 ||
+	    event->token != moving->said || machine_is_cut(machine))
 		return;
 	if (!move_farewell_settled((int)event->number)) {
 		not_heard(machine);
