@@ -97,6 +97,10 @@ static void check_everything(struct sim_manager *manager)
 
 void check_step(struct sim *sim)
 {
+	const struct sim_manager *first = &sim->managers[0];
+
+	if (!sim->large || sim->now - first->walked >= WALK_US)
+		moves_belong(sim);
 	for (unsigned i = 0; i < sim->manager_count; i++) {
 		struct sim_manager *manager = &sim->managers[i];
 

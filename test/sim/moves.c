@@ -91,7 +91,8 @@ static void exchange(struct sim_machine *machine)
 	moving->ordered = moving->order_beside;
 	moving->order_beside = false;
 	moving->times++;
-	machine->generation++; /* who dialled the one before reaches nobody */
+	machine->clock_changed = machine->sim->now; /* it is compared with another manager's now */
+	machine->generation++;                      /* who dialled the one before reaches nobody */
 	machine->sim->counts.moves++;
 	sim_log(machine->sim, "m%u: belongs to manager %u now", machine->index, machine->manager->index);
 }
@@ -478,7 +479,21 @@ void moves_say_farewell(struct sim_machine *machine)
 	say_later(machine, 0);
 }
 
-/* --- what must be true in the end --- */
+/* --- what must be true --- */
+
+/* At any moment it belongs to a manager, unless people put it out there. */
+void moves_belong(struct sim *sim)
+{
+	for (size_t i = 0; i < sim->machine_count && !sim->failed; i++) {
+		const struct sim_machine *machine = &sim->machines[i];
+		const struct sim_stored_computer *computer = store_machine(machine);
+
+		if (!machine->has_clone && !joining_admits(computer, machine->certificate) &&
+		    computer->standing != STANDING_DEACTIVATED)
+			sim_fail(sim, "machine %u belongs to manager %u, which has it as %s", machine->index,
+				 machine->manager->index, standing_name(computer->standing));
+	}
+}
 
 /* A computer that an agent had: its manager knows that it has gone. One that was made by an enrolment whose answer
  * was lost never had an agent; and people may take back what has left. */

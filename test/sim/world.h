@@ -588,6 +588,7 @@ bool moves_leaves(struct sim_machine *machine);
 time_us moves_due(const struct sim_machine *machine);
 /* Under way, or a manager not told yet. */
 bool moves_under_way(const struct sim_machine *machine);
+void moves_belong(struct sim *sim);
 void moves_check(struct sim *sim);
 /* What a Move says to the agents of this world. */
 void moves_content(const struct uuid *target, Muster__Wire__Move *content);
