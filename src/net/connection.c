@@ -61,6 +61,13 @@ static void update(struct connection *connection)
 
 /* --- end --- */
 
+/* It does not count among those of its address any more, of whom nothing is known yet. */
+static void known(struct connection *connection)
+{
+	sources_leave(connection->home->server->sources, connection->source);
+	connection->source = NULL;
+}
+
 void connection_free(struct connection *connection)
 {
 	struct home *home = connection->home;
@@ -76,6 +83,7 @@ void connection_free(struct connection *connection)
 	if (connection->timer != NULL)
 		event_free(connection->timer);
 	connection_list_leave(connection);
+	known(connection);
 	atomic_fetch_sub(&home->server->counters.connections, 1);
 	free(connection);
 	home_check_drained(home);
@@ -227,6 +235,7 @@ static void established(struct connection *connection)
 	enum tls_peer peer = tls_peer_certificate(ssl, connection->fingerprint);
 
 	connection->established = true;
+	known(connection);
 	door_leave(connection);
 	connection->ended = peer == TLS_PEER_ENDED;
 	if (peer == TLS_PEER_VALID) {
@@ -380,6 +389,8 @@ void connection_open(struct home *home, struct tls_server *tls, int fd, const st
 	connection->home = home;
 	connection->tls = tls;
 	connection_list_join(connection);
+	connection->source = sources_enter(home->server->sources, address);
+	connection_list_make_room_beside(connection);
 	format_peer(connection->peer, address);
 	if (connection_handlers(connection)->on_accept != NULL &&
 	    !connection_handlers(connection)->on_accept(connection_handlers(connection)->context, connection->peer)) {

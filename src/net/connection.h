@@ -13,6 +13,7 @@
 
 #include "net/http1.h"
 #include "net/server.h"
+#include "net/sources.h"
 
 #define PEER_TEXT_BYTES 56 /* "[…]:65535" */
 
@@ -50,7 +51,8 @@ struct http_server {
 	struct listener *listeners;
 	struct loop_timer *accept_again; /* after running out of descriptors */
 	struct stop *stop;
-	size_t drained; /* homes that have nothing left; on loops[0] */
+	struct sources *sources; /* of those whose handshake is not over */
+	size_t drained;          /* homes that have nothing left; on loops[0] */
 };
 
 enum phase {
@@ -67,6 +69,7 @@ struct connection {
 	struct home *home;
 	struct tls_server *tls; /* its listener's; NULL: adopted */
 	struct connection *next, **previous;
+	struct source *source; /* until its handshake is over; NULL: not counted */
 	struct connection *door_next, **door_previous;
 	struct bufferevent *stream; /* NULL at the door and while lingering */
 	struct event *bare;         /* the socket then */

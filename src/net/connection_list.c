@@ -1,7 +1,8 @@
 /* The connections of a loop (connection_list.h). Their peers are anybody. */
 #include "net/connection_list.h"
 
-#define EVICT_LOOK 64 /* of the oldest strangers, for one that does nothing */
+#define SHARE_LOOK 1024 /* likewise, for one of an address that has more than its share: most are its own then */
+#define EVICT_LOOK 64   /* of the oldest strangers, for one that does nothing */
 
 void connection_list_join(struct connection *connection)
 {
@@ -61,6 +62,22 @@ void connection_list_make_room(struct home *home)
 		return;
 	for (unsigned looked = 0; each != NULL && looked < EVICT_LOOK; looked++, each = each->next) {
 		if (may_be_evicted(each)) {
+			counter_add(&server->counters.evicted);
+			connection_free(each);
+			return;
+		}
+	}
+}
+
+void connection_list_make_room_beside(struct connection *connection)
+{
+	struct http_server *server = connection->home->server;
+	struct connection *each = connection->home->strangers;
+
+	if (!sources_crowds(server->sources, connection->source))
+		return;
+	for (unsigned looked = 0; each != NULL && looked < SHARE_LOOK; looked++, each = each->next) {
+		if (each != connection && each->source == connection->source) {
 			counter_add(&server->counters.evicted);
 			connection_free(each);
 			return;

@@ -15,5 +15,9 @@ void connection_list_leave(struct connection *connection);
 /* Where nearly all places are taken: frees a stranger that waits, or does not get on, so that others are not kept out.
  */
 void connection_list_make_room(struct home *home);
+/* Where its address has more than its share of those who are not known yet (net/sources.h): frees the oldest other one
+ * of that address here, so that who floods takes places from itself alone, and a newcomer behind the same NAT is not
+ * kept out. */
+void connection_list_make_room_beside(struct connection *connection);
 
 #endif

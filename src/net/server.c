@@ -68,6 +68,12 @@ struct http_server *http_server_new(struct loop *const *loops, struct tls_server
 		return NULL;
 	}
 	server->limits = *(limits != NULL ? limits : &http_limits_default);
+	server->sources = sources_new(server->limits.connections, err);
+	if (server->sources == NULL) {
+		free(server->homes);
+		free(server);
+		return NULL;
+	}
 	server->handlers = *handlers;
 	server->count = count;
 	for (size_t i = 0; i < count; i++)
@@ -489,6 +495,7 @@ void http_server_free(struct http_server *server)
 	if (server->stop != NULL)
 		loop_timer_free(server->stop->timer);
 	free(server->stop);
+	sources_free(server->sources);
 	free(server->homes);
 	free(server);
 }

@@ -1,13 +1,17 @@
 /* What clients that misbehave, or that know the protocol by heart, get from the server. */
+#include <arpa/inet.h>
+#include <errno.h>
 #include <openssl/ssl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "net/sources.h"
 #include "world.h"
 
 /* Handlers: the path says what is done. */
@@ -489,6 +493,64 @@ static void test_silent_strangers_make_room(void **state)
 	world_end(&world);
 }
 
+#define OTHERS 5
+#define FLOOD  60
+
+static int connect_from(const struct world *world, const char *address)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET }, to = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	to.sin_port = htons(world->port);
+	assert_int_equal(inet_pton(AF_INET, address, &from.sin_addr), 1);
+	assert_int_equal(inet_pton(AF_INET, "127.0.0.1", &to.sin_addr), 1);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static bool is_closed(int fd)
+{
+	char byte;
+	ssize_t size = recv(fd, &byte, 1, MSG_DONTWAIT);
+
+	return size == 0 || (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+/* One that floods takes places from itself alone: who came before it from elsewhere stays, and who comes after it is
+ * let in, from its own address as well. */
+static void test_one_address_has_its_share(void **state)
+{
+	struct world world;
+	struct raw *raw;
+	int others[OTHERS], crowd[FLOOD];
+	struct http_server_counters counters = { 0 };
+
+	(void)state;
+	open_room(&world);
+	world.limits.connections = 40;
+	world_start(&world);
+	for (size_t i = 0; i < OTHERS; i++)
+		others[i] = connect_from(&world, "127.0.0.2");
+	for (size_t i = 0; i < FLOOD; i++)
+		crowd[i] = connect_from(&world, "127.0.0.1");
+	raw = raw_open(&world); /* it comes last, and is served when all of them were seen */
+	raw_send(raw, GET("/x"));
+	raw_read_until(raw, "/x");
+	http_server_counters(world.server, &counters);
+	assert_int_equal(counters.refused, 0);
+	assert_true(counters.connections <= 40 / 2 + OTHERS + SOURCES_LEAST);
+	for (size_t i = 0; i < OTHERS; i++) {
+		assert_false(is_closed(others[i]));
+		close(others[i]);
+	}
+	assert_true(is_closed(crowd[0])); /* its oldest goes first */
+	for (size_t i = 0; i < FLOOD; i++)
+		close(crowd[i]);
+	raw_close(raw);
+	world_end(&world);
+}
+
 static void test_graceful_stop(void **state)
 {
 	struct world world;
@@ -577,6 +639,7 @@ int main(void)
 		cmocka_unit_test(test_half_closed_client_gets_its_answer),
 		cmocka_unit_test(test_half_closed_client_does_not_wait_for_ever),
 		cmocka_unit_test(test_silent_strangers_make_room),
+		cmocka_unit_test(test_one_address_has_its_share),
 		cmocka_unit_test(test_pause_and_resume),
 		cmocka_unit_test(test_connection_cap),
 		cmocka_unit_test(test_graceful_stop),
