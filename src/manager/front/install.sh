@@ -17,6 +17,7 @@
 #   MUSTER_BIN       where a link to muster-agent goes (/usr/local/bin); empty: none
 #   MUSTER_SERVICE   systemd, plain (started here and now, not at boot), none (not started);
 #                    auto is systemd where it runs, else plain
+#   MUSTER_UNIT      the service's unit (/etc/systemd/system/muster-agent.service)
 #   MUSTER_NAME      the computer's name (its host name)
 #   MUSTER_WAIT      seconds to wait for the agent's first contact (60)
 #   MUSTER_REPORT    not empty: a last line "muster-result STATE VERSION COMPUTER NAME" for programs
@@ -235,9 +236,9 @@ choose_service() {
 	[ ! -d /run/systemd/system ] || service=systemd
 }
 
-unit=/etc/systemd/system/muster-agent.service
-write_unit() {
-	cat >"$unit.new" <<TEXT && mv -f "$unit.new" "$unit" || fail "$unit could not be written"
+unit=${MUSTER_UNIT:-/etc/systemd/system/muster-agent.service}
+unit_text() {
+	cat <<TEXT
 [Unit]
 Description=Muster agent
 After=network-online.target
@@ -254,6 +255,30 @@ LimitNOFILE=65536
 [Install]
 WantedBy=multi-user.target
 TEXT
+}
+
+# Whether each of its lines is one that this script writes, or that an earlier one wrote: else somebody has changed it.
+unit_is_ours() {
+	{ unit_text && echo Restart=always; } >unit.lines
+	! grep -vxFf unit.lines "$unit" >unit.others
+}
+
+# What an earlier version of this script wrote is written anew, and holds without a restart of the agent.
+write_unit() {
+	new_unit=
+	if [ -e "$unit" ]; then
+		[ "$(cat "$unit")" != "$(unit_text)" ] || return 0
+		unit_is_ours || {
+			say "$unit was changed here ($(head -n 1 unit.others)) and stays as it is"
+			return 0
+		}
+		new_unit=1
+	fi
+	unit_text >"$unit.new" && mv -f "$unit.new" "$unit" || fail "$unit could not be written"
+	[ -z "$new_unit" ] || {
+		systemctl daemon-reload 9>&- || fail "$unit is written anew, and systemctl daemon-reload failed"
+		tell "$unit is written anew"
+	}
 }
 
 is_running() {

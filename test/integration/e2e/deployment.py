@@ -124,6 +124,44 @@ def updated():
         assert login() == "", told()
 
 
+def units_of_before():
+    """The unit that an earlier version wrote is written anew, without a restart of the agent; somebody's own is kept."""
+    computer = Computer("unit")
+    agent = os.path.join(computer.env["MUSTER_PREFIX"], "current", "bin", "muster-agent")
+    data, unit, calls = computer.env["MUSTER_DATA"], os.path.join(computer.root, "unit"), os.path.join(computer.root, "calls")
+    tools = tools_without(computer, systemctl=f"""echo "$*" >>{calls}
+case "$1" in
+start) setsid {agent} run --data {data} >>{data}/agent.log 2>&1 </dev/null & ;;
+stop) {agent} stop --data {data} ;;
+esac""")
+
+    def paste():
+        open(calls, "w").close()
+        return computer.paste(text, PATH=tools, MUSTER_SERVICE="systemd", MUSTER_UNIT=unit)
+
+    def read(path):
+        with open(path) as file:
+            return file.read()
+
+    text = line()
+    paste().expect(0, "is installed")
+    site.wait_online("unit")
+    now, pid = read(unit), computer.status()["pid"]
+    assert "\nRestart=on-failure\n" in now and "start muster-agent.service" in read(calls), (now, read(calls))
+    assert f"unit {unit}\n" in read(os.path.join(computer.env["MUSTER_PREFIX"], "installation"))
+    assert unit not in paste().expect(0, "Nothing to do").out and read(calls) == ""
+    before = "".join(each for each in now.splitlines(True) if not each.startswith("#"))
+    with open(unit, "w") as file:
+        file.write(before.replace("on-failure", "always"))
+    paste().expect(0, f"{unit} is written anew", "muster-result unchanged")
+    assert read(unit) == now and read(calls) == "daemon-reload\n", read(calls)
+    assert computer.status()["pid"] == pid
+    with open(unit, "a") as file:
+        file.write("MemoryMax=1G\n")
+    paste().expect(0, "MemoryMax=1G) and stays as it is")
+    assert read(unit) == now + "MemoryMax=1G\n" and read(calls) == ""
+
+
 def cron_file():
     """As cron reads it: assignments are the environment, the last line goes to /bin/sh -c."""
     computer = Computer("cron")
@@ -398,6 +436,6 @@ def what_is_served():
 
 
 if __name__ == "__main__":
-    raise SystemExit(installing([no_package_yet, the_line, from_nothing, updated, cron_file, with_other_shells,
+    raise SystemExit(installing([no_package_yet, the_line, from_nothing, updated, units_of_before, cron_file, with_other_shells,
                                  unfit_computers, full_disk, broken_version, tokens, tampered, man_in_the_middle,
                                  another_manager, the_manager_is_away, what_is_served]))
