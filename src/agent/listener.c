@@ -139,6 +139,8 @@ static void on_reply(void *owner, struct http_request *request, const struct buf
 	if (rc == 0) {
 		listener->counters.talks++;
 		loop_timer_set(listener->idle, TALK_IDLE_US);
+		if (listener->options.heard != NULL)
+			listener->options.heard(listener->options.argument);
 	}
 	spoken(listener);
 }

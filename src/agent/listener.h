@@ -37,6 +37,8 @@ struct listener_options {
 	uint16_t port;
 	/* The manager spoke, or a connection ended: what is due may have changed. May be NULL. */
 	void (*spoken)(void *argument);
+	/* The manager exchanged a report: it takes this computer for one of its own. May be NULL. */
+	void (*heard)(void *argument);
 	/* The manager lets the agent use this connection for requests of its own. NULL: it has none. */
 	void (*turned)(void *argument, struct bufferevent *connection);
 	/* A peer was refused for its certificate; one line a second at most. May be NULL. */

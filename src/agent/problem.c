@@ -7,6 +7,18 @@
 #include "base/text.h"
 #include "base/units.h"
 
+#define PAUSE_MAX_US   HOUR_US
+#define PAUSE_LEAST_US (2 * MINUTE_US)
+
+span_us problem_pause(span_us retry_after, const struct env *env)
+{
+	span_us most = retry_after > 0 && retry_after < PAUSE_MAX_US ? retry_after : PAUSE_MAX_US;
+
+	if (most < PAUSE_LEAST_US)
+		most = PAUSE_LEAST_US;
+	return most / 2 + (span_us)env_below(env, (uint64_t)(most / 2));
+}
+
 static int code_of(int status)
 {
 	static const struct {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/env.h"
 #include "base/err.h"
 
 /* Sets err to "<what> (<status>): <title>: <detail>" and returns its code:
@@ -17,5 +18,10 @@ int problem_error(const char *what, int status, const char *content_type, const 
 /* Whether the refusal is of this type (RFC 9457). */
 bool problem_is(const char *type, const char *content_type, const void *body, size_t size);
 #define PROBLEM_DEACTIVATED "urn:muster:problem:deactivated" /* 403: the computer may be let in again by a person */
+
+/* How long to leave a manager alone that does not take this computer: 30 to 60 minutes; where it says for how long
+ * (Retry-After of a deactivated computer; 0: it does not), at most that, and half of it at least. Never under a minute.
+ */
+span_us problem_pause(span_us retry_after, const struct env *env);
 
 #endif

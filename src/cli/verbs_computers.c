@@ -296,6 +296,19 @@ int verb_computer_move(struct cli *cli, struct err *err)
 	return rc;
 }
 
+/* Of one that was let in again: where its agent can be dialled that is done at once, else it asks after a while. */
+static void when_back(const json_t *computer, char *text, size_t capacity)
+{
+	const json_t *within = json_object_get(computer, "back_within_s");
+
+	text[0] = '\0';
+	if (json_is_integer(within))
+		snprintf(text, capacity,
+			 "; the agent will be back within %" JSON_INTEGER_FORMAT
+			 " minutes, at once where it can be dialled",
+			 (json_integer_value(within) + 59) / 60);
+}
+
 /* Ends or begins memberships of all the computers that were given; says of each what it is now. */
 static int steer_computers(struct cli *cli, const char *rest, struct err *err)
 {
@@ -314,10 +327,13 @@ static int steer_computers(struct cli *cli, const char *rest, struct err *err)
 		}
 		buf_done(&path);
 		if (rc == 0) {
+			char back[96];
+
 			json_incref(json); /* the texts belong to it */
-			rc = cli_say(cli, json, err, "%s: %s (%s)", cli->arguments.words[i],
+			when_back(json, back, sizeof(back));
+			rc = cli_say(cli, json, err, "%s: %s (%s)%s", cli->arguments.words[i],
 				     json_string_value(json_object_get(json, "status")),
-				     json_string_value(json_object_get(json, "status_cause")));
+				     json_string_value(json_object_get(json, "status_cause")), back);
 			json_decref(json);
 		}
 	}

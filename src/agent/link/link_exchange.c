@@ -91,9 +91,8 @@ static void refused(struct lane *lane, const struct http_answer *answer, bool sh
 		link_renewal_want(lane->link->renewal);
 	http_client_disconnect(lane->client); /* another certificate may be shown the next time */
 	if (lane->denied)                     /* its events are kept; it may be let in again */
-		lane->not_before =
-		    env_monotonic(env) + LINK_DENIED_WAIT_US + (span_us)env_below(env, (uint64_t)LINK_DENIED_WAIT_US);
-	failed(lane, &err, answer->retry_after);
+		lane->not_before = env_monotonic(env) + problem_pause(lane->deactivated ? answer->retry_after : 0, env);
+	failed(lane, &err, lane->denied ? 0 : answer->retry_after);
 }
 
 static void on_answer(void *argument, const struct http_answer *answer)
@@ -187,6 +186,15 @@ void link_exchange_hurry(struct link_exchange *exchange)
 		exchange->lanes[i].not_before = 0;
 	endpoint_hurry(exchange->link->endpoint);
 	link_wake(exchange->link);
+}
+
+void link_exchange_heard(struct link_exchange *exchange)
+{
+	if (!link_exchange_denied(exchange))
+		return;
+	for (int i = 0; i < ENDPOINT_LANES; i++)
+		exchange->lanes[i].denied = false; /* the answer to the next report may be held */
+	link_exchange_hurry(exchange);
 }
 
 void link_exchange_renewed(struct link_exchange *exchange)

@@ -9,9 +9,6 @@
 
 #include "agent/link/link.h"
 
-/* How long to leave a manager alone that says it does not know this computer. */
-#define LINK_DENIED_WAIT_US (30 * MINUTE_US)
-
 struct link_exchange *link_exchange_new(struct link *link, struct err *err);
 void link_exchange_free(struct link_exchange *exchange);
 /* Sends what is due. */
@@ -20,6 +17,8 @@ void link_exchange_step(struct link_exchange *exchange);
 time_us link_exchange_due(const struct link_exchange *exchange);
 /* Asks for an exchange now, whatever pause an earlier refusal or failure has set. */
 void link_exchange_hurry(struct link_exchange *exchange);
+/* The manager has dialled and exchanged a report: if it had refused this computer before, it does so no more. */
+void link_exchange_heard(struct link_exchange *exchange);
 /* The identity is another one: no request from now on goes over a connection that shows the one before. Has it used
  * soon. */
 void link_exchange_renewed(struct link_exchange *exchange);

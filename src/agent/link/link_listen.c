@@ -1,6 +1,8 @@
 /* Directions on the agent's side (agent/link/link_listen.h). Input: settings; the listener has its own. */
 #include "agent/link/link_listen.h"
 
+#include "agent/link/link_exchange.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +73,13 @@ static void save(struct link_listen *listen)
 static void on_spoken(void *argument)
 {
 	link_wake(argument);
+}
+
+static void on_heard(void *argument)
+{
+	const struct link *link = argument;
+
+	link_exchange_heard(link->exchange);
 }
 
 static void on_refused(void *argument, const char *peer, const struct err *cause)
@@ -168,6 +177,7 @@ static int make_listener(struct link_listen *listen, struct err *err)
 						  .address = link->settings.listen_address,
 						  .port = (uint16_t)link->settings.listen_port,
 						  .spoken = on_spoken,
+						  .heard = on_heard,
 						  .turned = on_turned,
 						  .refused = on_refused,
 						  .argument = link };

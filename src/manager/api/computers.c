@@ -217,9 +217,15 @@ int computer_deactivate(struct api_call *call, struct err *err)
 
 int computer_reactivate(struct api_call *call, struct err *err)
 {
+	json_t *json = NULL;
 	int rc = front_computer_reactivate(api_call_front(call), api_path_id(call), api_call_actor(call), err);
 
-	return rc != 0 ? rc : computer_show(call, err);
+	if (rc == 0)
+		rc = row_get(call, &QUERY_API_COMPUTER_BY_ID, api_path_id(call), "computer", computer_json, &json, err);
+	if (rc != 0)
+		return rc;
+	json_object_set_new(json, "back_within_s", json_integer(FRONT_BACK_WITHIN_S));
+	return api_reply_json(call, 200, json);
 }
 
 int computer_revoke(struct api_call *call, struct err *err)

@@ -72,7 +72,8 @@ SHAPE(shape_computer, "Computer", "A computer with an agent.",
 	{ "seen_from", SHAPE_TEXT, NULLABLE, .help = "The address that its connections come from; null: not known yet." },
 	{ "network", SHAPE_TEXT, NULLABLE, .help = "The network that it is in and that the manager cannot reach; null: none." },
 	{ "connected", SHAPE_BOOLEAN, REQUIRED, .help = "A held connection is open now: commands arrive at once." },
-	{ "enrolled", SHAPE_TIME, REQUIRED, .help = "When it was activated." });
+	{ "enrolled", SHAPE_TIME, REQUIRED, .help = "When it was activated." },
+	{ "back_within_s", SHAPE_NUMBER, 0, NOTHING_OR_MORE, .help = "Only in the answer to `reactivate`: its agent, which keeps away after it was refused, asks again within so many seconds; where it can be dialled it is, at once." });
 LIST(shape_computers, "Computers", shape_computer);
 
 /* --- verifications --- */

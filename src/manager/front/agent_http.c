@@ -186,7 +186,8 @@ void agent_note_refused(struct agent_request *request, uint32_t event, const cha
 static const struct refusal {
 	const char *title, *detail;
 	uint32_t event;
-	const char *type; /* NULL: none of its own */
+	const char *type;       /* NULL: none of its own */
+	unsigned retry_after_s; /* the longest that its agent keeps away; 0: it is not awaited */
 } refusals[ROSTER_STANDINGS] = {
 	[ROSTER_UNKNOWN] = { "Certificate not known",
 			     "This manager's authority signed the certificate, but no computer is on record with it. "
@@ -195,11 +196,11 @@ static const struct refusal {
 	[ROSTER_DEACTIVATED] = { "Computer deactivated",
 				 "The computer was deactivated at this manager. It is let in again when it is "
 				 "reactivated there (muster computer reactivate).",
-				 EVENT_HEARTBEAT_REJECTED, TYPE_DEACTIVATED },
+				 EVENT_HEARTBEAT_REJECTED, TYPE_DEACTIVATED, FRONT_BACK_WITHIN_S },
 	[ROSTER_WAITING] = { "Computer deactivated",
 			     "The computer was deactivated at this manager, which shows that its agent would like to "
 			     "come back. It is let in again when it is reactivated there (muster computer reactivate).",
-			     EVENT_HEARTBEAT_REJECTED, TYPE_DEACTIVATED },
+			     EVENT_HEARTBEAT_REJECTED, TYPE_DEACTIVATED, FRONT_BACK_WITHIN_S },
 	[ROSTER_DELETED] = { "Computer deleted",
 			     "The computer was deleted from this manager and its certificate revoked. Enrol the "
 			     "computer again if it should come back.",
@@ -218,7 +219,8 @@ static void refuse_standing(struct agent_request *request, enum roster_standing 
 {
 	const struct refusal *refusal = &refusals[standing];
 
-	refuse(request, 403, refusal->type != NULL ? refusal->type : TYPE_NONE, refusal->title, refusal->detail, 0);
+	refuse(request, 403, refusal->type != NULL ? refusal->type : TYPE_NONE, refusal->title, refusal->detail,
+	       refusal->retry_after_s);
 }
 
 void agent_refuse_standing(struct agent_request *request)

@@ -347,11 +347,12 @@ def the_deactivated_are_told_what_they_wait_for():
     wait_until("the refusal", lambda: agent("status", "-o", "json").json["deactivated"])
     agent("status").expect(0, "muster computer reactivate waiting")
     assert "reset" not in agent("status").out
-    site.muster("computer", "reactivate", "waiting").expect(0)
-    agent.stop()  # it would ask again after a while
-    agent.start()
+    # Where it can be dialled it is told at once, and goes on asking by itself.
+    site.muster("computer", "address", "waiting", "127.0.0.1").expect(0)
+    site.muster("computer", "reactivate", "waiting").expect(0, "within 10 minutes", "at once where it can be dialled")
     wait_until("waiting online", lambda: is_online("waiting"))
-    assert not agent("status", "-o", "json").json["deactivated"]
+    wait_until("its own requests", lambda: not agent("status", "-o", "json").json["deactivated"])
+    site.muster("computer", "heartbeat", "waiting", "--watch").expect(0)
 
 
 if __name__ == "__main__":

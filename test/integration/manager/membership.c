@@ -204,6 +204,7 @@ static void a_held_poll_ends_with_its_computers_membership(void **state)
 	struct agent agent;
 	struct line line;
 	struct buf packed;
+	json_t *answer;
 
 	(void)state;
 	agent_enrolled(&agent, &fixture, "holder");
@@ -222,6 +223,11 @@ static void a_held_poll_ends_with_its_computers_membership(void **state)
 	line_end(&line, said, sizeof(said));
 	assert_non_null(strstr(said, "403"));
 	assert_non_null(strstr(said, "deactivated"));
+	assert_non_null(strstr(said, "Retry-After: 600"));
+	answer = ask(&agent, "POST", "/reactivate", NULL, 200);
+	assert_int_equal(json_integer_value(json_object_get(answer, "back_within_s")), 600);
+	json_decref(answer);
+	json_decref(ask(&agent, "POST", "/deactivate", NULL, 200));
 	line_done(&line);
 	buf_done(&packed);
 	agent_done(&agent);

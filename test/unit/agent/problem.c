@@ -59,12 +59,45 @@ static void each_status_has_its_code(void **state)
 		assert_int_equal(problem_error("refused", rows[i].status, NULL, NULL, 0, NULL), rows[i].code);
 }
 
+static void draw_most(void *context, void *bytes, size_t size)
+{
+	(void)context;
+	memset(bytes, 0xff, size);
+}
+
+static void draw_least(void *context, void *bytes, size_t size)
+{
+	(void)context;
+	memset(bytes, 0, size);
+}
+
+/* Bounded by what the manager says, so that people can be told when the agent is back. */
+static void the_manager_says_how_long_it_is_left_alone(void **state)
+{
+	static const struct {
+		span_us said, least, most;
+	} rows[] = { { 0, 30 * MINUTE_US, HOUR_US },
+		     { 10 * MINUTE_US, 5 * MINUTE_US, 10 * MINUTE_US },
+		     { SECOND_US, MINUTE_US, 2 * MINUTE_US },
+		     { 48 * HOUR_US, 30 * MINUTE_US, HOUR_US } };
+	const struct env high = { .random = draw_most }, low = { .random = draw_least };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		span_us most = problem_pause(rows[i].said, &high);
+
+		assert_true(problem_pause(rows[i].said, &low) >= rows[i].least);
+		assert_true(most >= rows[i].least && most <= rows[i].most);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_sentence_of_the_problem_is_shown),
 		cmocka_unit_test(anything_else_is_the_status_alone),
 		cmocka_unit_test(each_status_has_its_code),
+		cmocka_unit_test(the_manager_says_how_long_it_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
