@@ -37,11 +37,6 @@ static const struct {
 	[CONTROL_UNINSTALL] = { "uninstall", PART_PASSWORD },
 };
 
-const char *control_kind_name(enum control_kind kind)
-{
-	return kinds[kind].name;
-}
-
 static int parse_kind(const json_t *root, enum control_kind *ret_kind, struct err *err)
 {
 	const char *name = json_string_value(json_object_get(root, "do"));

@@ -61,9 +61,6 @@ struct control_request {
 	char *password; /* move, stop, trust, uninstall: of the policy, where one is set; NULL: none was given; wiped */
 };
 
-/* "scan", "quarantine.list"... */
-const char *control_kind_name(enum control_kind kind);
-
 /* One request line without its newline. ERR_FORMAT, ERR_LIMIT, ERR_UNKNOWN, ERR_RANGE. */
 int control_request_parse(const void *line, size_t size, struct control_request *ret_request, struct err *err);
 void control_request_done(struct control_request *request);

@@ -96,14 +96,6 @@ malformed:
 	return err_set(err, ERR_FORMAT, "'%.64s' is not an id", text);
 }
 
-int uuid_from_bytes(const void *bytes, size_t size, struct uuid *ret_uuid, struct err *err)
-{
-	if (size != UUID_BYTES)
-		return err_set(err, ERR_FORMAT, "an id has 16 bytes, not %zu", size);
-	memcpy(ret_uuid->bytes, bytes, UUID_BYTES);
-	return 0;
-}
-
 bool uuid_equal(const struct uuid *a, const struct uuid *b)
 {
 	return memcmp(a->bytes, b->bytes, UUID_BYTES) == 0;

@@ -30,8 +30,6 @@ int hex_digit_value(char digit);
 struct uuid uuid_make(time_us now, const uint8_t random[10]);
 void uuid_format(const struct uuid *uuid, char *text); /* UUID_TEXT_BYTES */
 int uuid_parse(const char *text, struct uuid *ret_uuid, struct err *err);
-/* From a message field: ERR_FORMAT unless size is UUID_BYTES. */
-int uuid_from_bytes(const void *bytes, size_t size, struct uuid *ret_uuid, struct err *err);
 bool uuid_equal(const struct uuid *a, const struct uuid *b);
 bool uuid_is_zero(const struct uuid *uuid);
 

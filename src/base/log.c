@@ -39,17 +39,6 @@ void log_set_level(enum log_level level)
 	setup.level = (int)level;
 }
 
-int log_level_parse(const char *text, enum log_level *ret_level)
-{
-	for (size_t i = 0; i < COUNT_OF(level_names); i++) {
-		if (strcmp(text, level_names[i]) == 0) {
-			*ret_level = (enum log_level)i;
-			return 0;
-		}
-	}
-	return ERR_UNKNOWN;
-}
-
 /* text_escape() leaves valid UTF-8 without control characters; its backslashes
  * and the quotes still need JSON's own escape. */
 static void append_json_text(struct buf *line, const char *text)

@@ -33,7 +33,6 @@ struct log_field {
  * gives the time of a line (this library reads no clock itself). */
 void log_setup(const char *program, const char *role, int fd, enum log_level level, time_us (*wall)(void));
 void log_set_level(enum log_level level);
-int log_level_parse(const char *text, enum log_level *ret_level);
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);
 

@@ -128,15 +128,3 @@ bool text_is_name(const char *name, size_t max_bytes)
 	}
 	return true;
 }
-
-bool text_equal_secret(const char *a, const char *b)
-{
-	size_t size = strlen(a);
-	unsigned difference = 0;
-
-	if (size != strlen(b))
-		return false;
-	for (size_t i = 0; i < size; i++)
-		difference |= (unsigned char)a[i] ^ (unsigned char)b[i];
-	return difference == 0;
-}

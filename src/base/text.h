@@ -27,7 +27,4 @@ bool text_is_utf8(const void *bytes, size_t size);
 /* True if name is 1 to max_bytes bytes of printable UTF-8 (for names that people give). */
 bool text_is_name(const char *name, size_t max_bytes);
 
-/* Compares secrets in time that depends on the length alone. */
-bool text_equal_secret(const char *a, const char *b);
-
 #endif

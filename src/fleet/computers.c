@@ -87,19 +87,6 @@ size_t fleet_with_status(const struct fleet *fleet, enum fleet_status status)
 	return fleet->with_status[status];
 }
 
-void fleet_alive(struct fleet *fleet, const struct uuid *id)
-{
-	struct computer *computer = computer_find(fleet, id);
-	bool was_online;
-
-	if (computer == NULL)
-		return;
-	was_online = computer->status == FLEET_ONLINE;
-	liveness_heard(fleet, computer, false);
-	if (!was_online)
-		due_by(fleet, computer, fleet_now(fleet) + SECOND_US); /* the tick stores it */
-}
-
 int fleet_ask(struct fleet *fleet, const struct uuid *id, bool *ret_asked, struct err *err)
 {
 	struct computer *computer = computer_find(fleet, id);

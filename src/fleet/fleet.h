@@ -307,8 +307,6 @@ void fleet_exchange_free(struct fleet *fleet, struct fleet_exchange *exchange);
 int fleet_ask(struct fleet *fleet, const struct uuid *computer, bool *ret_asked, struct err *err);
 /* Was this run of an agent found to be the second one with the computer's identity? */
 bool fleet_is_clone(const struct fleet *fleet, const struct uuid *computer, uint64_t session);
-/* Any other authenticated sign of life (upload, answered dial). */
-void fleet_alive(struct fleet *fleet, const struct uuid *computer);
 
 /* --- dialling: the manager's own calls (specification 10-links "Directions") --- */
 /* Who wants another direction than the agent reports; LINK_DIRECTIONS: nobody. The manager dials

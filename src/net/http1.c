@@ -58,11 +58,6 @@ void http1_limit_body(struct http1 *message, uint64_t max_bytes)
 	message->body_max = max_bytes;
 }
 
-bool http1_untouched(const struct http1 *message)
-{
-	return message->state == STATE_START && message->head.size == 0;
-}
-
 bool http1_fail(struct http1 *message, int status, const char *cause)
 {
 	message->state = STATE_FAILED;

@@ -81,8 +81,6 @@ void http1_limit_body(struct http1 *message, uint64_t max_bytes);
 enum http1_event http1_read(struct http1 *message, const uint8_t *bytes, size_t size, size_t *ret_used);
 /* The connection ended: END if that is how the body ends, else FAILED. */
 enum http1_event http1_closed(struct http1 *message);
-/* True when nothing of the message has come yet. */
-bool http1_untouched(const struct http1 *message);
 
 /* The first header of that name, any case; NULL if absent. */
 const char *http1_header(const struct http1 *message, const char *name);

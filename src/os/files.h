@@ -24,7 +24,7 @@ int files_read_at(int fd, void *data, size_t size, uint64_t offset, struct err *
 int files_read(int directory, const char *name, size_t max_bytes, struct buf *out, struct err *err);
 
 /* Writes a temporary file beside, syncs it, renames it over name, syncs the
- * directory: after a crash either the old or the new content is there. */
+ * directory: after a crash either the old or the new content is there, and after an error, too. */
 int files_write(int directory, const char *name, const void *data, size_t size, mode_t mode, struct err *err);
 
 /* The same for a file that as root belongs to somebody else from its first byte on. */

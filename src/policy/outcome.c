@@ -36,11 +36,6 @@ void outcomes_free(struct outcomes *outcomes)
 	free(outcomes);
 }
 
-size_t outcomes_count(const struct outcomes *outcomes)
-{
-	return map_count(outcomes->by_key);
-}
-
 static void outcome_free(struct outcome *outcome)
 {
 	if (outcome == NULL)

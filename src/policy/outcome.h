@@ -37,6 +37,5 @@ int outcomes_get(struct outcomes *outcomes, const char *const values[SETTINGS_CO
 		 struct err *err);
 struct outcome *outcome_ref(struct outcome *outcome);                    /* accepts NULL */
 void outcomes_unref(struct outcomes *outcomes, struct outcome *outcome); /* accepts NULL */
-size_t outcomes_count(const struct outcomes *outcomes);
 
 #endif

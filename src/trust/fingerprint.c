@@ -2,13 +2,14 @@
 #include "trust/fingerprint.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/evp.h>
 
 #include "base/units.h"
+
+#define TEXT_BYTES 96 /* "AB:CD:…" and NUL: the longest form */
 
 static EVP_MD *sha256;
 
@@ -28,12 +29,6 @@ void fingerprint_of(const void *bytes, size_t size, uint8_t fingerprint[SHA256_B
 		abort();
 }
 
-void fingerprint_format(const uint8_t fingerprint[SHA256_BYTES], char text[FINGERPRINT_TEXT_BYTES])
-{
-	for (size_t i = 0; i < SHA256_BYTES; i++)
-		snprintf(text + 3 * i, 4, "%02X%s", fingerprint[i], i + 1 < SHA256_BYTES ? ":" : "");
-}
-
 static const char *after_prefix(const char *text)
 {
 	static const char *const prefixes[] = { "sha256:", "SHA256:", "SHA256 Fingerprint=", "sha256 Fingerprint=" };
@@ -50,9 +45,9 @@ int fingerprint_parse(const char *text, uint8_t fingerprint[SHA256_BYTES], struc
 	const char *at = after_prefix(text);
 	char plain[SHA256_TEXT_BYTES];
 	size_t length = strlen(at);
-	size_t step = length == FINGERPRINT_TEXT_BYTES - 1 ? 3 : 2;
+	size_t step = length == TEXT_BYTES - 1 ? 3 : 2;
 
-	if (length != FINGERPRINT_TEXT_BYTES - 1 && length != SHA256_TEXT_BYTES - 1)
+	if (length != TEXT_BYTES - 1 && length != SHA256_TEXT_BYTES - 1)
 		return err_set(err, ERR_FORMAT,
 			       "a SHA-256 fingerprint has 64 hexadecimal digits, with or without colons");
 	for (size_t i = 0; i < SHA256_BYTES; i++) {

@@ -8,11 +8,7 @@
 #include "base/err.h"
 #include "base/hex.h"
 
-#define FINGERPRINT_TEXT_BYTES 96 /* "AB:CD:…" and NUL */
-
 void fingerprint_of(const void *bytes, size_t size, uint8_t fingerprint[SHA256_BYTES]);
-/* Upper case with colons, as `openssl x509 -fingerprint` prints it. */
-void fingerprint_format(const uint8_t fingerprint[SHA256_BYTES], char text[FINGERPRINT_TEXT_BYTES]);
 /* Plain hex or hex pairs with colons, either case, "sha256:" or "SHA256 Fingerprint=" in front allowed. ERR_FORMAT. */
 int fingerprint_parse(const char *text, uint8_t fingerprint[SHA256_BYTES], struct err *err);
 

@@ -10,6 +10,7 @@
 
 #include "agent/guard/notices.h"
 #include "base/log.h"
+#include "fleet/event_types.h"
 
 struct item_request {
 	uint16_t type;
@@ -118,7 +119,7 @@ int guard_items_put(struct guard *guard, const struct channel_message *message, 
 
 /* ---- ends and their notices ---- */
 
-/* Event 2021 or 2022. */
+/* The event: restored, or deleted. */
 static int tell_end(struct guard *guard, const struct vault_item *item, uint32_t type, struct err *err)
 {
 	struct notice_draft draft;
@@ -134,7 +135,7 @@ static int tell_end(struct guard *guard, const struct vault_item *item, uint32_t
 static int announce_end(struct guard *guard, const struct vault_item *item, struct err *err)
 {
 	struct message_notice notice = { .kind = NOTICE_ITEM, .body.item = item->item };
-	uint32_t type = item->item.state == ITEM_RESTORED ? 2021 : 2022;
+	uint32_t type = item->item.state == ITEM_RESTORED ? EVENT_RESTORED : EVENT_QUARANTINE_DELETED;
 	int code = 0;
 
 	if (!outbox_holds_item(guard->outbox, type, &item->item.id))

@@ -13,6 +13,7 @@
 #include "agent/guard/notices.h"
 #include "agent/path_list.h"
 #include "base/log.h"
+#include "fleet/event_types.h"
 
 #define NOTICES_UNDER_WAY_MAX 64
 #define SEND_WAIT_MS          2000
@@ -109,7 +110,7 @@ void guard_link_restarted(struct guard *guard, const char *role, const char *cau
 {
 	struct notice_draft draft;
 
-	notice_begin(&draft, 5010, env_wall(guard->env));
+	notice_begin(&draft, EVENT_ROLE_RESTARTED, env_wall(guard->env));
 	notice_text(&draft, "role", role);
 	notice_text(&draft, "cause", cause);
 	send_event(guard, &draft);
@@ -176,7 +177,7 @@ static void event_loaded(struct guard *guard)
 	struct notice_draft draft;
 	char seconds[24];
 
-	notice_begin(&draft, 1010, env_wall(guard->env));
+	notice_begin(&draft, EVENT_ENGINE_LOADED, env_wall(guard->env));
 	snprintf(seconds, sizeof(seconds), "%.2f", (double)loaded->duration_us / 1e6);
 	notice_number(&draft, "signatures", loaded->signatures);
 	notice_text(&draft, "version", loaded->version.engine);
@@ -190,7 +191,7 @@ static void event_failed(struct guard *guard)
 	bool self_test = scanner_loaded(guard->scanner)->failure == SCAN_SELF_TEST_FAILED;
 	struct notice_draft draft;
 
-	notice_begin(&draft, self_test ? 1011 : 1000, env_wall(guard->env));
+	notice_begin(&draft, self_test ? EVENT_ENGINE_SELF_TEST_FAILED : EVENT_ENGINE_NOT_LOADED, env_wall(guard->env));
 	notice_text(&draft, "cause", scanner_failure(guard->scanner));
 	send_event(guard, &draft);
 }

@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "agent/guard/job.h"
+#include "fleet/event_types.h"
 
-static const uint32_t types[] = { [OUTCOME_SUCCEEDED] = 2003, [OUTCOME_FAILED] = 2005, [OUTCOME_CANCELLED] = 2004 };
+static const uint32_t types[] = { [OUTCOME_SUCCEEDED] = EVENT_SCAN_FINISHED,
+				  [OUTCOME_FAILED] = EVENT_SCAN_FAILED,
+				  [OUTCOME_CANCELLED] = EVENT_SCAN_CANCELLED };
 
 static bool told(const struct jobs *jobs, const struct job *job, uint32_t type)
 {
@@ -35,7 +38,7 @@ void job_end_begin(struct job *job, enum message_outcome outcome)
 
 void job_end_recall(const struct jobs *jobs, struct job *job)
 {
-	job->saved.announced = job->saved.announced || told(jobs, job, 2002);
+	job->saved.announced = job->saved.announced || told(jobs, job, EVENT_SCAN_STARTED);
 	for (unsigned outcome = OUTCOME_SUCCEEDED; outcome < COUNT_OF(types); outcome++) {
 		if (!told(jobs, job, types[outcome]))
 			continue;

@@ -9,6 +9,7 @@
 
 #include "agent/guard/job.h"
 #include "base/log.h"
+#include "fleet/event_types.h"
 
 #define PASSWD_FILE  "/etc/passwd" /* read here: guard has no network for other sources */
 #define DIGEST_READS 64            /* a step, of 64 KiB each */
@@ -32,7 +33,7 @@ static void owner_name(uid_t uid, char *name, size_t capacity)
 static void begin_detection(struct notice_draft *draft, time_us now, const char *path, const char *detection,
 			    uint64_t size, const char *user, const struct uuid *job)
 {
-	notice_begin(draft, 2000, now);
+	notice_begin(draft, EVENT_MALWARE_DETECTED, now);
 	notice_text(draft, "file", path);
 	notice_text(draft, "detection", detection);
 	notice_text(draft, "action", "quarantine");
@@ -66,7 +67,7 @@ static int tell_quarantined(struct jobs *jobs, const struct vault_item *item, st
 {
 	struct notice_draft draft;
 
-	notice_begin(&draft, 2020, env_wall(jobs->world.env));
+	notice_begin(&draft, EVENT_QUARANTINED, env_wall(jobs->world.env));
 	notice_text(&draft, "file", item->path);
 	notice_text(&draft, "detection", item->item.detection);
 	notice_uuid(&draft, "item", &item->item.id);
@@ -82,7 +83,9 @@ static int announce(struct jobs *jobs, const struct vault_item *item, bool again
 	static const struct {
 		uint32_t type; /* 0: the notice of the item */
 		int (*tell)(struct jobs *jobs, const struct vault_item *item, struct err *err);
-	} steps[] = { { 2000, tell_detected }, { 0, tell_item }, { 2020, tell_quarantined } };
+	} steps[] = { { EVENT_MALWARE_DETECTED, tell_detected },
+		      { 0, tell_item },
+		      { EVENT_QUARANTINED, tell_quarantined } };
 	int code = 0;
 
 	for (size_t i = 0; code == 0 && i < COUNT_OF(steps); i++) {
@@ -289,7 +292,7 @@ void job_not_fully(struct jobs *jobs, struct job *job, const char *path, const c
 	struct notice_draft draft;
 
 	job->saved.counts.not_fully_scanned++;
-	notice_begin(&draft, 2001, env_wall(jobs->world.env));
+	notice_begin(&draft, EVENT_NOT_FULLY_SCANNED, env_wall(jobs->world.env));
 	notice_text(&draft, "file", path);
 	notice_text(&draft, "limit", limit);
 	notice_uuid(&draft, "command", &job->start.job);

@@ -12,6 +12,7 @@
 
 #include "agent/guard/job.h"
 #include "base/log.h"
+#include "fleet/event_types.h"
 #include "os/files.h"
 
 #define DEFAULT_FILE_BYTES_MAX (512 * MIB)
@@ -253,7 +254,7 @@ void job_scan_lost(struct jobs *jobs, struct job *job, uint64_t cookie, const ch
 		return;
 	err_set(&err, ERR_INTERNAL, "a scan worker %s on it", what);
 	job_file_error(job, entry->path, &err);
-	notice_begin(&draft, 2006, env_wall(jobs->world.env));
+	notice_begin(&draft, EVENT_SCAN_WORKER_FAILED, env_wall(jobs->world.env));
 	notice_text(&draft, "file", entry->path);
 	notice_text(&draft, "what", what);
 	notice_uuid(&draft, "command", &job->start.job);

@@ -12,6 +12,7 @@
 
 #include "agent/guard/job.h"
 #include "base/log.h"
+#include "fleet/event_types.h"
 #include "os/files.h"
 
 #define SAVE_EVERY_US (1 * SECOND_US)
@@ -306,6 +307,8 @@ int jobs_start(struct jobs *jobs, const void *payload, size_t size, struct err *
 	}
 	code = job_file_save(jobs->world.directory, &job->saved, err);
 	if (code != 0) {
+		/* It may be there all the same, and would be run after the next start, though it was refused. */
+		(void)forget_files(jobs, &job->start.job, NULL);
 		jobs->count--;
 		job_free(job);
 	}
@@ -433,7 +436,7 @@ static int announce_start(struct jobs *jobs, struct job *job, struct err *err)
 			buf_append_byte(&paths, '\n');
 		buf_append(&paths, job->start.paths.paths[i].data, job->start.paths.paths[i].size);
 	}
-	notice_begin(&draft, 2002, env_wall(jobs->world.env));
+	notice_begin(&draft, EVENT_SCAN_STARTED, env_wall(jobs->world.env));
 	notice_uuid(&draft, "command", &job->start.job);
 	notice_text(&draft, "paths", buf_text(&paths));
 	code = notice_send(&draft, jobs->world.outbox, err);

@@ -24,7 +24,6 @@
 #include "trust/identity.h"
 
 #define ENROL_TIMEOUT_US (30 * SECOND_US)
-#define TOKEN_BYTES      (WIRE_TOKEN_MAX_BYTES + 1)
 
 struct link_candidate {
 	struct link *link;

@@ -26,9 +26,9 @@
 
 struct uninstall {
 	char *data;
-	int directory;                    /* the data directory, -1: there is none */
-	int lock;                         /* guard/lock, held: no agent starts meanwhile */
-	bool json, keep_quarantine, ours; /* ours: the installation's data directory */
+	int directory;   /* the data directory, -1: there is none */
+	int lock;        /* guard/lock, held: no agent starts meanwhile */
+	bool json, ours; /* ours: the installation's data directory */
 	size_t quarantined;
 	bool nothing;        /* there was nothing to remove */
 	bool kept;           /* what is in quarantine stays */

@@ -12,7 +12,6 @@
 #define TURNED_IDLE_US       (15 * SECOND_US) /* the agent asks one thing after another, or is done */
 #define IDENTITY_AGAIN_US    (30 * SECOND_US)
 #define SESSIONS_LOOK_US     (12 * HOUR_US)
-#define PAUSE_US             (100 * MILLISECOND_US) /* when nothing could begin */
 
 /* --- who is due --- */
 

@@ -59,11 +59,6 @@ int front_work(struct front *front, void (*function)(void *argument), void *argu
 	return workers_add(front->workers, function, argument);
 }
 
-int front_every(struct front *front, span_us every, void (*function)(void *argument), void *argument)
-{
-	return workers_every(front->workers, every, function, argument);
-}
-
 void front_destinations_changed(struct front *front)
 {
 	forwarder_changed(front->forwarder);

@@ -305,9 +305,6 @@ struct front_subscription *front_subscribe(struct front *front, struct loop *loo
 /* On the loop's thread; on_news is not called any more once it returns. Accepts NULL. */
 void front_unsubscribe(struct front_subscription *subscription);
 
-/* --- maintenance: function(argument) on a worker thread every `every`, never twice at once --- */
-int front_every(struct front *front, span_us every, void (*function)(void *argument), void *argument);
-
 /* True once the role has been told to stop: long replies should end. Any thread. */
 bool front_stopping(const struct front *front);
 

@@ -14,7 +14,7 @@ import random
 import sys
 
 import account
-from load import Load
+from load import ENDED as ENDED_STATES, Load
 from world import ENDED, Failure, KeptRunning, Part, armed, main
 
 # The end, the role's name for the shim, and how many durable calls the work makes at most.
@@ -46,7 +46,7 @@ class Calls:
         scan = self.load.command("scan", paths=[self.load.make_batch(self.chance), self.load.common])
         second = self.load.command("scan", paths=[self.load.common])  # waits for the first, so that it can be paused
         if self.load.command("pause", command=second) is not None:
-            self.load.command("resume", command=second)
+            self.resume(second)
         self.load.wait_ended(scan)
         self.load.wait_ended(second)
         for kind in ("restore", "delete"):
@@ -55,6 +55,13 @@ class Calls:
             if held:
                 self.load.asked.add(held[0])
                 self.load.wait_ended(self.load.command(kind, item=held[0]))
+
+    def resume(self, scan):
+        """As people do, again when the agent says that it could not."""
+        while True:
+            order = self.load.command("resume", command=scan)
+            if order is None or self.load.wait_ended(order) == "succeeded" or self.load.state(scan) in ENDED_STATES:
+                return
 
     def once(self, end, role, calls, number, times, action, check):
         daemon = getattr(self.world, end)

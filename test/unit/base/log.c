@@ -59,22 +59,11 @@ static void quiet_levels_write_nothing(void **state)
 	close(fds[1]);
 }
 
-static void levels_have_names(void **state)
-{
-	enum log_level level;
-
-	(void)state;
-	assert_int_equal(log_level_parse("debug", &level), 0);
-	assert_int_equal(level, LOG_DEBUG);
-	assert_int_equal(log_level_parse("loud", &level), ERR_UNKNOWN);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hostile_text_stays_inside_its_field),
 		cmocka_unit_test(quiet_levels_write_nothing),
-		cmocka_unit_test(levels_have_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,21 +76,12 @@ static void names_are_printable_and_bounded(void **state)
 	assert_false(text_is_name("\xff", 5));
 }
 
-static void secrets_compare(void **state)
-{
-	(void)state;
-	assert_true(text_equal_secret("abc", "abc"));
-	assert_false(text_equal_secret("abc", "abd"));
-	assert_false(text_equal_secret("abc", "abcd"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_name_there_and_back),
 		cmocka_unit_test(broken_escapes_are_refused),
 		cmocka_unit_test(names_are_printable_and_bounded),
-		cmocka_unit_test(secrets_compare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
