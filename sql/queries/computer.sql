@@ -59,10 +59,10 @@ SET acknowledged_event = :acknowledged_event
 WHERE id = :id AND acknowledged_event < :acknowledged_event;
 
 -- name: computer_end
--- Not managed any more: what its agent was last reported to be goes with it.
+-- Not managed any more: what its agent was last reported to be goes with it. Its last sign of life was known in memory.
 UPDATE computer
 SET standing = :standing, revoked = coalesce(revoked, :now), status = :status, status_cause = :status_cause,
-    status_since = :now, offline_error = 0, config_error = '', link_error = ''
+    status_since = :now, last_heard = coalesce(:last_heard, last_heard), offline_error = 0, config_error = '', link_error = ''
 WHERE id = :id AND deleted IS NULL;
 
 -- name: computer_return

@@ -38,6 +38,7 @@ struct step {
 	const struct ending *ending;
 	const char *manager;  /* the one that it moved to, as its agent says */
 	const uint8_t *shown; /* fingerprint of the certificate with which its agent says so; NULL: a person asks */
+	time_us last_heard;   /* newer than its row; 0: not known */
 	/* Read from its row: */
 	char name[NAME_BYTES];
 	char address[80];
@@ -153,6 +154,10 @@ static int write_standing(const struct step *step, struct store_session *session
 	cursor_bind_text(cursor, "status", ending->status);
 	cursor_bind_text(cursor, "status_cause", cause);
 	cursor_bind_number(cursor, "now", now);
+	if (step->last_heard != 0)
+		cursor_bind_number(cursor, "last_heard", step->last_heard);
+	else
+		cursor_bind_null(cursor, "last_heard");
 	return cursor_run(cursor, err);
 }
 
@@ -211,8 +216,11 @@ static int end_membership(struct front *front, const struct uuid *computer, cons
 			  const struct front_actor *actor, const struct leaving *leaving, struct err *err)
 {
 	struct step step = { .front = front, .computer = computer, .actor = actor, .ending = ending };
+	struct front_live live;
 	int rc;
 
+	if (front_computer_live(front, computer, &live, NULL) == 0)
+		step.last_heard = live.last_heard;
 	if (leaving != NULL) {
 		step.manager = leaving->manager;
 		step.shown = leaving->shown;

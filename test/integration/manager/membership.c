@@ -162,6 +162,15 @@ static long report_once(struct agent *agent)
 	return agent_exchange(agent, &report, NULL, NULL);
 }
 
+/* The answer's last_heard; the caller frees it. */
+static char *last_heard(json_t *computer)
+{
+	char *text = strdup(json_string_value(json_object_get(computer, "last_heard")));
+
+	json_decref(computer);
+	return text;
+}
+
 static void report_item(struct agent *agent, const struct uuid *id)
 {
 	static const uint8_t sha256[SHA256_BYTES] = { [SHA256_BYTES - 1] = 2 };
@@ -346,6 +355,28 @@ static void the_deactivated_come_back(void **state)
 	agent_done(&agent);
 }
 
+static void the_last_sign_of_life_stays(void **state)
+{
+	char *stored, *heard, *shown;
+	struct agent agent;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "left");
+	agent_hello(&agent);
+	stored = last_heard(ask(&agent, "GET", "", NULL, 200));
+	for (heard = strdup(stored); strcmp(heard, stored) == 0;
+	     heard = last_heard(ask(&agent, "GET", "", NULL, 200))) {
+		assert_int_equal(report_once(&agent), 200);
+		free(heard);
+	}
+	shown = last_heard(ask(&agent, "POST", "/deactivate", NULL, 200));
+	assert_string_equal(shown, heard);
+	free(stored);
+	free(heard);
+	free(shown);
+	agent_done(&agent);
+}
+
 static void the_revoked_do_not(void **state)
 {
 	struct agent agent;
@@ -453,6 +484,7 @@ int main(void)
 		cmocka_unit_test(an_upload_is_cut),
 		cmocka_unit_test(a_dialled_connection_is_cut),
 		cmocka_unit_test(the_deactivated_come_back),
+		cmocka_unit_test(the_last_sign_of_life_stays),
 		cmocka_unit_test(the_revoked_do_not),
 		cmocka_unit_test(the_uninstalled_are_out),
 		cmocka_unit_test(commands_and_alerts_end_with_it),
