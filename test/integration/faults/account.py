@@ -27,8 +27,8 @@ def last_number(agent):
         record = content[at + 8:at + 8 + size]
         if record[:1] == b"H":
             last = max(last, struct.unpack_from("<Q", record, 3)[0] - 1)
-        elif record[:1] == b"E":
-            last = max(last, struct.unpack_from("<Q", record, 9)[0])
+        elif record[:1] in (b"E", b"M"):  # the latter has a mark before its id
+            last = max(last, struct.unpack_from("<Q", record, 9 if record[:1] == b"E" else 17)[0])
         at += 8 + size
     return last
 
