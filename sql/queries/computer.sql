@@ -92,6 +92,12 @@ SET certificate_fingerprint = :certificate_fingerprint, certificate_not_after = 
     agent_interval_us = 0, next_fingerprint = NULL, next_not_after = NULL, next_pem = NULL, next_roots = NULL
 WHERE id = :id AND certificate_fingerprint = :replaced AND deleted IS NULL;
 
+-- name: computer_settle
+-- Once nobody writes for the agent before any more.
+UPDATE computer
+SET status = 'unknown', status_cause = 'activated, not heard yet', offline_error = 0, config_error = '', link_error = ''
+WHERE id = :id AND revoked IS NULL;
+
 -- name: computer_forget_event_numbers
 UPDATE event SET number = NULL, other_number = NULL
 WHERE computer = :computer AND (number IS NOT NULL OR other_number IS NOT NULL);

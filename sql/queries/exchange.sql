@@ -4,6 +4,7 @@
 UPDATE computer SET acknowledged_event = :last WHERE id = :id AND acknowledged_event = :previous AND revoked IS NULL;
 
 -- name: exchange_floor_reached
+-- And that the computer is managed: what was heard or found out before its membership ended comes too late.
 SELECT 1 AS reached FROM computer WHERE id = :id AND acknowledged_event >= :number AND revoked IS NULL;
 
 -- name: exchange_computer

@@ -305,15 +305,31 @@ int front_computer_reactivate(struct front *front, const struct uuid *computer, 
 	return 0;
 }
 
+/* What was found out about the agent before may have been written behind the enrolment. */
+static int write_settled(struct store_session *session, void *argument, struct err *err)
+{
+	const struct step *step = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_SETTLE);
+	int rc;
+
+	cursor_bind_uuid(cursor, "id", step->computer);
+	rc = cursor_run(cursor, err);
+	return rc == 0 ? alerting_forget(step->front, session, step->computer, "the computer was activated anew", err)
+		       : rc;
+}
+
 int membership_taken(struct front *front, const struct uuid *computer, const uint8_t replaced[SHA256_BYTES],
 		     const uint8_t fingerprint[SHA256_BYTES], struct err *err)
 {
+	struct step step = { .front = front, .computer = computer };
 	int rc = roster_put(front->roster, replaced, computer, ROSTER_REVOKED, err);
 
 	if (rc != 0)
 		return rc;
 	shut_out(front, computer, ROSTER_REVOKED);
-	rc = front_load_computer(front, computer, err);
+	rc = store_write_wait(front->store, write_settled, &step, err);
+	if (rc == 0)
+		rc = front_load_computer(front, computer, err);
 	return rc == 0 ? roster_put(front->roster, fingerprint, computer, ROSTER_ACTIVE, err) : rc;
 }
 

@@ -21,14 +21,14 @@ static int check_floor(const struct records *records, struct store_session *sess
 	bool reached;
 	int rc;
 
-	if (records->repeated_count == 0)
-		return 0;
 	cursor = cursor_open(session, &QUERY_EXCHANGE_FLOOR_REACHED);
 	cursor_bind_uuid(cursor, "id", &records->computer);
-	cursor_bind_number(cursor, "number", (int64_t)records->last);
+	cursor_bind_number(cursor, "number", records->repeated_count > 0 ? (int64_t)records->last : 0);
 	reached = cursor_next(cursor);
 	rc = cursor_end(cursor, err);
-	if (rc == 0 && !reached)
+	if (rc == 0 && !reached && records->repeated_count == 0)
+		rc = err_set(err, ERR_NOT_FOUND, "the computer is not managed any more");
+	else if (rc == 0 && !reached)
 		rc = err_set(err, ERR_CONFLICT, "events up to %llu: they are not stored yet",
 			     (unsigned long long)records->last);
 	return rc;
