@@ -144,6 +144,23 @@ int certificate_matches_key(const char *pem, const char *key_pem, struct err *er
 	return status;
 }
 
+int certificate_answers(const char *pem, const void *request, size_t size, struct err *err)
+{
+	const uint8_t *at = request;
+	int status;
+	X509 *certificate = parse_limited(pem, strlen(pem), &status, err);
+	X509_REQ *asked =
+	    certificate != NULL && size <= WIRE_CERTIFICATE_MAX_BYTES ? d2i_X509_REQ(NULL, &at, (long)size) : NULL;
+
+	if (certificate != NULL && asked == NULL)
+		status = openssl_fail(err, ERR_FORMAT, "a request that cannot be read");
+	else if (certificate != NULL && EVP_PKEY_eq(X509_get0_pubkey(certificate), X509_REQ_get0_pubkey(asked)) != 1)
+		status = openssl_fail(err, ERR_UNTRUSTED, "the certificate is for another key");
+	X509_REQ_free(asked);
+	X509_free(certificate);
+	return status;
+}
+
 static bool signed_by_any(X509 *certificate, const STACK_OF(X509) * authorities)
 {
 	for (int i = 0; i < sk_X509_num(authorities); i++) {

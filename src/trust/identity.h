@@ -34,6 +34,8 @@ struct certificate_facts {
 int certificate_read(const void *pem, size_t size, struct certificate_facts *ret_facts, struct err *err);
 /* Whether the first certificate of pem has this key: ERR_UNTRUSTED if not. */
 int certificate_matches_key(const char *pem, const char *key_pem, struct err *err);
+/* Whether it was made for this request (DER): ERR_UNTRUSTED if not. */
+int certificate_answers(const char *pem, const void *request, size_t size, struct err *err);
 /* Whether one of authority_pem signed the first certificate of pem (dates are not looked at): ERR_UNTRUSTED if not. */
 int certificate_signed_by(const char *pem, const char *authority_pem, struct err *err);
 

@@ -15,6 +15,7 @@
 #include "manager/front/policies.h"
 
 #define RETRY_BUSY_S       5
+#define KEPT_LEAST_US      DAY_US /* of a certificate that is given again */
 #define SAME_ATTEMPT_TRIES 3
 
 struct enrol {
@@ -59,6 +60,21 @@ static int certify(struct enrolment *work, struct err *err)
 	return certificate_read(work->certificate, strlen(work->certificate), &work->facts_made, err);
 }
 
+/* Which answer of an attempt arrives nobody knows: while the certificate that it was given is good it is given again,
+ * or the last answer would take back what the one before gave. */
+static bool keeps_certificate(struct enrolment *work)
+{
+	const Muster__Wire__EnrolRequest *request = work->request;
+
+	if (!work->again || work->certificate[0] == '\0')
+		return false;
+	work->authorities = authorities_now(work->front);
+	return certificate_answers(work->certificate, request->request.data, request->request.len, NULL) == 0 &&
+	       certificate_signed_by(work->certificate, work->authorities->identity.ca_pem, NULL) == 0 &&
+	       certificate_read(work->certificate, strlen(work->certificate), &work->facts_made, NULL) == 0 &&
+	       work->facts_made.not_after > env_wall(work->front->env) + KEPT_LEAST_US;
+}
+
 /* The new computer becomes known to those who hear it. */
 static int admit(struct enrolment *work, struct err *err)
 {
@@ -73,6 +89,9 @@ static int admit(struct enrolment *work, struct err *err)
 	};
 	int rc = 0;
 
+	if (work->keeps) /* the same answer is under way once more, maybe, or was before our last start */
+		return roster_put(work->front->roster, work->facts_made.fingerprint, &work->computer, ROSTER_ACTIVE,
+				  err);
 	if (work->way == ENROLMENT_TAKES && !work->again) {
 		rc = membership_taken(work->front, &work->computer, work->replaced, work->facts_made.fingerprint, err);
 		roster_describe(work->front->roster, work->facts_made.fingerprint, work->facts_made.not_after,
@@ -109,6 +128,9 @@ static int enrol_once(struct enrolment *work, struct err *err)
 	rc = authorities_ready(work->front, err);
 	if (rc == 0)
 		rc = enrolment_prepare(work, err);
+	work->keeps = rc == 0 && keeps_certificate(work);
+	if (work->keeps)
+		return 0;
 	if (rc == 0)
 		rc = certify(work, err);
 	if (rc == 0 && !work->again && work->way != ENROLMENT_TAKES) {

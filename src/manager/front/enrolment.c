@@ -106,6 +106,9 @@ static int read_attempt(struct enrolment *enrolment, struct store_session *sessi
 
 		cursor_uuid(cursor, "id", &enrolment->computer);
 		copy_text(enrolment->name, sizeof(enrolment->name), cursor_text(cursor, "name"));
+		if (cursor_is_null(cursor, "revoked"))
+			copy_text(enrolment->certificate, sizeof(enrolment->certificate),
+				  cursor_text(cursor, "certificate_pem"));
 		deleted = !cursor_is_null(cursor, "deleted");
 		if (fingerprint.size == SHA256_BYTES)
 			memcpy(enrolment->replaced, fingerprint.data, SHA256_BYTES);

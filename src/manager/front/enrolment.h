@@ -33,6 +33,7 @@ struct enrolment {
 	struct uuid origin; /* whose certificate it showed; zeroes: none, or nobody's that we know */
 	struct uuid computer;
 	bool again; /* this attempt made the computer before */
+	bool keeps; /* and its certificate stands: it is below */
 	uint8_t token_hash[SHA256_BYTES];
 	uint8_t replaced[SHA256_BYTES]; /* fingerprint of the certificate before, when again or taken */
 	char name[WIRE_LABEL_MAX_BYTES + 16];

@@ -97,6 +97,8 @@ static void test_agent(void **state)
 	assert_true(facts.not_before == NOW - DAY_US);
 	assert_true(facts.not_after == NOW + 365 * DAY_US);
 	assert_int_equal(certificate_matches_key(buf_text(&certificate), buf_text(&key_pem), NULL), 0);
+	assert_int_equal(certificate_answers(buf_text(&certificate), request.data, request.size, NULL), 0);
+	assert_int_equal(certificate_answers(buf_text(&certificate), request.data, request.size - 1, NULL), ERR_FORMAT);
 	assert_int_equal(judge(NOW, X509_PURPOSE_SSL_CLIENT, NULL, NULL), X509_V_OK);
 	assert_int_equal(judge(NOW - DAY_US, X509_PURPOSE_SSL_CLIENT, NULL, NULL), X509_V_OK);
 	assert_int_equal(judge(NOW - DAY_US - SECOND_US, X509_PURPOSE_SSL_CLIENT, NULL, NULL),
