@@ -1,4 +1,4 @@
-/* The control socket's server (agent/control_server.h). Input: local users that SO_PEERCRED lets through. */
+/* The control socket's server (agent/link/control_server.h). Input: local users that SO_PEERCRED lets through. */
 #include "agent/link/control_server.h"
 
 #include <errno.h>

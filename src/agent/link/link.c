@@ -1,4 +1,4 @@
-/* The link role (agent/link.h): made of its parts, confined, run. */
+/* The link role (agent/link/link.h): made of its parts, confined, run. */
 #include "agent/link/link.h"
 
 #include <signal.h>

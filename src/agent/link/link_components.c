@@ -1,4 +1,4 @@
-/* State of the protection components (agent/link_components.h). */
+/* State of the protection components (agent/link/link_components.h). */
 #include "agent/link/link_components.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Reports and replies on the wire (agent/link_exchange.h). Input: the manager's answers, untrusted until the
+/* Reports and replies on the wire (agent/link/link_exchange.h). Input: the manager's answers, untrusted until the
  * endpoint has checked them. */
 #include "agent/link/link_exchange.h"
 

@@ -1,4 +1,4 @@
-/* Fetching sealed copies (agent/link_fetch.h). Input: bytes from the manager; guard checks the seal. */
+/* Fetching sealed copies (agent/link/link_fetch.h). Input: bytes from the manager; guard checks the seal. */
 #include "agent/link/link_fetch.h"
 
 #include <errno.h>

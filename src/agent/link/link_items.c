@@ -1,4 +1,4 @@
-/* Quarantined files as link sees them (agent/link_items.h). */
+/* Quarantined files as link sees them (agent/link/link_items.h). */
 #include "agent/link/link_items.h"
 
 #include <stdio.h>

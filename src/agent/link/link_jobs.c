@@ -1,4 +1,4 @@
-/* Scans as link sees them (agent/link_jobs.h). */
+/* Scans as link sees them (agent/link/link_jobs.h). */
 #include "agent/link/link_jobs.h"
 
 #include <stdio.h>

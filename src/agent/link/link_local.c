@@ -1,4 +1,4 @@
-/* The control socket's requests (agent/link_local.h). Input: checked by agent/control.c. */
+/* The control socket's requests (agent/link/link_local.h). Input: checked by agent/control.c. */
 #include "agent/link/link_local.h"
 
 #include <stdio.h>

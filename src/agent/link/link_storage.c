@@ -1,4 +1,4 @@
-/* The endpoint's logs on disk (agent/link_storage.h). Their content is checked by the endpoint. */
+/* The endpoint's logs on disk (agent/link/link_storage.h). Their content is checked by the endpoint. */
 #include "agent/link/link_storage.h"
 
 #include <errno.h>

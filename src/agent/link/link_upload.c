@@ -1,4 +1,4 @@
-/* Uploads (agent/link_upload.h). Input: the manager's answers; only numbers are taken from them, and checked. */
+/* Uploads (agent/link/link_upload.h). Input: the manager's answers; only numbers are taken from them, and checked. */
 #include "agent/link/link_upload.h"
 
 #include <jansson.h>

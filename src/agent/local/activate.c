@@ -1,4 +1,4 @@
-/* Activation (agent/activate.h). Input: the command line; then the manager's answer, trusted only as far as
+/* Activation (agent/local/activate.h). Input: the command line; then the manager's answer, trusted only as far as
  * its authority has the fingerprint that was given. */
 #include "agent/local/activate.h"
 

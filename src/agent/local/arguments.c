@@ -1,4 +1,4 @@
-/* Command lines from tables (agent/arguments.h). Input: what the caller of the program typed. */
+/* Command lines from tables (agent/local/arguments.h). Input: what the caller of the program typed. */
 #include "agent/local/arguments.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Asking the running agent (agent/control_ask.h). The agent's answers are trusted as far as its socket is. */
+/* Asking the running agent (agent/local/control_ask.h). The agent's answers are trusted as far as its socket is. */
 #include "agent/local/control_ask.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Commands that people type (agent/local.h): the short ones, and what all share. Input: the command line, and
+/* Commands that people type (agent/local/local.h): the short ones, and what all share. Input: the command line, and
  * the running agent's answers. */
 #include "agent/local/local.h"
 

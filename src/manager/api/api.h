@@ -7,7 +7,7 @@
  * handlers may block in store reads and store_write_wait(); the answer is
  * posted back to the request's loop. A client that leaves meanwhile is safe.
  *
- * What this needs of the manager it asks of manager/front.h: workers, commands,
+ * What this needs of the manager it asks of manager/front/front.h: workers, commands,
  * audit entries, events, live state, news for /events/stream.
  */
 #ifndef MUSTER_MANAGER_API_API_H

@@ -1,4 +1,4 @@
-/* What people change of alerts (manager/front.h). Names and ids come from them. */
+/* What people change of alerts (manager/front/front.h). Names and ids come from them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Commands: from the request of a person to the shard that carries them
- * (front_command_issue() of manager/front.h), and back into the shards at start.
+ * (front_command_issue() of manager/front/front.h), and back into the shards at start.
  */
 #ifndef MUSTER_MANAGER_FRONT_COMMAND_ISSUE_H
 #define MUSTER_MANAGER_FRONT_COMMAND_ISSUE_H

@@ -1,6 +1,6 @@
 /* What is done with events of each type: stored or not, handed on or not, how
  * severe. The event table's defaults, changed by people (front_event_type_set()
- * in manager/front.h), kept in the database.
+ * in manager/front/front.h), kept in the database.
  *
  * An event that is not recorded is taken and acknowledged like any other, and
  * raises its alerts; it only leaves no row. Any thread; never blocks for long.

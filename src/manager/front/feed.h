@@ -1,4 +1,4 @@
-/* The feed of what happens (manager/front.h): any thread publishes, each
+/* The feed of what happens (manager/front/front.h): any thread publishes, each
  * subscriber gets it on its own loop. A subscriber that falls behind by more
  * than FEED_BACKLOG news loses the oldest and is told how many.
  */

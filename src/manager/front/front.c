@@ -1,4 +1,4 @@
-/* The small services of manager/front.h; the larger ones have files of their own. */
+/* The small services of manager/front/front.h; the larger ones have files of their own. */
 #include "manager/front/authorities.h"
 #include "manager/front/dialler.h"
 #include "manager/front/front_state.h"

@@ -1,4 +1,4 @@
-/* The front role from inside: what its modules share (manager/front.h is what
+/* The front role from inside: what its modules share (manager/front/front.h is what
  * API handlers see). Made and ended by front_role.c; set up before the threads
  * start and constant from then on, but for what is marked atomic.
  */

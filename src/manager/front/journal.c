@@ -1,4 +1,4 @@
-/* The manager's own events and its audit log (manager/front.h, manager/journal.h). */
+/* The manager's own events and its audit log (manager/front/front.h, manager/front/journal.h). */
 #include "manager/front/journal.h"
 
 #include <jansson.h>

@@ -1,5 +1,5 @@
 /* Events and audit entries of the manager where there is no front: `init` and
- * `token`. Inside a write function; see manager/front.h for the meaning. */
+ * `token`. Inside a write function; see manager/front/front.h for the meaning. */
 #ifndef MUSTER_MANAGER_FRONT_JOURNAL_H
 #define MUSTER_MANAGER_FRONT_JOURNAL_H
 

@@ -7,7 +7,7 @@
  * policy and its history; its status says which of specification 10-links it is.
  *
  * Which step leads from where to where is in manager/front/membership_rules.h.
- * The calls for API handlers are in manager/front.h.
+ * The calls for API handlers are in manager/front/front.h.
  */
 #ifndef MUSTER_MANAGER_FRONT_MEMBERSHIP_H
 #define MUSTER_MANAGER_FRONT_MEMBERSHIP_H

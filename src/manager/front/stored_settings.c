@@ -273,7 +273,7 @@ void stored_settings_free(struct stored_settings *settings)
 	free(settings);
 }
 
-/* --- for API handlers (manager/front.h) --- */
+/* --- for API handlers (manager/front/front.h) --- */
 
 size_t front_setting_count(const struct front *front)
 {
