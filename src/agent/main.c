@@ -113,8 +113,9 @@ static const struct arguments_command commands[] = {
 	  local_heartbeat },
 	{ "events", "", 0, 0, "Lists what happened lately on this computer.", "", events_options, false, local_events },
 	{ "settings", "", 0, 0, "Lists the settings in force, and where each comes from.",
-	  "ORIGIN is policy (the manager's: locked, agent.ini does not count), agent.ini, or default.", plain_options,
-	  false, local_settings },
+	  "ORIGIN is policy (the manager's: locked, agent.ini does not count), network (the manager's, for "
+	  "the\nnetwork that this computer is in), agent.ini, or default.",
+	  plain_options, false, local_settings },
 	{ "ports", "", 0, 0, "Lists ports: where this agent listens, where it finds its manager.",
 	  "STATE is how it stands: as the running agent says, or with --check as trying it says;\n"
 	  "off where the direction in force leaves that way unused.",

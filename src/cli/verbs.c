@@ -51,7 +51,10 @@ OPTIONS(cert_create_options,
 	{ "force", NULL, "Yes, every agent is to be lost until it is repaired on its machine.", NULL });
 OPTIONS(cert_backup_options,
 	{ "password-file", "FILE", "Read the password from a file's first line, - for standard input; asked for if not given.", NULL },
-	{ "force", NULL, "backup: over a file that is there. restore: over another key that is present.", NULL });
+	{ "force", NULL, "Over a file that is there.", NULL });
+OPTIONS(cert_restore_options,
+	{ "password-file", "FILE", "Read the password from a file's first line, - for standard input; asked for if not given.", NULL },
+	{ "force", NULL, "Over another key that is present; from before the CA that issued last.", NULL });
 OPTIONS(cert_list_options,
 	{ "l", "FILE", "Write all of them as CSV to a file; - is standard output.", NULL },
 	LIMIT);
@@ -339,7 +342,7 @@ static const struct cli_verb verbs[] = {
 	{ "cert", "backup", "FILE", 1, 1, cert_backup_options, "Back up the server authentication key, the CA and what agents know of this manager, under a password",
 	  "With this file and its password a manager on another machine takes the fleet over: muster-manager init --data DIR --restore FILE. "
 	  "Keep both in safe places, apart from each other and from the manager.", verb_cert_backup },
-	{ "cert", "restore", "FILE", 1, 1, cert_backup_options, "Restore the server authentication key and the CA of this manager from a backup",
+	{ "cert", "restore", "FILE", 1, 1, cert_restore_options, "Restore the server authentication key and the CA of this manager from a backup",
 	  "A CA that is there stays. Over another server authentication key that is present only with --force: agents that trust that one are lost then. "
 	  "A backup of before the CA that issued last needs --force, too: computers that were activated since have to be activated anew.", verb_cert_restore },
 	{ "cert", "list-mismatched", "", 0, 0, cert_list_options, "List agents without a valid server certificate",

@@ -1,4 +1,5 @@
-/* The channel to guard (agent/link/link_guard.h). Guard is trusted to be guard; its messages are still decoded strictly. */
+/* The channel to guard (agent/link/link_guard.h). Guard is trusted to be guard; its messages are still decoded
+ * strictly. */
 #include "agent/link/link_guard.h"
 
 #include <fcntl.h>

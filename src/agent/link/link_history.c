@@ -1,4 +1,5 @@
-/* The local history of events (agent/link/link_history.h). What is read back was written here, and is checked to be JSON. */
+/* The local history of events (agent/link/link_history.h). What is read back was written here, and is checked to be
+ * JSON. */
 #include "agent/link/link_history.h"
 
 #include <errno.h>
