@@ -97,7 +97,11 @@ static void envelope_arrived(struct endpoint *endpoint, const Muster__Wire__Enve
 
 static void acknowledge(struct endpoint *endpoint, enum endpoint_lane lane, const Muster__Wire__Reply *reply)
 {
-	spool_acknowledge(&endpoint->spool, reply->acknowledged_event, endpoint->lanes[lane].last_number, NULL);
+	const struct spool_acknowledgement given = { .number = reply->acknowledged_event,
+						     .carried = endpoint->lanes[lane].last_number,
+						     .highest = reply->highest_event };
+
+	spool_acknowledge(&endpoint->spool, &given, NULL);
 	for (size_t i = 0; i < reply->n_acknowledged_commands; i++) {
 		struct uuid id = exchange_uuid(&reply->acknowledged_commands[i]);
 		struct journal_entry *entry = journal_find(&endpoint->journal, &id);

@@ -65,6 +65,17 @@ static int make_room(struct spool *spool)
 	return 0;
 }
 
+/* One without a number counts for one all the same: so it gets the same in each copy of the file, whatever is dropped
+ * of the others meanwhile. */
+static void count_id(struct spool *spool, const struct spool_entry *entry)
+{
+	uint64_t more = entry->id + 1 - spool->next_id;
+
+	if (entry->number == 0 && more < COUNT_MAX && spool->next_number < COUNT_MAX - more)
+		spool->next_number += more;
+	spool->next_id = entry->id + 1;
+}
+
 static int keep(struct spool *spool, struct spool_entry *entry)
 {
 	if (make_room(spool) != 0)
@@ -74,7 +85,7 @@ static int keep(struct spool *spool, struct spool_entry *entry)
 	spool->count++;
 	spool->bytes += weight(entry);
 	if (entry->id >= spool->next_id)
-		spool->next_id = entry->id + 1;
+		count_id(spool, entry);
 	if (entry->number >= spool->next_number)
 		spool->next_number = entry->number + 1;
 	if (entry->source > spool->source)
@@ -514,38 +525,61 @@ int spool_flush(struct spool *spool, struct err *err)
 
 /* --- acknowledged --- */
 
-static int learn_numbers(struct spool *spool, uint64_t floor, struct err *err)
+/* Those that count_id() counted, else above what the manager has; ascending in any case. */
+static void number_entries(struct spool *spool, bool own, uint64_t next)
 {
-	uint64_t next = floor + 1;
-
-	if (floor > 0 && floor < UINT64_MAX - NUMBER_GAP)
-		next += NUMBER_GAP;
-	if (next < spool->next_number)
-		next = spool->next_number;
 	for (size_t i = spool->first; i < spool->end; i++) {
-		if (spool->entries[i] != NULL && spool->entries[i]->number == 0)
-			spool->entries[i]->number = next++;
+		struct spool_entry *entry = spool->entries[i];
+		uint64_t behind = entry != NULL ? spool->next_id - entry->id : 0;
+
+		if (entry == NULL)
+			continue;
+		if (entry->number == 0 && own && behind < spool->next_number && spool->next_number - behind > next)
+			next = spool->next_number - behind;
+		if (entry->number == 0)
+			entry->number = next;
+		if (entry->number >= next)
+			next = entry->number + 1;
 	}
-	spool->next_number = next;
+	if (next > spool->next_number)
+		spool->next_number = next;
+}
+
+static int learn_numbers(struct spool *spool, const struct spool_acknowledgement *given, struct err *err)
+{
+	bool own = given->highest > 0 || given->number == 0;
+	uint64_t next = given->number + 1;
+
+	if (given->number < COUNT_MAX)
+		next += NUMBER_GAP;
+	number_entries(spool, own, own ? 1 : next);
 	spool->numbers_known = true;
 	spool->durable_id = 0;    /* the numbers are not */
 	spool->log.broken = true; /* until the file has been written anew */
 	return rewrite(spool, err);
 }
 
-int spool_acknowledge(struct spool *spool, uint64_t number, uint64_t carried, struct err *err)
+/* The manager has more of our identity than we ever numbered: we are a copy, or were set back. We go on above it, where
+ * nothing has to be looked up. */
+static void pass_number(struct spool *spool, uint64_t number)
 {
-	size_t before = spool->count;
-	struct buf payload;
-
-	if (!spool->numbers_known)
-		return learn_numbers(spool, number, err);
-	/* The manager has more of our identity than we ever numbered: we are a copy, or were set back. Both go on, and
-	 * above it nothing has to be looked up. */
 	if (number >= spool->next_number && number < COUNT_MAX)
 		spool->next_number = number + 1;
-	if (number > carried)
-		number = carried;
+}
+
+int spool_acknowledge(struct spool *spool, const struct spool_acknowledgement *given, struct err *err)
+{
+	uint64_t number = given->number < given->carried ? given->number : given->carried;
+	size_t before = spool->count;
+	struct buf payload;
+	int rc = 0;
+
+	if (!spool->numbers_known)
+		rc = learn_numbers(spool, given, err);
+	pass_number(spool, given->number);
+	pass_number(spool, given->highest);
+	if (rc != 0)
+		return rc;
 	forget_up_to(spool, number);
 	if (spool->count == before)
 		return 0;

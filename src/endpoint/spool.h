@@ -5,8 +5,9 @@
  * a mark besides, 64 bits drawn when it is recorded, by which the manager tells
  * it from another one of its number. When the file was lost or damaged the
  * numbers already used are not known: events then wait without a number
- * (numbers_known false) until a reply names the manager's highest, and are
- * numbered above it. Past the bound the lowest class goes first, oldest first,
+ * (numbers_known false) for a reply. A manager that tells events by their marks
+ * takes them under any number, and a copy of the spool comes to the same ones;
+ * for one that does not they are numbered above its highest. Past the bound the lowest class goes first, oldest first,
  * and what went is counted into one event 6009 per class.
  */
 #ifndef MUSTER_ENDPOINT_SPOOL_H
@@ -60,10 +61,13 @@ int spool_add(struct spool *spool, uint64_t source, uint32_t type, time_us time,
 /* Makes events 6009 of what was dropped, where none is waiting already. */
 int spool_tell_drops(struct spool *spool, time_us now, struct err *err);
 int spool_flush(struct spool *spool, struct err *err);
-/* The answer to a report that carried events up to the number `carried` (0: none) says that everything up to `number`
- * is stored at the manager. What was not in that report stays: `number` may be another agent's, which has our identity
- * and made more events than we did. */
-int spool_acknowledge(struct spool *spool, uint64_t number, uint64_t carried, struct err *err);
+/* The answer to a report. */
+struct spool_acknowledgement {
+	uint64_t number;  /* everything up to it is stored at the manager, be it ours or another's with our identity */
+	uint64_t carried; /* by the report, 0: none: nothing else is acknowledged */
+	uint64_t highest; /* number that the manager has of us; 0: none, or it tells events by their numbers alone */
+};
+int spool_acknowledge(struct spool *spool, const struct spool_acknowledgement *given, struct err *err);
 /* The i-th that waits, oldest first; NULL past the end. */
 const struct spool_entry *spool_next(const struct spool *spool, size_t *position);
 /* The highest id kept; 0: none. */

@@ -257,6 +257,7 @@ static int fill_reply(struct fleet *fleet, struct computer *computer, struct fle
 	int rc;
 
 	reply->acknowledged_event = exchange->acknowledged;
+	reply->highest_event = computer->stored;
 	reply->send_full = exchange->send_full || computer->need_full;
 	reply->return_window_ms = (uint32_t)(fleet_return_window(fleet) / MILLISECOND_US);
 	reply->n_acknowledged_commands = exchange->command_ack_count;
@@ -278,8 +279,10 @@ static int fill_reply(struct fleet *fleet, struct computer *computer, struct fle
 
 /* What it recorded as this computer goes to this computer, first of all: once it is another one nobody could say what
  * of it is the other's as well, or was stored and never acknowledged. */
-static void fill_reply_to_clone(const struct fleet *fleet, struct fleet_exchange *exchange)
+static void fill_reply_to_clone(const struct fleet *fleet, const struct computer *computer,
+				struct fleet_exchange *exchange)
 {
+	exchange->reply->highest_event = computer->stored;
 	exchange->reply->acknowledged_event = exchange->acknowledged;
 	exchange->reply->rekey = exchange->rekey && fleet_rekeys(fleet);
 }
@@ -322,7 +325,7 @@ int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wi
 	exchange->reply->protocol = WIRE_PROTOCOL;
 	*ret_configuration = false;
 	if (exchange->clone)
-		fill_reply_to_clone(fleet, exchange);
+		fill_reply_to_clone(fleet, computer, exchange);
 	else
 		rc = fill_reply(fleet, computer, exchange, ret_configuration);
 	if (rc != 0)

@@ -137,6 +137,7 @@ static const struct rule reply_rules[] = {
 	[10] = UUIDS(WIRE_REPLY_ACKNOWLEDGED_MAX),
 	[14] = PART(0),
 	[15] = PARTS(WIRE_REPLY_SUCCESSIONS_MAX),
+	[17] = NUMBER(0, INT64_MAX),
 };
 static const struct rule key_succession_rules[] = {
 	[1] = FIXED(ENVELOPE_KEY_BYTES),       [2] = FIXED(ENVELOPE_KEY_BYTES), [3] = NUMBER(1, INT64_MAX), [4] = TIME,

@@ -91,6 +91,7 @@ static void use_spool(struct spool *spool)
 
 static void read_spool(struct memory_disk *disk)
 {
+	static const struct spool_acknowledgement given = { .number = 1, .carried = 1, .highest = 2 };
 	struct endpoint_storage storage = memory_disk_storage(disk);
 	struct record_damage damage;
 	struct spool spool;
@@ -114,7 +115,7 @@ static void read_spool(struct memory_disk *disk)
 
 	open_spool(&spool, &storage, &damage);
 	require(damage.places == 0 && spool.count == count);
-	require(spool_acknowledge(&spool, 1, 1, NULL) == 0 && spool.numbers_known);
+	require(spool_acknowledge(&spool, &given, NULL) == 0 && spool.numbers_known);
 	spool_done(&spool);
 	buf_done(&before);
 }

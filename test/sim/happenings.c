@@ -169,6 +169,18 @@ static void do_clone(struct sim *sim, struct sim_machine *machine)
 	machine_clone(machine, &sim->machines[sim->machine_count++]);
 }
 
+static void do_snapshot(struct sim *sim, struct sim_machine *machine)
+{
+	(void)sim;
+	snapshot_take(machine);
+}
+
+static void do_set_back(struct sim *sim, struct sim_machine *machine)
+{
+	(void)sim;
+	snapshot_restore(machine);
+}
+
 /* weight: of the small form, where something happens every few seconds. machine: in a large fleet, to each machine in
  * a hundred days; fleet: to all of it, in ten days. */
 static void do_dial_now(struct sim *sim, struct sim_machine *machine)
@@ -209,7 +221,7 @@ static const struct happening {
 	{ do_cut, 4, 40, 0, true },        { do_clock, 2, 4, 0, true },           { do_manager_clock, 1, 0, 6, true },
 	{ do_dial_now, 2, 10, 0, false },  { do_damage, 1, 1, 0, true },          { do_roll_over, 2, 0, 20, false },
 	{ do_cut_site, 0, 0, 60, true },   { do_power_off_site, 0, 0, 15, true }, { do_move, 4, 20, 0, false },
-	{ do_deactivate, 1, 2, 0, false },
+	{ do_deactivate, 1, 2, 0, false }, { do_snapshot, 3, 15, 0, false },      { do_set_back, 2, 4, 0, true },
 };
 
 /* How often, in a thousand days. */

@@ -82,7 +82,7 @@ static void job_due(struct sim *sim, struct sim_event *event)
 	struct sim_machine *machine = &sim->machines[event->machine];
 	struct sim_job *job = &machine->jobs[event->number];
 
-	if (command_ended(job->state) || job->paused || sim->now < job->ends_at)
+	if (event->number >= machine->job_count || command_ended(job->state) || job->paused || sim->now < job->ends_at)
 		return;
 	end_job(machine, job, job->outcome);
 }
@@ -249,11 +249,27 @@ static void actor_upload(void *context, const struct uuid *item)
 	(void)item;
 }
 
+static void rekey_answered(struct sim *sim, struct sim_event *event);
+
+/* Asks for another identity, as the link does: that takes its time. */
 static void actor_rekey(void *context)
 {
 	struct sim_machine *machine = context;
+	struct sim_event *event;
 
+	if (machine->rekey_asked)
+		return;
 	machine->rekey_asked = true;
+	event = sim_after(machine->sim, (span_us)sim_below(machine->sim, 20) * SECOND_US, rekey_answered);
+	event->machine = machine->index;
+	event->generation = machine->generation;
+}
+
+static bool actor_leaves(void *context)
+{
+	const struct sim_machine *machine = context;
+
+	return machine->rekey_asked && machine->sim->options.broken != BREAK_LEAVES_TALKING;
 }
 
 static void actor_trace(void *context, const struct uuid *id, const char *from, const char *to)
@@ -293,6 +309,14 @@ static void pump(struct sim_machine *machine)
 	machine->outbox_count = kept;
 }
 
+static void grow_bits(uint8_t **bits, size_t from, size_t to)
+{
+	*bits = realloc(*bits, to);
+	if (*bits == NULL)
+		abort();
+	memset(*bits + from, 0, to - from);
+}
+
 /* Room to note that the manager has the next payload. */
 static void make_bit(struct sim_machine *machine)
 {
@@ -300,10 +324,8 @@ static void make_bit(struct sim_machine *machine)
 
 	if (needed <= machine->stored_size)
 		return;
-	machine->stored = realloc(machine->stored, size);
-	if (machine->stored == NULL)
-		abort();
-	memset(machine->stored + machine->stored_size, 0, size - machine->stored_size);
+	grow_bits(&machine->stored, machine->stored_size, size);
+	grow_bits(&machine->excused, machine->stored_size, size);
 	machine->stored_size = size;
 }
 
@@ -468,8 +490,6 @@ static time_us next_wake(const struct sim_machine *machine)
 	return moves_due(machine) < at ? moves_due(machine) : at;
 }
 
-static void take_new_identity(struct sim_machine *machine);
-
 void machine_poll(struct sim_machine *machine)
 {
 	struct sim *sim = machine->sim;
@@ -490,10 +510,6 @@ void machine_poll(struct sim_machine *machine)
 		continue;
 	if (machine->disk.dead) {
 		machine_kill(machine, sim_below(sim, 2) == 0);
-		return;
-	}
-	if (machine->rekey_asked) {
-		take_new_identity(machine);
 		return;
 	}
 	if (moves_leaves(machine)) {
@@ -587,6 +603,8 @@ void machine_done(struct sim_machine *machine)
 	free(machine->outbox);
 	free(machine->jobs);
 	free(machine->stored);
+	free(machine->excused);
+	snapshot_free(machine->snapshot);
 	moves_done(machine);
 }
 
@@ -622,7 +640,7 @@ static void open_endpoint(struct sim_machine *machine)
 		.env = &machine->env,
 		.storage = disk_storage(&machine->disk),
 		.actor = { machine, actor_start, actor_pause, actor_resume, actor_cancel, actor_upload, actor_rekey,
-			   .configurer = configuring_shell(), .trace = actor_trace },
+			   .leaves = actor_leaves, .configurer = configuring_shell(), .trace = actor_trace },
 		.computer = machine->computer,
 		.keys = &key,
 		.key_count = 1,
@@ -684,6 +702,7 @@ static void end(struct sim_machine *machine, bool power)
 	endpoint_free(machine->endpoint);
 	machine->endpoint = NULL;
 	machine->up = false;
+	machine->rekey_asked = false;
 	machine->generation++;
 	if (power) {
 		disk_power_lost(&machine->disk);
@@ -747,6 +766,9 @@ void machine_clone(struct sim_machine *from, struct sim_machine *to)
 	to->enrolled_key = from->enrolled_key;
 	to->site = from->site;
 	to->has_clone = from->has_clone = true;
+	to->twin = from->index;
+	from->twin = to->index;
+	to->damaged = from->damaged;
 	computer->holders++;
 	computer->was_shared = true;
 	life_share(computer);
@@ -787,10 +809,7 @@ static void take_new_identity(struct sim_machine *machine)
 	struct fleet_computer record = { 0 };
 	struct sim_identity identity;
 
-	machine->rekey_asked = false;
 	sim_log(sim, "m%u: takes a new identity", machine->index);
-	if (!shares_identity(machine))
-		sim_fail(sim, "machine %u was told to re-key and holds its identity alone", machine->index);
 	machine->computer = env_uuid(&machine->env);
 	machine->certificate = ++sim->token;
 	snprintf(machine->name, sizeof(machine->name), "m%u-2", machine->index);
@@ -814,4 +833,19 @@ static void take_new_identity(struct sim_machine *machine)
 	if (machine->manager->up)
 		fleet_add(machine->manager->fleet, &record, NULL);
 	machine_kill(machine, false);
+}
+
+/* The manager gives it one, or the answer does not come: it is told again. Of two that were told, the first one left
+ * the other alone. */
+static void rekey_answered(struct sim *sim, struct sim_event *event)
+{
+	struct sim_machine *machine = &sim->machines[event->machine];
+
+	if (!machine->up || event->generation != machine->generation || !machine->rekey_asked)
+		return;
+	machine->rekey_asked = false;
+	if (shares_identity(machine) && (!sim->chaos || sim_below(sim, 4) != 0))
+		take_new_identity(machine);
+	else
+		machine_poll(machine);
 }

@@ -23,6 +23,8 @@ static const char *const break_names[BREAKS] = {
 	[BREAK_CHAIN_CUT] = "chain-cut",
 	[BREAK_LEFT_FIRST] = "left-first",
 	[BREAK_FORMER_FORGOTTEN] = "former-forgotten",
+	[BREAK_NUMBER_TRUSTED] = "number-trusted",
+	[BREAK_LEAVES_TALKING] = "leaves-talking",
 };
 
 static const char usage_text[] =
@@ -205,6 +207,8 @@ static void print_counts(const struct sim_counts *counts)
 	       (unsigned long long)counts->talks, (unsigned long long)counts->faults,
 	       (unsigned long long)counts->crashes, (unsigned long long)counts->commands,
 	       (unsigned long long)counts->events, (long long)(counts->simulated / DAY_US), sim_cpu_seconds());
+	printf("%llu times a machine was set back to an earlier state of its disk\n",
+	       (unsigned long long)counts->set_back);
 	printf("%llu roll-overs of the server authentication key with %llu signatures, %llu orders signed anew\n",
 	       (unsigned long long)counts->roll_overs, (unsigned long long)counts->succession_signatures,
 	       (unsigned long long)counts->orders_renewed);

@@ -138,7 +138,7 @@ static uint64_t field_number(const struct fleet_event_row *row, const char *name
 	return 0;
 }
 
-/* Each payload is stored once, and at the computer whose machine made it. */
+/* Each payload is stored once, and at the computer whose machine made it; of a copy's, at either. */
 static void note_payload(struct sim *sim, const struct sim_stored_computer *computer, const struct fleet_event_row *row,
 			 uint64_t payload)
 {
@@ -154,7 +154,7 @@ static void note_payload(struct sim *sim, const struct sim_stored_computer *comp
 	if (!machine->has_clone && computer->machine != machine->index)
 		sim_fail(sim, "event %llu of machine %u is stored as another's", (unsigned long long)row->number,
 			 machine->index);
-	if ((machine->stored[number / 8] & bit) != 0 && !machine->has_clone && !machine->in_doubt)
+	if ((machine->stored[number / 8] & bit) != 0 && !machine->in_doubt)
 		sim_fail(sim, "what event %llu says is stored already (%llu of machine %u)",
 			 (unsigned long long)row->number, (unsigned long long)number, machine->index);
 	machine->stored[number / 8] |= bit;
@@ -197,7 +197,8 @@ static int apply_events(struct sim_manager *manager, struct sim_stored_computer 
 	for (size_t i = 0; i < rows->events.repeated_count; i++) {
 		const struct fleet_event_row *row = &rows->events.repeated[i];
 
-		if (!events_known(&computer->events, row->number, row->mark))
+		if (!events_known(&computer->events, row->number, row->mark) &&
+		    manager->sim->options.broken != BREAK_NUMBER_TRUSTED)
 			apply_event(manager, computer, row);
 	}
 	for (size_t i = 0; i < rows->events.count; i++) {

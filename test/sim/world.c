@@ -316,6 +316,7 @@ static void add_counts(struct sim_counts *sum, const struct sim_counts *counts)
 	sum->crashes += counts->crashes;
 	sum->faults += counts->faults;
 	sum->talks += counts->talks;
+	sum->set_back += counts->set_back;
 	sum->roll_overs += counts->roll_overs;
 	sum->succession_signatures += counts->succession_signatures;
 	sum->orders_renewed += counts->orders_renewed;

@@ -56,6 +56,8 @@ enum sim_break {
 	BREAK_CHAIN_CUT,         /* of the way from key to key the last step alone is kept */
 	BREAK_LEFT_FIRST,        /* the old manager is told before the new one has taken the agent */
 	BREAK_FORMER_FORGOTTEN,  /* a manager that was left is not told */
+	BREAK_NUMBER_TRUSTED,    /* an event whose number is not above the floor is taken for known */
+	BREAK_LEAVES_TALKING,    /* a copy tells events as the computer that it is about to leave */
 	BREAKS
 };
 
@@ -199,8 +201,9 @@ struct sim_machine {
 	struct sim_notice *outbox;
 	size_t outbox_count, outbox_capacity;
 	uint64_t next_source;
-	uint64_t made;   /* payloads made, all of them */
-	uint8_t *stored; /* a bit for each of them: the manager has it */
+	uint64_t made;    /* payloads made, all of them */
+	uint8_t *stored;  /* a bit for each of them: the manager has it */
+	uint8_t *excused; /* the same: it was recorded after the snapshot that the machine was set back to */
 	size_t stored_size;
 	bool small_spool;
 	uint64_t told_drops; /* sum of what stored 6009 events say, by the store */
@@ -210,8 +213,11 @@ struct sim_machine {
 	unsigned item_states[SIM_ITEMS_MAX];
 	bool rekey_asked;
 	bool has_clone; /* or is one */
-	bool in_doubt;  /* it left a manager without knowing whether that has its last events */
-	bool checked;   /* at the end */
+	unsigned twin;  /* the other one */
+	bool was_set_back;
+	struct sim_snapshot *snapshot; /* NULL: none */
+	bool in_doubt;                 /* it left a manager without knowing whether that has its last events */
+	bool checked;                  /* at the end */
 	bool damaged;
 	unsigned configured[SIM_COMPONENTS]; /* the version in force in each; 0: none */
 	bool dark;                           /* it goes a way on which the manager is not reached */
@@ -237,6 +243,10 @@ void machine_new_item(struct sim_machine *machine);
 bool shares_identity(const struct sim_machine *machine);
 void machine_clone(struct sim_machine *from, struct sim_machine *to);
 void machine_unpause(struct sim_machine *machine, struct sim_job *job);
+/* --- setting_back.c --- */
+void snapshot_take(struct sim_machine *machine);
+void snapshot_restore(struct sim_machine *machine);
+void snapshot_free(struct sim_snapshot *snapshot);
 void machine_reply(struct sim *sim, struct sim_event *event);
 void machine_no_reply(struct sim *sim, struct sim_event *event);
 
@@ -463,7 +473,7 @@ void talk_end_all(struct sim_manager *manager);   /* the manager ends */
 struct sim_counts {
 	uint64_t steps, exchanges, crashes, commands, events, alerts;
 	uint64_t declared, stored, excused; /* offline, by the arithmetic; told; come back or crashed before it was */
-	uint64_t faults, talks;
+	uint64_t faults, talks, set_back;
 	uint64_t roll_overs, succession_signatures, orders_renewed;
 	uint64_t moves_ordered, moves_refused, moves_lost, moves, farewells;
 	span_us simulated;

@@ -53,6 +53,13 @@ static void add(struct spool *spool, uint64_t source, uint32_t type)
 	assert_int_equal(spool_add(spool, source, type, 1, NULL, 0, NULL), 0);
 }
 
+static int acknowledge(struct spool *spool, uint64_t number, uint64_t carried, uint64_t highest)
+{
+	const struct spool_acknowledgement given = { number, carried, highest };
+
+	return spool_acknowledge(spool, &given, NULL);
+}
+
 static uint64_t number_of(const struct spool *spool, size_t index)
 {
 	const struct spool_entry *entry = NULL;
@@ -75,7 +82,7 @@ static void events_outlive_the_process(void **state)
 	add(&spool, 2, EVENT_QUARANTINED); /* known already */
 	assert_int_equal(spool.count, 2);
 	assert_int_equal(number_of(&spool, 0), 0);
-	assert_int_equal(spool_acknowledge(&spool, 0, 0, NULL), 0);
+	assert_int_equal(acknowledge(&spool, 0, 0, 0), 0);
 	assert_int_equal(number_of(&spool, 0), 1);
 	assert_int_equal(spool_flush(&spool, NULL), 0);
 	spool_done(&spool);
@@ -83,7 +90,7 @@ static void events_outlive_the_process(void **state)
 	assert_true(spool.numbers_known);
 	assert_int_equal(spool.count, 2);
 	assert_int_equal(spool.source, 2);
-	assert_int_equal(spool_acknowledge(&spool, 1, 1, NULL), 0);
+	assert_int_equal(acknowledge(&spool, 1, 1, 0), 0);
 	spool_done(&spool);
 	open_spool(&spool, 10, 0);
 	assert_int_equal(spool.count, 1);
@@ -100,7 +107,7 @@ static void lowest_class_goes_first_and_is_told(void **state)
 
 	(void)state;
 	open_spool(&spool, 4, 0);
-	assert_int_equal(spool_acknowledge(&spool, 0, 0, NULL), 0);
+	assert_int_equal(acknowledge(&spool, 0, 0, 0), 0);
 	for (uint64_t i = 0; i < 3; i++) {
 		add(&spool, 2 * i + 1, EVENT_MALWARE_DETECTED);
 		add(&spool, 2 * i + 2, EVENT_SCAN_FINISHED);
@@ -127,7 +134,7 @@ static void after_damage_numbers_are_learnt(void **state)
 
 	(void)state;
 	open_spool(&spool, 10, 0);
-	assert_int_equal(spool_acknowledge(&spool, 0, 0, NULL), 0);
+	assert_int_equal(acknowledge(&spool, 0, 0, 0), 0);
 	for (uint64_t i = 1; i <= 3; i++)
 		add(&spool, i, EVENT_MALWARE_DETECTED);
 	assert_int_equal(spool_flush(&spool, NULL), 0);
@@ -137,8 +144,8 @@ static void after_damage_numbers_are_learnt(void **state)
 	assert_int_equal(spool.count, 2);
 	assert_false(spool.numbers_known);
 	add(&spool, 3, EVENT_MALWARE_DETECTED);
-	assert_int_equal(spool_acknowledge(&spool, 3, 0, NULL), 0); /* the manager has a third already */
-	assert_int_equal(spool.count, 3);                           /* it may have had it from another */
+	assert_int_equal(acknowledge(&spool, 3, 0, 0), 0); /* the manager has a third already */
+	assert_int_equal(spool.count, 3);                  /* it may have had it from another */
 	assert_int_equal(number_of(&spool, 1), 2);
 	assert_true(number_of(&spool, 2) > 3);
 	spool_done(&spool);
@@ -210,13 +217,13 @@ static void what_was_not_carried_is_not_acknowledged(void **state)
 
 	(void)state;
 	open_spool(&spool, 10, 0);
-	assert_int_equal(spool_acknowledge(&spool, 0, 0, NULL), 0);
+	assert_int_equal(acknowledge(&spool, 0, 0, 0), 0);
 	for (uint64_t i = 1; i <= 3; i++)
 		add(&spool, i, EVENT_MALWARE_DETECTED);
-	assert_int_equal(spool_acknowledge(&spool, 50, 2, NULL), 0);
+	assert_int_equal(acknowledge(&spool, 50, 2, 0), 0);
 	assert_int_equal(spool.count, 1);
 	assert_int_equal(number_of(&spool, 0), 3);
-	assert_int_equal(spool_acknowledge(&spool, 50, 0, NULL), 0);
+	assert_int_equal(acknowledge(&spool, 50, 0, 0), 0);
 	assert_int_equal(spool.count, 1);
 	add(&spool, 4, EVENT_MALWARE_DETECTED); /* beyond the other's: there it is surely new */
 	assert_int_equal(number_of(&spool, 1), 51);
@@ -225,8 +232,43 @@ static void what_was_not_carried_is_not_acknowledged(void **state)
 	open_spool(&spool, 10, 0);
 	assert_int_equal(spool.count, 2);
 	assert_int_equal(number_of(&spool, 0), 3);
-	assert_int_equal(spool_acknowledge(&spool, 51, 51, NULL), 0);
+	assert_int_equal(acknowledge(&spool, 51, 51, 0), 0);
 	assert_int_equal(spool.count, 0);
+	spool_done(&spool);
+}
+
+/* The file is copied while its events have no numbers, and each copy goes its way. */
+static void copies_number_their_events_alike(void **state)
+{
+	struct spool spool;
+	struct buf copied;
+	uint64_t marks[4];
+
+	(void)state;
+	open_spool(&spool, 4, 0);
+	for (uint64_t i = 0; i < 4; i++)
+		add(&spool, 0, EVENT_MALWARE_DETECTED);
+	for (size_t i = 0; i < 4; i++)
+		marks[i] = entry_at(&spool, i)->mark;
+	buf_init(&copied, disk.spool.max);
+	buf_append(&copied, disk.spool.data, disk.spool.size);
+	assert_int_equal(acknowledge(&spool, 0, 0, 0), 0);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(number_of(&spool, i), i + 1);
+	spool_done(&spool);
+	buf_reset(&disk.spool);
+	buf_append(&disk.spool, copied.data, copied.size);
+	buf_done(&copied);
+	open_spool(&spool, 4, 0);
+	add(&spool, 0, EVENT_MALWARE_DETECTED); /* the first one gives way */
+	spool_done(&spool);
+	open_spool(&spool, 4, 0);
+	assert_int_equal(acknowledge(&spool, 4, 0, 4), 0); /* the other one was there */
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(entry_at(&spool, i)->mark, marks[i + 1]);
+		assert_int_equal(number_of(&spool, i), i + 2);
+	}
+	assert_int_equal(number_of(&spool, 3), 5);
 	spool_done(&spool);
 }
 
@@ -266,7 +308,7 @@ static void a_full_disk_keeps_events_in_memory(void **state)
 
 	(void)state;
 	open_spool(&spool, 10, 0);
-	assert_int_equal(spool_acknowledge(&spool, 0, 0, NULL), 0);
+	assert_int_equal(acknowledge(&spool, 0, 0, 0), 0);
 	disk.fail_append = disk.fail_replace = true;
 	add(&spool, 1, EVENT_MALWARE_DETECTED);
 	add(&spool, 2, EVENT_MALWARE_DETECTED);
@@ -303,6 +345,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(each_event_has_a_mark_of_its_own, start, stop),
 		cmocka_unit_test_setup_teardown(what_was_recorded_without_a_mark_is_kept_so, start, stop),
 		cmocka_unit_test_setup_teardown(what_was_not_carried_is_not_acknowledged, start, stop),
+		cmocka_unit_test_setup_teardown(copies_number_their_events_alike, start, stop),
 		cmocka_unit_test_setup_teardown(records_of_another_shape_are_left_out, start, stop),
 		cmocka_unit_test_setup_teardown(a_full_disk_keeps_events_in_memory, start, stop),
 		cmocka_unit_test_setup_teardown(too_large_fields_are_refused, start, stop),

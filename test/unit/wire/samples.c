@@ -181,6 +181,7 @@ Muster__Wire__Reply *sample_reply(void)
 	muster__wire__reply__init(&reply);
 	reply.protocol = WIRE_PROTOCOL;
 	reply.acknowledged_event = 12;
+	reply.highest_event = 15;
 	reply.acknowledged_commands = ids;
 	reply.n_acknowledged_commands = 2;
 	reply.commands = envelopes;
