@@ -4,75 +4,21 @@
  * up to reply_max_bytes. Every way to fail goes through fail(), which decides
  * about the one retry; every end through give_answer().
  */
-#include "net/client.h"
+#include "net/client_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "net/dial.h"
-#include "net/http1.h"
 #include "net/stream.h"
 #include "net/tls_session.h"
 
 #define STALE_S            2 /* after which the end of a connection is not the news that it had ended before */
 #define CONNECT_TIMEOUT_US (20 * SECOND_US)
-#define ANSWER_HEAD_MAX    (16 * KIB)
-#define ANSWER_HEADERS_MAX 64
-#define REQUEST_HEAD_MAX   (64 * KIB)
 #define PIECE_BYTES        (64 * KIB) /* of a body from a descriptor, in flight at once */
 #define RETRY_AFTER_MAX_S  (30 * 24 * 3600)
-
-/* The request under way. */
-struct exchange {
-	bool busy;
-	bool written; /* handed to a connection */
-	bool touched; /* a byte of the answer came */
-	bool retried;
-	struct timespec written_at; /* monotonic */
-	struct buf head;            /* request line and headers, and the body if from memory */
-	int fd;
-	uint64_t offset, size; /* of the body from a descriptor */
-	uint64_t taken;        /* of it are with the stream */
-	span_us timeout;
-	bool head_only; /* HEAD */
-	bool turns;     /* 101 is hoped for */
-	int (*on_body)(void *argument, const uint8_t *bytes, size_t size);
-	void (*answer)(void *argument, const struct http_answer *answer);
-	void *argument;
-	struct http1 message;
-	struct buf body;
-};
-
-struct http_client {
-	struct loop *loop;
-	char *host;
-	uint16_t port;
-	char *source_address;
-	struct tls_client *tls;
-	struct tls_session **session;
-	span_us connect_timeout;
-	size_t reply_max;
-	int (*on_peer)(void *argument, const uint8_t fingerprint[SHA256_BYTES], struct err *err);
-	int (*on_secure)(void *argument, struct err *err);
-	void *peer_argument;
-	struct dial *dial;
-	struct bufferevent *stream;
-	bool established;
-	bool used;                  /* the connection has served an exchange */
-	bool adopts;                /* never dials */
-	struct bufferevent *turned; /* until it is taken, inside answer() */
-	uint64_t queued;            /* bytes given to the stream, ever */
-	uint64_t sent_before;
-	struct loop_timer *deadline;
-	struct exchange exchange;
-	struct err err;
-	unsigned depth; /* of callbacks to the user */
-	bool freed;     /* in one of them */
-};
 
 /* --- connection --- */
 
@@ -138,11 +84,11 @@ static span_us retry_after(const struct http1 *message)
 /* The client is idle before answer() is called, which may send again or free it. */
 static void give_answer(struct http_client *client, int status, bool resumed)
 {
-	struct exchange exchange = client->exchange;
+	struct client_exchange exchange = client->exchange;
 	struct err err = client->err;
 	struct http_answer answer = { .status = status, .err = &err, .resumed = resumed };
 
-	client->exchange = (struct exchange){ .fd = -1 };
+	client->exchange = (struct client_exchange){ .fd = -1 };
 	client->err = (struct err){ 0 };
 	loop_timer_clear(client->deadline);
 	if (status != 0) {
@@ -169,7 +115,7 @@ static void begin(struct http_client *client);
  * once: with all that have polls held, that is a herd. */
 static bool was_stale(const struct http_client *client)
 {
-	const struct exchange *exchange = &client->exchange;
+	const struct client_exchange *exchange = &client->exchange;
 	struct timespec now;
 
 	if (!client->used || exchange->touched || exchange->retried || client->err.code != ERR_CLOSED)
@@ -181,7 +127,7 @@ static bool was_stale(const struct http_client *client)
 /* client->err says why. */
 static void fail(struct http_client *client)
 {
-	struct exchange *exchange = &client->exchange;
+	struct client_exchange *exchange = &client->exchange;
 	bool stale = was_stale(client);
 
 	disconnect(client, false);
@@ -196,7 +142,7 @@ static void fail(struct http_client *client)
 
 static bool all_sent(const struct http_client *client)
 {
-	const struct exchange *exchange = &client->exchange;
+	const struct client_exchange *exchange = &client->exchange;
 
 	return exchange->taken == exchange->size && evbuffer_get_length(bufferevent_get_output(client->stream)) == 0;
 }
@@ -219,92 +165,10 @@ static void succeed(struct http_client *client)
 
 /* --- answer --- */
 
-static void reset_message(struct http_client *client)
-{
-	struct exchange *exchange = &client->exchange;
-
-	http1_done(&exchange->message);
-	http1_init(&exchange->message, HTTP1_ANSWER, ANSWER_HEAD_MAX, ANSWER_HEADERS_MAX);
-	if (exchange->head_only)
-		http1_answers_head(&exchange->message);
-}
-
-static bool streams_body(const struct exchange *exchange)
-{
-	return exchange->on_body != NULL && exchange->message.status / 100 == 2;
-}
-
-static int too_large(struct http_client *client)
-{
-	return err_set(&client->err, ERR_LIMIT, "the answer of %s is larger than %zu bytes", client->host,
-		       client->reply_max);
-}
-
-static int take_head(struct http_client *client)
-{
-	const struct exchange *exchange = &client->exchange;
-
-	if (exchange->message.status == 101 && !exchange->turns)
-		return err_set(&client->err, ERR_FORMAT, "%s switched to another protocol unasked", client->host);
-	if (exchange->message.framing == HTTP1_SIZED && exchange->message.content_length > client->reply_max &&
-	    !streams_body(exchange))
-		return too_large(client);
-	return 0;
-}
-
-static int take_body(struct http_client *client)
-{
-	struct exchange *exchange = &client->exchange;
-	int r;
-
-	if (streams_body(exchange)) {
-		client->depth++;
-		r = exchange->on_body(exchange->argument, exchange->message.body, exchange->message.body_size);
-		client->depth--;
-		return r == 0 ? 0 : err_set(&client->err, ERR_CANCELLED, "the answer's receiver stopped it");
-	}
-	r = buf_append(&exchange->body, exchange->message.body, exchange->message.body_size);
-	if (r == ERR_LIMIT)
-		return too_large(client);
-	return r == 0 ? 0 : err_set(&client->err, r, "no memory for the answer of %s", client->host);
-}
-
-enum reading { READ_ON, READ_ALL, READ_DONE };
-
-/* One event of the parser, or a negative code. */
-static int read_event(struct http_client *client, enum reading *ret_reading)
-{
-	struct exchange *exchange = &client->exchange;
-	struct evbuffer *input = bufferevent_get_input(client->stream);
-	struct evbuffer_iovec piece = { 0 };
-	enum http1_event event;
-	size_t used;
-	int r = 0;
-
-	evbuffer_peek(input, -1, NULL, &piece, 1);
-	exchange->touched |= piece.iov_len > 0;
-	event = http1_read(&exchange->message, piece.iov_base, piece.iov_len, &used);
-	*ret_reading = READ_ON;
-	if (event == HTTP1_HEAD)
-		r = take_head(client);
-	else if (event == HTTP1_BODY)
-		r = take_body(client);
-	else if (event == HTTP1_FAILED)
-		r = err_set(&client->err, ERR_FORMAT, "the answer of %s: %s", client->host, exchange->message.cause);
-	evbuffer_drain(input, used);
-	if (event == HTTP1_MORE && evbuffer_get_length(input) == 0)
-		*ret_reading = READ_ALL;
-	if (event == HTTP1_END && (exchange->message.status >= 200 || exchange->message.status == 101))
-		*ret_reading = READ_DONE;
-	else if (event == HTTP1_END)
-		reset_message(client); /* an interim answer; the real one follows */
-	return r;
-}
-
 static void on_read(struct bufferevent *stream, void *argument)
 {
 	struct http_client *client = argument;
-	enum reading reading = READ_ON;
+	enum client_reading reading = READ_ON;
 	int r = 0;
 
 	(void)stream;
@@ -313,7 +177,7 @@ static void on_read(struct bufferevent *stream, void *argument)
 		return;
 	}
 	while (r == 0 && reading == READ_ON && !client->freed)
-		r = read_event(client, &reading);
+		r = client_answer_read(client, &reading);
 	if (client->freed) /* in on_body */
 		free_now(client);
 	else if (r != 0)
@@ -329,7 +193,7 @@ static void on_read(struct bufferevent *stream, void *argument)
 /* The next piece of a body from a descriptor. */
 static int pump(struct http_client *client)
 {
-	struct exchange *exchange = &client->exchange;
+	struct client_exchange *exchange = &client->exchange;
 	struct evbuffer *output = bufferevent_get_output(client->stream);
 	uint64_t left = exchange->size - exchange->taken;
 	struct evbuffer_iovec room;
@@ -355,9 +219,9 @@ static int pump(struct http_client *client)
 
 static void write_request(struct http_client *client)
 {
-	struct exchange *exchange = &client->exchange;
+	struct client_exchange *exchange = &client->exchange;
 
-	reset_message(client);
+	client_answer_begin(client);
 	exchange->written = true;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &exchange->written_at);
 	exchange->taken = 0;
@@ -630,66 +494,16 @@ void http_client_disconnect(struct http_client *client)
 		disconnect(client, true);
 }
 
-static bool is_one_word(const char *text)
-{
-	const char *at = text;
-
-	while ((uint8_t)*at > ' ' && *at != 0x7f)
-		at++;
-	return at > text && *at == '\0';
-}
-
-static int build_request(struct http_client *client, const char *method, const char *path, const char *headers,
-			 const struct http_body *body)
-{
-	struct buf *head = &client->exchange.head;
-	bool brackets = strchr(client->host, ':') != NULL;
-	bool from_memory = body != NULL && body->bytes != NULL;
-
-	buf_init(head, REQUEST_HEAD_MAX + (from_memory ? (size_t)body->size : 0));
-	buf_printf(head, "%s %s HTTP/1.1\r\nHost: %s%s%s:%u\r\n", method, path, brackets ? "[" : "", client->host,
-		   brackets ? "]" : "", client->port);
-	if (body != NULL || (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0))
-		buf_printf(head, "Content-Length: %llu\r\n", (unsigned long long)(body != NULL ? body->size : 0));
-	buf_append_text(head, headers != NULL ? headers : "");
-	buf_append_text(head, "\r\n");
-	if (from_memory)
-		buf_append(head, body->bytes, (size_t)body->size);
-	return head->status;
-}
-
-/* What is to be sent is in the exchange's head, or nothing is. */
-static int build_checked(struct http_client *client, const char *method, const char *path, const char *headers,
-			 const struct http_body *body, struct err *err)
-{
-	int r;
-
-	if (!is_one_word(method) || !is_one_word(path))
-		return err_set(err, ERR_FORMAT, "%s %s: blanks and control characters must be encoded", method, path);
-	r = build_request(client, method, path, headers, body);
-	if (r == 0)
-		return 0;
-	buf_wipe(&client->exchange.head);
-	return err_set(err, r, "%s %s: the request is too large", method, path);
-}
-
-int http_client_instead(struct http_client *client, const char *method, const char *path, const char *headers,
-			const struct http_body *body, struct err *err)
-{
-	buf_wipe(&client->exchange.head);
-	return build_checked(client, method, path, headers, body, err);
-}
-
 int http_client_send(struct http_client *client, const char *method, const char *path, const char *headers,
 		     const struct http_body *body, span_us timeout,
 		     void (*answer)(void *argument, const struct http_answer *answer), void *argument, struct err *err)
 {
-	struct exchange *exchange = &client->exchange;
+	struct client_exchange *exchange = &client->exchange;
 	int r;
 
 	if (exchange->busy)
 		return err_set(err, ERR_BUSY, "a request to %s is under way", client->host);
-	r = build_checked(client, method, path, headers, body, err);
+	r = client_request_build(client, method, path, headers, body, err);
 	if (r != 0)
 		return r;
 	exchange->busy = true;
