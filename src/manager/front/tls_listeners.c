@@ -65,8 +65,10 @@ static int make_set(struct tls_listeners *listeners, size_t index, const struct 
 	const struct front *front = listeners->front;
 	uint8_t ticket_key[TLS_TICKET_KEY_BYTES];
 	struct tls_server **made = calloc(front->loop_count, sizeof(struct tls_server *));
-	int rc = made != NULL ? 0 : err_set(err, ERR_MEMORY, "no memory for TLS");
+	int rc = 0;
 
+	if (made == NULL)
+		return err_set(err, ERR_MEMORY, "no memory for TLS");
 	listeners->of[index] = made;
 	front->env->random(front->env->context, ticket_key, sizeof(ticket_key));
 	for (unsigned i = 0; rc == 0 && i < front->loop_count; i++) {

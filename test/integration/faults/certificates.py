@@ -25,12 +25,12 @@ DAY_S = 86400
 ENDED = 137  # the exit status with which fault.c ends a process
 
 
-def shown(world):
+def shown(world, port=None):
     """SHA-256 of what a client is shown now; None: nobody listens. Its dates are for the moved clocks to judge."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection((world.manager.address, world.manager.port), 20) as plain:
+        with socket.create_connection((world.manager.address, port or world.manager.port), 20) as plain:
             with context.wrap_socket(plain) as connection:
                 return hashlib.sha256(connection.getpeercert(True)).hexdigest()
     except OSError:
@@ -134,7 +134,7 @@ def put(world, key, certificate):
     """As an administrator does: to whom front/ belongs, readable by nobody else."""
     front = os.path.join(world.manager.data, "front")
     owner = os.stat(front)
-    for source, name, mode in ((certificate, "tls.pem", 0o644), (key, "tls.key", 0o600)):
+    for source, name, mode in ((certificate, "console.pem", 0o644), (key, "console.key", 0o600)):
         path = os.path.join(front, name)
         shutil.copyfile(source, path + ".put")
         os.chown(path + ".put", owner.st_uid, owner.st_gid)
@@ -149,6 +149,20 @@ def told(world):
              for alert in world.manager.all_of("/alerts?type=certificate_expires")])
 
 
+def listen_for_people(world):
+    """One more listener, for the administrator's own certificate."""
+    with socket.socket() as probe:
+        probe.bind((world.manager.address, 0))
+        world.console = probe.getsockname()[1]
+    path = os.path.join(world.manager.data, "manager.ini")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    if "[network]\n" not in text:
+        raise Failure(text)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace("[network]\n", f"[network]\nconsole_listen = {world.manager.address}:{world.console}\n", 1))
+
+
 def own_one_ends(world, clock):
     """An administrator's certificate of 100 days, watched to its end by a manager that is stopped now and then."""
     front = os.path.join(world.manager.data, "front")
@@ -157,11 +171,13 @@ def own_one_ends(world, clock):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                     own[0], "-out", own[1], "-days", "100", "-subj", "/CN=own.example"], check=True, capture_output=True)
     start_manager(world)
-    for name, source in zip(ours, ("tls.key", "tls.pem")):
+    wait_until("the console's certificate", lambda: len(world.manager.get("/certificates")["items"]) == 4)
+    before = wait_until("it is shown", lambda: shown(world, world.console) == certificate(world, "console")["fingerprint"] and
+                        shown(world, world.console))
+    for name, source in zip(ours, ("console.key", "console.pem")):
         shutil.copyfile(os.path.join(front, source), name)
-    before = shown(world)
     put(world, *own)
-    wait_until("it is served", lambda: shown(world) not in (None, before))
+    wait_until("it is served", lambda: shown(world, world.console) not in (None, before))
     if told(world) != ([], []):
         raise Failure(f"100 days before its end: {told(world)}")
     clock.set(45 * DAY_S)
@@ -176,7 +192,7 @@ def own_one_ends(world, clock):
         wait_until(f"{stage} is told", lambda: told(world) == (stages, [("open", "critical")]))
     world.manager.stop()
     start_manager(world)
-    row = certificate(world)
+    row = certificate(world, "console")
     if not row["own"] or row["days_left"] >= 0 or row["renews_itself"]:
         raise Failure(f"it was touched: {row}")
     put(world, *ours)
@@ -263,6 +279,7 @@ def killed(world):
 def run(world, _given):
     clock = Clock(world, "clock")
     world.manager = Manager(world.directory, environment=clock.environment)
+    listen_for_people(world)
     own_one_ends(world, clock)
     down_at_the_end(world, clock, across_the_end(world, clock))
     killed(world)
