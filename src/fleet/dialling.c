@@ -1,7 +1,8 @@
 /* Whom the manager dials, and when (specification 10-links "Directions").
  *
  * While a computer is wanted, or reports itself, as manager-initiated it is
- * dialled on schedule: at each heartbeat interval less some jitter, at once
+ * dialled on schedule: at each heartbeat interval (of its network, where that has
+ * one, else of its policy) less some jitter, at once
  * when there is something for it, and soon again while a command of it runs.
  * One that is bidirectional is dialled only when there is something for it and
  * no poll is held. Failures back off with full jitter. Monotonic clock.
@@ -106,9 +107,26 @@ static void reschedule(struct fleet *fleet, struct computer *computer, span_us w
 	dialling_update(fleet, computer);
 }
 
+/* It speaks when it is dialled, and has to speak as often as its network says. */
+static span_us dial_interval(const struct computer *computer)
+{
+	return computer->pace.interval_s > 0 ? (span_us)computer->pace.interval_s * SECOND_US : computer->interval_us;
+}
+
+/* In another network, or by another table: not later than it is to speak there. */
+void dialling_placed(struct fleet *fleet, struct computer *computer)
+{
+	span_us interval = dial_interval(computer);
+	time_us latest = fleet_now(fleet) + interval;
+
+	if (computer->dial_scheduled && computer->dial_at > latest)
+		computer->dial_at = latest - below(fleet, interval);
+	dialling_update(fleet, computer);
+}
+
 static span_us first_within(const struct computer *computer)
 {
-	return computer->interval_us < FIRST_DIAL_US ? computer->interval_us : FIRST_DIAL_US;
+	return dial_interval(computer) < FIRST_DIAL_US ? dial_interval(computer) : FIRST_DIAL_US;
 }
 
 static void set_error(struct computer *computer, const char *text)
@@ -130,7 +148,7 @@ void dialling_restore(struct fleet *fleet, struct computer *computer, const stru
 		computer->dial_failures = TELL_FAILURES;
 	}
 	/* After a start they are spread over the whole interval; a new one is wanted sooner. */
-	reschedule(fleet, computer, record->last_heard == 0 ? first_within(computer) : computer->interval_us);
+	reschedule(fleet, computer, record->last_heard == 0 ? first_within(computer) : dial_interval(computer));
 }
 
 void dialling_host(struct fleet *fleet, struct computer *computer, const Muster__Wire__Host *host)
@@ -211,7 +229,7 @@ static void worked(struct fleet *fleet, struct computer *computer, time_us now)
 	computer->dial_failures = 0;
 	computer->dial_not_before = 0;
 	set_error(computer, NULL);
-	computer->dial_at = now + computer->interval_us - below(fleet, computer->interval_us / 10);
+	computer->dial_at = now + dial_interval(computer) - below(fleet, dial_interval(computer) / 10);
 	computer->dial_follow = busy ? (uint8_t)(doubles + 1) : 0;
 	if ((busy || computer->dial_again) && follow < computer->dial_at)
 		computer->dial_at = follow;
@@ -229,8 +247,8 @@ static void failed(struct fleet *fleet, struct computer *computer, time_us now, 
 	unsigned doubles = computer->dial_failures < BACKOFF_DOUBLES ? computer->dial_failures : BACKOFF_DOUBLES;
 	span_us window = BACKOFF_US << doubles;
 
-	if (window > computer->interval_us)
-		window = computer->interval_us;
+	if (window > dial_interval(computer))
+		window = dial_interval(computer);
 	if (computer->dial_failures < UINT8_MAX)
 		computer->dial_failures++;
 	computer->dial_not_before = computer->dial_at = now + SECOND_US + below(fleet, window);

@@ -266,6 +266,7 @@ void clock_stored(const struct fleet *fleet, struct computer *computer, const st
 /* dialling.c */
 /* After anything that may change when it is to be dialled. */
 void dialling_update(struct fleet *fleet, struct computer *computer);
+void dialling_placed(struct fleet *fleet, struct computer *computer);
 void dialling_restore(struct fleet *fleet, struct computer *computer, const struct fleet_computer *record);
 void dialling_host(struct fleet *fleet, struct computer *computer, const Muster__Wire__Host *host);
 /* A parked request was woken: it will carry what waits. */

@@ -163,7 +163,7 @@ void placement_heard(struct fleet *fleet, struct computer *computer, const Muste
 		computer->told_session = computer->session;
 	}
 	place(fleet, computer);
-	dialling_update(fleet, computer);
+	dialling_placed(fleet, computer);
 	computer->pace_next = 0;
 }
 
@@ -203,7 +203,7 @@ static void place_again(struct fleet *fleet, struct computer *computer, span_us 
 	place(fleet, computer);
 	if (computer->offline_us != before)
 		liveness_allowed(fleet, computer);
-	dialling_update(fleet, computer);
+	dialling_placed(fleet, computer);
 	if (pace_differs(computer) && computer->parked != NULL) {
 		computer->pace_next = *slot > now ? *slot : now;
 		*slot = computer->pace_next + gap_us;

@@ -240,6 +240,7 @@ static void check_machine_state(struct sim *sim, const struct sim_machine *machi
 			 computer->component_state);
 	check_configuration(sim, machine, computer, &shown);
 	keys_check(machine);
+	networks_check(machine);
 	for (unsigned i = 0; i < machine->item_count; i++) {
 		bool same = false;
 
@@ -340,6 +341,7 @@ static void check_manager_end(struct sim_manager *manager)
 	struct sim *sim = manager->sim;
 
 	keys_end(manager);
+	networks_end_check(manager);
 	for (size_t i = 0; i < manager->store.command_count && !sim->failed; i++)
 		check_command(manager, i);
 	for (size_t i = 0; i < manager->store.computer_count && !sim->failed; i++) {

@@ -202,6 +202,18 @@ static void do_move(struct sim *sim, struct sim_machine *machine)
 	moves_order(machine);
 }
 
+static void do_networks(struct sim *sim, struct sim_machine *machine)
+{
+	(void)sim;
+	networks_edit(machine->manager);
+}
+
+static void do_roam(struct sim *sim, struct sim_machine *machine)
+{
+	(void)sim;
+	networks_roam(machine);
+}
+
 static void do_deactivate(struct sim *sim, struct sim_machine *machine)
 {
 	(void)sim;
@@ -222,6 +234,7 @@ static const struct happening {
 	{ do_dial_now, 2, 10, 0, false },  { do_damage, 1, 1, 0, true },          { do_roll_over, 2, 0, 20, false },
 	{ do_cut_site, 0, 0, 60, true },   { do_power_off_site, 0, 0, 15, true }, { do_move, 4, 20, 0, false },
 	{ do_deactivate, 1, 2, 0, false }, { do_snapshot, 3, 15, 0, false },      { do_set_back, 2, 4, 0, true },
+	{ do_deactivate, 1, 2, 0, false }, { do_networks, 1, 0, 10, false },      { do_roam, 2, 20, 0, false },
 };
 
 /* How often, in a thousand days. */

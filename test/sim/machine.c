@@ -358,7 +358,18 @@ static void give_host(struct sim_machine *machine)
 	machine->direction = endpoint_direction(machine->endpoint);
 	host.direction = machine->direction;
 	host.listen_port = machine->direction == LINK_AGENT_INITIATED ? 0 : 21112;
+	networks_tell(machine, &host);
 	endpoint_host(machine->endpoint, &host, NULL);
+}
+
+void machine_new_address(struct sim_machine *machine)
+{
+	manager_drop_machine(machine);
+	if (!machine->up)
+		return;
+	give_host(machine);
+	endpoint_hurry(machine->endpoint);
+	machine_poll(machine);
 }
 
 static void give_component(struct sim_machine *machine)

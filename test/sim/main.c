@@ -25,6 +25,7 @@ static const char *const break_names[BREAKS] = {
 	[BREAK_FORMER_FORGOTTEN] = "former-forgotten",
 	[BREAK_NUMBER_TRUSTED] = "number-trusted",
 	[BREAK_LEAVES_TALKING] = "leaves-talking",
+	[BREAK_PLACE_STALE] = "place-stale",
 };
 
 static const char usage_text[] =

@@ -468,6 +468,7 @@ void manager_request(struct sim *sim, struct sim_event *event)
 	}
 	if (sim->options.broken == BREAK_DEAF_LIVENESS && sim_below(sim, 10) != 0)
 		certificate = (struct uuid){ 0 };
+	networks_seen(manager, machine);
 	rc = fleet_heard(manager->fleet, &certificate, report, &request->exchange, &err);
 	manager_heard(manager, &machine->computer, report);
 	if (rc != 0) {
@@ -719,6 +720,7 @@ void manager_init(struct sim *sim, size_t computers)
 		abort();
 	store_init(manager, computers);
 	joining_init(manager);
+	networks_begin(manager);
 	manager->configuration_version = manager->index * 1000; /* no two have the same policy */
 }
 
@@ -753,6 +755,7 @@ void manager_start(struct sim_manager *manager)
 	talk_begin_all(manager);
 	if (fleet_new(&options, &manager->fleet, NULL) != 0)
 		abort();
+	networks_use(manager);
 	for (size_t i = 0; i < manager->store.computer_count; i++) {
 		if (!manager->store.computers[i].life.out &&
 		    fleet_add(manager->fleet, &manager->store.computers[i].record, NULL) != 0)
@@ -800,6 +803,7 @@ void manager_done(struct sim_manager *manager)
 	free(manager->touched);
 	free(manager->overdue);
 	free(manager->tokens);
+	networks_end(manager);
 }
 
 void manager_kill(struct sim_manager *manager)

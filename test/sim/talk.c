@@ -226,6 +226,7 @@ static void report_came(struct sim *sim, struct sim_event *event)
 
 	if (talk == NULL || talk->posted != event->number)
 		return;
+	networks_seen(manager, &sim->machines[talk->machine]);
 	talk->posted = 0; /* whatever comes for it again is late */
 	sim->counts.exchanges++;
 	if (exchange_report_decode(event->bytes, event->size, &report, &arena, &err) != 0 ||

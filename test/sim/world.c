@@ -210,6 +210,7 @@ static void make_room(struct sim *sim)
 	sim->weather = sim->large ? weather_large : weather_small;
 	sim->machine_capacity = sim->large ? machines + machines / 50 + 5 : SIM_SMALL_MAX;
 	sim->machines = calloc(sim->machine_capacity, sizeof(*sim->machines));
+	sim->networked = sim_below(sim, 4) == 0;
 	if (sim->machines == NULL)
 		abort();
 	for (unsigned i = 0; i < managers; i++)

@@ -58,6 +58,7 @@ enum sim_break {
 	BREAK_FORMER_FORGOTTEN,  /* a manager that was left is not told */
 	BREAK_NUMBER_TRUSTED,    /* an event whose number is not above the floor is taken for known */
 	BREAK_LEAVES_TALKING,    /* a copy tells events as the computer that it is about to leave */
+	BREAK_PLACE_STALE,       /* where a machine was taken is not seen */
 	BREAKS
 };
 
@@ -176,6 +177,8 @@ struct sim_machine {
 	struct uuid computer;
 	uint64_t certificate;
 	char name[SIM_NAME_BYTES];
+	unsigned place; /* where it is, by its address (networks.c) */
+	bool roamed;
 	struct sim_moving *moving; /* moves.c; NULL: there is one manager alone */
 	unsigned site;
 	enum sim_presence presence;
@@ -229,6 +232,8 @@ struct sim_machine {
 void machine_init(struct sim *sim, unsigned index);
 void machine_done(struct sim_machine *machine);
 void machine_start(struct sim_machine *machine);
+/* It has another address: its connections are gone. */
+void machine_new_address(struct sim_machine *machine);
 /* The link ends by itself and is started again. */
 void machine_start_anew(struct sim_machine *machine);
 void machine_kill(struct sim_machine *machine, bool power);
@@ -385,6 +390,7 @@ struct sim_manager {
 	struct sim_store store;
 	struct sim_keys keys;
 	struct enrolment_rules rules;
+	struct sim_networks *networks;
 	struct sim_enrolment_token *tokens;
 	size_t token_count, token_capacity;
 	bool up;
@@ -493,8 +499,9 @@ struct sim {
 	unsigned manager_count;
 	double began_s; /* processor time of this process */
 	bool large;
-	bool chaos;  /* faults are being made */
-	bool clones; /* may there be any */
+	bool chaos;     /* faults are being made */
+	bool clones;    /* may there be any */
+	bool networked; /* networks have settings of their own */
 	bool failed;
 	char failure[512];
 	struct sim_counts counts;
@@ -602,6 +609,20 @@ void moves_belong(struct sim *sim);
 void moves_check(struct sim *sim);
 /* What a Move says to the agents of this world. */
 void moves_content(const struct uuid *target, Muster__Wire__Move *content);
+
+/* --- networks.c --- */
+void networks_begin(struct sim_manager *manager);
+void networks_end(struct sim_manager *manager);
+/* The fleet is new. */
+void networks_use(struct sim_manager *manager);
+void networks_edit(struct sim_manager *manager);
+void networks_roam(struct sim_machine *machine);
+void networks_tell(const struct sim_machine *machine, Muster__Wire__Host *host);
+/* Before the fleet hears what its connection brings. */
+void networks_seen(struct sim_manager *manager, const struct sim_machine *machine);
+void networks_declared(struct sim_manager *manager, const struct sim_stored_computer *computer);
+void networks_check(const struct sim_machine *machine);
+void networks_end_check(struct sim_manager *manager);
 
 /* --- alerts.c --- */
 void alerts_forget(struct sim_stored_computer *computer);

@@ -367,6 +367,41 @@ static void in_a_network_that_cannot_be_reached_nobody_is_dialled(void **state)
 }
 
 /* It can prove a new way only by being dialled on it, and heartbeats may be an hour apart. */
+/* An agent that only listens speaks as often as its network says, or each would be offline there in between. */
+static void one_that_listens_in_a_network_is_dialled_at_its_pace(void **state)
+{
+	struct address_range range;
+	const struct network network = {
+		.id = { { 42 } }, .name = "branch", .rules = { true, 10, 10, 0 }, .ranges = &range, .range_count = 1
+	};
+	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
+	struct networks *networks;
+	struct address from;
+
+	(void)state;
+	assert_int_equal(address_range_parse("10.1.0.0/16", &range, NULL), 0);
+	assert_int_equal(networks_new(&network, 1, &networks, NULL), 0);
+	assert_int_equal(address_parse("10.1.2.3", &from, NULL), 0);
+	assert_int_equal(fleet_set_heartbeat(fleet, &id, HOUR_US, 2, NULL), 0);
+	fleet_seen_from(fleet, &id, &from);
+	wait_for_dial(fleet);
+	talk(fleet, 1, true);
+	fleet_dialled(fleet, &id, 0, ""); /* by its policy, in an hour */
+	place_all(fleet, networks);
+	assert_in_range(wait_for_dial(fleet), 0, 10 * MINUTE_US); /* not the hour that was meant before */
+	for (uint64_t i = 2; i < 20; i++) {
+		talk(fleet, i, false);
+		fleet_dialled(fleet, &id, 0, "");
+		assert_in_range(wait_for_dial(fleet), 9 * MINUTE_US, 10 * MINUTE_US);
+	}
+	place_all(fleet, NULL);
+	talk(fleet, 20, false);
+	fleet_dialled(fleet, &id, 0, "");
+	assert_in_range(wait_for_dial(fleet), 54 * MINUTE_US, HOUR_US);
+	fleet_free(fleet);
+	networks_free(networks);
+}
+
 static void who_is_offered_again_what_it_refused_is_dialled_while_it_tries(void **state)
 {
 	struct fleet *fleet = make(LINK_MANAGER_INITIATED, PORT);
@@ -519,6 +554,7 @@ int main(void)
 		cmocka_unit_test(failures_back_off_and_are_told_once),
 		cmocka_unit_test(a_machine_that_is_shut_off_is_no_problem),
 		cmocka_unit_test(in_a_network_that_cannot_be_reached_nobody_is_dialled),
+		cmocka_unit_test(one_that_listens_in_a_network_is_dialled_at_its_pace),
 		cmocka_unit_test(who_is_offered_again_what_it_refused_is_dialled_while_it_tries),
 		cmocka_unit_test(it_is_dialled_once_at_a_time),
 		cmocka_unit_test(a_state_that_returns_while_another_is_written_is_written_too),
