@@ -209,7 +209,9 @@ void networks_check(const struct sim_machine *machine)
 	if (shown.offline_us != (network != NULL ? (span_us)network->rules.offline_min * MINUTE_US : 0))
 		sim_fail(sim, "machine %u may be silent for %lld s, and its network is %s", machine->index,
 			 (long long)(shown.offline_us / SECOND_US), network != NULL ? network->name : "none");
-	if (status.pace_us != (span_us)pace.interval_s * SECOND_US || status.pace_periodic != pace.periodic)
+	/* One that only listens speaks when it is dialled, and need not be told how often that is. */
+	if (endpoint_dials(machine->endpoint) &&
+	    (status.pace_us != (span_us)pace.interval_s * SECOND_US || status.pace_periodic != pace.periodic))
 		sim_fail(sim, "machine %u reports every %lld s, its network %s says %u", machine->index,
 			 (long long)(status.pace_us / SECOND_US), network != NULL ? network->name : "none",
 			 pace.interval_s);
