@@ -11,10 +11,9 @@
 
 #include "endpoint/configuration_file.h"
 #include "endpoint/endpoint.h"
+#include "given_time.h"
 #include "memory_disk.h"
 
-static time_us now;
-static uint64_t chance;
 static struct memory_disk disk;
 static const struct uuid computer = { { 1, 2, 3 } };
 static const struct envelope_key key = { .fingerprint = { 7 } };
@@ -29,29 +28,6 @@ static struct {
 	unsigned applied_events, refused_events;
 	char cause[256];
 } world;
-
-static time_us test_wall(void *context)
-{
-	(void)context;
-	return (time_us)1790000000 * SECOND_US + now;
-}
-
-static time_us test_monotonic(void *context)
-{
-	(void)context;
-	return now;
-}
-
-static void test_random(void *context, void *out, size_t size)
-{
-	uint8_t *bytes = out;
-
-	(void)context;
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = (uint8_t)((chance = chance * 6364136223846793005u + 1442695040888963407u) >> 56);
-}
-
-static const struct env env = { NULL, test_wall, test_monotonic, test_random };
 
 static bool test_verify(void *context, const uint8_t *public_key, const void *message, size_t size,
 			const uint8_t *signature)
@@ -218,7 +194,7 @@ static void send_dated(struct endpoint *endpoint, const char *value, uint64_t se
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(computer.bytes, UUID_BYTES);
 	content.serial = serial;
-	content.issued_us = test_wall(NULL) + ahead_us;
+	content.issued_us = given_wall(NULL) + ahead_us;
 	content.expires_us = content.issued_us + DAY_US;
 	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_CONFIGURATION;
 	content.configuration = &configuration;

@@ -7,28 +7,11 @@
 #include <string.h>
 
 #include "endpoint/endpoint.h"
+#include "given_time.h"
 #include "memory_disk.h"
 
-static time_us now;
-static uint64_t chance;
 static struct memory_disk disk;
 
-static time_us test_clock(void *context)
-{
-	(void)context;
-	return now;
-}
-
-static void test_random(void *context, void *out, size_t size)
-{
-	uint8_t *bytes = out;
-
-	(void)context;
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = (uint8_t)((chance = chance * 6364136223846793005u + 1442695040888963407u) >> 56);
-}
-
-static const struct env env = { NULL, test_clock, test_clock, test_random };
 static const struct uuid computer = { { 1, 2, 3 } };
 
 static bool turn_wanted;

@@ -7,38 +7,13 @@
 #include <string.h>
 
 #include "endpoint/endpoint.h"
+#include "given_time.h"
 #include "memory_disk.h"
 
-#define WALL_START ((time_us)1790000000 * SECOND_US)
-
-static time_us now;
-static uint64_t chance;
 static unsigned started, started_again, cancelled;
 static struct uuid last_started;
 static struct memory_disk disk;
 
-static time_us test_wall(void *context)
-{
-	(void)context;
-	return WALL_START + now;
-}
-
-static time_us test_monotonic(void *context)
-{
-	(void)context;
-	return now;
-}
-
-static void test_random(void *context, void *out, size_t size)
-{
-	uint8_t *bytes = out;
-
-	(void)context;
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = (uint8_t)((chance = chance * 6364136223846793005u + 1442695040888963407u) >> 56);
-}
-
-static const struct env env = { NULL, test_wall, test_monotonic, test_random };
 static const struct uuid computer = { { 1, 2, 3 } };
 static const struct envelope_key key = { .fingerprint = { 7 } };
 
@@ -207,7 +182,7 @@ static void order(struct endpoint *endpoint, uint8_t number, enum command_kind k
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(to->bytes, UUID_BYTES);
 	content.serial = number;
-	content.issued_us = test_wall(NULL);
+	content.issued_us = given_wall(NULL);
 	content.expires_us = content.issued_us + HOUR_US;
 	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_COMMAND;
 	content.command = &command;
@@ -577,7 +552,7 @@ static void news_and_an_outage_do_not_wait_for_a_networks_pace(void **state)
 	send(endpoint, ENDPOINT_MAIN);
 	answer_pace(endpoint, 86400, true);
 	now += MINUTE_US;
-	assert_int_equal(endpoint_event(endpoint, 0, EVENT_MALWARE_DETECTED, test_wall(NULL), NULL, 0, NULL), 0);
+	assert_int_equal(endpoint_event(endpoint, 0, EVENT_MALWARE_DETECTED, given_wall(NULL), NULL, 0, NULL), 0);
 	assert_int_equal(endpoint_flush(endpoint, NULL), 0);
 	assert_true(endpoint_next(endpoint, ENDPOINT_MAIN) <= now);
 	send(endpoint, ENDPOINT_MAIN);
@@ -588,7 +563,7 @@ static void news_and_an_outage_do_not_wait_for_a_networks_pace(void **state)
 
 static void record(struct endpoint *endpoint)
 {
-	assert_int_equal(endpoint_event(endpoint, 0, EVENT_MALWARE_DETECTED, test_wall(NULL), NULL, 0, NULL), 0);
+	assert_int_equal(endpoint_event(endpoint, 0, EVENT_MALWARE_DETECTED, given_wall(NULL), NULL, 0, NULL), 0);
 }
 
 static size_t events_told(struct endpoint *endpoint, enum endpoint_lane lane)

@@ -9,38 +9,14 @@
 #include <cmocka.h>
 
 #include "endpoint/endpoint.h"
+#include "given_time.h"
 #include "memory_disk.h"
 
-#define WALL_START ((time_us)1790000000 * SECOND_US)
-
-static time_us now;
 static struct memory_disk disk;
 static struct endpoint *endpoint;
 static unsigned started;
 static const struct uuid computer = { { 1, 2, 3 } };
 static const struct uuid command_id = { { 4 } };
-
-static time_us test_wall(void *context)
-{
-	(void)context;
-	return WALL_START + now;
-}
-
-static time_us test_monotonic(void *context)
-{
-	(void)context;
-	return now;
-}
-
-static void test_random(void *context, void *out, size_t size)
-{
-	static uint8_t next;
-
-	(void)context;
-	memset(out, ++next, size);
-}
-
-static const struct env env = { NULL, test_wall, test_monotonic, test_random };
 
 static bool test_verify(void *context, const uint8_t *public_key, const void *message, size_t size,
 			const uint8_t *signature)
@@ -172,7 +148,7 @@ static void add_order(uint8_t by)
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(computer.bytes, UUID_BYTES);
 	content.serial = 1;
-	content.issued_us = test_wall(NULL);
+	content.issued_us = given_wall(NULL);
 	content.expires_us = content.issued_us + HOUR_US;
 	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_COMMAND;
 	content.command = &command;

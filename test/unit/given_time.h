@@ -1,6 +1,6 @@
-/* The world of a fleet under test: time as the test gives it, and chance that is the same in each run. */
-#ifndef MUSTER_TEST_FLEET_GIVEN_TIME_H
-#define MUSTER_TEST_FLEET_GIVEN_TIME_H
+/* Time as the test gives it, and chance that is the same in each run. */
+#ifndef MUSTER_TEST_GIVEN_TIME_H
+#define MUSTER_TEST_GIVEN_TIME_H
 
 #include "base/env.h"
 
