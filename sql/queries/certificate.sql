@@ -10,3 +10,10 @@ ON CONFLICT (name) DO UPDATE SET fingerprint = excluded.fingerprint, stage = exc
 -- name: certificate_alert_open
 SELECT subject FROM alert
 WHERE +type = 'certificate_expires' AND computer IS NULL AND state = 'open' AND state <> 'resolved';
+
+-- name: authority_told_find
+SELECT fingerprint FROM authority_told WHERE place = :place;
+
+-- name: authority_told_put
+INSERT INTO authority_told (place, fingerprint) VALUES (:place, :fingerprint)
+ON CONFLICT (place) DO UPDATE SET fingerprint = excluded.fingerprint;

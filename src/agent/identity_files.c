@@ -11,6 +11,7 @@
 
 #include "agent/prepared_file.h"
 #include "base/pack.h"
+#include "base/log.h"
 #include "os/files.h"
 #include "trust/authority.h"
 #include "trust/fingerprint.h"
@@ -336,15 +337,27 @@ int identity_files_store(int directory, const struct agent_identity *identity, u
 	return rc;
 }
 
+static const char *const all_files[] = { "computer.json", "key.pem",	  "cert.pem",	   "ca.pem",	  "manager.pub",
+					 "attempt.json",  "attempt-key.pem", RENEWED_FILE, PREPARED_FILE };
+
+void identity_files_sweep(int directory)
+{
+	for (size_t i = 0; i < COUNT_OF(all_files); i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "%s.tmp", all_files[i]);
+		if (unlinkat(directory, name, 0) == 0)
+			LOG(LOG_INFO, "identity.swept", log_text("file", name));
+	}
+}
+
 int identity_files_remove(int directory, struct err *err)
 {
-	static const char *const names[] = { "computer.json",   "key.pem",     "cert.pem",
-					     "ca.pem",          "manager.pub", "attempt.json",
-					     "attempt-key.pem", RENEWED_FILE,  PREPARED_FILE };
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < COUNT_OF(names); i++)
-		rc = files_remove(directory, names[i], err);
+	identity_files_sweep(directory);
+	for (size_t i = 0; rc == 0 && i < COUNT_OF(all_files); i++)
+		rc = files_remove(directory, all_files[i], err);
 	return rc;
 }
 

@@ -57,6 +57,8 @@ int identity_files_renew(int directory, struct agent_identity *identity, const s
 			 const struct buf *certificate_pem, const struct buf *authority_pem, struct err *err);
 /* A moment that has certainly passed: its certificate was issued then. */
 time_us identity_proven(const struct agent_identity *identity);
+/* Removes what a kill left of files that were being written: keys, perhaps, that nobody uses. At a start. */
+void identity_files_sweep(int directory);
 /* Removes everything, computer.json first. */
 int identity_files_remove(int directory, struct err *err);
 

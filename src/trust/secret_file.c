@@ -1,6 +1,7 @@
 /* Keys and certificates on disk. */
 #include "trust/secret_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +13,9 @@
 
 #include "base/hex.h"
 #include "trust/random.h"
+
+#define BESIDE_DIGITS 16
+#define BESIDE_LENGTH (1 + BESIDE_DIGITS + 4)
 
 static int write_all(int fd, const void *bytes, size_t size)
 {
@@ -68,7 +72,7 @@ int secret_file_write(const char *path, const void *bytes, size_t size, mode_t m
 {
 	const char *name;
 	char beside[NAME_MAX + 1];
-	uint8_t chance[8];
+	uint8_t chance[BESIDE_DIGITS / 2];
 	char digits[2 * sizeof(chance) + 1];
 	int folder = open_folder(path, &name, err);
 	int status;
@@ -87,6 +91,37 @@ int secret_file_write(const char *path, const void *bytes, size_t size, mode_t m
 		unlinkat(folder, beside, 0);
 	close(folder);
 	return status;
+}
+
+/* ".0123456789abcdef.new" */
+static bool is_beside(const char *name)
+{
+	return strlen(name) == BESIDE_LENGTH && name[0] == '.' &&
+	       strspn(name + 1, "0123456789abcdef") == BESIDE_DIGITS && strcmp(name + 1 + BESIDE_DIGITS, ".new") == 0;
+}
+
+static bool remove_beside(int folder, const char *name)
+{
+	struct stat facts;
+
+	return is_beside(name) && fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(facts.st_mode) &&
+	       unlinkat(folder, name, 0) == 0;
+}
+
+size_t secret_file_sweep(const char *folder)
+{
+	DIR *listing = opendir(folder);
+	const struct dirent *entry;
+	size_t gone = 0;
+
+	if (listing == NULL)
+		return 0;
+	while ((entry = readdir(listing)) != NULL)
+		gone += remove_beside(dirfd(listing), entry->d_name);
+	if (gone > 0)
+		(void)fsync(dirfd(listing));
+	closedir(listing);
+	return gone;
 }
 
 static int check_file(int fd, const char *path, bool is_private, size_t *ret_size, struct err *err)

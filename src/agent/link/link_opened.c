@@ -133,8 +133,10 @@ static int take_candidate(struct link *link, const char *data_directory, struct 
 /* Or the key of the manager that it waits for. */
 static int load_identity(struct link *link, int directory, struct err *err)
 {
-	int rc = identity_files_load(directory, &link->identity, err);
+	int rc;
 
+	identity_files_sweep(directory);
+	rc = identity_files_load(directory, &link->identity, err);
 	link->prepared = rc == ERR_NOT_FOUND && prepared_file_load(directory, link->accepted, NULL) == 0;
 	if (link->prepared)
 		return 0;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "fleet/event_types.h"
 #include "manager/front/authority_loss.h"
+#include "manager/front/authority_news.h"
 #include "manager/front/certificates.h"
 #include "manager/front/dialler.h"
 #include "manager/front/tls_listeners.h"
@@ -312,7 +313,7 @@ static void ask_keys(void *argument)
 	struct err err = { 0 };
 
 	pthread_mutex_lock(&front->authorities_turn);
-	if (ask(front, MESSAGE_AUTHORITIES, &err) != 0)
+	if (ask(front, MESSAGE_AUTHORITIES, &err) != 0 || authority_news_tell(front, &itself, &err) != 0)
 		LOG(LOG_ERROR, "authorities.not_known", log_err(&err));
 	authority_loss_tell(front);
 	pthread_mutex_unlock(&front->authorities_turn);
@@ -326,52 +327,28 @@ void authorities_attached(struct front *front)
 
 /* --- one follows another --- */
 
-struct noting {
-	struct front *front;
-	const struct front_actor *actor;
-	uint32_t event;
-	const char *action;
-	char fingerprint[SHA256_TEXT_BYTES];
+/* The messages by which there come to be others. */
+static const uint16_t messages[] = {
+	[AUTHORITY_STAYS] = 0,
+	[AUTHORITY_PREPARES] = MESSAGE_PREPARE_AUTHORITY,
+	[AUTHORITY_TURNS] = MESSAGE_TURN_AUTHORITY,
 };
 
-static int write_note(struct store_session *session, void *argument, struct err *err)
-{
-	const struct noting *noting = argument;
-	const struct front_field fields[] = { { "fingerprint", noting->fingerprint }, { "user", noting->actor->name } };
-	int rc = front_event(noting->front, session, noting->event, NULL, fields, COUNT_OF(fields), err);
-
-	return rc == 0 ? front_audit(noting->front, session, noting->actor, noting->action, noting->fingerprint, "",
-				     "done", err)
-		       : rc;
-}
-
-/* Each way in which there come to be others. */
-static const struct change {
-	uint16_t message;
-	uint32_t event;
-	const char *action;
-	bool names_next;
-} changes[] = {
-	[AUTHORITY_STAYS] = { .message = 0 },
-	[AUTHORITY_PREPARES] = { MESSAGE_PREPARE_AUTHORITY, EVENT_AUTHORITY_PREPARED, "authority.prepare", true },
-	[AUTHORITY_TURNS] = { MESSAGE_TURN_AUTHORITY, EVENT_AUTHORITY_TURNED, "authority.turn", false },
-};
-
-/* keys has it on its disk before it is told here: a crash in between leaves an event untold, and nothing else. */
+/* keys has it on its disk before it is told here: what a crash in between leaves untold is told when keys says what it
+ * has. So it has to have been heard before. */
 static int change(struct front *front, enum authority_step step, const struct front_actor *actor, struct err *err)
 {
-	const struct change *row = &changes[step];
-	struct noting noting = { .front = front, .actor = actor, .event = row->event, .action = row->action };
-	const struct front_authorities *now;
-	int rc = ask(front, row->message, err);
+	int rc = authorities_now(front)->known ? 0 : ask(front, MESSAGE_AUTHORITIES, err);
 
+	if (rc == 0)
+		rc = authority_news_tell(front, &itself, err);
+	if (rc == 0)
+		rc = ask(front, messages[step], err);
 	if (rc != 0)
 		return rc;
 	front->authorities_waited = -1;
-	now = authorities_now(front);
-	hex_format(row->names_next ? now->second : now->identity.ca_fingerprint, SHA256_BYTES, noting.fingerprint);
-	LOG(LOG_INFO, row->action, log_text("fingerprint", noting.fingerprint));
-	return store_write_wait(front->store, write_note, &noting, err);
+	LOG(LOG_INFO, step == AUTHORITY_TURNS ? "authority.turn" : "authority.prepare");
+	return authority_news_tell(front, actor, err);
 }
 
 int front_authority_renew(struct front *front, const struct front_actor *actor, struct err *err)
@@ -384,24 +361,31 @@ int front_authority_renew(struct front *front, const struct front_actor *actor, 
 	return rc;
 }
 
+struct noting {
+	struct front *front;
+	const struct front_actor *actor;
+};
+
 static int write_restored(struct store_session *session, void *argument, struct err *err)
 {
 	const struct noting *noting = argument;
+	char fingerprint[SHA256_TEXT_BYTES];
 
-	return front_audit(noting->front, session, noting->actor, noting->action, noting->fingerprint, "", "done", err);
+	hex_format(authorities_now(noting->front)->identity.ca_fingerprint, SHA256_BYTES, fingerprint);
+	return front_audit(noting->front, session, noting->actor, "authority.restore", fingerprint, "", "done", err);
 }
 
 int front_authority_restored(struct front *front, const struct front_actor *actor, struct err *err)
 {
-	struct noting noting = { .front = front, .actor = actor, .action = "authority.restore" };
+	struct noting noting = { front, actor };
 	int rc;
 
 	pthread_mutex_lock(&front->authorities_turn);
 	rc = ask(front, MESSAGE_AUTHORITIES, err);
-	if (rc == 0) {
-		hex_format(authorities_now(front)->identity.ca_fingerprint, SHA256_BYTES, noting.fingerprint);
+	if (rc == 0)
 		rc = store_write_wait(front->store, write_restored, &noting, err);
-	}
+	if (rc == 0)
+		rc = authority_news_tell(front, actor, err);
 	authority_loss_tell(front);
 	pthread_mutex_unlock(&front->authorities_turn);
 	return rc;
@@ -476,7 +460,9 @@ void authorities_review(void *argument)
 	pthread_mutex_lock(&front->authorities_turn);
 	authority_loss_tell(front);
 	if (authorities_now(front)->known && env_monotonic(front->env) >= front->authorities_again) {
-		rc = review(front, &err);
+		rc = authority_news_tell(front, &itself, &err);
+		if (rc == 0)
+			rc = review(front, &err);
 		if (rc == 0 && authorities_now(front)->newest != 0)
 			rc = certify_anew(front, &err);
 	}

@@ -33,6 +33,7 @@
 #include "manager/queries.h"
 #include "manager/role_start.h"
 #include "os/env.h"
+#include "trust/secret_file.h"
 
 #define FILES_BESIDE_CONNECTIONS 128 /* database, log, channels, loops, files being served */
 #define WORK_QUEUE               1024
@@ -450,6 +451,18 @@ static int load_settings(struct front *front, struct err *err)
 	return rc;
 }
 
+/* Keys of certificates that were being written when front was killed. */
+static void sweep(const struct front *front)
+{
+	char folder[LAYOUT_PATH_BYTES];
+	size_t swept;
+
+	snprintf(folder, sizeof(folder), "%s/%s", front->data_directory, LAYOUT_FRONT);
+	swept = secret_file_sweep(folder);
+	if (swept > 0)
+		LOG(LOG_INFO, "front.swept", log_number("files", (int64_t)swept));
+}
+
 int front_main(const char *data_directory)
 {
 	struct front front = {
@@ -476,6 +489,7 @@ int front_main(const char *data_directory)
 		rc = role_enclose(ROLE_NAME_FRONT, data_directory, reached, sizeof(reached), &err);
 	if (rc == 0) {
 		front.data_directory = reached;
+		sweep(&front);
 		rc = open_store(&front, &err);
 	}
 	if (rc == 0)

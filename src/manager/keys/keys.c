@@ -19,6 +19,7 @@
 #include "os/file_mark.h"
 #include "trust/authorities.h"
 #include "trust/fingerprint.h"
+#include "trust/secret_file.h"
 #include "trust/signing_key.h"
 #include "wire/envelope.h"
 
@@ -537,8 +538,15 @@ static int load(struct keys *keys, const char *data_directory, struct err *err)
 /* As this role reaches them from now on. */
 static void reach(struct keys *keys, const char *directory)
 {
+	char folder[LAYOUT_PATH_BYTES];
+	size_t swept;
+
 	snprintf(keys->authority.path, sizeof(keys->authority.path), "%s/%s", directory, LAYOUT_KEYS_CA);
 	snprintf(keys->server.path, sizeof(keys->server.path), "%s/%s", directory, LAYOUT_KEYS_TRUST);
+	snprintf(folder, sizeof(folder), "%s/%s", directory, LAYOUT_KEYS);
+	swept = secret_file_sweep(folder);
+	if (swept > 0) /* killed before a rename: nobody knows of such a key */
+		LOG(LOG_INFO, "keys.swept", log_number("files", (int64_t)swept));
 	keys->files[0].path = keys->authority.path;
 	keys->files[1].path = keys->server.path;
 }

@@ -223,6 +223,31 @@ static void an_attempt_keeps_its_id_and_key(void **state)
 	identity_attempt_done(&other);
 }
 
+static bool put(const struct place *place, const char *name)
+{
+	int fd = openat(place->directory, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	return fd >= 0 && close(fd) == 0;
+}
+
+/* Of files that were being written, and of no others. */
+static void what_a_kill_left_goes(void **state)
+{
+	static const char *const left[] = { "key.pem.tmp", "renewed.tmp", "attempt-key.pem.tmp", "ca.pem.tmp" };
+	static const char *const others[] = { "notes.tmp", "key.pem.tmp.old", "other" };
+	struct place *place = *state;
+
+	for (size_t i = 0; i < COUNT_OF(left); i++)
+		assert_true(put(place, left[i]));
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		assert_true(put(place, others[i]));
+	identity_files_sweep(place->directory);
+	for (size_t i = 0; i < COUNT_OF(left); i++)
+		assert_int_not_equal(faccessat(place->directory, left[i], F_OK, 0), 0);
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		assert_int_equal(unlinkat(place->directory, others[i], 0), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -231,6 +256,7 @@ int main(void)
 		TEST(an_identity_goes_there_and_back),          TEST(pieces_that_do_not_belong_together_are_refused),
 		TEST(a_renewal_is_whole_or_not_there),          TEST(a_renewal_that_does_not_fit_changes_nothing),
 		TEST(damaged_files_are_told_from_missing_ones), TEST(an_attempt_keeps_its_id_and_key),
+		TEST(what_a_kill_left_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

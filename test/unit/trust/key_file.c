@@ -113,13 +113,31 @@ static void test_damaged(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
 
+/* Files that a kill left beside, by their exact names; nothing that people put there. */
+static void test_sweep(void **state)
+{
+	static const char *const left[] = { ".0123456789abcdef.new", ".ffffffffffffffff.new" };
+	static const char *const others[] = { "ca.key",  ".0123456789abcdeF.new",  ".0123456789abcde.new",
+					      ".new",    ".0123456789abcdef.new2", "0123456789abcdef0.new",
+					      ".a.swp" };
+
+	for (size_t i = 0; i < COUNT_OF(left); i++)
+		assert_int_equal(secret_file_write(folder_file(state, left[i]), "x", 1, 0600, NULL), 0);
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		assert_int_equal(secret_file_write(folder_file(state, others[i]), "x", 1, 0600, NULL), 0);
+	assert_int_equal(secret_file_sweep(*state), COUNT_OF(left));
+	assert_int_equal(folder_count(state), COUNT_OF(others));
+	assert_int_equal(secret_file_sweep(*state), 0);
+	assert_int_equal(secret_file_sweep("/nowhere"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_first_key),
 		TEST(test_succession),
 		TEST(test_record_that_does_not_belong),
-		TEST(test_damaged),
+		TEST(test_damaged), TEST(test_sweep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
