@@ -315,6 +315,8 @@ static void ask_keys(void *argument)
 	pthread_mutex_lock(&front->authorities_turn);
 	if (ask(front, MESSAGE_AUTHORITIES, &err) != 0 || authority_news_tell(front, &itself, &err) != 0)
 		LOG(LOG_ERROR, "authorities.not_known", log_err(&err));
+	else
+		front->authorities_again = 0; /* what failed with the keys of before is not for these to wait for */
 	authority_loss_tell(front);
 	pthread_mutex_unlock(&front->authorities_turn);
 }

@@ -29,6 +29,7 @@ struct held {
 	bool there, own, copied;
 	struct certified_key pair;
 	struct certificate_about about;
+	char problem[ERR_TEXT_BYTES + 64]; /* "": none; for people */
 	struct file_state files[2]; /* as they were when last looked at: key, certificate */
 	unsigned failures;
 	time_us again; /* monotonic; not before this after a failure */
@@ -335,6 +336,15 @@ static int make(struct certificates *certificates, enum certificate_use number, 
 
 /* --- looking after them; with the turn --- */
 
+/* Shown with the certificate for as long as it is so. */
+static void say_problem(struct certificates *certificates, struct held *held, const char *text)
+{
+	pthread_mutex_lock(&certificates->lock);
+	snprintf(held->problem, sizeof(held->problem), "%s%s",
+		 text[0] != '\0' ? "what is in its files now is not used: " : "", text);
+	pthread_mutex_unlock(&certificates->lock);
+}
+
 /* Whatever an administrator has put there since, if it can be used. *ret_taken: it was. */
 static int take_changed(struct certificates *certificates, enum certificate_use number, bool *ret_taken,
 			struct err *err)
@@ -351,8 +361,9 @@ static int take_changed(struct certificates *certificates, enum certificate_use 
 	memcpy(held->files, found.files, sizeof(held->files)); /* told once, not at each look */
 	if (rc == 0 && held->there && strcmp(found.about.key_type, held->about.key_type) != 0)
 		rc = err_set(err, ERR_WRONG_STATE,
-			     "its key is of another kind (%s, not %s): it is served from the next start on",
+			     "its key is of another kind (%s, not %s): it is served after the manager was started again",
 			     found.about.key_type, held->about.key_type); /* a context holds one of each kind */
+	say_problem(certificates, held, rc == 0 ? "" : err->text);
 	if (rc == 0 && memcmp(found.about.fingerprint, held->about.fingerprint, SHA256_BYTES) != 0) {
 		take(certificates, number, &found);
 		*ret_taken = true;
@@ -542,6 +553,7 @@ static int tell_use(const struct telling *telling, enum certificate_use number)
 						 .file = uses[number].files.certificate,
 						 .waits_for = -1,
 						 .needed = true };
+	char problem[sizeof(held->problem)];
 	bool there;
 
 	pthread_mutex_lock(&certificates->lock);
@@ -549,7 +561,9 @@ static int tell_use(const struct telling *telling, enum certificate_use number)
 	certificate.about = held->about;
 	certificate.life = life_of(held);
 	certificate.own = held->own;
+	snprintf(problem, sizeof(problem), "%s", held->problem);
 	pthread_mutex_unlock(&certificates->lock);
+	certificate.problem = problem[0] != '\0' ? problem : NULL;
 	return there && is_wanted(telling->front, &uses[number]) ? telling->each(telling->argument, &certificate) : 0;
 }
 

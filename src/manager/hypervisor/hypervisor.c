@@ -22,6 +22,7 @@
 #include "manager/messages.h"
 #include "manager/role_start.h"
 #include "os/env.h"
+#include "os/file_mark.h"
 
 #define LOOK_S           10
 #define AGAIN_FIRST_S    2
@@ -31,7 +32,13 @@
 #define SEND_WAIT_MS     10000
 #define WATCHDOG_STEP_MS 5000
 
+#define KEY_FILES        5
+
 struct role;
+
+/* Keys and certificates that people put there, with which it connects. */
+static const char *const key_files[KEY_FILES] = { "id", "known_hosts", "cacert.pem", "clientcert.pem",
+						  "clientkey.pem" };
 
 /* A place for one hypervisor, and its thread once it was needed. */
 struct place {
@@ -45,6 +52,7 @@ struct place {
 	bool told_busy;
 	/* The thread's alone. */
 	struct watch watch;
+	struct file_mark used[KEY_FILES], last[KEY_FILES]; /* as it connected, and at the last look */
 	struct hypervisor_order served;
 	unsigned failures;
 };
@@ -131,6 +139,37 @@ static bool is_same(const struct hypervisor_order *a, const struct hypervisor_or
 	return uuid_equal(&a->id, &b->id) && a->round == b->round && strcmp(a->uri, b->uri) == 0;
 }
 
+static void look_at_keys(const struct place *place, struct file_mark marks[KEY_FILES])
+{
+	for (size_t i = 0; i < KEY_FILES; i++) {
+		char path[LAYOUT_PATH_BYTES + 32];
+
+		snprintf(path, sizeof(path), "%s/%s", place->role->directory, key_files[i]);
+		file_mark_look(path, &marks[i]);
+	}
+}
+
+static bool are_same(const struct file_mark a[KEY_FILES], const struct file_mark b[KEY_FILES])
+{
+	size_t i = 0;
+
+	while (i < KEY_FILES && file_mark_is(&a[i], &b[i]))
+		i++;
+	return i == KEY_FILES;
+}
+
+/* Others than those it connected with, and nobody is at it any more: two looks see the same. */
+static bool keys_changed(struct place *place)
+{
+	struct file_mark now[KEY_FILES];
+	bool steady;
+
+	look_at_keys(place, now);
+	steady = are_same(now, place->last);
+	memcpy(place->last, now, sizeof(now));
+	return steady && !are_same(now, place->used);
+}
+
 static int connect_anew(struct place *place, const struct hypervisor_order *order, struct err *err)
 {
 	watch_close(&place->watch);
@@ -138,6 +177,8 @@ static int connect_anew(struct place *place, const struct hypervisor_order *orde
 	tell_link(place->role, order, HYPERVISOR_CONNECTING, "");
 	pthread_mutex_unlock(&place->role->lock);
 	place->served = *order;
+	look_at_keys(place, place->used);
+	memcpy(place->last, place->used, sizeof(place->last));
 	place->watch = (struct watch){ .events = -1, .poked = poke, .argument = place };
 	return watch_connect(&place->watch, order->uri, place->role->directory, err);
 }
@@ -149,7 +190,7 @@ static void look(struct place *place, const struct hypervisor_order *order)
 	size_t count = 0;
 	int rc = 0;
 
-	if (place->watch.connection == NULL || !is_same(&place->served, order))
+	if (place->watch.connection == NULL || !is_same(&place->served, order) || keys_changed(place))
 		rc = connect_anew(place, order, &err);
 	if (rc == 0)
 		rc = watch_list(&place->watch, &machines, &count, &err);
