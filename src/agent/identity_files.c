@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "agent/prepared_file.h"
-#include "base/pack.h"
 #include "base/log.h"
+#include "base/pack.h"
 #include "os/files.h"
 #include "trust/authority.h"
 #include "trust/fingerprint.h"
@@ -337,7 +337,7 @@ int identity_files_store(int directory, const struct agent_identity *identity, u
 	return rc;
 }
 
-static const char *const all_files[] = { "computer.json", "key.pem",	  "cert.pem",	   "ca.pem",	  "manager.pub",
+static const char *const all_files[] = { "computer.json", "key.pem",         "cert.pem",   "ca.pem",     "manager.pub",
 					 "attempt.json",  "attempt-key.pem", RENEWED_FILE, PREPARED_FILE };
 
 void identity_files_sweep(int directory)

@@ -1,9 +1,9 @@
-/* The agent's identity/renewed, beside a whole identity. First byte: bit 0 clear, the rest is the file. Bit 0 set: it is
- * the real file of a renewal, whose pieces the next byte chooses: bit 0 another key, bit 1 the certificate of another
- * computer, bit 2 roots that have not signed it, bit 3 the certificate before; then pairs of bytes, a place (in 256ths
- * of the file) and what it is XORed with; bit 1 of the first byte cuts the file at the place of the last pair. Whatever
- * it holds, there is a whole identity of this computer afterwards: the renewed one if it belongs together, else the one
- * before; and the next start finds the same. */
+/* The agent's identity/renewed, beside a whole identity. First byte: bit 0 clear, the rest is the file. Bit 0 set: it
+ * is the real file of a renewal, whose pieces the next byte chooses: bit 0 another key, bit 1 the certificate of
+ * another computer, bit 2 roots that have not signed it, bit 3 the certificate before; then pairs of bytes, a place (in
+ * 256ths of the file) and what it is XORed with; bit 1 of the first byte cuts the file at the place of the last pair.
+ * Whatever it holds, there is a whole identity of this computer afterwards: the renewed one if it belongs together,
+ * else the one before; and the next start finds the same. */
 #include "agent/identity_files.h"
 #include "base/pack.h"
 #include "scratch_directory.h"
@@ -23,7 +23,7 @@ struct pieces {
 
 static int directory = -1;
 static struct agent_identity ours;
-static struct pieces next, stranger;     /* of this computer, and of another one */
+static struct pieces next, stranger; /* of this computer, and of another one */
 static struct buf root, other_root;
 static const struct uuid computer = { { 7 } }, another = { { 8 } };
 

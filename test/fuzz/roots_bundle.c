@@ -1,7 +1,7 @@
 /* The authorities that a manager gives an agent (trust/roots.h). First byte: bit 0 clear, the rest is what was trusted,
- * a NUL, and what is given, as they came. Bit 0 set: a byte a certificate of authorities that follow one another: bits 0
- * and 1 which one, bit 2 its link instead of its root, bit 3 it was trusted (a root alone can be) and not given, bit 4
- * it is damaged in the middle. Then it is known which roots must come out. */
+ * a NUL, and what is given, as they came. Bit 0 set: a byte a certificate of authorities that follow one another: bits
+ * 0 and 1 which one, bit 2 its link instead of its root, bit 3 it was trusted (a root alone can be) and not given, bit
+ * 4 it is damaged in the middle. Then it is known which roots must come out. */
 #include "authority_chain.h"
 #include "trust/roots.h"
 

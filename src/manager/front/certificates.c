@@ -30,7 +30,7 @@ struct held {
 	struct certified_key pair;
 	struct certificate_about about;
 	char problem[ERR_TEXT_BYTES + 64]; /* "": none; for people */
-	struct file_state files[2]; /* as they were when last looked at: key, certificate */
+	struct file_state files[2];        /* as they were when last looked at: key, certificate */
 	unsigned failures;
 	time_us again; /* monotonic; not before this after a failure */
 };
@@ -360,9 +360,10 @@ static int take_changed(struct certificates *certificates, enum certificate_use 
 	rc = read_held(certificates->front, &uses[number], &found, err);
 	memcpy(held->files, found.files, sizeof(held->files)); /* told once, not at each look */
 	if (rc == 0 && held->there && strcmp(found.about.key_type, held->about.key_type) != 0)
-		rc = err_set(err, ERR_WRONG_STATE,
-			     "its key is of another kind (%s, not %s): it is served after the manager was started again",
-			     found.about.key_type, held->about.key_type); /* a context holds one of each kind */
+		rc =
+		    err_set(err, ERR_WRONG_STATE,
+			    "its key is of another kind (%s, not %s): it is served after the manager was started again",
+			    found.about.key_type, held->about.key_type); /* a context holds one of each kind */
 	say_problem(certificates, held, rc == 0 ? "" : err->text);
 	if (rc == 0 && memcmp(found.about.fingerprint, held->about.fingerprint, SHA256_BYTES) != 0) {
 		take(certificates, number, &found);

@@ -63,7 +63,7 @@ struct front {
 	_Atomic time_us authorities_turns_by; /* when it waits no more */
 	time_us authorities_again;            /* monotonic: nothing of it is tried before */
 	const struct front_authorities *authorities_noted; /* that were told as news last; NULL: none yet */
-	const struct front_authorities *authorities_told; /* whose problem was told last; NULL: none yet */
+	const struct front_authorities *authorities_told;  /* whose problem was told last; NULL: none yet */
 	time_us started;
 	struct uuid boot; /* of this machine; zeroes: not known */
 	struct front_turned_away turned_away;

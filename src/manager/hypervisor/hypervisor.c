@@ -32,7 +32,7 @@
 #define SEND_WAIT_MS     10000
 #define WATCHDOG_STEP_MS 5000
 
-#define KEY_FILES        5
+#define KEY_FILES 5
 
 struct role;
 

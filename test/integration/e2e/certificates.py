@@ -179,12 +179,20 @@ def one_of_another_authority():
     with open(path("front", "console.pem"), "w", encoding="ascii") as file:
         file.write("no certificate\n")
     wait_until("what is wrong is logged", lambda: "certificate.files_not_used" in site.manager.text())
+    wait_until("and shown", lambda: "is not used" in (certificates()["console"]["problem"] or ""))
+    # Another kind of key needs a start, which is said.
+    run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", site.path("rsa.key"), "-out",
+         site.path("rsa.pem"), "-days", "3", "-subj", "/CN=rsa.example"]).expect(0)
+    put(site.path("rsa.key"), site.path("rsa.pem"))
+    wait_until("it is said", lambda: "started again" in (certificates()["console"]["problem"] or ""))
+    site.muster("cert", "list").expect(0, "Certificate console: ", "started again")
     assert on_console("-CAfile", certificate) == fingerprint
     alert = next(row for row in site.json("alert", "list") if row["type"] == "certificate_expires")
     assert alert["state"] == "open" and alert["severity"] == "critical", alert
     put(*ours)
     wait_until("ours is served again", on_console)
     assert on_console() == certificates()["console"]["fingerprint"]
+    assert certificates()["console"]["problem"] is None
     assert not certificates()["console"]["own"]
     assert connections() >= held, "the agent's connection was cut"
     site.wait_online("one")

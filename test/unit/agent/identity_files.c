@@ -253,9 +253,12 @@ static void what_a_kill_left_goes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(an_identity_goes_there_and_back),          TEST(pieces_that_do_not_belong_together_are_refused),
-		TEST(a_renewal_is_whole_or_not_there),          TEST(a_renewal_that_does_not_fit_changes_nothing),
-		TEST(damaged_files_are_told_from_missing_ones), TEST(an_attempt_keeps_its_id_and_key),
+		TEST(an_identity_goes_there_and_back),
+		TEST(pieces_that_do_not_belong_together_are_refused),
+		TEST(a_renewal_is_whole_or_not_there),
+		TEST(a_renewal_that_does_not_fit_changes_nothing),
+		TEST(damaged_files_are_told_from_missing_ones),
+		TEST(an_attempt_keeps_its_id_and_key),
 		TEST(what_a_kill_left_goes),
 	};
 

@@ -117,8 +117,8 @@ static void test_damaged(void **state)
 static void test_sweep(void **state)
 {
 	static const char *const left[] = { ".0123456789abcdef.new", ".ffffffffffffffff.new" };
-	static const char *const others[] = { "ca.key",  ".0123456789abcdeF.new",  ".0123456789abcde.new",
-					      ".new",    ".0123456789abcdef.new2", "0123456789abcdef0.new",
+	static const char *const others[] = { "ca.key", ".0123456789abcdeF.new",  ".0123456789abcde.new",
+					      ".new",   ".0123456789abcdef.new2", "0123456789abcdef0.new",
 					      ".a.swp" };
 
 	for (size_t i = 0; i < COUNT_OF(left); i++)
@@ -134,10 +134,8 @@ static void test_sweep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_first_key),
-		TEST(test_succession),
-		TEST(test_record_that_does_not_belong),
-		TEST(test_damaged), TEST(test_sweep),
+		TEST(test_first_key), TEST(test_succession), TEST(test_record_that_does_not_belong),
+		TEST(test_damaged),   TEST(test_sweep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
