@@ -214,7 +214,7 @@ static int insert_events(struct enrolment *enrolment, struct store_session *sess
 	if (rc == 0)
 		rc = front_audit(enrolment->front, session, &from,
 				 enrolment->dialled_by != NULL ? "computer.activate" : "computer.enrol", id,
-				 enrolment->facts.without_token ? "without a token" : "", "done", err);
+				 enrolment->facts.without_token ? "{\"token\":false}" : "", "done", err);
 	return rc;
 }
 
