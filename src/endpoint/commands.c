@@ -262,7 +262,7 @@ static void note_received(struct endpoint *endpoint, const struct journal_entry 
 	endpoint_note(endpoint, EVENT_COMMAND_RECEIVED, fields, COUNT_OF(fields));
 }
 
-void command_accept(struct endpoint *endpoint, const Muster__Wire__Signed *content)
+bool command_accept(struct endpoint *endpoint, const Muster__Wire__Signed *content)
 {
 	const Muster__Wire__Command *command = content->command;
 	struct journal_entry given = {
@@ -277,20 +277,21 @@ void command_accept(struct endpoint *endpoint, const Muster__Wire__Signed *conte
 	int rc;
 
 	if (journal_find(&endpoint->journal, &given.id) != NULL)
-		return; /* sent again; its state is told anyway */
+		return true; /* sent again; its state is told anyway */
 	if (journal_active(&endpoint->journal) >= JOURNAL_ACTIVE_MAX)
-		return; /* the manager sends it again */
+		return false; /* the manager sends it again */
 	given.content_size = muster__wire__command__get_packed_size(command);
 	given.content = malloc(given.content_size + 1);
 	if (given.content == NULL)
-		return;
+		return false;
 	muster__wire__command__pack(command, given.content);
 	rc = journal_receive(&endpoint->journal, &given, &entry, NULL);
 	free(given.content);
 	if (rc != 0)
-		return; /* not on disk, not begun; the manager sends it again */
+		return false; /* not on disk, not begun; the manager sends it again */
 	note_received(endpoint, entry);
 	begin(endpoint, entry, command);
+	return true;
 }
 
 /* --- after a restart --- */

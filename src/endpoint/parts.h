@@ -148,7 +148,8 @@ bool items_wait(const struct endpoint *endpoint);
 void item_acknowledged(struct endpoint *endpoint, unsigned lane, const struct uuid *id);
 
 /* commands.c */
-void command_accept(struct endpoint *endpoint, const Muster__Wire__Signed *content);
+/* False: it could not be kept, and what came after it in the same reply may not overtake it. */
+bool command_accept(struct endpoint *endpoint, const Muster__Wire__Signed *content);
 void commands_resume(struct endpoint *endpoint);
 int commands_tick(struct endpoint *endpoint);
 time_us commands_due(const struct endpoint *endpoint);

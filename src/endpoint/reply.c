@@ -63,8 +63,9 @@ static void configuration_accept(struct endpoint *endpoint, const Muster__Wire__
 	buf_done(&packed);
 }
 
-/* late: what a key signed that we left meanwhile was good when it was sent, and is sent again. */
-static void envelope_arrived(struct endpoint *endpoint, const Muster__Wire__Envelope *envelope, bool late)
+/* late: what a key signed that we left meanwhile was good when it was sent, and is sent again. False: it is to come
+ * again before anything that was issued after it. */
+static bool envelope_arrived(struct endpoint *endpoint, const Muster__Wire__Envelope *envelope, bool late)
 {
 	const struct envelope_acceptance acceptance = {
 		.keys = endpoint->keys,
@@ -78,21 +79,23 @@ static void envelope_arrived(struct endpoint *endpoint, const Muster__Wire__Enve
 	Muster__Wire__Signed *content;
 	struct arena *arena;
 	struct err why = { 0 };
+	bool taken = true;
 	int rc = envelope_authenticate(envelope, &acceptance, &content, &arena, &why), dates;
 
 	if (rc != 0) {
 		if (!late || rc != ERR_UNKNOWN)
 			note_refusal(endpoint, &why);
-		return;
+		return true;
 	}
 	dates = envelope_check_dates(content, acceptance.now, &why);
 	if (dates != 0)
 		note_refusal(endpoint, &why);
 	if (content->content_case == MUSTER__WIRE__SIGNED__CONTENT_COMMAND && dates == 0)
-		command_accept(endpoint, content);
+		taken = command_accept(endpoint, content);
 	else if (content->content_case == MUSTER__WIRE__SIGNED__CONTENT_CONFIGURATION)
 		configuration_accept(endpoint, content, dates);
 	arena_free(arena);
+	return taken;
 }
 
 static void acknowledge(struct endpoint *endpoint, enum endpoint_lane lane, const Muster__Wire__Reply *reply)
@@ -134,13 +137,13 @@ static void rekeyed(struct endpoint *endpoint)
 void reply_act(struct endpoint *endpoint, enum endpoint_lane lane, const Muster__Wire__Reply *reply)
 {
 	const struct endpoint_actor *actor = &endpoint->options.actor;
-	bool late = endpoint->lanes[lane].keys != endpoint->key_changes;
+	bool late = endpoint->lanes[lane].keys != endpoint->key_changes, taken = true;
 
 	keys_arrived(endpoint, reply, late);
-	for (size_t i = 0; i < reply->n_commands; i++)
-		envelope_arrived(endpoint, reply->commands[i], late);
+	for (size_t i = 0; i < reply->n_commands && taken; i++)
+		taken = envelope_arrived(endpoint, reply->commands[i], late);
 	if (reply->configuration != NULL)
-		envelope_arrived(endpoint, reply->configuration, late);
+		(void)envelope_arrived(endpoint, reply->configuration, late);
 	for (size_t i = 0; i < reply->n_upload_quarantine; i++) {
 		struct uuid id = exchange_uuid(&reply->upload_quarantine[i]);
 

@@ -39,6 +39,31 @@ static int note_cancel(void *context, const struct uuid *id, const struct uuid *
 	return by != NULL ? ENDPOINT_UNDER_WAY : 0;
 }
 
+static char steered[4]; /* "pr": paused, then resumed */
+
+static int note_steered(const char *how, const struct uuid *by)
+{
+	if (strlen(steered) + 1 < sizeof(steered))
+		strcat(steered, how);
+	return by != NULL ? ENDPOINT_UNDER_WAY : 0;
+}
+
+static int note_pause(void *context, const struct uuid *id, const struct uuid *by, struct err *err)
+{
+	(void)context;
+	(void)id;
+	(void)err;
+	return note_steered("p", by);
+}
+
+static int note_resume(void *context, const struct uuid *id, const struct uuid *by, struct err *err)
+{
+	(void)context;
+	(void)id;
+	(void)err;
+	return note_steered("r", by);
+}
+
 /* Goes on with what was begun before, too. */
 static int go_on(void *context, const struct endpoint_command *command, struct err *err)
 {
@@ -83,7 +108,12 @@ static struct endpoint *make(void)
 	const struct endpoint_options options = {
 		.env = &env,
 		.storage = memory_disk_storage(&disk),
-		.actor = { .start = starter, .cancel = note_cancel, .rekey = note_rekey, .leaves = tell_leaving },
+		.actor = { .start = starter,
+			   .pause = note_pause,
+			   .resume = note_resume,
+			   .cancel = note_cancel,
+			   .rekey = note_rekey,
+			   .leaves = tell_leaving },
 		.computer = computer,
 		.keys = &key,
 		.key_count = 1,
@@ -103,6 +133,7 @@ static int start(void **state)
 	now = DAY_US;
 	started = started_again = cancelled = rekeyed = 0;
 	leaving = false;
+	steered[0] = '\0';
 	starter = note_start;
 	memory_disk_init(&disk);
 	return 0;
@@ -157,19 +188,20 @@ static void answer_plain(struct endpoint *endpoint, enum endpoint_lane lane, uin
 	answer(endpoint, lane, &reply);
 }
 
-/* A reply with one command. */
-static void order(struct endpoint *endpoint, uint8_t number, enum command_kind kind, uint8_t target, uint8_t mark,
-		  const struct uuid *to)
+struct order {
+	Muster__Wire__Envelope envelope;
+	uint8_t signature[ENVELOPE_SIGNATURE_BYTES];
+	struct buf payload;
+};
+
+static void seal(struct order *order, uint8_t number, enum command_kind kind, uint8_t target, uint8_t mark,
+		 const struct uuid *to)
 {
 	struct uuid id = { { number } }, other = { { target } };
-	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;
-	Muster__Wire__Envelope envelope = MUSTER__WIRE__ENVELOPE__INIT, *list[] = { &envelope };
 	Muster__Wire__Signed content = MUSTER__WIRE__SIGNED__INIT;
 	Muster__Wire__Command command = MUSTER__WIRE__COMMAND__INIT;
 	Muster__Wire__Scan scan = MUSTER__WIRE__SCAN__INIT;
 	Muster__Wire__Target about = MUSTER__WIRE__TARGET__INIT;
-	uint8_t signature[ENVELOPE_SIGNATURE_BYTES] = { mark };
-	struct buf payload;
 
 	about.id = exchange_bytes(other.bytes, UUID_BYTES);
 	command.id = exchange_bytes(id.bytes, UUID_BYTES);
@@ -186,17 +218,49 @@ static void order(struct endpoint *endpoint, uint8_t number, enum command_kind k
 	content.expires_us = content.issued_us + HOUR_US;
 	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_COMMAND;
 	content.command = &command;
-	buf_init(&payload, WIRE_SIGNED_MAX_BYTES);
-	assert_int_equal(envelope_payload(&content, &payload, NULL), 0);
-	envelope.payload = exchange_bytes(payload.data, payload.size);
-	envelope.key = exchange_bytes(key.fingerprint, SHA256_BYTES);
-	envelope.signature = exchange_bytes(signature, sizeof(signature));
-	envelope.count = 1;
+	buf_init(&order->payload, WIRE_SIGNED_MAX_BYTES);
+	assert_int_equal(envelope_payload(&content, &order->payload, NULL), 0);
+	memset(order->signature, 0, sizeof(order->signature));
+	order->signature[0] = mark;
+	muster__wire__envelope__init(&order->envelope);
+	order->envelope.payload = exchange_bytes(order->payload.data, order->payload.size);
+	order->envelope.key = exchange_bytes(key.fingerprint, SHA256_BYTES);
+	order->envelope.signature = exchange_bytes(order->signature, sizeof(order->signature));
+	order->envelope.count = 1;
+}
+
+/* A reply with one command. */
+static void order(struct endpoint *endpoint, uint8_t number, enum command_kind kind, uint8_t target, uint8_t mark,
+		  const struct uuid *to)
+{
+	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;
+	struct order sealed;
+	Muster__Wire__Envelope *list[] = { &sealed.envelope };
+
+	seal(&sealed, number, kind, target, mark, to);
 	reply.commands = list;
 	reply.n_commands = 1;
 	send(endpoint, ENDPOINT_MAIN);
 	answer(endpoint, ENDPOINT_MAIN, &reply);
-	buf_done(&payload);
+	buf_done(&sealed.payload);
+}
+
+/* A reply that has scan 1 paused and resumed; with a disk on which the first cannot be kept. */
+static void pause_and_resume(struct endpoint *endpoint, bool disk_fails)
+{
+	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;
+	struct order pause, resume;
+	Muster__Wire__Envelope *list[] = { &pause.envelope, &resume.envelope };
+
+	seal(&pause, 2, COMMAND_PAUSE, 1, 0x5a, &computer);
+	seal(&resume, 3, COMMAND_RESUME, 1, 0x5a, &computer);
+	reply.commands = list;
+	reply.n_commands = COUNT_OF(list);
+	send(endpoint, ENDPOINT_MAIN);
+	disk.fail_sync_at = disk_fails ? disk.syncs + 1 : 0;
+	answer(endpoint, ENDPOINT_MAIN, &reply);
+	buf_done(&pause.payload);
+	buf_done(&resume.payload);
 }
 
 static enum command_state state_of(struct endpoint *endpoint, uint8_t number)
@@ -628,6 +692,23 @@ static void a_manager_that_takes_no_events_is_not_waited_for(void **state)
 	endpoint_free(endpoint);
 }
 
+/* Else the scan would be resumed first, and then paused for good: the manager sends both again, in their order. */
+static void a_command_that_cannot_be_kept_holds_back_those_behind_it(void **state)
+{
+	struct endpoint *endpoint = make();
+
+	(void)state;
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer);
+	assert_int_equal(state_of(endpoint, 1), COMMAND_RUNNING);
+	pause_and_resume(endpoint, true);
+	assert_string_equal(steered, "");
+	assert_int_equal(state_of(endpoint, 2), COMMAND_STATES);
+	assert_int_equal(state_of(endpoint, 3), COMMAND_STATES);
+	pause_and_resume(endpoint, false);
+	assert_string_equal(steered, "pr");
+	endpoint_free(endpoint);
+}
+
 static void rubbish_for_a_reply_is_a_failure(void **state)
 {
 	struct endpoint *endpoint = make();
@@ -665,6 +746,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_told_is_acknowledged_before_another_identity_is_taken, start,
 						stop),
 		cmocka_unit_test_setup_teardown(a_manager_that_takes_no_events_is_not_waited_for, start, stop),
+		cmocka_unit_test_setup_teardown(a_command_that_cannot_be_kept_holds_back_those_behind_it, start, stop),
 		cmocka_unit_test_setup_teardown(rubbish_for_a_reply_is_a_failure, start, stop),
 	};
 
