@@ -69,18 +69,31 @@ void connection_list_make_room(struct home *home)
 	}
 }
 
+/* The oldest that says nothing; else the oldest at all, which may be an agent that has waited long for its turn. */
+static struct connection *oldest_beside(const struct connection *connection)
+{
+	struct connection *each = connection->home->strangers, *waits = NULL;
+
+	for (unsigned looked = 0; each != NULL && looked < SHARE_LOOK; looked++, each = each->next) {
+		if (each == connection || each->source != connection->source)
+			continue;
+		if (!each->queues && !each->entering)
+			return each;
+		waits = waits != NULL ? waits : each;
+	}
+	return waits;
+}
+
 void connection_list_make_room_beside(struct connection *connection)
 {
 	struct http_server *server = connection->home->server;
-	struct connection *each = connection->home->strangers;
+	struct connection *oldest;
 
 	if (!sources_crowds(server->sources, connection->source))
 		return;
-	for (unsigned looked = 0; each != NULL && looked < SHARE_LOOK; looked++, each = each->next) {
-		if (each != connection && each->source == connection->source) {
-			counter_add(&server->counters.evicted);
-			connection_free(each);
-			return;
-		}
-	}
+	oldest = oldest_beside(connection);
+	if (oldest == NULL)
+		return;
+	counter_add(&server->counters.evicted);
+	connection_free(oldest);
 }
