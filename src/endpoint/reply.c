@@ -179,9 +179,10 @@ bool reply_take(struct endpoint *endpoint, enum endpoint_lane which, const Muste
 	timing_pace(endpoint, reply->pace);
 	acknowledge(endpoint, which, reply);
 	state_lane_ended(endpoint, which, true);
+	/* Whoever has just been told everything and asks for everything must not make us spin. */
 	return endpoint->spool.count < first_waiting || reply->n_acknowledged_commands > 0 ||
 	       reply->n_acknowledged_quarantine > 0 || reply->n_commands > 0 || reply->configuration != NULL ||
-	       reply->n_successions > 0 || reply->send_full || lane->full;
+	       reply->n_successions > 0 || reply->send_full != lane->full;
 }
 
 int endpoint_reply(struct endpoint *endpoint, enum endpoint_lane which, const void *bytes, size_t size, struct err *err)

@@ -184,7 +184,7 @@ void timing_replied(struct endpoint *endpoint, enum endpoint_lane which, bool us
 		lane->next_at = now;
 	else /* a manager that holds nothing must not make us spin */
 		lane->next_at = now + SECOND_US + (span_us)below(endpoint, SECOND_US);
-	if (!useful && lane->told_something) /* told, and not acknowledged: it has trouble of its own */
+	if (!useful && (lane->told_something || lane->full)) /* told, and not acknowledged: it has trouble of its own */
 		endpoint->not_before = now + SECOND_US + (span_us)below(endpoint, SECOND_US);
 	if (return_after_ms > 0) {
 		span_us wait = (span_us)return_after_ms * MILLISECOND_US;

@@ -272,7 +272,7 @@ static int take_report(struct fleet *fleet, struct computer *computer, struct fl
 		       enum session_verdict verdict)
 {
 	const Muster__Wire__Report *report = exchange->report;
-	bool stale = verdict == SESSION_STALE;
+	bool older = verdict == SESSION_OLDER, stale = older || verdict == SESSION_STALE;
 	int rc;
 
 	if (!stale)
@@ -284,8 +284,10 @@ static int take_report(struct fleet *fleet, struct computer *computer, struct fl
 	exchange->confirms = report->full || report->n_components > 0 || report->host != NULL || report->n_commands > 0;
 	computer->events_waiting = report->events_waiting;
 	computer->wants_turn = report->wants_turn;
-	exchange->send_full =
-	    stale || verdict == SESSION_GAP || computer->need_full || (verdict == SESSION_FIRST && !report->full);
+	if (older) /* its state would not be believed, and two that live would ask in turns, as fast as they can */
+		exchange->away = session_settles_in(fleet, computer) / 2;
+	exchange->send_full = !older && (stale || verdict == SESSION_GAP || computer->need_full ||
+					 (verdict == SESSION_FIRST && !report->full));
 	if (report->full && !stale) {
 		computer->need_full = false;
 		exchange->send_full = false;

@@ -166,6 +166,7 @@ struct fleet_exchange {
 	uint64_t host_hash, components_hash, error_hash;
 	time_us heard;
 	uint32_t hold_s;
+	span_us away; /* it is not to speak again before this long; 0: as it likes */
 	bool writing, failed, must_answer, send_full;
 	bool clone;                        /* another has this identity: its events are taken, and nothing else */
 	bool silent;                       /* it brought no events */
@@ -278,8 +279,19 @@ void dialling_stored(struct computer *computer, const struct fleet_exchange *exc
 
 /* sessions.c */
 bool fleet_rekeys(const struct fleet *fleet);
-enum session_verdict { SESSION_NEXT, SESSION_FIRST, SESSION_GAP, SESSION_STALE, SESSION_CLONE_FOUND, SESSION_CLONE };
+/* SESSION_OLDER: the run before the present one, which has just begun: last words, or it is alive beside it. */
+enum session_verdict {
+	SESSION_NEXT,
+	SESSION_FIRST,
+	SESSION_GAP,
+	SESSION_STALE,
+	SESSION_OLDER,
+	SESSION_CLONE_FOUND,
+	SESSION_CLONE
+};
 enum session_verdict session_heard(struct fleet *fleet, struct computer *computer, uint64_t session, uint64_t sequence);
+/* SESSION_OLDER: how long until it would be known for alive, at least 1 s. */
+span_us session_settles_in(const struct fleet *fleet, const struct computer *computer);
 
 /* open_commands.c */
 struct open_command *open_command_find(const struct computer *computer, const struct uuid *id);

@@ -116,7 +116,7 @@ static bool must_answer(const struct fleet *fleet, const struct computer *comput
 	const time_us others[] = { configuration_at(fleet, computer), key_next(fleet, computer),
 				   computer->reply_wanted };
 
-	if (exchange->failed || exchange->must_answer || exchange->send_full || exchange->clone ||
+	if (exchange->failed || exchange->must_answer || exchange->send_full || exchange->clone || exchange->away > 0 ||
 	    exchange->hold_s == 0 || computer->pace.periodic)
 		return true;
 	if (orders_waiting(fleet, computer, now, &next))
@@ -258,7 +258,8 @@ static int fill_reply(struct fleet *fleet, struct computer *computer, struct fle
 
 	reply->acknowledged_event = exchange->acknowledged;
 	reply->highest_event = computer->stored;
-	reply->send_full = exchange->send_full || computer->need_full;
+	reply->send_full = exchange->away == 0 && (exchange->send_full || computer->need_full);
+	reply->return_after_ms = (uint32_t)(exchange->away / MILLISECOND_US);
 	reply->return_window_ms = (uint32_t)(fleet_return_window(fleet) / MILLISECOND_US);
 	reply->n_acknowledged_commands = exchange->command_ack_count;
 	reply->n_acknowledged_quarantine = exchange->item_ack_count;

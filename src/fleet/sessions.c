@@ -30,18 +30,29 @@ static void session_begin(struct computer *computer, uint64_t session, uint64_t 
 	computer->stale_run = 0;
 }
 
+static span_us settle_of(const struct fleet *fleet)
+{
+	return fleet->options.clone_settle_us > 0 ? fleet->options.clone_settle_us : FLEET_CLONE_SETTLE_US;
+}
+
+span_us session_settles_in(const struct fleet *fleet, const struct computer *computer)
+{
+	span_us left = computer->session_since + settle_of(fleet) - fleet_now(fleet);
+
+	return left > SECOND_US ? left : SECOND_US;
+}
+
 /* The older session spoke: last words, or is it alive beside the newer one? */
 static enum session_verdict session_older(const struct fleet *fleet, struct computer *computer, uint64_t sequence,
 					  time_us now)
 {
-	span_us settle = fleet->options.clone_settle_us > 0 ? fleet->options.clone_settle_us : FLEET_CLONE_SETTLE_US;
 	uint64_t newer = computer->session, older = computer->other_session;
 
 	if (sequence <= computer->other_sequence)
-		return SESSION_STALE;
-	if (now - computer->session_since < settle) {
+		return SESSION_OLDER;
+	if (now - computer->session_since < settle_of(fleet)) {
 		computer->other_sequence = sequence;
-		return SESSION_STALE;
+		return SESSION_OLDER;
 	}
 	computer->suspect = newer;
 	session_begin(computer, older, sequence, now);

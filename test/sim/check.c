@@ -336,6 +336,23 @@ void check_restless(struct sim *sim, size_t left)
 	    (long long)((sim->now - shown.heard) / SECOND_US), shown.cause, shown.link_error);
 }
 
+/* The most that was seen of one that had much to tell is 41. Whoever asks, is answered at once and asks again for
+ * nothing made 340 to 568 over the simulated network, and 75,000 on a real machine. */
+#define REPLIES_A_MINUTE 200
+
+void check_pace(struct sim_machine *machine)
+{
+	struct sim *sim = machine->sim;
+
+	if (sim->now - machine->paced_since >= MINUTE_US) {
+		machine->paced_since = sim->now;
+		machine->paced = 0;
+	}
+	if (++machine->paced > REPLIES_A_MINUTE)
+		sim_fail(sim, "machine %u asks, is answered at once and asks again, %u times in %lld s", machine->index,
+			 machine->paced, (long long)((sim->now - machine->paced_since) / SECOND_US));
+}
+
 static void check_manager_end(struct sim_manager *manager)
 {
 	struct sim *sim = manager->sim;

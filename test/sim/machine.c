@@ -551,6 +551,7 @@ void machine_reply(struct sim *sim, struct sim_event *event)
 	if (endpoint_reply(machine->endpoint, (enum endpoint_lane)event->lane, event->bytes, event->size, &err) != 0)
 		sim_fail(sim, "a reply was not understood: %s", err.text);
 	sim->counts.exchanges++;
+	check_pace(machine);
 	machine_poll(machine);
 }
 

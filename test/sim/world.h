@@ -196,6 +196,8 @@ struct sim_machine {
 	struct endpoint *endpoint;
 	struct sim_disk disk;
 	uint64_t lane_token[ENDPOINT_LANES];
+	time_us paced_since;
+	unsigned paced; /* replies since then, which is a minute ago at most */
 	time_us wake_at;
 	time_us cut_until;
 	uint64_t heartbeat_s;
@@ -637,6 +639,8 @@ void check_alerts_end(struct sim_manager *manager, struct sim_stored_computer *c
 /* Something of the computer changed. */
 void check_touch(struct sim_manager *manager, struct sim_stored_computer *computer);
 void check_step(struct sim *sim);
+/* A reply has come. */
+void check_pace(struct sim_machine *machine);
 /* A command ended, or is still open. */
 void check_overdue(struct sim_manager *manager, const struct sim_stored_command *command);
 void check_reply(struct sim_manager *manager, const struct uuid *computer, const Muster__Wire__Reply *reply);

@@ -302,6 +302,27 @@ static void the_first_report_is_full_and_the_next_is_held(void **state)
 	endpoint_free(endpoint);
 }
 
+static void a_manager_that_asks_for_everything_again_and_again_makes_nobody_spin(void **state)
+{
+	Muster__Wire__Reply everything = MUSTER__WIRE__REPLY__INIT;
+	struct endpoint *endpoint = make();
+
+	(void)state;
+	send(endpoint, ENDPOINT_MAIN);
+	answer_plain(endpoint, ENDPOINT_MAIN, 0);
+	send(endpoint, ENDPOINT_MAIN);
+	everything.send_full = true;
+	answer(endpoint, ENDPOINT_MAIN, &everything); /* asked once: told at once */
+	assert_true(endpoint_next(endpoint, ENDPOINT_MAIN) <= now);
+	for (unsigned i = 0; i < 3; i++) {
+		send(endpoint, ENDPOINT_MAIN);
+		answer(endpoint, ENDPOINT_MAIN, &everything);
+		assert_in_range(endpoint_next(endpoint, ENDPOINT_MAIN), now + SECOND_US, now + 2 * SECOND_US);
+		now = endpoint_next(endpoint, ENDPOINT_MAIN);
+	}
+	endpoint_free(endpoint);
+}
+
 static void news_takes_the_second_lane_while_the_first_is_held(void **state)
 {
 	struct endpoint *endpoint = make();
@@ -727,6 +748,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_first_report_is_full_and_the_next_is_held, start, stop),
+		cmocka_unit_test_setup_teardown(a_manager_that_asks_for_everything_again_and_again_makes_nobody_spin,
+						start, stop),
 		cmocka_unit_test_setup_teardown(news_takes_the_second_lane_while_the_first_is_held, start, stop),
 		cmocka_unit_test_setup_teardown(a_command_is_run_once, start, stop),
 		cmocka_unit_test_setup_teardown(what_a_crash_interrupted_is_ended_truthfully, start, stop),

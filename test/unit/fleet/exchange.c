@@ -12,6 +12,7 @@
 struct answered {
 	bool send_full, rekey;
 	uint32_t event; /* of the manager's, that it made; 0: none */
+	span_us away;   /* how long it is not to come back */
 };
 
 /* What becomes of a report without events, and is stored. */
@@ -28,6 +29,7 @@ static struct answered answered(struct fleet *fleet, uint64_t session, uint64_t 
 	answered.event = rows->manager_event_count > 0 ? rows->manager_events[0].type : 0;
 	answered.send_full = reply(fleet, exchange)->send_full;
 	answered.rekey = reply(fleet, exchange)->rekey;
+	answered.away = (span_us)reply(fleet, exchange)->return_after_ms * MILLISECOND_US;
 	fleet_stored(fleet, exchange, 0);
 	fleet_exchange_free(fleet, exchange);
 	return answered;
@@ -220,6 +222,31 @@ static void two_live_sessions_are_a_clone(void **state)
 	fleet_free(fleet);
 }
 
+/* Both live: until that is known the older one is sent away, and asked for nothing; it used to come back at once, for
+ * two minutes. */
+static void the_older_of_two_runs_is_sent_away_while_it_may_be_its_last_words(void **state)
+{
+	struct fleet *fleet = make_plain();
+	unsigned rounds = 0;
+	time_us until;
+	struct answered older;
+
+	(void)state;
+	reports(fleet, 7, 1);
+	reports(fleet, 8, 1);
+	until = now + 2 * MINUTE_US;
+	for (older = answered(fleet, 7, 2); older.away != 0; older = answered(fleet, 7, 3 + rounds++)) {
+		assert_false(older.send_full);
+		assert_in_range(older.away, SECOND_US / 2, until - now);
+		now += older.away + SECOND_US; /* an agent adds to it by chance */
+	}
+	assert_in_range(rounds, 1, 12);
+	assert_true(older.send_full);
+	assert_true(answered(fleet, 8, 2).rekey);
+	assert_true(fleet_is_clone(fleet, &id, 8));
+	fleet_free(fleet);
+}
+
 /* Sessions 7 and 8 speak in turns until 8 is known for the second one; *ret_sequence is the last of it. */
 static void make_a_clone(struct fleet *fleet, uint64_t *ret_sequence)
 {
@@ -405,6 +432,7 @@ int main(void)
 		cmocka_unit_test(a_gap_asks_for_the_full_state),
 		cmocka_unit_test(a_stale_report_changes_no_state),
 		cmocka_unit_test(two_live_sessions_are_a_clone),
+		cmocka_unit_test(the_older_of_two_runs_is_sent_away_while_it_may_be_its_last_words),
 		cmocka_unit_test(a_clone_tells_its_events_before_it_is_another),
 		cmocka_unit_test(a_clone_that_is_refused_has_its_events_taken),
 		cmocka_unit_test(last_words_of_a_dead_agent_are_no_clone),
