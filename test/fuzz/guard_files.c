@@ -101,7 +101,7 @@ static void read_job(const uint8_t *data, size_t size)
 	job_saved_init(&again);
 	buf_init(&packed, 2 * CHANNEL_PAYLOAD_MAX_BYTES);
 	if (job_saved_unpack(data, size, &saved) == 0) {
-		require(saved.done_count <= JOB_WINDOW && saved.phase <= JOB_SCANNING);
+		require(saved.done_count <= JOB_WINDOW && saved.phase <= JOB_ENDED);
 		job_saved_pack(&packed, &saved);
 		require(packed.status == 0 && job_saved_unpack(packed.data, packed.size, &again) == 0);
 		require(again.position == saved.position && again.order == saved.order &&

@@ -87,7 +87,7 @@ int job_saved_unpack(const void *data, size_t size, struct job_saved *ret_saved)
 	ret_saved->plan_bytes = unpack_u64(&in);
 	ret_saved->position = unpack_u64(&in);
 	ret_saved->done_count = unpack_u8(&in);
-	if (phase > JOB_SCANNING || ret_saved->done_count > JOB_WINDOW)
+	if (phase > JOB_ENDED || ret_saved->done_count > JOB_WINDOW)
 		return ERR_FORMAT;
 	for (size_t i = 0; i < ret_saved->done_count; i++)
 		ret_saved->done[i] = unpack_u64(&in);

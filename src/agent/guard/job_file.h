@@ -6,7 +6,8 @@
 
 #define JOB_WINDOW 64 /* plan entries between the oldest unfinished and the newest begun */
 
-enum job_phase { JOB_QUEUED = 0, JOB_PLANNING, JOB_SCANNING };
+/* JOB_ENDED: its end was told, and its files would not go. */
+enum job_phase { JOB_QUEUED = 0, JOB_PLANNING, JOB_SCANNING, JOB_ENDED };
 
 struct job_saved {
 	uint64_t order; /* of arrival */

@@ -165,12 +165,14 @@ static int forget_files(struct jobs *jobs, const struct uuid *id, struct err *er
 	return code == 0 ? files_remove(jobs->world.directory, name, err) : code;
 }
 
-/* Its end was told, and its file would not go then. */
+/* Its end was told, and its files would not go then; or its plan went, and it would not. */
 static bool ended_before(const struct jobs *jobs, const struct job *job)
 {
 	char name[64];
 	struct stat st;
 
+	if (job->saved.phase == JOB_ENDED)
+		return true;
 	job_file_name(&job->start.job, ".plan", name);
 	return job->saved.phase == JOB_SCANNING &&
 	       fstatat(jobs->world.directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
@@ -249,9 +251,13 @@ void jobs_free(struct jobs *jobs)
 		return;
 	job_find_drop(jobs);
 	for (size_t i = 0; i < jobs->count; i++) {
-		count_time(jobs, jobs->list[i], false);
-		job_save(jobs, jobs->list[i]);
-		job_free(jobs->list[i]);
+		struct job *job = jobs->list[i];
+
+		if (!job->told || forget_files(jobs, &job->start.job, NULL) != 0) {
+			count_time(jobs, job, false);
+			job_save(jobs, job);
+		}
+		job_free(job);
 	}
 	buf_done(&jobs->settings_bytes);
 	free(jobs);
@@ -344,6 +350,10 @@ static void tell_end(struct jobs *jobs, struct job *job)
 	if (!job->told || forget_files(jobs, &job->start.job, &err) != 0) {
 		if (job->tell_at == 0)
 			LOG(LOG_ERROR, "guard.job_end_not_told", log_uuid("job", &job->start.job), log_err(&err));
+		if (job->told && job->saved.phase != JOB_ENDED) {
+			job->saved.phase = JOB_ENDED; /* else the next start would scan again, and tell it once more */
+			job_save(jobs, job);
+		}
 		job->tell_at = env_monotonic(jobs->world.env) + TELL_AGAIN_US;
 		return;
 	}

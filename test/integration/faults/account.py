@@ -81,6 +81,8 @@ def quiet(world):
         return False
     if not world.manager.ready():
         return False
+    if world.manager.get(f"/computers/{world.agent.id}")["config_state"] in ("pending", "sent"):
+        return False  # it is sent again, and makes an event
     open_states = ",".join(f"'{state}'" for state in ENDED)
     if world.manager.rows(f"SELECT count(*) FROM command WHERE state NOT IN ({open_states})")[0][0]:
         return False
