@@ -29,6 +29,7 @@ static const struct {
 	{ "muster_exchanges_refused_total", "counter", "Exchanges refused.", FIGURE(front.exchanges_refused) },
 	{ "muster_events_stored_total", "counter", "Events stored.", FIGURE(front.events_stored) },
 	{ "muster_events_repeated_total", "counter", "Events that were stored already.", FIGURE(front.events_repeated) },
+	{ "muster_events_beside_total", "counter", "Events of copies, and of agents that were set back, with a number that was used.", FIGURE(front.events_beside) },
 	{ "muster_enrolments_total", "counter", "Computers activated.", FIGURE(front.enrolments) },
 	{ "muster_enrolments_refused_total", "counter", "Activations refused.", FIGURE(front.enrolments_refused) },
 	{ "muster_dials_total", "counter", "Agents dialled.", FIGURE(front.dialled) },

@@ -362,15 +362,18 @@ static int write_rows(struct store_session *session, void *argument, struct err 
 void exchange_publish(struct front *front, const struct records *records)
 {
 	const struct uuid *computer, *machine = records_machine(records, &computer);
-	uint64_t stored, repeated;
+	const struct records_count counted = records_count(records);
 	size_t count;
 	const struct front_news *news = records_news(records, &count);
 
 	if (count > 0)
 		feed_publish(front->feed, news, count);
-	records_count(records, &stored, &repeated);
-	front->numbers.events_stored += stored;
-	front->numbers.events_repeated += repeated;
+	front->numbers.events_stored += counted.stored;
+	front->numbers.events_repeated += counted.repeated;
+	front->numbers.events_beside += counted.beside;
+	if (counted.beside > 0)
+		LOG(LOG_INFO, "exchange.numbered_twice", log_uuid("computer", computer),
+		    log_number("events", (int64_t)counted.beside)); /* a copy, or one that was set back */
 	if (machine != NULL)
 		hypervisors_reported(front, computer, machine);
 }

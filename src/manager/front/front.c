@@ -164,6 +164,7 @@ void front_counts(struct front *front, struct front_counts *ret_counts)
 		.exchanges_refused = numbers->exchanges_refused,
 		.events_stored = numbers->events_stored,
 		.events_repeated = numbers->events_repeated,
+		.events_beside = numbers->events_beside,
 		.enrolments = numbers->enrolments,
 		.enrolments_refused = numbers->enrolments_refused,
 		.commands_open = open,

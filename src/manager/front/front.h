@@ -151,7 +151,7 @@ int front_computer_live(struct front *front, const struct uuid *computer, struct
 
 struct front_counts {
 	uint64_t computers, online, offline, vm_stopped, unknown, held_polls;
-	uint64_t exchanges, exchanges_refused, events_stored, events_repeated;
+	uint64_t exchanges, exchanges_refused, events_stored, events_repeated, events_beside;
 	uint64_t enrolments, enrolments_refused;
 	uint64_t commands_open;
 	uint64_t work_queued, feed_dropped;

@@ -26,7 +26,7 @@
 #include "net/tls.h"
 
 struct front_numbers {
-	_Atomic uint64_t exchanges, exchanges_refused, events_stored, events_repeated;
+	_Atomic uint64_t exchanges, exchanges_refused, events_stored, events_repeated, events_beside;
 	_Atomic uint64_t enrolments, enrolments_refused;
 	_Atomic uint64_t proofs;           /* of the server authentication key, under way */
 	_Atomic uint64_t downloads;        /* of packages, under way */

@@ -261,10 +261,9 @@ const struct uuid *records_wanted(const struct records *records, size_t *ret_cou
 	return records->wanted;
 }
 
-void records_count(const struct records *records, uint64_t *ret_stored, uint64_t *ret_repeated)
+struct records_count records_count(const struct records *records)
 {
-	*ret_stored = records->stored;
-	*ret_repeated = records->repeated;
+	return records->count;
 }
 
 const struct uuid *records_machine(const struct records *records, const struct uuid **ret_computer)

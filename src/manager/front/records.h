@@ -34,7 +34,11 @@ int records_write(struct records *records, struct front *front, struct store_ses
 /* After the commit. */
 const struct front_news *records_news(const struct records *records, size_t *ret_count);
 const struct uuid *records_wanted(const struct records *records, size_t *ret_count);
-void records_count(const struct records *records, uint64_t *ret_stored, uint64_t *ret_repeated);
+struct records_count {
+	uint64_t stored, repeated;
+	uint64_t beside; /* of those stored: another one has their number */
+};
+struct records_count records_count(const struct records *records);
 /* Which machine the computer says it is; NULL: it does not say. */
 const struct uuid *records_machine(const struct records *records, const struct uuid **ret_computer);
 

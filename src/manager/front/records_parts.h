@@ -66,7 +66,7 @@ struct records {
 	size_t wanted_count;
 	struct front_news *news;
 	size_t news_count;
-	uint64_t stored, repeated;
+	struct records_count count;
 };
 
 #endif

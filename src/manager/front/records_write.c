@@ -101,13 +101,14 @@ static int insert_event(struct records *records, const struct record_event *even
 		rc = is_stored(records, event, session, &stored, err);
 		if (rc == 0 && !stored)
 			rc = insert_row(records, event, severity, &QUERY_EVENT_INSERT_OTHER, session, err);
+		records->count.beside += rc == 0 && !stored;
 	}
 	if (rc != 0)
 		return rc;
 	if (stored) {
-		records->repeated++;
+		records->count.repeated++;
 	} else {
-		records->stored++;
+		records->count.stored++;
 		add_news(records, FRONT_TOPIC_EVENT, &event->id, event->type);
 	}
 	return 0;
@@ -118,10 +119,10 @@ static int write_event(struct records *records, struct front *front, const struc
 		       struct store_session *session, struct err *err)
 {
 	struct front_event_type wanted = event_switch_of(front->switches, event->type);
-	uint64_t repeated = records->repeated;
+	uint64_t repeated = records->count.repeated;
 	int rc = wanted.record ? insert_event(records, event, wanted.severity, session, err) : 0;
 
-	if (rc != 0 || !event->says || records->repeated != repeated)
+	if (rc != 0 || !event->says || records->count.repeated != repeated)
 		return rc;
 	return alerting_tell(front, session, &event->fact, err);
 }
@@ -375,7 +376,7 @@ int records_write(struct records *records, struct front *front, struct store_ses
 	int rc;
 
 	records->news_count = records->wanted_count = 0;
-	records->stored = records->repeated = 0;
+	records->count = (struct records_count){ 0 };
 	rc = write_floor(records, session, err);
 	for (size_t i = 0; i < records->event_count && rc == 0; i++)
 		rc = write_event(records, front, &records->events[i], session, err);

@@ -73,6 +73,7 @@ static void events_of_another_run_are_stored_too(void **state)
 	agent.marks = 1000;
 	assert_int_equal(agent_events(&agent, 6, 3), 8);
 	assert_int_equal(events_of(&agent, 5000), 22);
+	fixture_log_wait(&fixture, "exchange.numbered_twice", 4);
 	agent_done(&agent);
 }
 
