@@ -162,6 +162,7 @@ static void take(struct sim_manager *manager, struct sim_stored_computer *comput
 	computer->resolved_events = computer->problem_events;
 	computer->machine = ask->machine;
 	computer->used = computer->let_back = false;
+	computer->times_taken++;
 	alerts_forget(computer);
 	store_cut_commands(manager, &computer->record.id, false);
 }

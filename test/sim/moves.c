@@ -320,7 +320,6 @@ bool moves_leaves(struct sim_machine *machine)
 	if (!move_leaves(&machine->moving->asking, &status, env_monotonic(&machine->env)))
 		return false;
 	sim_log(machine->sim, "m%u: leaves with %" PRIu64 " events", machine->index, status.events_waiting);
-	machine->in_doubt |= status.events_waiting > 0;
 	endpoint_flush(machine->endpoint, NULL);
 	return true;
 }
@@ -480,6 +479,33 @@ void moves_say_farewell(struct sim_machine *machine)
 }
 
 /* --- what must be true --- */
+
+static bool has_mark(const struct sim_stored_computer *computer, uint64_t mark)
+{
+	for (size_t i = 0; i < computer->events.count; i++) {
+		if (computer->events.list[i].mark == mark)
+			return true;
+	}
+	return false;
+}
+
+bool moves_told_before(const struct sim_machine *machine, const struct sim_stored_computer *computer, uint64_t mark)
+{
+	const struct sim *sim = machine->sim;
+
+	for (unsigned i = 0; i < sim->manager_count; i++) {
+		const struct sim_store *store = &sim->managers[i].store;
+
+		for (size_t at = 0; at < store->computer_count; at++) {
+			const struct sim_stored_computer *other = &store->computers[at];
+
+			if (other->machine == machine->index && (other != computer || other->times_taken > 0) &&
+			    (other->times_taken > 0 || has_mark(other, mark)))
+				return true;
+		}
+	}
+	return false;
+}
 
 /* At any moment it belongs to a manager, unless people put it out there. */
 void moves_belong(struct sim *sim)

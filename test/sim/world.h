@@ -221,7 +221,6 @@ struct sim_machine {
 	unsigned twin;  /* the other one */
 	bool was_set_back;
 	struct sim_snapshot *snapshot; /* NULL: none */
-	bool in_doubt;                 /* it left a manager without knowing whether that has its last events */
 	bool checked;                  /* at the end */
 	bool damaged;
 	unsigned configured[SIM_COMPONENTS]; /* the version in force in each; 0: none */
@@ -324,10 +323,11 @@ struct sim_stored_computer {
 	enum standing standing;
 	uint64_t certificate;
 	char name[SIM_NAME_BYTES];
-	struct uuid attempt; /* by which it enrolled */
-	bool used;           /* its agent has reported with the identity that it was given last */
-	bool let_back;       /* by a person, while its agent was elsewhere */
-	unsigned times_left; /* told by its agent that it had moved */
+	struct uuid attempt;  /* by which it enrolled */
+	bool used;            /* its agent has reported with the identity that it was given last */
+	bool let_back;        /* by a person, while its agent was elsewhere */
+	unsigned times_taken; /* by an agent that enrolled under its name: its events have no numbers any more */
+	unsigned times_left;  /* told by its agent that it had moved */
 	unsigned moved_events;
 	struct sim_life life;
 	unsigned machine; /* that holds the identity, the last one that took it */
@@ -607,6 +607,9 @@ bool moves_leaves(struct sim_machine *machine);
 time_us moves_due(const struct sim_machine *machine);
 /* Under way, or a manager not told yet. */
 bool moves_under_way(const struct sim_machine *machine);
+/* Another manager may have stored it and not been heard to say so, when the agent left it: then both have it, with the
+ * same mark, by which it is known as one. */
+bool moves_told_before(const struct sim_machine *machine, const struct sim_stored_computer *computer, uint64_t mark);
 void moves_belong(struct sim *sim);
 void moves_check(struct sim *sim);
 /* What a Move says to the agents of this world. */
