@@ -2,9 +2,11 @@
  *
  *   muster-sim [--seeds N] [--seed S] [--steps N] [--clean] [--break NAME] [--self-check] [--verbose]
  *   muster-sim --machines N --days D [--progress] ...    a large fleet over weeks
+ *   muster-sim --managers N ...                          else one or two, by the seed: agents move between them
  */
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -31,6 +33,17 @@ static const char *const break_names[BREAKS] = {
 static const char usage_text[] =
     "usage: muster-sim [--seeds N] [--seed S] [--steps N | --machines N --days D [--progress]]\n"
     "                  [--managers N] [--clean] [--break NAME] [--self-check] [--verbose]\n";
+
+static const char help_text[] =
+    "  --seeds N      so many worlds, from seed 1 on (200)\n"
+    "  --seed S       this one alone\n"
+    "  --steps N      how long a small world lives, of one to four machines (3000)\n"
+    "  --machines N   a fleet instead, with nights and weekends; with --days D\n"
+    "  --managers N   one to three, between which agents move; else one or two, by the seed\n"
+    "  --clean        nothing fails\n"
+    "  --break NAME   a rule is broken on purpose, and has to be noticed; --self-check: each of them\n"
+    "  --progress     says each day of a fleet how far it is\n"
+    "  --verbose      says what happens\n";
 
 /* Take more of the same machine than a small stay of a large fleet brings. */
 static bool needs_small_form(enum sim_break broken)
@@ -139,12 +152,19 @@ static int usage(void)
 static int parse(int argc, char **argv, struct run *run)
 {
 	static const struct option names[] = {
-		{ "seeds", required_argument, NULL, 'n' }, { "seed", required_argument, NULL, 's' },
-		{ "steps", required_argument, NULL, 't' }, { "clean", no_argument, NULL, 'c' },
-		{ "break", required_argument, NULL, 'b' }, { "self-check", no_argument, NULL, 'x' },
-		{ "verbose", no_argument, NULL, 'v' },     { "machines", required_argument, NULL, 'm' },
-		{ "days", required_argument, NULL, 'd' },  { "managers", required_argument, NULL, 'g' },
-		{ "progress", no_argument, NULL, 'p' },    { 0 },
+		{ "seeds", required_argument, NULL, 'n' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "steps", required_argument, NULL, 't' },
+		{ "clean", no_argument, NULL, 'c' },
+		{ "break", required_argument, NULL, 'b' },
+		{ "self-check", no_argument, NULL, 'x' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "machines", required_argument, NULL, 'm' },
+		{ "days", required_argument, NULL, 'd' },
+		{ "managers", required_argument, NULL, 'g' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "progress", no_argument, NULL, 'p' },
+		{ 0 },
 	};
 	uint64_t number = 0;
 	int option, broken;
@@ -183,6 +203,9 @@ static int parse(int argc, char **argv, struct run *run)
 				return usage();
 			run->options.managers = (unsigned)number;
 			break;
+		case 'h':
+			printf("%s%s", usage_text, help_text);
+			exit(0);
 		case 'p':
 			run->options.progress = true;
 			break;
