@@ -183,7 +183,7 @@ def dropped(world, clock, number):
                             data=os.path.join(world.directory, f"old-{number}"))
     clock.set(7 * YEAR_S)
     start_manager(world)
-    first = roots(read(world.manager, "ca.pem"))[-1]
+    first = world.manager.made["ca_fingerprint"]
     wait_until("a second one issues", lambda: issuing(world) != first)
     issued = [first, issuing(world)]
     compare(world, issued)
