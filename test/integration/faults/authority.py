@@ -170,7 +170,8 @@ def successions(world, plans):
             hits += succeeded(world, issued, fault)
         except Failure as failure:
             raise Failure(f"succession, {' '.join(map(str, fault))}:\n{failure}") from failure
-    world.agent.stop()
+    for daemon in (world.agent, world.manager):
+        daemon.stop()
     if hits < len(plans) / 3:
         raise Failure(f"most faults were never met: {hits} of {len(plans)}")
 
