@@ -48,7 +48,7 @@ static const char help_text[] =
 /* Take more of the same machine than a small stay of a large fleet brings. */
 static bool needs_small_form(enum sim_break broken)
 {
-	return broken == BREAK_JOURNAL_LOST || broken == BREAK_FLOOR_UNCHECKED;
+	return broken == BREAK_JOURNAL_LOST || broken == BREAK_FLOOR_UNCHECKED || broken == BREAK_LEAVES_TALKING;
 }
 
 struct run {
@@ -116,10 +116,13 @@ static uint64_t run_seeds(const struct run *run, bool quiet, bool stop, struct s
 static int self_check(struct run *run)
 {
 	struct sim_counts counts = { 0 };
+	const unsigned managers = run->options.managers;
 	int missed = 0, caught = 0;
 
 	for (int broken = BREAK_NOTHING + 1; broken < BREAKS; broken++) {
 		run->options.broken = (enum sim_break)broken;
+		run->options.managers =
+		    broken == BREAK_LEAVES_TALKING ? 1 : managers; /* it takes copies, and no moves */
 		if (run->options.machines > 0 && needs_small_form(run->options.broken))
 			continue;
 		if (run_seeds(run, true, true, &counts) > 0) {

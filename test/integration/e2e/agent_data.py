@@ -33,7 +33,9 @@ def refused_enrolments():
     wait_until("the token's expiry", lambda: time.time() > made + 1.1)
     activate(agent, expired).expect(1, "expired")
     activate(agent, token, "--name", "a\nb").expect(1, "--name")
-    agent("activate", site.manager.url).expect(2, "needs --token")
+    agent("activate", site.manager.url).expect(2, "--ca-fingerprint is missing")
+    agent("activate", site.manager.url, "--ca-fingerprint",
+          site.manager.identity["ca_fingerprint"]).expect(1, "an enrolment token is needed", "--token")
     assert site.json("computer", "list") == []
     once = site.token("--uses", "1")
     activate(agent, once).expect(0, "Next: muster-agent run")
