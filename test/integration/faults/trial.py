@@ -6,8 +6,8 @@ usage: trial.py [--rounds N] [--seed S]
 
 In a round link ends just before a chosen write, sync or rename, then the agent, or link alone, is killed at moments of
 the trial until it refuses the profile. After each end it is back by the way that it had, by itself. Then it says why it
-refused, once, and obeys; and the policy is taken back. Last, one that is killed once and then left alone takes the old
-way again when its patience is over.
+refused, once, and obeys; and the policy is taken back. Last, if there is more than one round, one that is killed once
+and then left alone takes the old way again when its patience, of three minutes, is over.
 """
 import os
 import random
@@ -150,7 +150,8 @@ def run(world, given):
     trial = Trial(world, random.Random(f"{given.seed} trial"))
     for number in range(1, given.rounds + 1):
         one_round(trial, number)
-    left_alone(trial)
+    if given.rounds > 1:
+        left_alone(trial)
 
 
 if __name__ == "__main__":
