@@ -2,6 +2,7 @@
  *
  *   muster-sim [--seeds N] [--seed S] [--steps N] [--clean] [--break NAME] [--self-check] [--verbose]
  *   muster-sim --machines N --days D [--progress] ...    a large fleet over weeks
+ *   muster-sim --copies ...                              copies of machines in every world
  *   muster-sim --managers N ...                          else one or two, by the seed: agents move between them
  */
 #include <getopt.h>
@@ -32,7 +33,7 @@ static const char *const break_names[BREAKS] = {
 
 static const char usage_text[] =
     "usage: muster-sim [--seeds N] [--seed S] [--steps N | --machines N --days D [--progress]]\n"
-    "                  [--managers N] [--clean] [--break NAME] [--self-check] [--verbose]\n";
+    "                  [--managers N] [--copies] [--clean] [--break NAME] [--self-check] [--verbose]\n";
 
 static const char help_text[] =
     "  --seeds N      so many worlds, from seed 1 on (200)\n"
@@ -40,6 +41,7 @@ static const char help_text[] =
     "  --steps N      how long a small world lives, of one to four machines (3000)\n"
     "  --machines N   a fleet instead, with nights and weekends; with --days D\n"
     "  --managers N   one to three, between which agents move; else one or two, by the seed\n"
+    "  --copies       machines are copied with their agents' identity in every small world, not in some\n"
     "  --clean        nothing fails\n"
     "  --break NAME   a rule is broken on purpose, and has to be noticed; --self-check: each of them\n"
     "  --progress     says each day of a fleet how far it is\n"
@@ -67,8 +69,8 @@ static void print_failure(const struct sim_options *options, const char *text)
 		printf(" --steps %u", options->steps);
 	if (options->managers > 0)
 		printf(" --managers %u", options->managers);
-	printf("%s%s%s --verbose\n", options->faults ? "" : " --clean", options->broken ? " --break " : "",
-	       options->broken ? break_names[options->broken] : "");
+	printf("%s%s%s%s --verbose\n", options->copies ? " --copies" : "", options->faults ? "" : " --clean",
+	       options->broken ? " --break " : "", options->broken ? break_names[options->broken] : "");
 }
 
 double sim_cpu_seconds(void)
@@ -155,19 +157,13 @@ static int usage(void)
 static int parse(int argc, char **argv, struct run *run)
 {
 	static const struct option names[] = {
-		{ "seeds", required_argument, NULL, 'n' },
-		{ "seed", required_argument, NULL, 's' },
-		{ "steps", required_argument, NULL, 't' },
-		{ "clean", no_argument, NULL, 'c' },
-		{ "break", required_argument, NULL, 'b' },
-		{ "self-check", no_argument, NULL, 'x' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "machines", required_argument, NULL, 'm' },
-		{ "days", required_argument, NULL, 'd' },
-		{ "managers", required_argument, NULL, 'g' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "progress", no_argument, NULL, 'p' },
-		{ 0 },
+		{ "seeds", required_argument, NULL, 'n' }, { "seed", required_argument, NULL, 's' },
+		{ "steps", required_argument, NULL, 't' }, { "clean", no_argument, NULL, 'c' },
+		{ "break", required_argument, NULL, 'b' }, { "self-check", no_argument, NULL, 'x' },
+		{ "verbose", no_argument, NULL, 'v' },     { "machines", required_argument, NULL, 'm' },
+		{ "days", required_argument, NULL, 'd' },  { "managers", required_argument, NULL, 'g' },
+		{ "copies", no_argument, NULL, 'k' },      { "help", no_argument, NULL, 'h' },
+		{ "progress", no_argument, NULL, 'p' },    { 0 },
 	};
 	uint64_t number = 0;
 	int option, broken;
@@ -188,6 +184,9 @@ static int parse(int argc, char **argv, struct run *run)
 			break;
 		case 'c':
 			run->options.faults = false;
+			break;
+		case 'k':
+			run->options.copies = true;
 			break;
 		case 'b':
 			broken = parse_break(optarg);

@@ -228,6 +228,7 @@ static void build(struct sim *sim)
 	if (sim->sites > SIM_SITES_MAX)
 		sim->sites = SIM_SITES_MAX;
 	sim->clones = sim->options.faults && (sim->large || sim_below(sim, 6) == 0);
+	sim->clones |= sim->options.faults && sim->options.copies;
 	sim->clones |= sim->options.broken == BREAK_LEAVES_TALKING; /* without copies there is nothing to notice */
 	sim->machine_count = count;
 	for (unsigned i = 0; i < count; i++) {

@@ -70,6 +70,7 @@ struct sim_options {
 	unsigned days;     /* of the large form */
 	enum sim_break broken;
 	bool faults;
+	bool copies; /* in every small world; else in some of them, by the seed */
 	bool verbose, progress;
 };
 
