@@ -111,6 +111,7 @@ static void ends_a_worker_that_hangs(void **state)
 	harness_stop(harness);
 }
 
+/* Its end is no file's doing: what was being scanned is scanned again, however innocent, and found out. */
 static void outlives_the_scan_program(void **state)
 {
 	struct harness *harness = *state;
@@ -128,8 +129,35 @@ static void outlives_the_scan_program(void **state)
 	ended = harness_wait_end(harness, &job);
 	assert_int_equal(ended.outcome, OUTCOME_SUCCEEDED);
 	assert_int_equal(ended.last.files_done, 2);
+	assert_int_equal(ended.last.errors, 0);
 	assert_int_equal(harness_count(harness, 2000), 1);
 	assert_false(harness_exists(harness, "zz.com"));
+	harness_stop(harness);
+}
+
+static void gives_up_a_file_with_which_the_program_ends_twice(void **state)
+{
+	struct harness *harness = *state;
+	struct message_job_ended ended;
+	struct uuid job;
+	pid_t first;
+
+	if (geteuid() != 0)
+		skip(); /* it looks into other users' processes */
+	harness_start(harness);
+	harness_shell(harness, "truncate -s 500M large");
+	job = harness_scan(harness, harness->files);
+	first = harness_worker_at(harness, harness_path(harness, "large"));
+	kill(harness_process(harness, SCAN_NAME, 2), SIGKILL);
+	while (harness_worker_at(harness, harness_path(harness, "large")) == first)
+		harness_receive(harness); /* it is on its way out */
+	kill(harness_process(harness, SCAN_NAME, 2), SIGKILL);
+	ended = harness_wait_end(harness, &job);
+	assert_int_equal(ended.outcome, OUTCOME_SUCCEEDED);
+	assert_int_equal(ended.last.files_done, 1);
+	assert_int_equal(ended.last.errors, 1);
+	assert_non_null(strstr(
+	    harness_field(harness_wait_event(harness, 2006, "file", harness_path(harness, "large")), "what"), "twice"));
 	harness_stop(harness);
 }
 
@@ -278,6 +306,7 @@ int main(int argc, char **argv)
 		TEST(outlives_a_worker),
 		TEST(ends_a_worker_that_hangs),
 		TEST(outlives_the_scan_program),
+		TEST(gives_up_a_file_with_which_the_program_ends_twice),
 		TEST(outlives_guard_itself),
 		TEST(starts_link_again),
 		TEST(keeps_notices_until_they_are_stored),

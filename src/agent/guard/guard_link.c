@@ -166,9 +166,9 @@ void guard_link_lost(void *context, uint64_t cookie, const char *what)
 	jobs_on_lost(((struct guard *)context)->jobs, cookie, what);
 }
 
-void guard_link_again(void *context, uint64_t cookie)
+void guard_link_again(void *context, uint64_t cookie, bool begun)
 {
-	jobs_on_again(((struct guard *)context)->jobs, cookie);
+	jobs_on_again(((struct guard *)context)->jobs, cookie, begun);
 }
 
 static void event_loaded(struct guard *guard)

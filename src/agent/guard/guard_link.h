@@ -58,7 +58,7 @@ bool guard_link_waits(const struct guard *guard);
 void guard_link_progress(void *context, const struct message_progress *progress);
 void guard_link_verdict(void *context, uint64_t cookie, const struct scan_verdict *verdict);
 void guard_link_lost(void *context, uint64_t cookie, const char *what);
-void guard_link_again(void *context, uint64_t cookie);
+void guard_link_again(void *context, uint64_t cookie, bool begun);
 void guard_link_scanner_changed(void *context);
 
 #endif

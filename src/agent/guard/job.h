@@ -20,7 +20,8 @@ struct entry {
 	uint64_t cookie, offset, bytes;
 	int fd;
 	struct stat st;
-	time_us opened; /* wall clock */
+	time_us opened;   /* wall clock */
+	bool interrupted; /* it was being scanned when the scan program ended */
 	char *path;
 	char *detection; /* ENTRY_FOUND: waits for the vault, or is being taken into it */
 };
@@ -96,7 +97,7 @@ int job_plan_step(struct jobs *jobs, struct job *job, struct err *err);
 bool job_scan_step(struct jobs *jobs, struct job *job, bool *ret_done);
 void job_scan_verdict(struct jobs *jobs, struct job *job, uint64_t cookie, const struct scan_verdict *verdict);
 void job_scan_lost(struct jobs *jobs, struct job *job, uint64_t cookie, const char *what);
-void job_scan_again(struct job *job, uint64_t cookie);
+void job_scan_again(struct jobs *jobs, struct job *job, uint64_t cookie, bool begun);
 /* Closes what is open in the window; entries not finished stay so in the plan. */
 void job_scan_drop(struct job *job);
 /* Position and finished entries into saved. */

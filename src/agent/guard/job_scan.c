@@ -264,10 +264,17 @@ void job_scan_lost(struct jobs *jobs, struct job *job, uint64_t cookie, const ch
 	job_save(jobs, job);
 }
 
-void job_scan_again(struct job *job, uint64_t cookie)
+/* A scan program that ends takes files with it that had no part in that: each gets a second chance, not a third. */
+void job_scan_again(struct jobs *jobs, struct job *job, uint64_t cookie, bool begun)
 {
 	struct entry *entry = job_entry(job, cookie);
 
-	if (entry != NULL && entry->state == ENTRY_FLYING)
-		entry->state = ENTRY_READY;
+	if (entry == NULL || entry->state != ENTRY_FLYING)
+		return;
+	if (begun && entry->interrupted) {
+		job_scan_lost(jobs, job, cookie, "ended twice with the scan program");
+		return;
+	}
+	entry->interrupted |= begun;
+	entry->state = ENTRY_READY;
 }

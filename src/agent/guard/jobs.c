@@ -568,10 +568,10 @@ void jobs_on_lost(struct jobs *jobs, uint64_t cookie, const char *what)
 		job_scan_lost(jobs, job, cookie, what);
 }
 
-void jobs_on_again(struct jobs *jobs, uint64_t cookie)
+void jobs_on_again(struct jobs *jobs, uint64_t cookie, bool begun)
 {
 	struct job *job = jobs_at_work(jobs);
 
 	if (job != NULL)
-		job_scan_again(job, cookie);
+		job_scan_again(jobs, job, cookie, begun);
 }

@@ -54,7 +54,7 @@ time_us jobs_next(const struct jobs *jobs);
 /* The scanner's hooks. */
 void jobs_on_verdict(struct jobs *jobs, uint64_t cookie, const struct scan_verdict *verdict);
 void jobs_on_lost(struct jobs *jobs, uint64_t cookie, const char *what);
-void jobs_on_again(struct jobs *jobs, uint64_t cookie);
+void jobs_on_again(struct jobs *jobs, uint64_t cookie, bool begun);
 
 /* An item that a crash kept from being told: its events and its notice, then it is settled. */
 void jobs_announce_item(struct jobs *jobs, const struct vault_item *item);

@@ -102,7 +102,7 @@ static void drop_worker(struct worker *worker)
 	*worker = (struct worker){ .channel.fd = -1 };
 }
 
-/* Whoever waited in a dead worker hears of it. */
+/* Whoever waited in a dead worker hears of it; what: how it died on its file, NULL when it died with the program. */
 static void hand_back(struct scanner *scanner, struct worker *worker, const char *what)
 {
 	struct worker dead = *worker;
@@ -110,10 +110,10 @@ static void hand_back(struct scanner *scanner, struct worker *worker, const char
 	*worker = (struct worker){ .channel.fd = -1 };
 	channel_done(&dead.channel);
 	for (size_t i = 0; i < dead.count; i++) {
-		if (i == 0)
+		if (i == 0 && what != NULL)
 			scanner->hooks.lost(scanner->context, dead.queue[0].cookie, what);
 		else
-			scanner->hooks.again(scanner->context, dead.queue[i].cookie);
+			scanner->hooks.again(scanner->context, dead.queue[i].cookie, i == 0);
 	}
 }
 
@@ -483,7 +483,7 @@ void scanner_ended(struct scanner *scanner, const char *cause)
 
 		while (worker->count > 0 && worker->channel.fd >= 0 && take_verdict(scanner, worker) == 0)
 			continue;
-		hand_back(scanner, worker, "crashed with the scan program");
+		hand_back(scanner, worker, NULL);
 	}
 	if (!expected && ++scanner->failures >= FAILURES_MAX)
 		fail(scanner, cause);

@@ -30,8 +30,10 @@ struct scanner_hooks {
 	void (*verdict)(void *context, uint64_t cookie, const struct scan_verdict *verdict);
 	/* The worker died on this file: what "crashed (signal 11)", "took longer than 120 s". */
 	void (*lost)(void *context, uint64_t cookie, const char *what);
-	void (*again)(void *context, uint64_t cookie); /* never looked at: submit it again */
-	void (*changed)(void *context);                /* another state */
+	/* Submit it again: it was never looked at, or (begun) was being looked at when the whole program ended, which
+	 * need not be this file's doing. Whoever submits counts: a file is not begun for ever. */
+	void (*again)(void *context, uint64_t cookie, bool begun);
+	void (*changed)(void *context); /* another state */
 };
 
 struct scanner;
