@@ -227,6 +227,31 @@ int alerting_tell(struct front *front, struct store_session *session, const stru
 	return 0;
 }
 
+int alerting_tell_state(struct front *front, struct store_session *session, enum alert_kind kind, bool holds,
+			const char *subject, const char *detail, struct err *err)
+{
+	struct alert_fact fact;
+	int rc = alert_fact_make(kind, holds, NULL, subject, detail, env_wall(front->env), &fact, err);
+
+	if (rc != 0)
+		return rc;
+	rc = alerting_tell(front, session, &fact, err);
+	alert_fact_done(&fact);
+	return rc;
+}
+
+int alerting_is_open(struct store_session *session, enum alert_kind kind, const char *subject, bool *ret_open,
+		     struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_ALERT_FIND);
+
+	cursor_bind_text(cursor, "type", alert_definitions[kind].name);
+	cursor_bind_null(cursor, "computer");
+	cursor_bind_text(cursor, "subject", subject);
+	*ret_open = cursor_next(cursor);
+	return cursor_end(cursor, err);
+}
+
 int alerting_event(struct front *front, struct store_session *session, uint32_t type, const struct uuid *computer,
 		   const struct event_field *fields, size_t count, struct err *err)
 {

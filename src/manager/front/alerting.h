@@ -23,6 +23,13 @@ int alerting_review_all(struct front *front, struct err *err);
 
 /* --- inside a write --- */
 int alerting_tell(struct front *front, struct store_session *session, const struct alert_fact *fact, struct err *err);
+/* The fact is made, told and let go. A state of the manager's own: of no computer, as of now. subject, detail: outside
+ * bytes; NULL: "". */
+int alerting_tell_state(struct front *front, struct store_session *session, enum alert_kind kind, bool holds,
+			const char *subject, const char *detail, struct err *err);
+/* Inside a write or a read: is such a one open? subject: as it was told. */
+int alerting_is_open(struct store_session *session, enum alert_kind kind, const char *subject, bool *ret_open,
+		     struct err *err);
 /* What the event says, if anything. */
 int alerting_event(struct front *front, struct store_session *session, uint32_t type, const struct uuid *computer,
 		   const struct event_field *fields, size_t count, struct err *err);

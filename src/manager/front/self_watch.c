@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "manager/front/front_state.h"
 #include "manager/front/tls_listeners.h"
-#include "manager/queries.h"
 
 struct watched {
 	enum alert_kind kind;
@@ -87,13 +86,8 @@ struct seen {
 static int read_open(struct store_session *session, void *argument, struct err *err)
 {
 	struct seen *seen = argument;
-	struct cursor *cursor = cursor_open(session, &QUERY_ALERT_FIND);
 
-	cursor_bind_text(cursor, "type", alert_definitions[seen->watched->kind].name);
-	cursor_bind_null(cursor, "computer");
-	cursor_bind_text(cursor, "subject", seen->watched->subject);
-	seen->open = cursor_next(cursor);
-	return cursor_end(cursor, err);
+	return alerting_is_open(session, seen->watched->kind, seen->watched->subject, &seen->open, err);
 }
 
 struct telling {
@@ -106,18 +100,11 @@ static int write_fact(struct store_session *session, void *argument, struct err 
 	const struct telling *telling = argument;
 	const struct watched *watched = telling->watched;
 	const struct front_field fields[] = { { "path", watched->subject }, { "free", watched->detail } };
-	struct alert_fact fact;
-	int rc;
 
 	if (watched->bad && watched->event != 0)
 		return front_event(telling->front, session, watched->event, NULL, fields, COUNT_OF(fields), err);
-	rc = alert_fact_make(watched->kind, watched->bad, NULL, watched->subject, watched->detail,
-			     env_wall(telling->front->env), &fact, err);
-	if (rc != 0)
-		return rc;
-	rc = alerting_tell(telling->front, session, &fact, err);
-	alert_fact_done(&fact);
-	return rc;
+	return alerting_tell_state(telling->front, session, watched->kind, watched->bad, watched->subject,
+				   watched->detail, err);
 }
 
 /* Only a change is written. */

@@ -470,7 +470,6 @@ static int write_told(struct store_session *session, void *argument, struct err 
 	const struct told *told = argument;
 	char names[ALERT_NAMED_MAX][512];
 	const char *list[ALERT_NAMED_MAX];
-	struct alert_fact fact;
 	struct buf detail;
 	int rc = read_names(session, told, names, err);
 
@@ -480,12 +479,8 @@ static int write_told(struct store_session *session, void *argument, struct err 
 	if (rc == 0)
 		alert_names(list, told->named, told->count, ALERT_ENGLISH, &detail);
 	if (rc == 0)
-		rc = alert_fact_make(ALERT_INVALID_SERVER_CERTIFICATE, told->count > 0, NULL, NULL, buf_text(&detail),
-				     env_wall(told->front->env), &fact, err);
-	if (rc == 0) {
-		rc = alerting_tell(told->front, session, &fact, err);
-		alert_fact_done(&fact);
-	}
+		rc = alerting_tell_state(told->front, session, ALERT_INVALID_SERVER_CERTIFICATE, told->count > 0, NULL,
+					 buf_text(&detail), err);
 	buf_done(&detail);
 	return rc;
 }
