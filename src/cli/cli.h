@@ -105,7 +105,9 @@ int find_request(struct cli *cli, const char *collection, find_one *find_id, con
 bool order_is_for_many(const char *given);
 /* Issues what body asks for to all computers whose names fit, and says to how
  * many. ERR_REFUSED, when it has been said, if some were left out; ERR_USAGE with --watch. */
-int order_many(struct cli *cli, const char *pattern, json_t *body, struct err *err);
+int order_many(struct cli *cli, const char *pattern, const json_t *body, struct err *err);
+/* The same for all computers of a group. */
+int order_group(struct cli *cli, const char *group, const json_t *body, struct err *err);
 
 /* --- watch.c --- */
 

@@ -1,4 +1,4 @@
-/* One order for several computers: all whose names fit a pattern. */
+/* One order for several computers: all whose names fit a pattern, or all of a group. */
 #include <stdio.h>
 #include <string.h>
 
@@ -34,19 +34,25 @@ static int gather(void *context, json_t *items, struct err *err)
 	return 0;
 }
 
-static int find_all(struct cli *cli, const char *pattern, struct order *order, struct err *err)
+/* Who is meant: a filter of the list of computers. */
+struct whom {
+	const char *filter, *value;
+	const char *nobody; /* what to say then, of the value */
+};
+
+static int find_all(struct cli *cli, const struct whom *whom, struct order *order, struct err *err)
 {
 	struct buf path;
 	int rc;
 
 	buf_init(&path, 64 * 1024);
 	buf_append_text(&path, "/computers");
-	query_add(&path, "name", pattern);
+	query_add(&path, whom->filter, whom->value);
 	rc = list_pages(cli, buf_text(&path), 0, gather, order, err);
 	buf_done(&path);
 	if (rc == 0 && json_array_size(order->computers) == 0)
-		rc = err_set(err, ERR_NOT_FOUND, "no computer's name fits '%.100s'; `muster computer list` shows them",
-			     pattern);
+		rc = err_set(err, ERR_NOT_FOUND, "%s '%.100s'; `muster computer list` shows them", whom->nobody,
+			     whom->value);
 	return rc;
 }
 
@@ -97,23 +103,35 @@ static int tell(struct cli *cli, const char *kind, struct order *order, struct e
 	return rc;
 }
 
-int order_many(struct cli *cli, const char *pattern, json_t *body, struct err *err)
+static int order_whom(struct cli *cli, const struct whom *whom, const json_t *given, struct err *err)
 {
 	struct order order = { json_array(), json_array(), json_array() };
-	const char *kind = json_string_value(json_object_get(body, "kind"));
-	int rc = 0;
+	const char *kind = json_string_value(json_object_get(given, "kind"));
+	json_t *body = json_copy((json_t *)(uintptr_t)given); /* computers are added to it */
+	int rc = body != NULL ? 0 : err_set(err, ERR_MEMORY, "no memory");
 
-	if (cli_flag(cli, "watch"))
+	if (rc == 0 && cli_flag(cli, "watch"))
 		rc = err_set(err, ERR_USAGE, "--watch follows one command, and '%.100s' may fit several computers",
-			     pattern);
+			     whom->value);
 	if (rc == 0)
-		rc = find_all(cli, pattern, &order, err);
+		rc = find_all(cli, whom, &order, err);
 	for (size_t first = 0; rc == 0 && first < json_array_size(order.computers); first += AT_ONCE)
 		rc = ask(cli, body, first, &order, err);
 	if (rc == 0)
 		rc = tell(cli, kind, &order, err);
+	json_decref(body);
 	json_decref(order.computers);
 	json_decref(order.items);
 	json_decref(order.left_out);
 	return rc;
+}
+
+int order_many(struct cli *cli, const char *pattern, const json_t *body, struct err *err)
+{
+	return order_whom(cli, &(struct whom){ "name", pattern, "no computer's name fits" }, body, err);
+}
+
+int order_group(struct cli *cli, const char *group, const json_t *body, struct err *err)
+{
+	return order_whom(cli, &(struct whom){ "group", group, "no computer is in the group" }, body, err);
 }

@@ -4,6 +4,8 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "trust/fingerprint.h"
+#include "trust/token.h"
 
 static const struct column computer_columns[] = {
 	{ "NAME", "name", COLUMN_TEXT },
@@ -278,17 +280,38 @@ static int order_one(struct cli *cli, const char *given, const json_t *body, str
 		       : rc;
 }
 
+/* Where to, looked at before anybody is asked: each agent would find out for itself, and fail. */
+static int check_move(const struct cli *cli, struct err *err)
+{
+	const char *token = cli_option(cli, "enrolment-token"), *fingerprint = cli_option(cli, "ca-fingerprint");
+	uint8_t authority[SHA256_BYTES];
+	struct err cause = { 0 };
+
+	if (cli->arguments.count == 0 && cli_option(cli, "group") == NULL)
+		return err_set(err, ERR_USAGE, "COMPUTER or --group says who is to move");
+	if (cli_option(cli, "manager") == NULL || fingerprint == NULL)
+		return err_set(err, ERR_USAGE, "--manager and --ca-fingerprint say where to");
+	if (fingerprint_parse(fingerprint, authority, &cause) != 0)
+		return err_set(err, ERR_USAGE, "--ca-fingerprint: %.200s", cause.text);
+	if (token != NULL && token_check(token, TOKEN_ENROLMENT, &cause) != 0)
+		return err_set(err, ERR_USAGE, "--enrolment-token: %.200s", cause.text);
+	return 0;
+}
+
 int verb_computer_move(struct cli *cli, struct err *err)
 {
-	const char *manager = cli_option(cli, "manager"), *token = cli_option(cli, "enrolment-token"),
-		   *fingerprint = cli_option(cli, "ca-fingerprint");
+	const char *token = cli_option(cli, "enrolment-token"), *group = cli_option(cli, "group");
 	json_t *body;
-	int rc = 0;
+	int rc = check_move(cli, err);
 
-	if (manager == NULL || token == NULL || fingerprint == NULL)
-		return err_set(err, ERR_USAGE, "--manager, --enrolment-token and --ca-fingerprint say where to");
-	body = json_pack("{ss, ss, ss}", "kind", "move", "token", token, "ca_fingerprint", fingerprint);
-	add_manager(body, manager);
+	if (rc != 0)
+		return rc;
+	body = json_pack("{ss, ss}", "kind", "move", "ca_fingerprint", cli_option(cli, "ca-fingerprint"));
+	if (token != NULL)
+		json_object_set_new(body, "token", json_string(token));
+	add_manager(body, cli_option(cli, "manager"));
+	if (group != NULL)
+		rc = order_group(cli, group, body, err);
 	for (size_t i = 0; rc == 0 && i < cli->arguments.count; i++)
 		rc = order_is_for_many(cli->arguments.words[i]) ? order_many(cli, cli->arguments.words[i], body, err)
 								: order_one(cli, cli->arguments.words[i], body, err);

@@ -161,7 +161,7 @@ static const struct rule command_rules[] = {
 	[9] = PART(0), [10] = PART(0),
 };
 static const struct rule move_rules[] = {
-	[1] = TEXT(1, WIRE_TEXT_MAX_BYTES), [2] = TEXT(1, WIRE_TOKEN_MAX_BYTES), [3] = FIXED(SHA256_BYTES)
+	[1] = TEXT(1, WIRE_TEXT_MAX_BYTES), [2] = TEXT(0, WIRE_TOKEN_MAX_BYTES), [3] = FIXED(SHA256_BYTES)
 };
 static const struct rule target_rules[] = { [1] = UUID };
 static const struct rule scan_rules[] = { [1] = PATHS(WIRE_SCAN_PATHS_MAX), [2] = PATHS(WIRE_SCAN_PATHS_MAX) };

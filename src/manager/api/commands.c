@@ -6,11 +6,13 @@
 
 #include "base/map.h"
 #include "base/text.h"
+#include "manager/api/deployment_line.h"
 #include "manager/api/handlers.h"
 #include "manager/api/rows.h"
 #include "manager/api/shape.h"
 #include "manager/queries.h"
 #include "trust/fingerprint.h"
+#include "trust/token.h"
 
 static const struct row_field fields[] = {
 	{ "id", "id", row_id },
@@ -159,6 +161,35 @@ static bool belongs(size_t row, const char *member)
 	return false;
 }
 
+/* Where a move goes to: whatever is wrong with it would be wrong for each agent alike, after it has tried. */
+static size_t check_destination(struct api_call *call)
+{
+	const json_t *body = api_body(call);
+	const char *manager = json_string_value(json_object_get(body, "manager")),
+		   *token = json_string_value(json_object_get(body, "token")),
+		   *fingerprint = json_string_value(json_object_get(body, "ca_fingerprint"));
+	uint8_t authority[SHA256_BYTES];
+	struct err cause = { 0 };
+	size_t faults = 0;
+
+	if (manager == NULL || !deployment_is_url(manager)) {
+		api_problem_add(call, "manager", "https://HOST:PORT of the other manager is expected, without a path");
+		faults++;
+	}
+	if (token != NULL && token_check(token, TOKEN_ENROLMENT, &cause) != 0) {
+		api_problem_add(call, "token",
+				"%.100s; an enrolment token of the other manager is expected, or none where its "
+				"setting enrolment.without_token lets the computer in",
+				cause.text);
+		faults++;
+	}
+	if (fingerprint == NULL || fingerprint_parse(fingerprint, authority, NULL) != 0) {
+		api_problem_add(call, "ca_fingerprint", "the SHA-256 of the other manager's CA is expected");
+		faults++;
+	}
+	return faults;
+}
+
 /* Adds what is missing or out of place to the problem; the number of faults. */
 static size_t check_members(struct api_call *call, size_t row, const char *besides)
 {
@@ -178,6 +209,8 @@ static size_t check_members(struct api_call *call, size_t row, const char *besid
 		api_problem_add(call, member, "does not go with %s", kinds[row].kind);
 		faults++;
 	}
+	if (strcmp(kinds[row].kind, "move") == 0)
+		faults += check_destination(call);
 	return faults;
 }
 
@@ -237,9 +270,7 @@ static int take_move(struct api_call *call, struct front_command *command, struc
 		return err_set(err, ERR_DENIED, "Only administrators may move computers to another manager.");
 	command->manager = json_string_value(json_object_get(api_body(call), "manager"));
 	command->token = json_string_value(json_object_get(api_body(call), "token"));
-	if (fingerprint == NULL || fingerprint_parse(fingerprint, command->authority, NULL) != 0)
-		return err_set(err, ERR_RANGE, "ca_fingerprint: the SHA-256 of the other manager's CA is expected");
-	return 0;
+	return fingerprint_parse(fingerprint, command->authority, err);
 }
 
 /* What the body asks for, given to issue(). besides: a member that belongs to every kind, or NULL. */

@@ -125,7 +125,7 @@ SHAPE(shape_commands_query, "CommandsQuery", "Which commands; newest first.",
 
 #define MOVE_MEMBERS                                                                                         \
 	{ "manager", SHAPE_TEXT, 0, 1, 255, .help = "move: https://HOST:PORT of the other manager. Administrators alone may move computers." }, \
-	{ "token", SHAPE_SECRET, 0, 1, 128, .help = "move: an enrolment token of the other manager." },        \
+	{ "token", SHAPE_SECRET, 0, 1, 128, .help = "move: an enrolment token of the other manager; absent: none, and its setting enrolment.without_token says whether it lets the computer in." },        \
 	{ "ca_fingerprint", SHAPE_TEXT, 0, 64, 95, .help = "move: SHA-256 of the other manager's CA certificate." }
 SHAPE(shape_command_request, "CommandRequest", "What a computer is to do.",
 	{ "kind", SHAPE_CHOICE, REQUIRED, .choices = shape_command_kinds, .help = "What to do." },

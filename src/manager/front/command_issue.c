@@ -74,11 +74,16 @@ static int check_paths(const char *what, const struct bytes *paths, size_t count
 
 static int check_move(const struct front_command *asked, struct err *err)
 {
+	struct err cause = { 0 };
+
 	if (asked->manager == NULL || strncmp(asked->manager, "https://", 8) != 0 ||
 	    strlen(asked->manager) > WIRE_LABEL_MAX_BYTES)
 		return err_set(err, ERR_RANGE, "manager: https://HOST:PORT of the other manager is expected");
-	if (asked->token == NULL || token_check(asked->token, TOKEN_ENROLMENT, NULL) != 0)
-		return err_set(err, ERR_RANGE, "token: an enrolment token of the other manager is expected");
+	if (asked->token != NULL && token_check(asked->token, TOKEN_ENROLMENT, &cause) != 0)
+		return err_set(err, ERR_RANGE,
+			       "token: %.100s; an enrolment token of the other manager is expected, or none where its "
+			       "setting enrolment.without_token lets the computer in",
+			       cause.text);
 	return 0;
 }
 

@@ -40,7 +40,8 @@ static int check_without_token(const struct enrolment_rules *rules, const struct
 	if (rules->without_token == WITHOUT_TOKEN_NO)
 		return err_set(err, ERR_DENIED,
 			       "an enrolment token is needed: an administrator of this manager makes one (muster token "
-			       "create --enrolment), give it with --token; the setting enrolment.without_token says "
+			       "create --enrolment), give it with --token (muster computer move: --enrolment-token); "
+			       "the setting enrolment.without_token says "
 			       "who needs none");
 	if (facts->name == ENROLMENT_NAME_WAITS && facts->shut_out)
 		return err_set(err, ERR_UNTRUSTED,

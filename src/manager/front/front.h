@@ -219,7 +219,7 @@ struct front_command {
 	const struct bytes *exclude;
 	size_t exclude_count;
 	bool overwrite; /* restore: replace what is at the path now */
-	/* move: https://HOST:PORT, its token, and the SHA-256 of its CA */
+	/* move: https://HOST:PORT, its token (NULL: none, and its settings decide), and the SHA-256 of its CA */
 	const char *manager, *token;
 	uint8_t authority[SHA256_BYTES];
 	span_us timeout; /* 0: the kind's default */

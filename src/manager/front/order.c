@@ -97,7 +97,8 @@ int order_pack(const struct order *order, struct buf *out, struct err *err)
 		break;
 	case COMMAND_MOVE:
 		move.manager = (char *)(uintptr_t)order->arguments->manager;
-		move.token = (char *)(uintptr_t)order->arguments->token;
+		if (order->arguments->token != NULL)
+			move.token = (char *)(uintptr_t)order->arguments->token;
 		move.authority = exchange_bytes(order->arguments->authority, SHA256_BYTES);
 		command.move = &move;
 		break;

@@ -322,6 +322,25 @@ def orders_for_many_are_checked(w):
     assert nobody == {"items": [], "left_out": [NOBODY]}
 
 
+def where_a_move_goes_is_looked_at_first(w):
+    path, body = V1 + "/commands", {"kind": "move", "computers": [COMPUTER]}
+    where = {"manager": "https://other.example:4343", "ca_fingerprint": "ab" * 32}
+    refused = w.call("POST", path, w.admin, body, expect=400)
+    assert set(faults(refused)) == {"manager", "ca_fingerprint"}
+    for name, bad in (("manager", "other.example:4343"), ("manager", "https://other.example/path"), ("manager", "https://"),
+                      ("ca_fingerprint", "x" * 64), ("token", "mse_short"), ("token", w.admin)):
+        refused = w.call("POST", path, w.admin, {**body, **where, name: bad}, expect=400)
+        assert set(faults(refused)) == {name}, (name, bad, refused.json)
+        one = {"kind": "move", **where, name: bad}
+        assert set(faults(w.call("POST", f"{V1}/computers/{COMPUTER}/commands", w.admin, one, expect=400))) == {name}
+    assert "enrolment.without_token" in faults(w.call("POST", path, w.admin, {**body, **where, "token": "mse_short"}, expect=400))["token"]
+    w.call("POST", path, w.tokens["operator"], {**body, **where}, expect=403)
+    made = w.call("POST", path, w.admin, {**body, **where}, expect=201).json["items"]
+    shown = w.get("/commands/" + made[0]["id"])
+    assert shown["kind"] == "move" and shown["arguments"] == {"manager": where["manager"]}, shown
+    w.call("POST", f"{V1}/commands/{made[0]['id']}/cancel", w.admin, expect=201)
+
+
 def a_repeated_key_does_it_once(w):
     path = f"{V1}/computers/{COMPUTER}/commands"
     ask = lambda key, body, token=w.admin: w.call("POST", path, token, body, {"Idempotency-Key": key})

@@ -98,6 +98,55 @@ def moves_by_order():
         assert "token" not in command["arguments"], command
 
 
+def order_of(name):
+    """What became of the last order to move."""
+    return wait_until("the order's end", lambda: [c for c in site.json("command", "list", "--computer", name, "--kind", "move")
+                                                  if c["state"] not in ("pending", "sent", "running")])[0]
+
+
+def moves_by_order_without_a_token():
+    """A group, where the other manager needs no token of those that it expects; who is refused stays, and both say why."""
+    agents = {}
+    for name in ("branch-1", "branch-2"):
+        agents[name] = Agent(site.directory, name)
+        site.agents.append(agents[name])
+        site.activate(agents[name], token=site.token("--uses", "1", "--group", "branch")).expect(0)
+        agents[name].start()
+    alone = site.add_agent("alone")
+    where = ["--manager", f"localhost:{other.manager.port}", "--ca-fingerprint", other.manager.identity["ca_fingerprint"]]
+    site.muster("computer", "move", "alone", *where[:2]).expect(2, "--ca-fingerprint")
+    site.muster("computer", "move", "alone", *where, "--enrolment-token", "nonsense").expect(2, "begins with mse_")
+    site.muster("computer", "move", *where).expect(2, "--group")
+
+    def refused(name, why):
+        command = order_of(name)
+        assert command["state"] == "failed" and why in command["result"]["text"], command
+        told = other.wait_events(705)
+        assert [event for event in told if event["fields"]["name"] == name and why in event["fields"]["cause"]], told
+        assert site.status_of(name) == "online"
+        assert not [one for one in other.json("computer", "list", "--name", name) if one["status"] == "online"]
+
+    # It takes nobody without a token: the order ends, and nothing has changed.
+    site.muster("computer", "move", "--group", "branch", *where).expect(0, "move issued to 2 computers")
+    for name in agents:
+        refused(name, "enrolment.without_token")
+    # It expects one of them.
+    other.muster("settings", "set", "enrolment.without_token=expected").expect(0)
+    other.muster("computer", "add", "branch-1", "--address", "127.0.0.1").expect(0)
+    site.muster("computer", "move", "--group", "branch", *where).expect(0)
+    expect_moved(agents["branch-1"], "branch-1")
+    assert order_of("branch-1")["state"] == "succeeded"
+    refused("branch-2", "muster computer add")
+    # It takes them all; and one with a token that is asked for none.
+    other.muster("settings", "set", "enrolment.without_token=yes").expect(0)
+    site.muster("computer", "move", "branch-2", *where).expect(0)
+    expect_moved(agents["branch-2"], "branch-2")
+    site.muster("computer", "move", "alone", *where, "--enrolment-token", other.token("--uses", "1", "--group", "given")).expect(0)
+    expect_moved(alone, "alone")
+    assert other.json("computer", "show", "alone")["group"] == "given"
+    other.muster("settings", "set", "enrolment.without_token=no").expect(0)
+
+
 def stays_when_it_cannot():
     agent = site.add_agent("stays")
     before = sorted(os.listdir(os.path.join(agent.data, "identity")))
@@ -251,6 +300,6 @@ if __name__ == "__main__":
     with site, other, older:
         add_manager(site, "\n[exchange]\nclone_settle = 1s\n")
         add_manager(other, "")
-        code = main([moves_by_hand, moves_by_order, moves_without_a_token_where_it_is_expected, moves_over_tls_12, stays_when_it_cannot, killed_at_any_moment,
+        code = main([moves_by_hand, moves_by_order, moves_by_order_without_a_token, moves_without_a_token_where_it_is_expected, moves_over_tls_12, stays_when_it_cannot, killed_at_any_moment,
                      what_the_old_manager_has_not_got_moves_along, a_copy_gets_an_identity_of_its_own])
     raise SystemExit(code)

@@ -396,6 +396,31 @@ class Program(unittest.TestCase):
         self.server.routes["GET", "/computers"] = self.page()
         self.expect(self.muster("computer", "scan", "db*"), 1, "no computer's name fits 'db*'")
 
+    def test_a_move_says_who_and_where_to(self):
+        where = ["--manager", "other:4343", "--ca-fingerprint", "ab" * 32]
+        asked = len(self.server.seen)
+        self.expect(self.muster("computer", "move", *where), 2, "COMPUTER or --group")
+        self.expect(self.muster("computer", "move", "web1", *where[:2]), 2, "--manager and --ca-fingerprint")
+        self.expect(self.muster("computer", "move", "web1", *where[:3], "abc"), 2, "--ca-fingerprint")
+        self.expect(self.muster("computer", "move", "web1", *where, "--enrolment-token", "mst_x"), 2, "begins with mse_")
+        self.assertEqual(len(self.server.seen), asked)
+        self.server.routes["GET", "/computers"] = self.page(computer(1, "web1"))
+        answer = {"items": [{"id": ID % 8, "computer": ID % 1}], "left_out": []}
+        self.server.routes["POST", "/commands"] = lambda request, *_: request.answer(201, answer)
+        self.server.routes["POST", "/computers/" + ID % 1 + "/commands"] = lambda request, *_: request.answer(201, answer["items"][0])
+        done = self.muster("computer", "move", "--group", "branch", "web*", "web1", *where)
+        self.expect(done, 0)
+        self.assertIn("move issued to 1 computer;", done.stdout)
+        listed, posted, listed_again, posted_again, _, one = self.server.seen[-6:]
+        body = {"kind": "move", "manager": "https://other:4343", "ca_fingerprint": "ab" * 32}
+        self.assertEqual(listed[2]["group"], "branch")
+        self.assertEqual(posted[3], {**body, "computers": [ID % 1]})
+        self.assertEqual(listed_again[2]["name"], "web*")
+        self.assertEqual(posted_again[3], {**body, "computers": [ID % 1]})
+        self.assertEqual(one[3], body)
+        self.server.routes["GET", "/computers"] = self.page()
+        self.expect(self.muster("computer", "move", "--group", "none", *where), 1, "no computer is in the group 'none'")
+
     # --- the rest ---
 
     def test_tokens(self):

@@ -92,6 +92,39 @@ static void a_target_is_read_back(void **state)
 	free(json);
 }
 
+/* Without a token as well: the other manager decides. */
+static void a_move_says_where_to(void **state)
+{
+	static const char *const tokens[] = { NULL, "mse_of_the_other_one" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		const struct front_command move = { .manager = "https://other.example:4343",
+						    .token = tokens[i],
+						    .authority = { 7 } };
+		struct order order = an_order(COMMAND_MOVE);
+		Muster__Wire__Signed *content;
+		struct arena *arena;
+		struct buf out;
+		char *json;
+
+		order.arguments = &move;
+		order.target = (struct uuid){ 0 };
+		assert_int_equal(check(&order, NOW), 0);
+		buf_init(&out, WIRE_SIGNED_MAX_BYTES);
+		assert_int_equal(order_pack(&order, &out, NULL), 0);
+		assert_int_equal(exchange_signed_decode(out.data, out.size, &content, &arena, NULL), 0);
+		assert_string_equal(content->command->move->manager, move.manager);
+		assert_string_equal(content->command->move->token, tokens[i] != NULL ? tokens[i] : "");
+		assert_memory_equal(content->command->move->authority.data, move.authority, SHA256_BYTES);
+		arena_free(arena);
+		buf_done(&out);
+		json = order_arguments_json(&order);
+		assert_string_equal(json, "{\"manager\":\"https://other.example:4343\"}");
+		free(json);
+	}
+}
+
 static void times_out_of_order_are_not_signed(void **state)
 {
 	struct order order = an_order(COMMAND_HEARTBEAT);
@@ -137,7 +170,7 @@ int main(void)
 		cmocka_unit_test(every_kind_is_signed),        cmocka_unit_test(a_scan_carries_its_paths),
 		cmocka_unit_test(a_target_is_read_back),       cmocka_unit_test(times_out_of_order_are_not_signed),
 		cmocka_unit_test(nobodys_order_is_not_signed), cmocka_unit_test(rubbish_is_not_signed),
-		cmocka_unit_test(no_order_is_valid_for_years),
+		cmocka_unit_test(no_order_is_valid_for_years), cmocka_unit_test(a_move_says_where_to),
 	};
 
 	return cmocka_run_group_tests_name("unit/manager/orders", tests, NULL, NULL);
