@@ -9,8 +9,10 @@
  * likely: each computer's first report is where it is measured from, and only
  * the agents' own events tell what was before. A slow way makes a report, and
  * so its clock, look late: a small change backwards waits for the next report
- * to confirm it. What the agent says is its word about its own clock alone;
- * sums do not overflow (wire/limits.h).
+ * to confirm it. While we stand still (stopped, swapped out, on a machine that
+ * is) reports wait for us in our own sockets, and are read afterwards: what
+ * looks set back by no more than that time proves nothing. What the agent says
+ * is its word about its own clock alone; sums do not overflow (wire/limits.h).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -137,10 +139,21 @@ static span_us seen_by_agent(const struct fleet_exchange *exchange)
 	return largest;
 }
 
+/* How long a report that is read now may have waited until we listened again; 0: we did. */
+static span_us waited_for_us(const struct fleet *fleet)
+{
+	time_us now = fleet_now(fleet);
+
+	if (now - fleet->last_tick > FLEET_TICK_LATE_US)
+		return now - fleet->last_tick;
+	return now - fleet->deaf_until < WAY_MAX_US ? fleet->deaf_us : 0;
+}
+
 static int compare(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
 {
 	span_us change = change_of(fleet, computer), seen = seen_by_agent(exchange);
-	bool doubtful = change < 0 && magnitude(change) <= computer->clock_limit_us + WAY_MAX_US;
+	span_us waited = waited_for_us(fleet);
+	bool doubtful = change < 0 && magnitude(change) <= computer->clock_limit_us + WAY_MAX_US + waited;
 
 	if (magnitude(seen) > computer->clock_limit_us && fleet_now(fleet) - computer->clock_told > TOLD_SPAN_US)
 		return tell(fleet, computer, exchange,
@@ -149,7 +162,7 @@ static int compare(struct fleet *fleet, struct computer *computer, struct fleet_
 		computer->clock_doubted = false;
 		return 0;
 	}
-	if (doubtful && !computer->clock_doubted) {
+	if (doubtful && (waited > 0 || !computer->clock_doubted)) { /* several of its reports may have waited */
 		computer->clock_doubted = true;
 		return 0;
 	}

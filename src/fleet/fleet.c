@@ -344,8 +344,12 @@ void fleet_tick(struct fleet *fleet, void (*store)(void *argument, struct fleet_
 	time_us now = fleet_now(fleet);
 	struct computer *computer;
 
-	if (now - fleet->last_tick > FLEET_TICK_LATE_US && now > fleet->listening_since)
-		fleet->listening_since = now;
+	if (now - fleet->last_tick > FLEET_TICK_LATE_US) {
+		fleet->deaf_us = now - fleet->last_tick;
+		fleet->deaf_until = now;
+		if (now > fleet->listening_since)
+			fleet->listening_since = now;
+	}
 	fleet->last_tick = now;
 	while ((computer = due_take(fleet, now)) != NULL)
 		tick_computer(fleet, computer, now, store, argument);

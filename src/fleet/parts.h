@@ -150,6 +150,8 @@ struct fleet {
 	time_us started;
 	time_us listening_since; /* silence before this is forgiven */
 	time_us last_tick;
+	span_us deaf_us;    /* how long we last did not listen, */
+	time_us deaf_until; /* and until when */
 	span_us clock_zero; /* our wall clock minus our monotonic one, at the first start on this boot */
 };
 

@@ -99,7 +99,7 @@ static size_t hear_clock(struct fleet *fleet, uint64_t sequence, span_us offset,
 	if (!fleet_rows_empty(rows))
 		fleet_stored(fleet, exchange, rc);
 	fleet_exchange_free(fleet, exchange);
-	now += MINUTE_US;
+	tick_until(fleet, now + MINUTE_US); /* the manager listens meanwhile */
 	return told;
 }
 
@@ -130,6 +130,30 @@ static void a_late_report_is_no_clock_change(void **state)
 	assert_int_equal(hear_clock(fleet, 4, -40 * SECOND_US, NULL, 0), 0);
 	assert_int_equal(hear_clock(fleet, 5, -40 * SECOND_US, NULL, 0), 1); /* it was not */
 	assert_int_equal(hear_clock(fleet, 6, -10 * MINUTE_US, NULL, 0), 1); /* nothing is that long on its way */
+	fleet_free(fleet);
+}
+
+/* Stopped for ten minutes, as by a debugger or a host that swaps: what arrived at its beginning is read at its end. */
+static void what_waited_while_we_stood_still_is_no_clock_change(void **state)
+{
+	struct fleet *fleet = make_clocked(10 * SECOND_US, 0);
+
+	(void)state;
+	assert_int_equal(hear_clock(fleet, 1, 0, NULL, 0), 0);
+	now += 10 * MINUTE_US;
+	assert_int_equal(hear_clock(fleet, 2, -10 * MINUTE_US, NULL, 0), 0); /* before the first tick */
+	assert_int_equal(hear_clock(fleet, 3, -9 * MINUTE_US, NULL, 0), 0);  /* after it: another that waited */
+	assert_int_equal(hear_clock(fleet, 4, 0, NULL, 0), 0);
+	assert_int_equal(hear_clock(fleet, 5, -9 * MINUTE_US, NULL, 0), 1); /* nothing waited for so long any more */
+	assert_int_equal(hear_clock(fleet, 6, 0, NULL, 0), 1);
+	now += 10 * MINUTE_US;
+	assert_int_equal(hear_clock(fleet, 7, -DAY_US, NULL, 0), 1); /* nor a day */
+	now += 10 * MINUTE_US;
+	assert_int_equal(hear_clock(fleet, 8, 0, NULL, 0), 1); /* forwards no waiting makes it */
+	now += 10 * MINUTE_US;
+	assert_int_equal(hear_clock(fleet, 9, -5 * MINUTE_US, NULL, 0), 0);
+	tick_until(fleet, now + 2 * MINUTE_US);
+	assert_int_equal(hear_clock(fleet, 10, -5 * MINUTE_US, NULL, 0), 1); /* it was set, and still is */
 	fleet_free(fleet);
 }
 
@@ -298,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_clock_change_is_told_once),
 		cmocka_unit_test(a_late_report_is_no_clock_change),
+		cmocka_unit_test(what_waited_while_we_stood_still_is_no_clock_change),
 		cmocka_unit_test(our_own_clock_is_no_change_of_theirs),
 		cmocka_unit_test(years_are_told_and_do_no_harm),
 		cmocka_unit_test(the_agents_own_event_counts),
