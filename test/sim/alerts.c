@@ -124,17 +124,37 @@ static bool tells(const struct fleet_rows *rows, uint32_t type)
 	return false;
 }
 
+/* One that is not stored as heard is compared with the manager's clock as it is now, which may be the wrong one. */
+static bool differs_when_first_heard(const struct sim_machine *machine)
+{
+	const struct sim_stored_computer *computer = store_machine(machine);
+	span_us apart = machine->clock_offset - machine->manager->clock_offset;
+
+	apart = apart < 0 ? -apart : apart;
+	return computer->record.last_heard == 0 && apart + WAY_SPAN_US > computer->record.clock_limit_us;
+}
+
 /* What a report asks to be stored: event 734 only if its clock was changed. */
 void check_reported(struct sim_machine *machine, const struct fleet_rows *rows)
 {
 	struct sim *sim = machine->sim;
+	/* A report may have been under way as the last one was told. */
+	bool changed = machine->clock_changed != 0 && machine->clock_changed + WAY_SPAN_US >= machine->clock_told;
 
 	if (machine->has_clone || !tells(rows, EVENT_COMPUTER_CLOCK_CHANGE))
 		return;
-	/* A report may have been under way as the last one was told. */
-	if (machine->clock_changed == 0 || machine->clock_changed + WAY_SPAN_US < machine->clock_told)
+	if (!changed && !differs_when_first_heard(machine))
 		sim_fail(sim, "machine %u: its clock is told as changed, and was not", machine->index);
 	machine->clock_telling = sim->now;
+}
+
+/* Since when the manager had time to tell and to store what it knows: one that is stopped does neither, and what its
+ * fleet learned before is told with its first tick after that. */
+static bool had_time(const struct sim_manager *manager, time_us since)
+{
+	time_us from = since > manager->stalled_until ? since : manager->stalled_until;
+
+	return manager->sim->now - from > COMMIT_SPAN_US;
 }
 
 void check_offline(struct sim_manager *manager, struct sim_stored_computer *computer,
@@ -149,10 +169,10 @@ void check_offline(struct sim_manager *manager, struct sim_stored_computer *comp
 
 	if (shown->status != FLEET_ONLINE)
 		computer->online_from = sim->now;
-	if (open && sim->now - computer->online_from > COMMIT_SPAN_US)
+	if (open && had_time(manager, computer->online_from))
 		sim_fail(sim, "computer %zu is online for long, and its offline alert is open", index);
-	if (open && shown->missed == FLEET_UNLIMITED && sim->now - computer->life.policy_at > COMMIT_SPAN_US &&
-	    sim->now - manager->started > COMMIT_SPAN_US && sim->now - COMMIT_SPAN_US > manager->stalled_until)
+	if (open && shown->missed == FLEET_UNLIMITED && had_time(manager, computer->life.policy_at) &&
+	    had_time(manager, manager->started))
 		sim_fail(sim, "computer %zu may be silent for ever, and its offline alert is open", index);
 	if (!open && shown->missed != FLEET_UNLIMITED && silence > allowed + COMMIT_SPAN_US &&
 	    sim->now - computer->life.policy_at > COMMIT_SPAN_US &&

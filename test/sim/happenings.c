@@ -90,13 +90,18 @@ static void do_kill_manager(struct sim *sim, struct sim_machine *machine)
 
 static void do_stall_manager(struct sim *sim, struct sim_machine *machine)
 {
-	if (machine->manager->up)
-		machine->manager->stalled_until = sim->now + (span_us)(30 + sim_below(sim, 1800)) * SECOND_US;
+	if (!machine->manager->up)
+		return;
+	machine->manager->stalled_until = sim->now + (span_us)(30 + sim_below(sim, 1800)) * SECOND_US;
+	sim_log(sim, "manager %u is stalled for %lld s", machine->manager->index,
+		(long long)((machine->manager->stalled_until - sim->now) / SECOND_US));
 }
 
 static void do_cut(struct sim *sim, struct sim_machine *machine)
 {
 	machine->cut_until = sim->now + (span_us)(1 + sim_below(sim, sim_below(sim, 4) == 0 ? 4000 : 90)) * SECOND_US;
+	sim_log(sim, "m%u: is cut off for %lld s", machine->index,
+		(long long)((machine->cut_until - sim->now) / SECOND_US));
 	manager_drop_machine(machine);
 }
 
@@ -138,6 +143,7 @@ static void do_clock(struct sim *sim, struct sim_machine *machine)
 	machine->clock_offset = sim_below(sim, 2) == 0 ? 0 : some_jump(sim);
 	if (machine->clock_offset != before)
 		machine->clock_changed = sim->now;
+	sim_log(sim, "m%u: its clock is off by %lld s", machine->index, (long long)(machine->clock_offset / SECOND_US));
 	machine_poll(machine);
 }
 

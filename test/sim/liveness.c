@@ -184,6 +184,7 @@ void life_trace(void *context, const struct uuid *id, const char *what, const ch
 	computer = store_computer(manager, id);
 	if (computer == NULL)
 		return;
+	sim_log(sim, "manager %u: computer %zu is %s", manager->index, PLACE(manager, computer), to);
 	if (strcmp(to, "online") == 0)
 		computer->online_from = sim->now;
 	else if (strcmp(to, "offline") == 0)

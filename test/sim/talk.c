@@ -236,6 +236,7 @@ static void report_came(struct sim *sim, struct sim_event *event)
 		return;
 	}
 	manager_heard(manager, &talk->computer, report);
+	check_reported(&sim->machines[talk->machine], fleet_exchange_rows(exchange));
 	if (fleet_rows_empty(fleet_exchange_rows(exchange)))
 		talk_stored(manager, talk->id, exchange, arena);
 	else

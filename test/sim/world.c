@@ -53,6 +53,7 @@ void sim_fail(struct sim *sim, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(sim->failure, sizeof(sim->failure), format, arguments);
 	va_end(arguments);
+	sim_log(sim, "%s", sim->failure);
 }
 
 void sim_log(struct sim *sim, const char *format, ...)
