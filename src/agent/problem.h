@@ -18,9 +18,13 @@ int problem_error(const char *what, int status, const char *content_type, const 
 /* Whether the refusal is of this type (RFC 9457). */
 bool problem_is(const char *type, const char *content_type, const void *body, size_t size);
 #define PROBLEM_DEACTIVATED "urn:muster:problem:deactivated" /* 403: the computer may be let in again by a person */
+#define PROBLEM_NOT_ON_RECORD                                                                                          \
+	"urn:muster:problem:not-on-record" /* 403: the certificate is the manager's, its database has no such computer \
+					    */
 
 /* How long to leave a manager alone that does not take this computer: 30 to 60 minutes; where it says for how long
- * (Retry-After of a deactivated computer; 0: it does not), at most that, and half of it at least. Never under a minute.
+ * (Retry-After of one that may be let in again; 0: it does not), at most that, and half of it at least. Never under a
+ * minute.
  */
 span_us problem_pause(span_us retry_after, const struct env *env);
 

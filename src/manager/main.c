@@ -159,7 +159,7 @@ static void print_json(const struct init_result *result, const char *fingerprint
 	       result->name, result->url, fingerprint, result->user, result->password, (unsigned)result->agent_port);
 }
 
-static void print_text(const char *data, const struct init_result *result, const char *fingerprint)
+static void print_made(const char *data, const struct init_result *result, const char *fingerprint)
 {
 	printf("A manager is set up in %s\n\n"
 	       "  name                 %s\n"
@@ -168,8 +168,14 @@ static void print_text(const char *data, const struct init_result *result, const
 	       "  agents listen on     port %u\n"
 	       "  first administrator  %s\n"
 	       "  password             %s   (shown once; it is not stored)\n\n"
-	       "Next:\n"
-	       "  1. muster-manager run --data %s\n"
+	       "Next:\n",
+	       data, result->name, result->url, fingerprint, (unsigned)result->agent_port, result->user,
+	       result->password);
+}
+
+static void print_next_new(const char *data, const struct init_result *result, const char *fingerprint)
+{
+	printf("  1. muster-manager run --data %s\n"
 	       "  2. muster --server %s --ca %s/%s login\n"
 	       "  3. muster token create --enrolment\n"
 	       "  4. on each computer:\n"
@@ -177,8 +183,32 @@ static void print_text(const char *data, const struct init_result *result, const
 	       "Back the keys up when it runs: muster cert backup FILE. If they are lost without a backup, no agent "
 	       "takes\n"
 	       "orders any more until each is repaired on its machine, or installed anew.\n",
-	       data, result->name, result->url, fingerprint, (unsigned)result->agent_port, result->user,
-	       result->password, data, result->url, data, LAYOUT_CA, result->url, fingerprint);
+	       data, result->url, data, LAYOUT_CA, result->url, fingerprint);
+}
+
+/* The backup has the keys alone; what becomes of the fleet depends on the database. */
+static void print_next_restored(const char *data, const struct init_result *result)
+{
+	printf(
+	    "  1. a copy of the manager's database, where there is one, in the place of %s/%s:\n"
+	    "     computers, policies and users are then those of the copy, and so are the passwords\n"
+	    "  2. muster-manager run --data %s\n"
+	    "Its agents look for it at the address that they know, and come back by themselves. Without a copy of\n"
+	    "the database none of them is on record, and they wait until they are let in:\n"
+	    "  3. muster --server %s --ca %s/%s login\n"
+	    "  4. muster settings set enrolment.reactivate_unknown=yes   (each is here within 10 minutes of it, with\n"
+	    "     its own name and without its former policy and group; take it back when they are: it lets in\n"
+	    "     whoever has a certificate of this manager, also of computers that had been revoked)\n",
+	    data, LAYOUT_DATABASE, data, result->url, data, LAYOUT_CA);
+}
+
+static void print_text(const struct arguments *arguments, const struct init_result *result, const char *fingerprint)
+{
+	print_made(arguments->data, result, fingerprint);
+	if (arguments->restore != NULL)
+		print_next_restored(arguments->data, result);
+	else
+		print_next_new(arguments->data, result, fingerprint);
 }
 
 /* The first line of a file, or of standard input. */
@@ -243,7 +273,7 @@ static int command_init(struct arguments *arguments, struct err *err)
 	if (arguments->json)
 		print_json(&result, fingerprint);
 	else
-		print_text(arguments->data, &result, fingerprint);
+		print_text(arguments, &result, fingerprint);
 	explicit_bzero(&result, sizeof(result));
 	return 0;
 }
@@ -467,7 +497,9 @@ static const struct subcommand {
 	  "  -o, --output json    what was made as one JSON object\n"
 	  "  --restore FILE       a manager that was elsewhere before: with the keys, CA, name and agent port of its\n"
 	  "                       backup (muster cert backup), so that its agents go on. For its computers, policies\n"
-	  "                       and users put its database in the place of DIR/front/muster.db before the first run\n"
+	  "                       and users put its database in the place of DIR/front/muster.db before the first "
+	  "run;\n"
+	  "                       without it agents come back with the setting enrolment.reactivate_unknown\n"
 	  "  --password-file FILE the backup's password is the first line; - is standard input\n" },
 	{ "run", "dch", command_run, "run the manager until SIGTERM",
 	  "usage: muster-manager run --data DIR [--check-config]\n\n"

@@ -18,8 +18,7 @@ struct lane {
 	struct link *link;
 	enum endpoint_lane which;
 	struct http_client *client;
-	bool denied;
-	bool deactivated;   /* likewise, and a person may let it in again */
+	enum exchange_denial denial;
 	bool shows_old;     /* its request under way shows the certificate before the present one */
 	time_us not_before; /* after being denied, or when a report could not even be made */
 };
@@ -76,6 +75,23 @@ static void failed(struct lane *lane, const struct err *err, span_us retry_after
 	endpoint_failed(lane->link->endpoint, lane->which, err->code, err->text, retry_after);
 }
 
+static enum exchange_denial denial_of(const struct http_answer *answer)
+{
+	static const struct {
+		const char *type;
+		enum exchange_denial denial;
+	} types[] = {
+		{ PROBLEM_DEACTIVATED, EXCHANGE_DENIED_DEACTIVATED },
+		{ PROBLEM_NOT_ON_RECORD, EXCHANGE_DENIED_NOT_ON_RECORD },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		if (problem_is(types[i].type, answer->content_type, answer->body, answer->size))
+			return types[i].denial;
+	}
+	return EXCHANGE_DENIED;
+}
+
 static void refused(struct lane *lane, const struct http_answer *answer, bool showed_old)
 {
 	struct err err;
@@ -84,15 +100,14 @@ static void refused(struct lane *lane, const struct http_answer *answer, bool sh
 
 	struct env const *env = lane->link->env;
 
-	lane->denied = rc == ERR_DENIED && !showed_old;
-	lane->deactivated =
-	    lane->denied && problem_is(PROBLEM_DEACTIVATED, answer->content_type, answer->body, answer->size);
+	lane->denial = rc == ERR_DENIED && !showed_old ? denial_of(answer) : EXCHANGE_NOT_DENIED;
 	if (answer->status == HTTP_UNAUTHORIZED && !showed_old) /* ours has ended, as the manager sees it */
 		link_renewal_want(lane->link->renewal);
-	http_client_disconnect(lane->client); /* another certificate may be shown the next time */
-	if (lane->denied)                     /* its events are kept; it may be let in again */
-		lane->not_before = env_monotonic(env) + problem_pause(lane->deactivated ? answer->retry_after : 0, env);
-	failed(lane, &err, lane->denied ? 0 : answer->retry_after);
+	http_client_disconnect(lane->client);    /* another certificate may be shown the next time */
+	if (lane->denial != EXCHANGE_NOT_DENIED) /* its events are kept; it may be let in again */
+		lane->not_before =
+		    env_monotonic(env) + problem_pause(lane->denial != EXCHANGE_DENIED ? answer->retry_after : 0, env);
+	failed(lane, &err, lane->denial != EXCHANGE_NOT_DENIED ? 0 : answer->retry_after);
 }
 
 static void on_answer(void *argument, const struct http_answer *answer)
@@ -110,7 +125,7 @@ static void on_answer(void *argument, const struct http_answer *answer)
 	} else if (answer->status != 200) {
 		refused(lane, answer, showed_old);
 	} else {
-		lane->denied = false;
+		lane->denial = EXCHANGE_NOT_DENIED;
 		lane->link->exchange->old_answer = showed_old;
 		if (endpoint_reply(lane->link->endpoint, lane->which, answer->body, answer->size, &err))
 			LOG(LOG_WARNING, "exchange.reply_refused", log_err(&err));
@@ -190,10 +205,10 @@ void link_exchange_hurry(struct link_exchange *exchange)
 
 void link_exchange_heard(struct link_exchange *exchange)
 {
-	if (!link_exchange_denied(exchange))
+	if (link_exchange_denial(exchange) == EXCHANGE_NOT_DENIED)
 		return;
 	for (int i = 0; i < ENDPOINT_LANES; i++)
-		exchange->lanes[i].denied = false; /* the answer to the next report may be held */
+		exchange->lanes[i].denial = EXCHANGE_NOT_DENIED; /* the answer to the next report may be held */
 	link_exchange_hurry(exchange);
 }
 
@@ -202,7 +217,7 @@ void link_exchange_renewed(struct link_exchange *exchange)
 	for (int i = 0; i < ENDPOINT_LANES; i++) {
 		struct lane *lane = &exchange->lanes[i];
 
-		lane->denied = false;
+		lane->denial = EXCHANGE_NOT_DENIED;
 		lane->shows_old = http_client_busy(lane->client);
 		if (!lane->shows_old)
 			http_client_disconnect(lane->client);
@@ -237,22 +252,15 @@ uint64_t link_exchange_count(const struct link_exchange *exchange)
 	return exchange->worked;
 }
 
-bool link_exchange_deactivated(const struct link_exchange *exchange)
+enum exchange_denial link_exchange_denial(const struct link_exchange *exchange)
 {
-	for (int i = 0; i < ENDPOINT_LANES; i++) {
-		if (exchange->lanes[i].denied && exchange->lanes[i].deactivated)
-			return true;
-	}
-	return false;
-}
+	enum exchange_denial denial = EXCHANGE_NOT_DENIED;
 
-bool link_exchange_denied(const struct link_exchange *exchange)
-{
 	for (int i = 0; i < ENDPOINT_LANES; i++) {
-		if (exchange->lanes[i].denied)
-			return true;
+		if (exchange->lanes[i].denial > denial)
+			denial = exchange->lanes[i].denial;
 	}
-	return false;
+	return denial;
 }
 
 bool link_exchange_answer_is_old(const struct link_exchange *exchange)

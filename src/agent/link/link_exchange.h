@@ -9,6 +9,13 @@
 
 #include "agent/link/link.h"
 
+enum exchange_denial {
+	EXCHANGE_NOT_DENIED,
+	EXCHANGE_DENIED,
+	EXCHANGE_DENIED_DEACTIVATED,   /* a person there may let this computer in again */
+	EXCHANGE_DENIED_NOT_ON_RECORD, /* likewise, or all that are unknown there */
+};
+
 struct link_exchange *link_exchange_new(struct link *link, struct err *err);
 void link_exchange_free(struct link_exchange *exchange);
 /* Sends what is due. */
@@ -26,10 +33,8 @@ void link_exchange_renewed(struct link_exchange *exchange);
 void link_exchange_redial(struct link_exchange *exchange);
 /* How many exchanges have worked since the start. */
 uint64_t link_exchange_count(const struct link_exchange *exchange);
-/* True after 401 or 403 until an exchange works again: the manager does not know this computer (any more). */
-bool link_exchange_denied(const struct link_exchange *exchange);
-/* Denied because the computer was deactivated there: it is let in again when a person says so. */
-bool link_exchange_deactivated(const struct link_exchange *exchange);
+/* After 401 or 403, until an exchange works again: the manager does not take this computer (any more). */
+enum exchange_denial link_exchange_denial(const struct link_exchange *exchange);
 /* While a reply is acted on: the manager saw the certificate before the present one when it made it. */
 bool link_exchange_answer_is_old(const struct link_exchange *exchange);
 

@@ -48,7 +48,7 @@ static const char *cause_of(const struct link *link, const struct endpoint_statu
 {
 	if (status->connected)
 		return "";
-	if (link_exchange_denied(link->exchange)) {
+	if (link_exchange_denial(link->exchange) != EXCHANGE_NOT_DENIED) {
 		snprintf(room, capacity, "the manager does not accept this computer any more (%s)",
 			 status->last_error_text);
 		return room;
@@ -87,6 +87,7 @@ static json_t *status_line(struct link_local *local)
 	struct link *link = local->link;
 	struct endpoint_status status;
 	char id[UUID_TEXT_BYTES], room[400];
+	enum exchange_denial denial = link_exchange_denial(link->exchange);
 	const char *cause;
 	json_t *line;
 
@@ -97,8 +98,9 @@ static json_t *status_line(struct link_local *local)
 			 "computer", id, "name", link->identity.name, "manager", link->identity.manager, "connected",
 			 status.connected, "since", when(local->since), "cause", control_name(cause, strlen(cause)),
 			 "cause_code", status.connected || !status.last_error ? "" : err_name(status.last_error),
-			 "revoked", link_exchange_denied(link->exchange), "last_exchange", when(status.last_contact));
-	json_object_set_new(line, "deactivated", json_boolean(link_exchange_deactivated(link->exchange)));
+			 "revoked", denial != EXCHANGE_NOT_DENIED, "last_exchange", when(status.last_contact));
+	json_object_set_new(line, "deactivated", json_boolean(denial == EXCHANGE_DENIED_DEACTIVATED));
+	json_object_set_new(line, "not_on_record", json_boolean(denial == EXCHANGE_DENIED_NOT_ON_RECORD));
 	json_object_set_new(line, "trusted_key_fingerprint", trusted_key(link));
 	json_object_set_new(line, "refused", json_integer((json_int_t)status.refused));
 	json_object_set_new(line, "network_interval_s",

@@ -66,12 +66,18 @@ static void print_list(const char *title, const json_t *list, void (*print)(cons
 	json_array_foreach(list, i, item) print(item);
 }
 
-/* The computer was deleted from its manager. */
-static void print_next(const char *data)
+/* The manager does not know the computer, or not any more. */
+static void print_next(const json_t *status, const char *data)
 {
-	printf("Next       to come back: muster-agent stop --data %s && muster-agent reset --yes --data %s,\n"
+	bool awaited = json_is_true(json_object_get(status, "not_on_record"));
+
+	if (awaited)
+		puts("Next       nothing here, if the manager is to have its computers back: this one waits for\n"
+		     "           `muster settings set enrolment.reactivate_unknown=yes` there, and asks every 10 "
+		     "minutes");
+	printf("%s       to come back%s: muster-agent stop --data %s && muster-agent reset --yes --data %s,\n"
 	       "           then activate again with a new token (muster-agent activate --help)\n",
-	       data, data);
+	       awaited ? "Or  " : "Next", awaited ? " alone" : "", data, data);
 }
 
 static void print_configuration(const json_t *configuration)
@@ -121,7 +127,7 @@ static void print_words(const json_t *status, const char *data)
 		printf("Next       nothing here: it waits for `muster computer reactivate %s` on the manager\n",
 		       local_text(status, "name"));
 	else if (json_is_true(json_object_get(status, "revoked")))
-		print_next(data);
+		print_next(status, data);
 	printf("Exchange   last worked %s\n", *last ? last : "never since the agent started");
 	printf("Waiting    %lld events, %lld files to send\n", (long long)local_number(status, "events_waiting"),
 	       (long long)local_number(status, "uploads_waiting"));

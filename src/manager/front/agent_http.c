@@ -20,8 +20,9 @@
 #define QUARANTINE "/agent/v1/quarantine/"
 
 /* Of problems, where an agent goes by it (agent/problem.h). */
-#define TYPE_NONE        "about:blank"
-#define TYPE_DEACTIVATED "urn:muster:problem:deactivated"
+#define TYPE_NONE          "about:blank"
+#define TYPE_DEACTIVATED   "urn:muster:problem:deactivated"
+#define TYPE_NOT_ON_RECORD "urn:muster:problem:not-on-record"
 
 static const struct agent_route routes[] = {
 	{ "POST", "/agent/v1/enrol", WIRE_ENROL_REQUEST_MAX_BYTES, .complete = enrol_complete, .gone = enrol_gone },
@@ -191,8 +192,10 @@ static const struct refusal {
 } refusals[ROSTER_STANDINGS] = {
 	[ROSTER_UNKNOWN] = { "Certificate not known",
 			     "This manager's authority signed the certificate, but no computer is on record with it. "
-			     "Was the database restored from an older backup? Enrol the computer again.",
-			     EVENT_UNRECOGNISED_AGENT },
+			     "Was its database lost, or restored from an older backup? The manager lets its computers "
+			     "in "
+			     "again with the setting enrolment.reactivate_unknown; or enrol this one again.",
+			     EVENT_UNRECOGNISED_AGENT, TYPE_NOT_ON_RECORD, FRONT_BACK_WITHIN_S },
 	[ROSTER_DEACTIVATED] = { "Computer deactivated",
 				 "The computer was deactivated at this manager. It is let in again when it is "
 				 "reactivated there (muster computer reactivate).",

@@ -179,8 +179,8 @@ int front_computer_link(struct front *front, const struct uuid *computer, const 
 /* Keeps the row; its certificate is refused until front_computer_reactivate(). */
 int front_computer_deactivate(struct front *front, const struct uuid *computer, const struct front_actor *actor,
 			      struct err *err);
-/* The longest that the agent of a deactivated computer keeps away between two questions: what it is told with each
- * refusal, and people are when they let it in again. */
+/* The longest that the agent of a computer that is deactivated, or not on record, keeps away between two questions:
+ * what it is told with each refusal, and people are when they let it in again. */
 #define FRONT_BACK_WITHIN_S 600
 int front_computer_reactivate(struct front *front, const struct uuid *computer, const struct front_actor *actor,
 			      struct err *err);

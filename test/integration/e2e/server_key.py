@@ -232,6 +232,11 @@ def imported():
     cert("backup", os.path.join(site.directory, "keys.backup")).expect(0)
 
 
+def restoring(manager, backup):
+    return [program("muster-manager"), "init", "--data", manager.data, "--listen", f"127.0.0.1:{manager.port}",
+            "--restore", backup, "--password-file", "-"]
+
+
 def on_a_new_machine():
     """The manager's machine is lost; its keys' backup and its database make a manager that keeps the fleet."""
     old, backup = site.manager, os.path.join(site.directory, "keys.backup")
@@ -241,8 +246,7 @@ def on_a_new_machine():
     shutil.copyfile(os.path.join(old.data, "front", "muster.db"), database)
     shutil.rmtree(old.data)
     new = Manager(site.directory, "manager-again", old.port)
-    command = [program("muster-manager"), "init", "--data", new.data, "--listen", f"127.0.0.1:{new.port}", "-o", "json",
-               "--restore", backup, "--password-file", "-"]
+    command = restoring(new, backup) + ["-o", "json"]
     run(command, stdin=b"another password\n").expect(1, "the password is wrong")
     assert not os.path.exists(os.path.join(new.data, "manager.ini"))
     new.identity = run(command, stdin=PASSWORD).expect(0).json
@@ -274,9 +278,32 @@ def on_a_new_machine():
         stranger.stop()
 
 
+def without_its_database():
+    """Only the keys were kept: the agents are let in again by one setting, and say what they wait for until then."""
+    backup = os.path.join(site.directory, "last.backup")
+    cert("backup", backup).expect(0)
+    site.manager.stop()
+    new = Manager(site.directory, "manager-without-database", site.manager.port)
+    made = run(restoring(new, backup), stdin=PASSWORD).expect(0, "enrolment.reactivate_unknown", "muster.db").out
+    password = next(line.split()[1] for line in made.splitlines() if line.startswith("  password"))
+    new.url = f"https://localhost:{new.port}"
+    site.manager = new
+    new.start()
+    site.muster("login", "--user", "admin", "--password-file", "-", "--ca", new.ca, stdin=password.encode() + b"\n").expect(0)
+    for agent in site.agents:
+        agent("heartbeat")
+        wait_until("the refusal", lambda: agent("status", "-o", "json").json["not_on_record"])
+        agent("status").expect(0, "muster settings set enrolment.reactivate_unknown=yes", "10 minutes")
+    site.muster("settings", "set", "enrolment.reactivate_unknown=yes").expect(0)
+    for agent in site.agents:
+        agent("heartbeat")
+        wait_until("it is here", lambda: [c["status"] for c in site.json("computer", "list", "--name", agent.name)] == ["online"])
+        obeys(agent.name)
+
+
 if __name__ == "__main__":
     with site:
         site.add_manager()
         code = main([roll_over, orders_of_the_old_key, without_roll_over, repaired_by_hand, backed_up, key_lost, imported,
-                     on_a_new_machine])
+                     on_a_new_machine, without_its_database])
     raise SystemExit(code)
