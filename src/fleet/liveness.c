@@ -129,7 +129,7 @@ static bool may_be_silent(const struct fleet *fleet, const struct computer *comp
 
 void liveness_allowed(struct fleet *fleet, struct computer *computer)
 {
-	bool error = liveness_is_error(computer) || computer->offline_told;
+	bool error = liveness_is_error(computer) || computer->offline_told || computer->error_writing;
 
 	computer->allowed = error && may_be_silent(fleet, computer);
 	if (!computer->allowed)
@@ -275,6 +275,7 @@ int liveness_tell(struct fleet *fleet, struct computer *computer, struct fleet_e
 	if (rc == 0 && error_untold(computer))
 		rc = tell_error(fleet, computer, exchange);
 	computer->status_writing = exchange->tells_status;
+	computer->error_writing = exchange->tells_status && exchange->tells_offline;
 	computer->row_dirty = true; /* in the same write */
 	return rc;
 }
@@ -283,7 +284,7 @@ void liveness_stored(struct computer *computer, const struct fleet_exchange *exc
 {
 	if (!exchange->tells_status)
 		return;
-	computer->status_writing = false;
+	computer->status_writing = computer->error_writing = false;
 	if (rc != 0)
 		return;
 	computer->offline_told = exchange->tells_offline;

@@ -90,7 +90,8 @@ struct computer {
 	bool offline_told;   /* the last event stored about it was "offline" */
 	bool stopped_told;   /* the same of "its machine is shut off" */
 	bool allowed;        /* its error ended by its settings */
-	bool status_writing; /* such an event is being stored */
+	bool status_writing; /* such an event is being stored, */
+	bool error_writing;  /* and with it that it is offline */
 	bool inactive_error; /* setting: a stopped machine counts as offline too */
 	bool overdue;        /* its machine is stopped, and by the arithmetic it is offline */
 	uint8_t machine;     /* enum machine_state, as hypervisors say */

@@ -72,6 +72,42 @@ static void who_may_be_silent_is_offline_no_more(void **state)
 	fleet_free(fleet);
 }
 
+static struct fleet_exchange *ticked;
+
+static void keep_ticked(void *argument, struct fleet_exchange *exchange)
+{
+	(void)argument;
+	assert_null(ticked);
+	ticked = exchange;
+}
+
+/* Whoever is told as offline while it is told that it may be silent: however often its settings are set meanwhile. */
+static void who_may_be_silent_before_its_offline_is_stored_is_told_so(void **state)
+{
+	const struct fleet_rows *rows;
+	struct fleet *fleet;
+
+	(void)state;
+	now = 0;
+	fleet = make_plain();
+	reports(fleet, 7, 1);
+	for (; ticked == NULL; now += SECOND_US)
+		fleet_tick(fleet, keep_ticked, NULL);
+	rows = fleet_exchange_rows(ticked);
+	assert_int_equal(rows->manager_event_count, 1);
+	assert_int_equal(rows->manager_events[0].type, EVENT_COMPUTER_OFFLINE);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(fleet_set_heartbeat(fleet, &id, MINUTE_US, FLEET_UNLIMITED, NULL), 0);
+	fleet_stored(fleet, ticked, 0);
+	fleet_exchange_free(fleet, ticked);
+	ticked = NULL;
+	tick_until(fleet, now + 10 * SECOND_US);
+	assert_int_equal(status(fleet), FLEET_UNKNOWN);
+	assert_int_equal(ticked_events, 1);
+	assert_int_equal(ticked_type, EVENT_COMPUTER_NOT_WATCHED);
+	fleet_free(fleet);
+}
+
 /* One that reports each hour, and is wanted to report each minute. */
 static struct fleet *make_slow(uint8_t wanted[SHA256_BYTES])
 {
@@ -221,6 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(offline_after_one_heartbeat_more_than_allowed),
 		cmocka_unit_test(who_may_be_silent_is_offline_no_more),
+		cmocka_unit_test(who_may_be_silent_before_its_offline_is_stored_is_told_so),
 		cmocka_unit_test(an_agent_that_goes_by_its_old_interval_is_not_offline),
 		cmocka_unit_test(with_the_configuration_the_new_interval_counts_at_once),
 		cmocka_unit_test(the_interval_of_the_agent_is_known_after_a_restart),
