@@ -510,6 +510,8 @@ void machine_poll(struct sim_machine *machine)
 	if (!machine->up)
 		return;
 	pump(machine);
+	if (!machine->disk.dead)
+		moves_tell_switch(machine);
 	if (endpoint_direction(machine->endpoint) != machine->direction) {
 		sim_log(sim, "m%u: is now %s", machine->index,
 			link_direction_name(endpoint_direction(machine->endpoint)));

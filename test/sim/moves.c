@@ -25,6 +25,7 @@ struct sim_moving {
 	struct sim_manager *attempt_at;
 	uint64_t attempt_token;
 	/* Of this run of the link. */
+	bool switch_told; /* the event is recorded, perhaps not durable */
 	struct move_asking asking;
 	struct move_farewell farewell;
 	struct sim_manager *to;
@@ -139,6 +140,7 @@ bool moves_begin(struct sim_machine *machine)
 	struct move_places places = { .followed = false };
 	enum move_step step;
 
+	moving->switch_told = false;
 	moving->asking = (struct move_asking){ 0 };
 	moving->asked = moving->said = 0;
 	if (moving->found == MOVE_CANDIDATE_WHOLE && sim_chance(machine->sim, 300))
@@ -156,13 +158,15 @@ bool moves_begin(struct sim_machine *machine)
 }
 
 /* Event 4040, and once it is durable the order is forgotten. */
-static void tell_switch(struct sim_machine *machine)
+void moves_tell_switch(struct sim_machine *machine)
 {
 	struct sim_moving *moving = machine->moving;
 
 	if (!moving->ordered)
 		return;
-	endpoint_event(machine->endpoint, 0, EVENT_IDENTITY_CHANGED, env_wall(&machine->env), NULL, 0, NULL);
+	if (!moving->switch_told)
+		endpoint_event(machine->endpoint, 0, EVENT_IDENTITY_CHANGED, env_wall(&machine->env), NULL, 0, NULL);
+	moving->switch_told = true;
 	if (endpoint_flush(machine->endpoint, NULL) == 0 && disk_step(&machine->disk))
 		moving->ordered = false;
 }
@@ -237,7 +241,7 @@ static int begin(struct sim_machine *machine, struct sim_manager *to, uint64_t t
 	int rc = move_may_begin(&moving->asking, true, env_monotonic(&machine->env), err);
 
 	if (rc == 0 && moving->ordered && machine->endpoint != NULL)
-		tell_switch(machine);
+		moves_tell_switch(machine);
 	if (rc == 0 && (moving->ordered || machine->disk.dead))
 		return err_set(err, ERR_BUSY, "what was before is not told yet");
 	if (rc == 0 && to == machine->manager)
@@ -471,7 +475,7 @@ void moves_farewell_answered(struct sim *sim, struct sim_event *event)
 
 void moves_say_farewell(struct sim_machine *machine)
 {
-	tell_switch(machine);
+	moves_tell_switch(machine);
 	if (machine->disk.dead || machine->moving->former_count == 0)
 		return;
 	move_farewell_begin(&machine->moving->farewell, env_monotonic(&machine->env));

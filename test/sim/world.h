@@ -597,6 +597,8 @@ void moves_done(struct sim_machine *machine);
 struct sim_identity moves_identity(const struct sim_machine *machine);
 /* At a start of the link, before anything else; false: it was killed in the midst of it. */
 bool moves_begin(struct sim_machine *machine);
+/* Again and again while its disk fails. */
+void moves_tell_switch(struct sim_machine *machine);
 /* After the endpoint was made. */
 void moves_say_farewell(struct sim_machine *machine);
 /* An order that was verified; ERR_EXISTS, ERR_BUSY. */

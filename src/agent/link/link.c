@@ -146,6 +146,7 @@ static void step(void *argument)
 	link_exchange_step(link->exchange);
 	link_local_step(link->local);
 	link_candidate_step(link->candidate);
+	(void)link_tell_switch(link, NULL); /* again, while the disk fails */
 	stop_early(link);
 	due = earliest(link);
 	if (due != INT64_MAX)
