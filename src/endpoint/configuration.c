@@ -1,13 +1,12 @@
 /* The life of configurations (endpoint/configuration.h). What arrives here was signed for this computer; it may
- * still be one that cannot be applied. The file may be damaged. */
+ * still be one that cannot be applied. */
 #include "endpoint/configuration.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "endpoint/configuration_file.h"
-#include "endpoint/parts.h"
+#include "endpoint/configuration_parts.h"
 
 #define SHORT_TEXT_BYTES 160
 
@@ -19,13 +18,6 @@ static struct configuring *part(struct endpoint *endpoint)
 static const struct endpoint_configurer *shell(const struct endpoint *endpoint)
 {
 	return &endpoint->options.actor.configurer;
-}
-
-static void known_done(struct known_configuration *known)
-{
-	if (known->content != NULL)
-		muster__wire__configuration__free_unpacked(known->content, NULL);
-	*known = (struct known_configuration){ 0 };
 }
 
 static void copy_reason(char *out, const char *text)
@@ -65,66 +57,7 @@ static void note_refused(struct endpoint *endpoint)
 	endpoint_note(endpoint, EVENT_CONFIGURATION_REFUSED, fields, COUNT_OF(fields));
 }
 
-/* --- the file --- */
-
-static int pack_content(const Muster__Wire__Configuration *content, struct buf *out)
-{
-	size_t size = muster__wire__configuration__get_packed_size(content);
-	uint8_t *room = buf_room(out, size + 1);
-
-	if (room == NULL)
-		return out->status;
-	muster__wire__configuration__pack(content, room);
-	buf_grow(out, size);
-	return 0;
-}
-
-/* With `kept` as the one in force. */
-static int save(struct endpoint *endpoint, const struct known_configuration *kept, struct err *err)
-{
-	const struct configuring *configuring = part(endpoint);
-	const struct endpoint_storage *storage = &endpoint->storage;
-	struct configuration_file file = { .has_kept = kept->content != NULL,
-					   .has_refused = configuring->has_refused,
-					   .failures = configuring->failures,
-					   .listens_only = configuring->listens_only,
-					   .attempts = configuring->attempts };
-	struct buf packed, out;
-	int rc = 0;
-
-	buf_init(&packed, WIRE_SIGNED_MAX_BYTES + 1);
-	buf_init(&out, CONFIGURATION_FILE_MAX_BYTES);
-	if (file.has_kept)
-		rc = pack_content(kept->content, &packed);
-	file.packed = (struct bytes){ packed.data, packed.size };
-	memcpy(file.kept, kept->fingerprint, SHA256_BYTES);
-	memcpy(file.refused, configuring->refused, SHA256_BYTES);
-	memcpy(file.attempted, configuring->attempted, SHA256_BYTES);
-	memcpy(file.reason, configuring->reason, sizeof(file.reason));
-	configuration_file_encode(&file, &endpoint->options.computer, &out);
-	if (rc == 0)
-		rc = out.status;
-	if (rc != 0)
-		err_set(err, rc, "the configuration cannot be written");
-	else
-		rc = storage->replace(storage->context, CONFIGURATION_FILE, out.data, out.size, err);
-	buf_done(&packed);
-	buf_done(&out);
-	return rc;
-}
-
 /* --- refusing --- */
-
-static time_us again_at(const struct endpoint *endpoint)
-{
-	span_us wait = ENDPOINT_AGAIN_US;
-
-	if (endpoint->configuring.failures == 0)
-		return 0;
-	for (unsigned i = 1; i < endpoint->configuring.failures && wait < ENDPOINT_AGAIN_MAX_US; i++)
-		wait *= 4;
-	return endpoint_now(endpoint) + (wait < ENDPOINT_AGAIN_MAX_US ? wait : ENDPOINT_AGAIN_MAX_US);
-}
 
 /* A reason that cannot be written is told all the same. */
 static void refuse(struct endpoint *endpoint, const uint8_t fingerprint[SHA256_BYTES], const char *why, bool in_force)
@@ -141,11 +74,11 @@ static void refuse(struct endpoint *endpoint, const uint8_t fingerprint[SHA256_B
 	if (in_force && configuring->failures < UINT8_MAX)
 		configuring->failures++;
 	configuring->has_refused = true;
-	configuring->again_at = again_at(endpoint);
+	configuring->again_at = configuration_again_at(endpoint);
 	configuring->attempts = 0;
 	memcpy(configuring->refused, fingerprint, SHA256_BYTES);
 	memcpy(configuring->reason, reason, sizeof(reason));
-	save(endpoint, &configuring->kept, NULL);
+	configuration_save(endpoint, &configuring->kept, NULL);
 	if (!known)
 		note_refused(endpoint);
 	tell(endpoint);
@@ -162,52 +95,9 @@ static void forget_others(struct endpoint *endpoint)
 	configuring->has_refused = false;
 	configuring->reason[0] = '\0';
 	configuring->attempts = 0;
-	save(endpoint, &configuring->kept, NULL); /* else an old reason is told again after a restart */
+	configuration_save(endpoint, &configuring->kept, NULL); /* else an old reason is told again after a restart */
 	if (refused)
 		tell(endpoint);
-}
-
-/* --- the way to the manager --- */
-
-static bool same_connection(const struct endpoint_connection *a, const struct endpoint_connection *b)
-{
-	return a->heartbeat_us == b->heartbeat_us && a->poll_us == b->poll_us && a->way == b->way &&
-	       a->direction == b->direction;
-}
-
-static void use_connection(struct endpoint *endpoint, const struct endpoint_connection *connection)
-{
-	endpoint->configuring.used = *connection;
-	endpoint->options.heartbeat_us = connection->heartbeat_us;
-	endpoint->options.poll_us = connection->poll_us;
-	direction_use(endpoint, connection->direction);
-}
-
-static void change_connection(struct endpoint *endpoint, const struct endpoint_connection *connection)
-{
-	if (same_connection(&part(endpoint)->used, connection))
-		return;
-	use_connection(endpoint, connection);
-	timing_redial(endpoint);
-	if (shell(endpoint)->redial != NULL)
-		shell(endpoint)->redial(endpoint->options.actor.context, connection);
-}
-
-/* agent.ini's: in force only without a configuration. */
-void configuration_own_direction(struct endpoint *endpoint, enum link_direction direction)
-{
-	struct configuring *configuring = part(endpoint);
-
-	configuring->own.direction = direction;
-	if (configuring->kept.content == NULL && configuring->candidate.content == NULL)
-		use_connection(endpoint, &configuring->own);
-}
-
-static const struct endpoint_connection *good_connection(const struct endpoint *endpoint)
-{
-	const struct configuring *configuring = &endpoint->configuring;
-
-	return configuring->kept.content != NULL ? &configuring->kept.connection : &configuring->own;
 }
 
 /* --- the last good one --- */
@@ -249,8 +139,8 @@ static void restore(struct endpoint *endpoint)
 	struct buf why;
 	int rc;
 
-	known_done(&configuring->candidate);
-	change_connection(endpoint, good_connection(endpoint));
+	known_configuration_done(&configuring->candidate);
+	configuration_change_way(endpoint, configuration_good_way(endpoint));
 	configuring->state = CONFIGURATION_RESTORING;
 	buf_init(&why, ENDPOINT_REASON_MAX_BYTES);
 	rc = call_apply(endpoint, configuring->kept.content, &why);
@@ -281,13 +171,13 @@ static void keep(struct endpoint *endpoint)
 	configuring->has_refused = false;
 	configuring->reason[0] = '\0';
 	configuring->attempts = 0;
-	if (save(endpoint, &configuring->candidate, &err) != 0) {
+	if (configuration_save(endpoint, &configuring->candidate, &err) != 0) {
 		*configuring = before;
 		snprintf(text, sizeof(text), "it could not be kept: %s", err.text);
 		give_up(endpoint, text);
 		return;
 	}
-	known_done(&configuring->kept);
+	known_configuration_done(&configuring->kept);
 	configuring->kept = configuring->candidate;
 	configuring->candidate = (struct known_configuration){ 0 };
 	configuring->state = CONFIGURATION_STILL;
@@ -304,7 +194,7 @@ static void try_connection(struct endpoint *endpoint)
 	configuring->state = CONFIGURATION_TRYING;
 	configuring->due =
 	    endpoint_now(endpoint) + (connection->patience_us > 0 ? connection->patience_us : ENDPOINT_PATIENCE_US);
-	change_connection(endpoint, connection);
+	configuration_change_way(endpoint, connection);
 }
 
 static void candidate_applied(struct endpoint *endpoint, int rc, const char *why)
@@ -313,7 +203,7 @@ static void candidate_applied(struct endpoint *endpoint, int rc, const char *why
 
 	if (rc != 0)
 		give_up(endpoint, why);
-	else if (same_connection(&configuring->used, &configuring->candidate.connection))
+	else if (configuration_same_way(&configuring->used, &configuring->candidate.connection))
 		keep(endpoint);
 	else
 		try_connection(endpoint);
@@ -350,7 +240,8 @@ void configuration_listens_only(struct endpoint *endpoint, bool listens_only)
 	if (configuring->listens_only == listens_only)
 		return;
 	configuring->listens_only = listens_only;
-	save(endpoint, &configuring->kept, NULL); /* what cannot be written is proven anew after the next start */
+	configuration_save(endpoint, &configuring->kept,
+			   NULL); /* what cannot be written is proven anew after the next start */
 }
 
 void endpoint_applied(struct endpoint *endpoint, uint64_t order, int code, const char *why)
@@ -416,7 +307,7 @@ static int remember_attempt(struct endpoint *endpoint, const uint8_t fingerprint
 		configuring->attempts = 0;
 	configuring->attempts++;
 	memcpy(configuring->attempted, fingerprint, SHA256_BYTES);
-	return save(endpoint, &configuring->kept, err);
+	return configuration_save(endpoint, &configuring->kept, err);
 }
 
 static void apply(struct endpoint *endpoint, struct known_configuration *candidate)
@@ -426,8 +317,8 @@ static void apply(struct endpoint *endpoint, struct known_configuration *candida
 	int rc;
 
 	if (configuring->state == CONFIGURATION_TRYING)
-		change_connection(endpoint, good_connection(endpoint));
-	known_done(&configuring->candidate);
+		configuration_change_way(endpoint, configuration_good_way(endpoint));
+	known_configuration_done(&configuring->candidate);
 	configuring->candidate = *candidate;
 	configuring->state = CONFIGURATION_APPLYING;
 	buf_init(&why, ENDPOINT_REASON_MAX_BYTES);
@@ -443,7 +334,7 @@ static void refuse_arrived(struct endpoint *endpoint, struct known_configuration
 	if (part(endpoint)->candidate.content != NULL)
 		restore(endpoint);
 	refuse(endpoint, candidate->fingerprint, why, false);
-	known_done(candidate);
+	known_configuration_done(candidate);
 }
 
 void configuration_arrived(struct endpoint *endpoint, const void *packed, size_t size,
@@ -488,33 +379,6 @@ void configuration_out_of_date(struct endpoint *endpoint, const uint8_t fingerpr
 
 /* --- start --- */
 
-static void take_file(struct endpoint *endpoint, const struct configuration_file *file)
-{
-	struct configuring *configuring = part(endpoint);
-
-	configuring->has_refused = file->has_refused;
-	configuring->failures = file->failures;
-	configuring->again_at = again_at(endpoint);
-	configuring->attempts = file->attempts;
-	configuring->listens_only = file->listens_only;
-	memcpy(configuring->refused, file->refused, SHA256_BYTES);
-	memcpy(configuring->attempted, file->attempted, SHA256_BYTES);
-	memcpy(configuring->reason, file->reason, sizeof(configuring->reason));
-	if (!file->has_kept)
-		return;
-	configuring->kept.content = muster__wire__configuration__unpack(NULL, file->packed.size, file->packed.data);
-	memcpy(configuring->kept.fingerprint, file->kept, SHA256_BYTES);
-}
-
-static void note_damage(struct endpoint *endpoint, size_t size)
-{
-	char bytes[24];
-	const struct text_field fields[] = { { "log", CONFIGURATION_FILE }, { "bytes", bytes }, { "places", "1" } };
-
-	snprintf(bytes, sizeof(bytes), "%zu", size);
-	endpoint_note(endpoint, EVENT_LOG_DAMAGED, fields, COUNT_OF(fields));
-}
-
 /* A last good one that is not acceptable any more (another version of the agent, other local limits). */
 static void check_kept(struct endpoint *endpoint)
 {
@@ -529,7 +393,7 @@ static void check_kept(struct endpoint *endpoint)
 	if (check(endpoint, configuring->kept.content, &configuring->kept.connection, &why) != 0) {
 		snprintf(text, sizeof(text), "it was in force, and is not acceptable any more: %s", buf_text(&why));
 		memcpy(fingerprint, configuring->kept.fingerprint, SHA256_BYTES);
-		known_done(&configuring->kept);
+		known_configuration_done(&configuring->kept);
 		refuse(endpoint, fingerprint, text, false);
 	}
 	buf_done(&why);
@@ -552,30 +416,19 @@ static void check_attempts(struct endpoint *endpoint)
 
 int configuration_open(struct endpoint *endpoint, struct err *err)
 {
-	const struct endpoint_storage *storage = &endpoint->storage;
-	struct configuration_file file;
-	struct buf bytes;
 	int rc;
 
 	part(endpoint)->own = (struct endpoint_connection){ .heartbeat_us = endpoint->options.heartbeat_us,
 							    .poll_us = endpoint->options.poll_us,
 							    .way = endpoint->options.way,
 							    .direction = endpoint->options.direction };
-	buf_init(&bytes, CONFIGURATION_FILE_MAX_BYTES + 1);
-	rc = storage->read(storage->context, CONFIGURATION_FILE, &bytes, err);
-	if (rc == 0) {
-		int decoded = configuration_file_decode(bytes.data, bytes.size, &endpoint->options.computer, &file);
-
-		if (decoded == 0)
-			take_file(endpoint, &file);
-		else if (decoded != ERR_NOT_FOUND)
-			note_damage(endpoint, bytes.size);
-		check_kept(endpoint);
-		check_attempts(endpoint);
-		use_connection(endpoint, good_connection(endpoint));
-	}
-	buf_done(&bytes);
-	return rc;
+	rc = configuration_load(endpoint, err);
+	if (rc != 0)
+		return rc;
+	check_kept(endpoint);
+	check_attempts(endpoint);
+	configuration_use_way(endpoint, configuration_good_way(endpoint));
+	return 0;
 }
 
 void configuration_start(struct endpoint *endpoint)
@@ -585,8 +438,8 @@ void configuration_start(struct endpoint *endpoint)
 
 void configuration_done(struct endpoint *endpoint)
 {
-	known_done(&part(endpoint)->kept);
-	known_done(&part(endpoint)->candidate);
+	known_configuration_done(&part(endpoint)->kept);
+	known_configuration_done(&part(endpoint)->candidate);
 }
 
 /* --- time, displays --- */

@@ -154,7 +154,7 @@ void commands_resume(struct endpoint *endpoint);
 int commands_tick(struct endpoint *endpoint);
 time_us commands_due(const struct endpoint *endpoint);
 
-/* configuration.c */
+/* configuration.c, configuration_way.c (the way to the manager) */
 int configuration_open(struct endpoint *endpoint, struct err *err);
 /* Puts the kept one in force again, after a start. */
 void configuration_start(struct endpoint *endpoint);
