@@ -85,7 +85,7 @@ static void refuse(struct endpoint *endpoint, const uint8_t fingerprint[SHA256_B
 }
 
 /* The one that is good is wanted again: what was wrong with another one is over, and so are its attempts. */
-static void forget_others(struct endpoint *endpoint)
+static void forget_refused(struct endpoint *endpoint)
 {
 	struct configuring *configuring = part(endpoint);
 	bool refused = configuring->has_refused;
@@ -108,10 +108,13 @@ static void restored(struct endpoint *endpoint, int rc, const char *why)
 	char text[ENDPOINT_REASON_MAX_BYTES + 64];
 
 	if (rc == 0) {
-		if (configuring->lost)
-			tell(endpoint);
-		configuring->lost = false;
 		configuring->state = CONFIGURATION_STILL;
+		if (configuring->lost) {
+			configuring->lost = false;
+			if (memcmp(configuring->refused, configuring->kept.fingerprint, SHA256_BYTES) == 0)
+				forget_refused(endpoint);
+			tell(endpoint);
+		}
 		return;
 	}
 	configuring->due = endpoint_now(endpoint) + ENDPOINT_RESTORE_AGAIN_US;
@@ -281,7 +284,7 @@ static bool is_good(struct endpoint *endpoint, const uint8_t fingerprint[SHA256_
 	if (configuring->candidate.content != NULL || configuring->lost)
 		restore(endpoint);
 	if (!configuring->lost)
-		forget_others(endpoint);
+		forget_refused(endpoint);
 	return true;
 }
 

@@ -106,6 +106,7 @@ int fleet_add(struct fleet *fleet, const struct fleet_computer *record, struct e
 	memcpy(computer->wanted_configuration, record->wanted_configuration, SHA256_BYTES);
 	memcpy(computer->trusted_key, record->trusted_key, SHA256_BYTES);
 	computer->configuration_refused = record->configuration_state == FLEET_CONFIGURATION_FAILED;
+	computer->tells_refusal = computer->configuration_refused;
 	computer->configuration_next = computer->configuration_refused ? fleet_now(fleet) + FLEET_REFUSED_RETRY_US : 0;
 	computer->agent_interval_us = record->agent_interval_us;
 	if (group_join(fleet, computer, &record->group, err) != 0) {
@@ -214,7 +215,7 @@ int fleet_want_configuration(struct fleet *fleet, const struct uuid *id, const u
 	group_count(computer);
 	if (delay_us > 0)
 		due_by(fleet, computer, configuration_wake_at(fleet, computer));
-	else if (configuration_differs(computer))
+	else if (configuration_differs(computer) || configuration_refusal_is_over(computer))
 		fleet_wake(fleet, computer, &computer->session);
 	if (computer->status == FLEET_OFFLINE) /* its agent's own interval counts now */
 		liveness_allowed(fleet, computer);

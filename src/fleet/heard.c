@@ -159,9 +159,19 @@ static void take_components(struct computer *computer, struct fleet_exchange *ex
 	exchange->rows.component_count = report->n_components;
 }
 
+/* Whether the agent says that it cannot apply the one it should have. */
+static bool refuses_wanted(const struct computer *computer, const Muster__Wire__Report *report)
+{
+	return configuration_differs(computer) && report->refused_configuration.len == SHA256_BYTES &&
+	       memcmp(report->refused_configuration.data, computer->wanted_configuration, SHA256_BYTES) == 0;
+}
+
+/* What was wrong with one that is not wanted any more is over. */
 static void take_configuration_error(struct computer *computer, struct fleet_exchange *exchange)
 {
-	const char *text = exchange->report->configuration_error;
+	const Muster__Wire__Report *report = exchange->report;
+	bool over = report->refused_configuration.len == SHA256_BYTES && !refuses_wanted(computer, report);
+	const char *text = over ? "" : report->configuration_error;
 	uint64_t hash = 0;
 
 	for (const char *at = text; *at != '\0'; at++)
@@ -173,12 +183,11 @@ static void take_configuration_error(struct computer *computer, struct fleet_exc
 		exchange->rows.configuration_error = text;
 }
 
-/* Whether the agent says that it cannot apply the one it should have. */
 static void take_refusal(const struct fleet *fleet, struct computer *computer, const Muster__Wire__Report *report)
 {
-	bool refused = report->refused_configuration.len == SHA256_BYTES &&
-		       memcmp(report->refused_configuration.data, computer->wanted_configuration, SHA256_BYTES) == 0;
+	bool refused = refuses_wanted(computer, report);
 
+	computer->tells_refusal = report->refused_configuration.len == SHA256_BYTES;
 	if (!configuration_differs(computer) || refused == computer->configuration_refused)
 		return;
 	computer->configuration_refused = refused;

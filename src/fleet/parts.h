@@ -102,6 +102,7 @@ struct computer {
 	uint8_t configuration_sent_count;
 	uint8_t key_sent_count;
 	bool configuration_refused; /* the wanted one, by the agent's last word */
+	bool tells_refusal;         /* by its last word it refused one: the wanted one or any other */
 	const char *cause;          /* constant text */
 	uint8_t configuration[SHA256_BYTES], wanted_configuration[SHA256_BYTES], trusted_key[SHA256_BYTES];
 	time_us configuration_next;       /* monotonic */
@@ -348,6 +349,9 @@ void key_of_envelope(const uint8_t *envelope, size_t size, uint8_t key[FLEET_KEY
 
 /* reply.c */
 bool configuration_differs(const struct computer *computer);
+/* Has it what is wanted, and still says that it refused one? That one is not wanted any more; told once again what is,
+ * the agent knows that. */
+bool configuration_refusal_is_over(const struct computer *computer);
 /* When it is to be told; FLEET_NEVER: it has it, or would refuse it. */
 time_us configuration_at(const struct fleet *fleet, const struct computer *computer);
 /* When a parked request is to be woken for it; FLEET_NEVER. */

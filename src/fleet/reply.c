@@ -66,17 +66,32 @@ static void displace(struct fleet *fleet, struct computer *computer, uint64_t se
 	fleet->options.wake(fleet->options.context, exchange->parked);
 }
 
-bool configuration_differs(const struct computer *computer)
+static bool is_wanted(const struct computer *computer)
 {
 	static const uint8_t none[SHA256_BYTES];
 
-	return memcmp(computer->wanted_configuration, none, SHA256_BYTES) != 0 &&
+	return memcmp(computer->wanted_configuration, none, SHA256_BYTES) != 0;
+}
+
+bool configuration_differs(const struct computer *computer)
+{
+	return is_wanted(computer) &&
 	       memcmp(computer->wanted_configuration, computer->configuration, SHA256_BYTES) != 0;
+}
+
+bool configuration_refusal_is_over(const struct computer *computer)
+{
+	return computer->tells_refusal && is_wanted(computer) && !configuration_differs(computer);
+}
+
+static bool configuration_wanting(const struct computer *computer)
+{
+	return configuration_differs(computer) || configuration_refusal_is_over(computer);
 }
 
 time_us configuration_at(const struct fleet *fleet, const struct computer *computer)
 {
-	return configuration_differs(computer) && key_obeys(fleet, computer) ? computer->configuration_next
+	return configuration_wanting(computer) && key_obeys(fleet, computer) ? computer->configuration_next
 									     : FLEET_NEVER;
 }
 
@@ -226,9 +241,9 @@ static bool configuration_now(const struct fleet *fleet, struct computer *comput
 	unsigned count = computer->configuration_sent_count;
 	span_us wait = FLEET_RESEND_MIN_US << (count < 6 ? count : 6);
 
-	if (!configuration_differs(computer) || computer->configuration_next > now)
+	if (!configuration_wanting(computer) || computer->configuration_next > now)
 		return false;
-	if (computer->configuration_refused) {
+	if (configuration_differs(computer) && computer->configuration_refused) {
 		wait = FLEET_REFUSED_RETRY_US;
 		computer->configuration_offered = now;
 	} else if (wait > FLEET_RESEND_MAX_US) {
@@ -245,7 +260,7 @@ bool fleet_configuration_due(const struct fleet *fleet, const struct fleet_excha
 {
 	const struct computer *computer = computer_find(fleet, &exchange->computer);
 
-	return computer != NULL && !exchange->failed && !exchange->clone && configuration_differs(computer) &&
+	return computer != NULL && !exchange->failed && !exchange->clone && configuration_wanting(computer) &&
 	       key_will_obey(fleet, computer) && computer->configuration_next <= fleet_now(fleet);
 }
 

@@ -117,6 +117,30 @@ def local_limits():
         assert file.read() == EICAR
 
 
+def what_was_refused_and_taken_back_is_over():
+    """The agent has what is wanted again, and gets no other configuration: nothing is wrong any more, at either end."""
+    agent = next(each for each in site.agents if each.name == "limited")
+    refused = lambda: agent("status", "-o", "json").json["configuration"]["refused"]
+    alerts = lambda: site.json("alert", "list", "--type", "configuration_failed", "--state", "open", "--computer", "limited")
+    set_base("scan.exclude_paths=/nowhere")
+    wait_state("limited", "applied")
+    for away in (False, True):
+        applied = len(site.json("event", "list", "--type", "4020", "--computer", "limited"))
+        set_base(f"scan.exclude_paths={site.directory}")
+        wait_state("limited", "failed")
+        assert "never_exclude" in refused() and alerts()
+        if away:
+            assert agent.stop() == 0
+        set_base("scan.exclude_paths=/nowhere")
+        shown = wait_state("limited", "applied")
+        assert shown["config_error"] == "", shown
+        if away:
+            agent.start()
+        wait_until("the agent's own word", lambda: refused() == "")
+        wait_until("the alert's end", lambda: not alerts())
+        assert len(site.json("event", "list", "--type", "4020", "--computer", "limited")) == applied
+
+
 def kills():
     agent = site.agents[0]
     for round in range(4):
@@ -145,5 +169,6 @@ def kills():
 if __name__ == "__main__":
     with site:
         site.add_manager()
-        code = main([base_policy_reaches_a_running_agent, excluded_paths_are_not_scanned, local_limits, kills])
+        code = main([base_policy_reaches_a_running_agent, excluded_paths_are_not_scanned, local_limits,
+                     what_was_refused_and_taken_back_is_over, kills])
     raise SystemExit(code)

@@ -575,6 +575,8 @@ static void last_good_one_does_not_apply(void **state)
 	assert_int_equal(endpoint_tick(endpoint, NULL), 0);
 	told = report(endpoint);
 	assert_non_null(strstr(told.configuration, "good"));
+	assert_string_equal(told.error, ""); /* nothing is wrong with it any more */
+	assert_string_equal(told.refused, "");
 	endpoint_free(endpoint);
 }
 

@@ -115,6 +115,70 @@ static void what_an_agent_refused_is_offered_again_after_an_hour(void **state)
 	fleet_free(fleet);
 }
 
+static const char *error_told(struct fleet *fleet, struct fleet_exchange *exchange)
+{
+	const struct fleet_rows *rows = fleet_exchange_rows(exchange);
+
+	fleet_stored(fleet, exchange, 0);
+	return rows->configuration_error != NULL ? rows->configuration_error : "as before";
+}
+
+/* What was refused is taken back, and what the agent has is wanted again: it is told that, once, and says no more of
+ * the one that it refused. Until then its old word is not what is so. */
+static void a_refusal_is_over_when_it_is_taken_back(void **state)
+{
+	static const uint8_t good[SHA256_BYTES] = { 6 }, bad[SHA256_BYTES] = { 7 };
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+	time_us until;
+	int parked;
+
+	(void)state;
+	assert_int_equal(fleet_want_configuration(fleet, &id, bad, 0, NULL), 0);
+	fill(&report, 1, 1, 1, 0);
+	report.wire.configuration = exchange_bytes(good, SHA256_BYTES);
+	exchange = report_and_park(fleet, &report, NULL);
+	assert_true(answer_has_configuration(fleet, exchange));
+	fill(&report, 1, 2, 1, 0);
+	report.wire.configuration = exchange_bytes(good, SHA256_BYTES);
+	report.wire.configuration_error = (char *)(uintptr_t) "scan.cpu_limit: allowed: 1 to 100";
+	report.wire.refused_configuration = exchange_bytes(bad, SHA256_BYTES);
+	exchange = heard(fleet, &report);
+	assert_string_equal(error_told(fleet, exchange), report.wire.configuration_error);
+	assert_false(fleet_answer(fleet, exchange, true, &parked, &until));
+	assert_int_equal(configuration_of(fleet), FLEET_CONFIGURATION_FAILED);
+	/* Taken back: whoever holds a request hears of it at once. */
+	assert_null(woken);
+	assert_int_equal(fleet_want_configuration(fleet, &id, good, 0, NULL), 0);
+	assert_ptr_equal(woken, &parked);
+	assert_int_equal(configuration_of(fleet), FLEET_CONFIGURATION_APPLIED);
+	assert_true(answer_has_configuration(fleet, exchange));
+	/* The same word again, from before it heard that: nothing is wrong, and it is not told twice in a breath. */
+	fill(&report, 1, 3, 1, 0);
+	report.wire.configuration = exchange_bytes(good, SHA256_BYTES);
+	report.wire.configuration_error = (char *)(uintptr_t) "scan.cpu_limit: allowed: 1 to 100";
+	report.wire.refused_configuration = exchange_bytes(bad, SHA256_BYTES);
+	exchange = heard(fleet, &report);
+	assert_string_equal(error_told(fleet, exchange), "");
+	assert_int_equal(configuration_of(fleet), FLEET_CONFIGURATION_APPLIED);
+	assert_false(answer_has_configuration(fleet, exchange));
+	now += MINUTE_US;
+	fill(&report, 1, 4, 1, 0);
+	report.wire.configuration = exchange_bytes(good, SHA256_BYTES);
+	report.wire.refused_configuration = exchange_bytes(bad, SHA256_BYTES);
+	exchange = report_and_park(fleet, &report, NULL);
+	assert_true(answer_has_configuration(fleet, exchange));
+	/* It has heard. */
+	now += HOUR_US;
+	fill(&report, 1, 5, 1, 0);
+	report.wire.configuration = exchange_bytes(good, SHA256_BYTES);
+	exchange = heard(fleet, &report);
+	assert_string_equal(error_told(fleet, exchange), "as before");
+	assert_false(answer_has_configuration(fleet, exchange));
+	fleet_free(fleet);
+}
+
 /* It may have been refused for its dates, by a clock that was wrong. */
 static void what_an_agent_refused_is_offered_again_when_a_clock_was_set(void **state)
 {
@@ -148,6 +212,7 @@ int main(void)
 		cmocka_unit_test(a_roll_out_waits_for_its_moment),
 		cmocka_unit_test(what_an_agent_refused_is_offered_again_after_an_hour),
 		cmocka_unit_test(what_an_agent_refused_is_offered_again_when_a_clock_was_set),
+		cmocka_unit_test(a_refusal_is_over_when_it_is_taken_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
