@@ -249,7 +249,7 @@ void table_fit(size_t *widths, const size_t *least, const bool *may_cut, size_t 
 
 static bool may_cut(const struct column *column)
 {
-	return column->kind == COLUMN_TEXT || column->kind == COLUMN_FIELDS;
+	return column->kind == COLUMN_TEXT || column->kind == COLUMN_FIELDS || column->kind == COLUMN_PROSE;
 }
 
 static void settle_widths(struct table *table, const json_t *items)
@@ -291,31 +291,111 @@ static size_t last_shown(const struct table *table)
 	return last;
 }
 
+/* How many bytes of text go into `cells`: up to a space if there is one, and at least a character. */
+static size_t line_of(const char *text, size_t cells)
+{
+	size_t at = 0, used = 0, space = 0;
+
+	while (text[at] != '\0') {
+		wchar_t code;
+		size_t length = character(text + at, &code);
+		int width = wcwidth(code);
+
+		used += width < 0 ? 1 : (size_t)width;
+		if (used > cells && at > 0)
+			return space > 0 ? space : at;
+		at += length;
+		if (text[at] == ' ')
+			space = at;
+	}
+	return at;
+}
+
+/* One row of the table while it is written: what prose columns have left for the lines below. */
+struct row {
+	const struct table *table;
+	const json_t *item; /* NULL: the header */
+	size_t last;
+	struct buf left[TABLE_COLUMNS_MAX];
+};
+
+static bool wraps(const struct row *row, size_t i)
+{
+	return row->table->columns[i].kind == COLUMN_PROSE && row->item != NULL && row->table->width > 0;
+}
+
+/* The next line of a prose column; what is left of it stays. */
+static void append_prose(struct row *row, size_t i, struct buf *out)
+{
+	const char *text = buf_text(&row->left[i]);
+	size_t size = line_of(text, row->table->widths[i]);
+	struct buf line, rest;
+
+	buf_init(&line, CELL_BYTES);
+	buf_init(&rest, CELL_BYTES);
+	buf_append(&line, text, size);
+	text += size;
+	buf_append_text(&rest, text + strspn(text, " "));
+	append_cut(out, buf_text(&line), row->table->widths[i], false, i < row->last);
+	buf_done(&line);
+	buf_done(&row->left[i]);
+	row->left[i] = rest;
+}
+
+static void append_whole(const struct row *row, size_t i, struct buf *out)
+{
+	const struct column *column = &row->table->columns[i];
+	bool right = column->kind == COLUMN_NUMBER || column->kind == COLUMN_SIZE;
+	/* Later pages may hold longer values than the first: what may not be cut pushes the rest aside. */
+	size_t width = row->table->widths[i];
+	struct buf cell;
+
+	buf_init(&cell, CELL_BYTES);
+	if (row->item == NULL)
+		buf_append_text(&cell, column->title);
+	else
+		append_cell(column, row->item, &cell);
+	if (!may_cut(column) && table_cells(buf_text(&cell)) > width)
+		width = table_cells(buf_text(&cell));
+	append_cut(out, buf_text(&cell), width, right, i < row->last);
+	buf_done(&cell);
+}
+
+/* True while a prose column has more to say. */
+static bool append_line_of(struct row *row, bool first, struct buf *out)
+{
+	bool more = false;
+
+	for (size_t i = 0; i <= row->last; i++) {
+		if (row->table->columns[i].title == NULL)
+			continue;
+		if (wraps(row, i))
+			append_prose(row, i, out);
+		else if (first)
+			append_whole(row, i, out);
+		else
+			buf_printf(out, "%*s", i < row->last ? (int)row->table->widths[i] : 0, "");
+		buf_append_text(out, i < row->last ? "  " : "\n");
+		more |= wraps(row, i) && row->left[i].size > 0;
+	}
+	return more;
+}
+
 /* item NULL: the header. */
 static void append_row(const struct table *table, const json_t *item, struct buf *out)
 {
-	size_t last = last_shown(table);
+	struct row row = { .table = table, .item = item, .last = last_shown(table) };
+	bool first = true;
 
-	for (size_t i = 0; i <= last && i < table->count; i++) {
-		const struct column *column = &table->columns[i];
-		bool right = column->kind == COLUMN_NUMBER || column->kind == COLUMN_SIZE;
-		/* Later pages may hold longer values than the first: what may not be cut pushes the rest aside. */
-		size_t width = table->widths[i];
-		struct buf cell;
-
-		if (column->title == NULL)
-			continue;
-		buf_init(&cell, CELL_BYTES);
-		if (item == NULL)
-			buf_append_text(&cell, column->title);
-		else
-			append_cell(column, item, &cell);
-		if (!may_cut(column) && table_cells(buf_text(&cell)) > width)
-			width = table_cells(buf_text(&cell));
-		append_cut(out, buf_text(&cell), width, right, i < last);
-		buf_append_text(out, i < last ? "  " : "\n");
-		buf_done(&cell);
+	for (size_t i = 0; i < table->count; i++) {
+		buf_init(&row.left[i], CELL_BYTES);
+		if (wraps(&row, i) && table->columns[i].title != NULL)
+			append_cell(&table->columns[i], item, &row.left[i]);
 	}
+	while (append_line_of(&row, first, out))
+		first = false;
+	for (size_t i = 0; i < table->count; i++)
+		buf_done(&row.left[i]);
 }
 
 void table_page(struct table *table, const json_t *items, struct buf *out)

@@ -20,6 +20,7 @@ enum column_kind {
 	COLUMN_SIZE,   /* bytes; shown as 1.2 MB */
 	COLUMN_MARK,   /* true is "yes", false nothing */
 	COLUMN_FIELDS, /* an object, shown as a=b c=d; may be cut */
+	COLUMN_PROSE,  /* sentences: goes on below itself instead of being cut */
 };
 
 struct column {

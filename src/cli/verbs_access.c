@@ -368,8 +368,9 @@ static int show_settings(struct cli *cli, json_t *json, struct err *err)
 {
 	static const struct column columns[] = {
 		{ "NAME", "name", COLUMN_TEXT },       { "VALUE", "value", COLUMN_TEXT },
-		{ "DEFAULT", "default", COLUMN_TEXT }, { "MEANING", "help", COLUMN_TEXT },
-		{ NULL, "type", COLUMN_TEXT },         { NULL, "is_default", COLUMN_TEXT },
+		{ "DEFAULT", "default", COLUMN_TEXT }, { "ALLOWED", "allowed", COLUMN_PROSE },
+		{ "MEANING", "help", COLUMN_PROSE },   { NULL, "type", COLUMN_TEXT },
+		{ NULL, "is_default", COLUMN_TEXT },
 	};
 
 	return list_show(cli, json, columns, COUNT_OF(columns), "No settings.", err);

@@ -71,8 +71,8 @@ int verb_policy_show(struct cli *cli, struct err *err)
 int verb_policy_settings(struct cli *cli, struct err *err)
 {
 	static const struct column columns[] = {
-		{ "SETTING", "name", COLUMN_TEXT },    { "ALLOWED", "allowed", COLUMN_TEXT },
-		{ "DEFAULT", "default", COLUMN_TEXT }, { "MEANING", "help", COLUMN_TEXT },
+		{ "SETTING", "name", COLUMN_TEXT },    { "ALLOWED", "allowed", COLUMN_PROSE },
+		{ "DEFAULT", "default", COLUMN_TEXT }, { "MEANING", "help", COLUMN_PROSE },
 		{ NULL, "type", COLUMN_TEXT },         { NULL, "applied_by", COLUMN_TEXT },
 		{ NULL, "unit", COLUMN_TEXT },
 	};

@@ -9,7 +9,7 @@ int verb_tls_profiles(struct cli *cli, struct err *err)
 	static const struct column columns[] = {
 		{ "PROFILE", "name", COLUMN_TEXT },    { "VERSIONS", "versions", COLUMN_TEXT },
 		{ "ENABLED", "enabled", COLUMN_TEXT }, { "SERVED", "served", COLUMN_TEXT },
-		{ "BECAUSE", "cause", COLUMN_TEXT },   { "FOR", "agents", COLUMN_TEXT },
+		{ "BECAUSE", "cause", COLUMN_PROSE },  { "FOR", "agents", COLUMN_PROSE },
 		{ NULL, "suites", COLUMN_TEXT },       { NULL, "legacy", COLUMN_TEXT },
 		{ NULL, "fips", COLUMN_TEXT },         { NULL, "listeners", COLUMN_TEXT },
 	};
@@ -40,8 +40,8 @@ int verb_ports(struct cli *cli, struct err *err)
 		{ "FROM", "from", COLUMN_TEXT },       { "TO", "to", COLUMN_TEXT },
 		{ "NAME", "name", COLUMN_TEXT },       { "PROTOCOL", "protocol", COLUMN_TEXT },
 		{ "ADDRESS", "address", COLUMN_TEXT }, { "PORT", "port", COLUMN_NUMBER },
-		{ "STATE", "state", COLUMN_TEXT },     { "PURPOSE", "purpose", COLUMN_TEXT },
-		{ "SETTING", "setting", COLUMN_TEXT }, { "DETAIL", "detail", COLUMN_TEXT },
+		{ "STATE", "state", COLUMN_TEXT },     { "PURPOSE", "purpose", COLUMN_PROSE },
+		{ "SETTING", "setting", COLUMN_TEXT }, { "DETAIL", "detail", COLUMN_PROSE },
 	};
 	bool check = cli_flag(cli, "check"), fails;
 	json_t *json = NULL;

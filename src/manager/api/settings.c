@@ -11,9 +11,9 @@
 
 static json_t *setting_json(const struct front_setting *setting)
 {
-	return json_pack("{ss, ss, ss, sb, ss, ss}", "name", setting->name, "value", setting->value, "default",
-			 setting->default_text, "is_default", setting->is_default, "type", setting->type, "help",
-			 setting->help);
+	return json_pack("{ss, ss, ss, sb, ss, ss, ss}", "name", setting->name, "value", setting->value, "default",
+			 setting->default_text, "is_default", setting->is_default, "type", setting->type, "allowed",
+			 setting->allowed, "help", setting->help);
 }
 
 int setting_list(struct api_call *call, struct err *err)

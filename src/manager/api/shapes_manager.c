@@ -50,6 +50,7 @@ SHAPE(shape_setting, "Setting", "A setting kept in the database.",
 	{ "default", SHAPE_TEXT, REQUIRED, .help = "Its default." },
 	{ "is_default", SHAPE_BOOLEAN, REQUIRED, .help = "Is the default in force?" },
 	{ "type", SHAPE_CHOICE, REQUIRED, .choices = setting_types, .help = "What values it takes." },
+	{ "allowed", SHAPE_TEXT, REQUIRED, .help = "What is allowed, in words." },
 	{ "help", SHAPE_TEXT, REQUIRED, .help = "What it does." });
 LIST(shape_settings, "Settings", shape_setting);
 

@@ -262,7 +262,8 @@ struct front_setting {
 	const char *type; /* "size", "duration", "number", "choice" */
 	const char *help;
 	const char *default_text;
-	char value[1025]; /* as text that set() takes */
+	char value[1025];   /* as text that set() takes */
+	char allowed[1025]; /* in words, as conf_value_allowed() gives it */
 	bool is_default;
 };
 size_t front_setting_count(const struct front *front);

@@ -285,12 +285,14 @@ int front_setting_at(struct front *front, size_t index, struct front_setting *re
 {
 	struct stored_settings *settings = front->stored;
 	const struct conf_row *row;
-	struct buf text;
+	struct buf text, allowed;
 
 	if (index >= STORED_COUNT)
 		return err_set(err, ERR_NOT_FOUND, "there is no such setting");
 	row = &rows[index];
 	buf_init(&text, sizeof(ret_setting->value) - 1);
+	buf_init(&allowed, sizeof(ret_setting->allowed) - 1);
+	conf_value_allowed(row, &allowed);
 	pthread_rwlock_rdlock(&settings->lock);
 	conf_value_format(row, &settings->values[index], &text);
 	ret_setting->is_default = settings->is_default[index];
@@ -300,7 +302,9 @@ int front_setting_at(struct front *front, size_t index, struct front_setting *re
 	ret_setting->help = row->help;
 	ret_setting->default_text = row->initial;
 	snprintf(ret_setting->value, sizeof(ret_setting->value), "%s", buf_text(&text));
+	snprintf(ret_setting->allowed, sizeof(ret_setting->allowed), "%s", buf_text(&allowed));
 	buf_done(&text);
+	buf_done(&allowed);
 	return 0;
 }
 

@@ -527,6 +527,7 @@ def appliances_are_only_bidirectional(w):
 def settings_change_all_or_none(w):
     for setting in w.get("/settings")["items"]:  # what is shown as the default is written as values are
         assert not setting["is_default"] or setting["value"] == setting["default"], setting
+        assert setting["type"] != "choice" or setting["value"] in setting["allowed"].split(", "), setting
     before = {s["name"]: s["value"] for s in w.get("/settings")["items"]}
     answer = w.call("PATCH", V1 + "/settings", w.admin, {"quarantine.capacity": "5GB", "no.such": "1"}, expect=400)
     assert set(faults(answer)) == {"no.such"}

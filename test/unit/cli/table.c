@@ -48,6 +48,41 @@ static void rows_line_up(void **state)
 		     "日本語     5 B                                             9\n");
 }
 
+static void prose_goes_on_below_itself(void **state)
+{
+	static const struct column prose[] = { { "NAME", "name", COLUMN_TEXT },
+					       { "ALLOWED", "allowed", COLUMN_PROSE },
+					       { "MEANING", "help", COLUMN_PROSE } };
+	json_t *items = json_loads(
+	    "[{\"name\":\"size\",\"allowed\":\"one, two, three\",\"help\":\"How much it may be, as it is.\"},"
+	    "{\"name\":\"long\",\"allowed\":\"\",\"help\":\"Unbreakablewords 日本語日本語\"},"
+	    "{\"name\":\"\",\"allowed\":\"no\",\"help\":null}]",
+	    0, NULL);
+	struct table table;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 100000);
+	table_init(&table, prose, COUNT_OF(prose), 26);
+	table_page(&table, items, &out);
+	assert_string_equal(buf_text(&out), "NAME  ALLOWED    MEANING\n"
+					    "size  one, two,  How much\n"
+					    "      three      it may\n"
+					    "                 be, as it\n"
+					    "                 is.\n"
+					    "long             Unbreakab\n"
+					    "                 lewords\n"
+					    "                 日本語日\n"
+					    "                 本語\n"
+					    "      no         \n");
+	buf_reset(&out);
+	table_init(&table, prose, COUNT_OF(prose), 0);
+	table_page(&table, items, &out);
+	assert_non_null(strstr(buf_text(&out), "size  one, two, three  How much it may be, as it is.\n"));
+	buf_done(&out);
+	json_decref(items);
+}
+
 static void texts_are_cut_to_the_width_and_ids_never(void **state)
 {
 	(void)state;
@@ -229,6 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_line_up),
+		cmocka_unit_test(prose_goes_on_below_itself),
 		cmocka_unit_test(texts_are_cut_to_the_width_and_ids_never),
 		cmocka_unit_test(later_pages_keep_the_widths),
 		cmocka_unit_test(what_holds_is_marked),
