@@ -84,6 +84,7 @@ void connection_free(struct connection *connection)
 		event_free(connection->timer);
 	connection_list_leave(connection);
 	known(connection);
+	sources_leave(home->server->clients, connection->client);
 	atomic_fetch_sub(&home->server->counters.connections, 1);
 	free(connection);
 	home_check_drained(home);
@@ -229,6 +230,26 @@ static void on_write(struct bufferevent *stream, void *argument)
 	step(connection);
 }
 
+_Static_assert(HTTP_CLIENT_BYTES == SOURCES_CLIENT_BYTES, "counted by all of it");
+
+/* Who is known is not closed for others, and so has its own bound. False: it has too many. */
+static bool let_in(struct connection *connection)
+{
+	struct http_server *server = connection->home->server;
+	const struct http_handlers *handlers = &server->handlers;
+	uint8_t client[HTTP_CLIENT_BYTES];
+
+	memcpy(client, connection->fingerprint, sizeof(client));
+	if (handlers->on_client != NULL && !handlers->on_client(handlers->context, connection->fingerprint, client))
+		return true;
+	connection_list_certify(connection);
+	if (server->clients == NULL)
+		return true;
+	connection->client = sources_enter_client(server->clients, client);
+	return sources_count(server->clients, connection->client) <= server->limits.of_client;
+}
+
+/* May free the connection. */
 static void established(struct connection *connection)
 {
 	SSL *ssl = bufferevent_openssl_get_ssl(connection->stream);
@@ -238,8 +259,11 @@ static void established(struct connection *connection)
 	known(connection);
 	door_leave(connection);
 	connection->ended = peer == TLS_PEER_ENDED;
-	if (peer == TLS_PEER_VALID) {
-		connection_list_certify(connection);
+	connection->certified = peer == TLS_PEER_VALID;
+	if (connection->certified && !let_in(connection)) {
+		counter_add(&connection_counters(connection)->refused);
+		connection_free(connection);
+		return;
 	}
 	if (tls_resumed(ssl))
 		counter_add(&connection_counters(connection)->resumed);

@@ -25,7 +25,7 @@ struct home {
 	struct http_server *server;
 	struct loop *loop;
 	struct tls_server *tls;
-	struct connection *connections;                 /* with a client certificate */
+	struct connection *connections;                 /* of known clients */
 	struct connection *strangers, **strangers_last; /* the others, the oldest first */
 	size_t stranger_count;
 	struct connection *door_first, **door_last; /* agents that wait to begin their handshakes */
@@ -52,6 +52,7 @@ struct http_server {
 	struct loop_timer *accept_again; /* after running out of descriptors */
 	struct stop *stop;
 	struct sources *sources; /* of those whose handshake is not over */
+	struct sources *clients; /* those that are known; NULL: without a bound */
 	size_t drained;          /* homes that have nothing left; on loops[0] */
 };
 
@@ -70,6 +71,7 @@ struct connection {
 	struct tls_server *tls; /* its listener's; NULL: adopted */
 	struct connection *next, **previous;
 	struct source *source; /* until its handshake is over; NULL: not counted */
+	struct source *client; /* whose it is; NULL: not counted */
 	struct connection *door_next, **door_previous;
 	struct bufferevent *stream; /* NULL at the door and while lingering */
 	struct event *bare;         /* the socket then */
@@ -90,8 +92,9 @@ struct connection {
 	bool half_closed; /* the client sends no more, and waits for its answer */
 	bool broken;
 	bool dismissed; /* whoever it is may not be here any more: it ends soon, whatever it does */
-	bool certified;
-	bool ended;                                                /* its certificate, which is verified but for that */
+	bool certified; /* it showed a certificate that is verified, */
+	bool known;     /* and that of a client: it is not closed for others */
+	bool ended;     /* its certificate, which is verified but for that */
 	void (*taken)(void *argument, struct bufferevent *stream); /* the stream's next owner, once it is given away */
 	void *taken_argument;
 	uint8_t fingerprint[SHA256_BYTES];

@@ -24,7 +24,7 @@ void connection_list_leave(struct connection *connection)
 		connection->next->previous = connection->previous;
 	else if (home->strangers_last == &connection->next)
 		home->strangers_last = connection->previous;
-	home->stranger_count -= !connection->certified;
+	home->stranger_count -= !connection->known;
 }
 
 void connection_list_certify(struct connection *connection)
@@ -32,7 +32,7 @@ void connection_list_certify(struct connection *connection)
 	struct home *home = connection->home;
 
 	connection_list_leave(connection);
-	connection->certified = true;
+	connection->known = true;
 	connection->next = home->connections;
 	connection->previous = &home->connections;
 	if (connection->next != NULL)

@@ -1,4 +1,4 @@
-/* Who is connected to a loop: those with a client certificate, and strangers, the oldest first.
+/* Who is connected to a loop: known clients, and strangers, the oldest first.
  *
  * A connection is in one of the two lists from its birth to its end. Loop thread only.
  */
@@ -9,7 +9,7 @@
 
 /* As the youngest stranger. */
 void connection_list_join(struct connection *connection);
-/* A stranger has shown its certificate. */
+/* A stranger turned out to be a known client. */
 void connection_list_certify(struct connection *connection);
 void connection_list_leave(struct connection *connection);
 /* Where nearly all places are taken: frees a stranger that waits, or does not get on, so that others are not kept out.

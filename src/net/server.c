@@ -69,7 +69,10 @@ struct http_server *http_server_new(struct loop *const *loops, struct tls_server
 	}
 	server->limits = *(limits != NULL ? limits : &http_limits_default);
 	server->sources = sources_new(server->limits.connections, err);
-	if (server->sources == NULL) {
+	if (server->sources != NULL && server->limits.of_client > 0)
+		server->clients = sources_new(server->limits.connections, err);
+	if (server->sources == NULL || (server->clients == NULL && server->limits.of_client > 0)) {
+		sources_free(server->sources);
 		free(server->homes);
 		free(server);
 		return NULL;
@@ -351,16 +354,24 @@ struct drop {
 	uint8_t fingerprint[SHA256_BYTES];
 };
 
+static void drop_in_list(struct connection *first, const uint8_t fingerprint[SHA256_BYTES])
+{
+	struct connection *next;
+
+	for (struct connection *each = first; each != NULL; each = next) {
+		next = each->next;
+		if (memcmp(each->fingerprint, fingerprint, SHA256_BYTES) == 0)
+			connection_dismiss(each);
+	}
+}
+
+/* One whose client was not known when it came may have become so since. */
 static void drop_in_home(void *argument)
 {
 	struct drop *drop = argument;
-	struct connection *next;
 
-	for (struct connection *each = drop->home->connections; each != NULL; each = next) {
-		next = each->next;
-		if (memcmp(each->fingerprint, drop->fingerprint, SHA256_BYTES) == 0)
-			connection_dismiss(each);
-	}
+	drop_in_list(drop->home->connections, drop->fingerprint);
+	drop_in_list(drop->home->strangers, drop->fingerprint);
 	free(drop);
 }
 
@@ -496,6 +507,7 @@ void http_server_free(struct http_server *server)
 		loop_timer_free(server->stop->timer);
 	free(server->stop);
 	sources_free(server->sources);
+	sources_free(server->clients);
 	free(server->homes);
 	free(server);
 }

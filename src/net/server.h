@@ -29,12 +29,15 @@
 struct http_server;
 struct http_request;
 
+#define HTTP_CLIENT_BYTES 16
+
 struct http_limits {
 	size_t header_bytes; /* request line and headers together */
 	size_t header_count;
 	size_t connections; /* of this server in all; more are closed at accept. When nine in ten are taken, the
 			     * oldest without a client certificate that wait or are unfinished make room for new ones,
 			     * as long as such ones are more than one in ten. */
+	size_t of_client;   /* of one client (on_client); more are closed after their handshake. 0: no bound */
 	span_us handshake;  /* accept to TLS established */
 	span_us header;     /* first byte of a request to end of headers */
 	span_us body_idle;  /* longest silence inside a body, */
@@ -53,6 +56,10 @@ struct http_handlers {
 	void *context;
 	/* May this address ("127.0.0.1:50000") connect now? NULL: all may. */
 	bool (*on_accept)(void *context, const char *peer);
+	/* A handshake showed this certificate: whose is it? False: of nobody who is served with it, so that its
+	 * connections count as those without one. `client` is what all connections of the one have in common, whatever
+	 * certificate they show. NULL: each certificate is a client. */
+	bool (*on_client)(void *context, const uint8_t fingerprint[SHA256_BYTES], uint8_t client[HTTP_CLIENT_BYTES]);
 	/* A TLS handshake failed: cause as tls_failure() says it. May be NULL. */
 	void (*on_refused)(void *context, const char *peer, const struct err *cause);
 };

@@ -1,4 +1,4 @@
-/* Shares of addresses (net/sources.h). The addresses are the peers'. */
+/* Shares of addresses, and of clients (net/sources.h). The addresses are the peers'. */
 #include "net/sources.h"
 
 #include <netinet/in.h>
@@ -9,7 +9,7 @@
 
 #include "base/map.h"
 
-#define KEY_MAX_BYTES 9 /* a family and what counts of the address */
+#define KEY_MAX_BYTES SOURCES_CLIENT_BYTES /* or a family and what counts of the address */
 
 struct source {
 	uint8_t key[KEY_MAX_BYTES];
@@ -91,10 +91,8 @@ static struct source *find_or_make(struct sources *sources, const uint8_t *key, 
 	return NULL;
 }
 
-struct source *sources_enter(struct sources *sources, const struct sockaddr *address)
+static struct source *enter(struct sources *sources, const uint8_t *key, size_t size)
 {
-	uint8_t key[KEY_MAX_BYTES] = { 0 };
-	size_t size = key_of(address, key);
 	struct source *source;
 
 	pthread_mutex_lock(&sources->lock);
@@ -105,6 +103,31 @@ struct source *sources_enter(struct sources *sources, const struct sockaddr *add
 	}
 	pthread_mutex_unlock(&sources->lock);
 	return source;
+}
+
+struct source *sources_enter(struct sources *sources, const struct sockaddr *address)
+{
+	uint8_t key[KEY_MAX_BYTES] = { 0 };
+	size_t size = key_of(address, key);
+
+	return enter(sources, key, size);
+}
+
+struct source *sources_enter_client(struct sources *sources, const uint8_t client[SOURCES_CLIENT_BYTES])
+{
+	return enter(sources, client, SOURCES_CLIENT_BYTES);
+}
+
+size_t sources_count(struct sources *sources, const struct source *source)
+{
+	size_t count = 0;
+
+	if (source == NULL)
+		return 0;
+	pthread_mutex_lock(&sources->lock);
+	count = source->count;
+	pthread_mutex_unlock(&sources->lock);
+	return count;
 }
 
 void sources_leave(struct sources *sources, struct source *source)

@@ -13,11 +13,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
 
-#define SOURCES_LEAST 8 /* that any address may have in any case */
+#define SOURCES_LEAST        8  /* that any address may have in any case */
+#define SOURCES_CLIENT_BYTES 16 /* by which a client is known */
 
 struct sources;
 struct source;
@@ -27,6 +29,10 @@ struct sources *sources_new(size_t places, struct err *err);
 void sources_free(struct sources *sources); /* accepts NULL; nobody is counted any more */
 /* One more from there. NULL: it is not counted (no memory). */
 struct source *sources_enter(struct sources *sources, const struct sockaddr *address);
+/* One more of a client; in a table that holds no addresses. */
+struct source *sources_enter_client(struct sources *sources, const uint8_t client[SOURCES_CLIENT_BYTES]);
+/* How many there are of it; 0 for NULL. */
+size_t sources_count(struct sources *sources, const struct source *source);
 /* One less; source NULL: nothing to do. */
 void sources_leave(struct sources *sources, struct source *source);
 /* Has it more than its share, where places are short? False for NULL. */

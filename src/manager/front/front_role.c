@@ -37,6 +37,7 @@
 
 #define FILES_BESIDE_CONNECTIONS 128 /* database, log, channels, loops, files being served */
 #define WORK_QUEUE               1024
+#define CONNECTIONS_OF_AGENT     32 /* it needs five at most; more are left of networks that went away without a word */
 
 /* --- limits --- */
 
@@ -94,6 +95,18 @@ static void on_gone(struct http_request *request)
 		api_on_gone(request);
 }
 
+/* The computer, whichever of its certificates it shows; one that is out is nobody. */
+static bool on_client(void *context, const uint8_t fingerprint[SHA256_BYTES], uint8_t client[HTTP_CLIENT_BYTES])
+{
+	struct front *front = context;
+	struct uuid computer;
+
+	if (roster_find(front->roster, fingerprint, &computer) != ROSTER_ACTIVE)
+		return false;
+	memcpy(client, computer.bytes, HTTP_CLIENT_BYTES);
+	return true;
+}
+
 static int make_loops(struct front *front, struct err *err)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -136,7 +149,12 @@ static int listen_on(struct front *front, size_t index, struct err *err)
 /* The ports are taken before the user is changed: some need a privilege. */
 static int make_server(struct front *front, struct err *err)
 {
-	const struct http_handlers handlers = { on_request, on_body, on_complete, on_gone, front };
+	const struct http_handlers handlers = { .on_request = on_request,
+						.on_body = on_body,
+						.on_complete = on_complete,
+						.on_gone = on_gone,
+						.context = front,
+						.on_client = on_client };
 	struct http_limits limits = http_limits_default;
 	int rc = make_loops(front, err);
 
@@ -147,6 +165,7 @@ static int make_server(struct front *front, struct err *err)
 	if (rc != 0)
 		return rc;
 	limits.connections = front->connections_max;
+	limits.of_client = CONNECTIONS_OF_AGENT;
 	front->server = http_server_new(front->loops, tls_listeners_of(front->listeners, 0), front->loop_count, &limits,
 					&handlers, err);
 	if (front->server == NULL)

@@ -46,6 +46,8 @@ struct fixture {
 void fixture_start(struct fixture *fixture);
 /* init alone. */
 void fixture_init(struct fixture *fixture);
+/* The rest of it. */
+void fixture_begin(struct fixture *fixture);
 /* Adds lines to manager.ini. */
 void fixture_set(struct fixture *fixture, const char *lines);
 void fixture_run(struct fixture *fixture);

@@ -8,10 +8,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "agent.h"
+#include "line.h"
 #include "os/env.h"
-
-#define PATIENCE_S 60
 
 static struct fixture fixture;
 
@@ -40,82 +38,6 @@ static void restart(void)
 	(void)fixture_wait(&fixture);
 	fixture_run(&fixture);
 	fixture_log_wait(&fixture, "\"front.started\"", started + 1);
-}
-
-/* --- a connection of an agent, byte by byte --- */
-
-struct line {
-	int fd;
-	SSL_CTX *context;
-	SSL *ssl;
-};
-
-static SSL_CTX *agent_context(const struct agent *agent, const SSL_METHOD *method)
-{
-	SSL_CTX *context = SSL_CTX_new(method);
-	BIO *bio = BIO_new_mem_buf(agent->certificate, -1);
-	X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	EVP_PKEY *key;
-
-	BIO_free(bio);
-	bio = BIO_new_mem_buf(agent->key.data, (int)agent->key.size);
-	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-	BIO_free(bio);
-	assert_int_equal(SSL_CTX_use_certificate(context, certificate), 1);
-	assert_int_equal(SSL_CTX_use_PrivateKey(context, key), 1);
-	X509_free(certificate);
-	EVP_PKEY_free(key);
-	return context;
-}
-
-static void be_patient(int fd)
-{
-	const struct timeval patience = { .tv_sec = PATIENCE_S };
-
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
-}
-
-static void line_open(struct line *line, const struct agent *agent)
-{
-	const struct sockaddr_in address = { .sin_family = AF_INET,
-					     .sin_port = htons(fixture.port),
-					     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-
-	line->context = agent_context(agent, TLS_client_method());
-	line->ssl = SSL_new(line->context);
-	line->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	be_patient(line->fd);
-	assert_int_equal(connect(line->fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(SSL_set_fd(line->ssl, line->fd), 1);
-	assert_int_equal(SSL_connect(line->ssl), 1);
-}
-
-static void line_say(struct line *line, const char *headers, const void *body, size_t size)
-{
-	assert_true(SSL_write(line->ssl, headers, (int)strlen(headers)) > 0);
-	assert_true(size == 0 || SSL_write(line->ssl, body, (int)size) > 0);
-}
-
-/* Everything until the other side closes; the test fails if that does not come. */
-static void line_end(struct line *line, char *said, size_t capacity)
-{
-	size_t size = 0;
-	int got;
-
-	do {
-		got = SSL_read(line->ssl, said + size, (int)(capacity - 1 - size));
-		size += got > 0 ? (size_t)got : 0;
-	} while (got > 0 && size < capacity - 1);
-	said[size] = '\0';
-	if (got <= 0 && SSL_get_error(line->ssl, got) == SSL_ERROR_WANT_READ)
-		fail_msg("the connection is still open");
-}
-
-static void line_done(struct line *line)
-{
-	SSL_free(line->ssl);
-	SSL_CTX_free(line->context);
-	close(line->fd);
 }
 
 /* --- what people do --- */
@@ -311,11 +233,11 @@ static void a_dialled_connection_is_cut(void **state)
 	report.host = &host;
 	assert_int_equal(agent_exchange(&agent, &report, NULL, NULL), 200);
 	json_decref(ask(&agent, "PUT", "/dial-address", "{\"dial_address\":\"127.0.0.1\"}", 200)); /* and dials */
-	be_patient(listener);
+	line_patience(listener);
 	line.fd = accept(listener, NULL, NULL);
 	assert_true(line.fd >= 0);
-	be_patient(line.fd);
-	line.context = agent_context(&agent, TLS_server_method());
+	line_patience(line.fd);
+	line.context = line_context(&agent, TLS_server_method());
 	line.ssl = SSL_new(line.context);
 	SSL_set_fd(line.ssl, line.fd);
 	assert_int_equal(SSL_accept(line.ssl), 1);
