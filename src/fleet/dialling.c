@@ -5,7 +5,10 @@
  * one, else of its policy) less some jitter, at once
  * when there is something for it, and soon again while a command of it runs.
  * One that is bidirectional is dialled only when there is something for it and
- * no poll is held. Failures back off with full jitter. Monotonic clock.
+ * no poll is held; but one that is offline is looked for now and then: what we
+ * know of its direction may be what a copy of it told, or it was set back to when
+ * it only listened, and then it waits for us. Failures back off with full jitter.
+ * Monotonic clock.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +22,7 @@
 #define BACKOFF_US      (2 * SECOND_US)
 #define BACKOFF_DOUBLES 10
 #define TELL_FAILURES   2
+#define SEARCH_US       HOUR_US         /* an offline one is looked for, half to one and a half times this apart */
 #define TRIAL_US        (4 * MINUTE_US) /* an agent gives another way to the manager three minutes */
 
 static bool on_schedule(const struct computer *computer)
@@ -31,6 +35,11 @@ static bool may_dial(const struct computer *computer)
 {
 	return on_schedule(computer) || (link_direction_agent_listens((enum link_direction)computer->direction) &&
 					 computer->listen_port != 0 && uuid_is_zero(&computer->network));
+}
+
+static bool is_searched(const struct computer *computer)
+{
+	return computer->status == FLEET_OFFLINE && !on_schedule(computer) && may_dial(computer);
 }
 
 static span_us below(const struct fleet *fleet, span_us bound)
@@ -68,8 +77,9 @@ static time_us dial_moment(const struct fleet *fleet, const struct computer *com
 	at = work_at(fleet, computer, now);
 	if (computer->dial_asked)
 		return at;
+	if (is_searched(computer))
+		return computer->dial_at;
 	if (!on_schedule(computer)) {
-		/* Who is off comes by itself when it is on again. */
 		if (computer->parked != NULL || at == FLEET_NEVER || computer->status != FLEET_ONLINE)
 			return FLEET_NEVER;
 		return later(later(at, computer->heard + POLL_GRACE_US), computer->dial_not_before);
@@ -78,12 +88,21 @@ static time_us dial_moment(const struct fleet *fleet, const struct computer *com
 	return at < computer->dial_at ? at : computer->dial_at;
 }
 
+static void search_later(const struct fleet *fleet, struct computer *computer)
+{
+	computer->dial_at = fleet_now(fleet) + SEARCH_US / 2 + below(fleet, SEARCH_US);
+}
+
 void dialling_update(struct fleet *fleet, struct computer *computer)
 {
+	bool searched = is_searched(computer);
 	time_us at, first;
 
 	if (fleet->options.dial == NULL)
 		return;
+	if (searched && !computer->dial_searched)
+		search_later(fleet, computer);
+	computer->dial_searched = searched;
 	at = dial_moment(fleet, computer, fleet_now(fleet));
 	if (at == computer->due[DUE_DIAL].at)
 		return;
@@ -203,6 +222,7 @@ bool fleet_dial_due(struct fleet *fleet, struct uuid *ret_computer, uint16_t *re
 	if (computer == NULL || *ret_next > fleet_now(fleet))
 		return false;
 	computer->dialling = true;
+	computer->dial_searches = computer->dial_searched && !computer->dial_asked;
 	computer->dial_asked = false;
 	due_dial_set(fleet, computer, FLEET_NEVER);
 	*ret_computer = computer->id;
@@ -267,8 +287,10 @@ void fleet_dialled(struct fleet *fleet, const struct uuid *id, int rc, const cha
 		worked(fleet, computer, now);
 	else if (rc == ERR_BUSY || rc == ERR_MEMORY || rc == ERR_CANCELLED)
 		put_off(fleet, computer, now);
-	else if (may_dial(computer))
+	else if (may_dial(computer) && !computer->dial_searches) /* who is looked for may well be off */
 		failed(fleet, computer, now, text);
+	if (rc != 0 && computer->dial_searched)
+		search_later(fleet, computer);
 	if (dialling_untold(computer))
 		due_by(fleet, computer, now + SECOND_US);
 	dialling_update(fleet, computer);

@@ -127,10 +127,12 @@ struct computer {
 	uint8_t dial_failures; /* in a row */
 	uint8_t dial_follow;   /* how often it was dialled again because a command ran */
 	bool dialling, dial_asked, dial_scheduled, dial_again;
-	bool wants_turn;   /* by its last report */
-	bool link_told;    /* the last event stored about it was 742 */
-	bool link_writing; /* such an event is being stored */
-	time_us dial_at;   /* by schedule */
+	bool dial_searched; /* it is offline, and dialled now and then to see whether it is there: */
+	bool dial_searches; /* that is what the dial under way is for */
+	bool wants_turn;    /* by its last report */
+	bool link_told;     /* the last event stored about it was 742 */
+	bool link_writing;  /* such an event is being stored */
+	time_us dial_at;    /* by schedule */
 	time_us dial_not_before;
 	char *link_error; /* NULL: none */
 	struct fleet_exchange *parked;

@@ -252,6 +252,54 @@ static void bidirectional_only_for_work_without_a_poll(void **state)
 	fleet_free(fleet);
 }
 
+static void go_offline(struct fleet *fleet)
+{
+	struct fleet_computer shown;
+
+	talk(fleet, 1, true);
+	do {
+		now += SECOND_US;
+		fleet_tick(fleet, store, fleet);
+		assert_int_equal(fleet_show(fleet, &id, &shown, NULL), 0);
+	} while (shown.status != FLEET_OFFLINE);
+}
+
+/* It comes by itself when it is on again; unless it only listens, and a copy of it told us another direction. */
+static void one_that_is_offline_is_looked_for(void **state)
+{
+	struct fleet *fleet = make(LINK_BIDIRECTIONAL, PORT);
+	struct fleet_computer shown;
+
+	(void)state;
+	go_offline(fleet);
+	for (int i = 0; i < 5; i++) {
+		assert_in_range(wait_for_dial(fleet), HOUR_US / 2, HOUR_US + HOUR_US / 2);
+		fleet_dialled(fleet, &id, ERR_CONNECT, "connection refused");
+	}
+	assert_int_equal(fleet_show(fleet, &id, &shown, NULL), 0);
+	assert_string_equal(shown.link_error, ""); /* it is off, as was told: no more than that */
+	wait_for_dial(fleet);
+	talk(fleet, 2, false); /* there it is */
+	fleet_dialled(fleet, &id, 0, "");
+	assert_int_equal(stored_problems, 0);
+	assert_int_equal(wait_for_dial(fleet), INT64_MAX);
+	fleet_free(fleet);
+	/* One that a person wants to be dialled: what comes of it is shown. */
+	fleet = make(LINK_BIDIRECTIONAL, PORT);
+	go_offline(fleet);
+	assert_int_equal(fleet_dial_now(fleet, &id, NULL), 0);
+	assert_int_equal(wait_for_dial(fleet), 0);
+	fleet_dialled(fleet, &id, ERR_CONNECT, "connection refused");
+	assert_int_equal(fleet_show(fleet, &id, &shown, NULL), 0);
+	assert_string_equal(shown.link_error, "connection refused");
+	assert_in_range(wait_for_dial(fleet), HOUR_US / 2, HOUR_US + HOUR_US / 2);
+	fleet_free(fleet);
+	fleet = make(LINK_AGENT_INITIATED, PORT);
+	go_offline(fleet);
+	assert_int_equal(wait_for_dial(fleet), INT64_MAX);
+	fleet_free(fleet);
+}
+
 static void agent_initiated_is_never_dialled(void **state)
 {
 	struct fleet *fleet = make(LINK_AGENT_INITIATED, PORT);
@@ -549,6 +597,7 @@ int main(void)
 		cmocka_unit_test(work_is_dialled_at_once_and_followed),
 		cmocka_unit_test(one_that_wants_its_turn_is_followed),
 		cmocka_unit_test(bidirectional_only_for_work_without_a_poll),
+		cmocka_unit_test(one_that_is_offline_is_looked_for),
 		cmocka_unit_test(agent_initiated_is_never_dialled),
 		cmocka_unit_test(leaving_manager_initiated_goes_on_until_the_agent_says_so),
 		cmocka_unit_test(failures_back_off_and_are_told_once),
