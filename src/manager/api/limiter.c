@@ -53,6 +53,13 @@ span_us limiter_locked(const struct limiter *limiter, const char *key, time_us n
 	return entry != NULL && entry->locked_until > now ? entry->locked_until - now : 0;
 }
 
+unsigned limiter_failures(const struct limiter *limiter, const char *key, const struct limiter_rule *rule, time_us now)
+{
+	const struct entry *entry = map_get(limiter->map, key, strlen(key));
+
+	return entry != NULL && now - entry->first <= rule->window ? entry->failures : 0;
+}
+
 static void forget_oldest(struct limiter *limiter)
 {
 	const void *oldest_key = NULL;

@@ -65,6 +65,8 @@ int session_begin(struct api_call *call, struct err *err)
 
 	if (rc == ERR_BUSY && wait > 0)
 		return locked_out(call, wait);
+	if (rc == ERR_LIMIT)
+		return sign_in_busy(call);
 	if (rc == ERR_DENIED)
 		return api_problem(call, 401, "Not signed in", "%s", err->text);
 	if (rc != 0)

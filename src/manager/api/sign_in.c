@@ -10,11 +10,13 @@
 #include "base/log.h"
 #include "fleet/event_types.h"
 #include "manager/api/limiter.h"
+#include "manager/front/cooldown.h"
 #include "manager/queries.h"
 #include "trust/password.h"
 
 #define REMEMBERED 4096
 #define KEY_BYTES  128
+#define AT_ONCE    4 /* passwords that are looked at: each takes a worker, memory and time that others need */
 
 static const struct limiter_rule by_name = { 5, 15 * MINUTE_US, 15 * MINUTE_US };
 static const struct limiter_rule by_source = { 20, 5 * MINUTE_US, 15 * MINUTE_US };
@@ -22,6 +24,7 @@ static const struct limiter_rule by_source = { 20, 5 * MINUTE_US, 15 * MINUTE_US
 struct sign_ins {
 	pthread_mutex_t mutex;
 	struct limiter *limiter;
+	const struct attempt *under_way[AT_ONCE]; /* NULL: free */
 };
 
 struct sign_ins *sign_ins_new(uint64_t seed)
@@ -82,20 +85,62 @@ static int read_user(struct store_session *session, void *argument, struct err *
 	return cursor_end(cursor, err);
 }
 
-static span_us locked_for(const struct attempt *attempt)
+/* Under the mutex. */
+static span_us locked_for(const struct attempt *attempt, time_us now)
 {
-	const struct env *env = api_call_env(attempt->call);
-	time_us now = env_monotonic(env);
-	span_us stored = attempt->locked_until - env_wall(env);
-	span_us name, source;
+	span_us stored = attempt->locked_until - env_wall(api_call_env(attempt->call));
+	span_us name = limiter_locked(attempt->sign_ins->limiter, attempt->name_key, now);
+	span_us source = limiter_locked(attempt->sign_ins->limiter, attempt->source_key, now);
 
-	pthread_mutex_lock(&attempt->sign_ins->mutex);
-	name = limiter_locked(attempt->sign_ins->limiter, attempt->name_key, now);
-	source = limiter_locked(attempt->sign_ins->limiter, attempt->source_key, now);
-	pthread_mutex_unlock(&attempt->sign_ins->mutex);
 	if (attempt->locked_until != 0 && stored > name)
 		name = stored;
 	return name > source ? name : source;
+}
+
+/* Those that are looked at count as refused until it is known, or many at once would all come before the lock. */
+static bool is_one_too_many(const struct attempt *attempt, time_us now)
+{
+	const struct sign_ins *sign_ins = attempt->sign_ins;
+	unsigned name = limiter_failures(sign_ins->limiter, attempt->name_key, &by_name, now);
+	unsigned source = limiter_failures(sign_ins->limiter, attempt->source_key, &by_source, now);
+
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		const struct attempt *other = sign_ins->under_way[i];
+
+		name += other != NULL && strcmp(other->name_key, attempt->name_key) == 0;
+		source += other != NULL && strcmp(other->source_key, attempt->source_key) == 0;
+	}
+	return name >= by_name.failures || source >= by_source.failures;
+}
+
+static int begin(const struct attempt *attempt, span_us *ret_wait, struct err *err)
+{
+	time_us now = env_monotonic(api_call_env(attempt->call));
+	struct sign_ins *sign_ins = attempt->sign_ins;
+	size_t place = 0;
+	int rc = 0;
+
+	pthread_mutex_lock(&sign_ins->mutex);
+	while (place < AT_ONCE && sign_ins->under_way[place] != NULL)
+		place++;
+	*ret_wait = locked_for(attempt, now);
+	if (*ret_wait > 0)
+		rc = err_set(err, ERR_BUSY, "locked out");
+	else if (place == AT_ONCE || is_one_too_many(attempt, now))
+		rc = err_set(err, ERR_LIMIT, "others are being signed in");
+	else
+		sign_ins->under_way[place] = attempt;
+	pthread_mutex_unlock(&sign_ins->mutex);
+	return rc;
+}
+
+/* Under the mutex: whatever came of it is counted. */
+static void end(const struct attempt *attempt)
+{
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		if (attempt->sign_ins->under_way[i] == attempt)
+			attempt->sign_ins->under_way[i] = NULL;
+	}
 }
 
 static int store_refusal(struct store_session *session, void *argument, struct err *err)
@@ -140,6 +185,7 @@ static void refused(struct attempt *attempt)
 	pthread_mutex_lock(&attempt->sign_ins->mutex);
 	locked = limiter_failed(attempt->sign_ins->limiter, attempt->name_key, &by_name, now);
 	limiter_failed(attempt->sign_ins->limiter, attempt->source_key, &by_source, now);
+	end(attempt);
 	pthread_mutex_unlock(&attempt->sign_ins->mutex);
 	attempt->locked_until = locked ? env_wall(env) + by_name.lock : 0;
 	if (attempt->there && store_write_wait(api_call_store(attempt->call), store_refusal, attempt, &err) != 0)
@@ -153,16 +199,27 @@ static int verify(struct attempt *attempt, const char *password, struct err *err
 	int rc = attempt->there ? password_verify(password, attempt->password_hash, &cause)
 				: password_verify_nobody(password, &cause);
 
-	if (rc == 0) {
-		pthread_mutex_lock(&attempt->sign_ins->mutex);
-		limiter_succeeded(attempt->sign_ins->limiter, attempt->name_key);
-		pthread_mutex_unlock(&attempt->sign_ins->mutex);
-		return account_role_parse(attempt->role, &attempt->found.role, err);
+	if (rc == ERR_DENIED) {
+		refused(attempt);
+		return err_set(err, ERR_DENIED, "The name or the password is wrong.");
 	}
-	if (rc != ERR_DENIED)
-		return err_set(err, rc, "%s", cause.text);
-	refused(attempt);
-	return err_set(err, ERR_DENIED, "The name or the password is wrong.");
+	pthread_mutex_lock(&attempt->sign_ins->mutex);
+	if (rc == 0)
+		limiter_succeeded(attempt->sign_ins->limiter, attempt->name_key);
+	end(attempt);
+	pthread_mutex_unlock(&attempt->sign_ins->mutex);
+	return rc == 0 ? account_role_parse(attempt->role, &attempt->found.role, err)
+		       : err_set(err, rc, "%s", cause.text);
+}
+
+/* Who has an IPv6 address has all of its /64. */
+static void name_source(const char *address, char *key, size_t capacity)
+{
+	char peer[KEY_BYTES], source[KEY_BYTES - 8];
+
+	snprintf(peer, sizeof(peer), strchr(address, ':') != NULL ? "[%.100s]:0" : "%.100s:0", address);
+	cooldown_source(peer, source, sizeof(source));
+	snprintf(key, capacity, "source:%s", source);
 }
 
 int sign_in_check(struct api_call *call, struct sign_ins *sign_ins, const char *name, const char *password,
@@ -172,17 +229,20 @@ int sign_in_check(struct api_call *call, struct sign_ins *sign_ins, const char *
 	int rc;
 
 	snprintf(attempt.name_key, sizeof(attempt.name_key), "name:%s", name);
-	snprintf(attempt.source_key, sizeof(attempt.source_key), "source:%s", api_call_source(call));
+	name_source(api_call_source(call), attempt.source_key, sizeof(attempt.source_key));
 	rc = store_read(api_call_store(call), read_user, &attempt, err);
-	if (rc != 0)
-		return rc;
-	*ret_wait = locked_for(&attempt);
-	if (*ret_wait > 0)
-		rc = err_set(err, ERR_BUSY, "locked out");
-	else
+	if (rc == 0)
+		rc = begin(&attempt, ret_wait, err);
+	if (rc == 0)
 		rc = verify(&attempt, password, err);
 	if (rc == 0)
 		*ret_signed_in = attempt.found;
 	OPENSSL_cleanse(attempt.password_hash, sizeof(attempt.password_hash));
 	return rc;
+}
+
+int sign_in_busy(struct api_call *call)
+{
+	api_header(call, "Retry-After", "1");
+	return api_problem(call, 429, "Busy", "Others are being signed in. Try again in a second.");
 }

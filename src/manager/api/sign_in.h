@@ -15,9 +15,11 @@ struct signed_in {
 };
 
 /* 0 when they match. ERR_DENIED: wrong (told apart neither by words nor by
- * time); ERR_BUSY: locked out, for *ret_wait. Writes audit entries and events
- * of refusals. Blocks. */
+ * time); ERR_BUSY: locked out, for *ret_wait; ERR_LIMIT: too many at once, to come
+ * again in a second. Writes audit entries and events of refusals. Blocks. */
 int sign_in_check(struct api_call *call, struct sign_ins *sign_ins, const char *name, const char *password,
 		  struct signed_in *ret_signed_in, span_us *ret_wait, struct err *err);
+/* Answers ERR_LIMIT. */
+int sign_in_busy(struct api_call *call);
 
 #endif

@@ -209,6 +209,7 @@ static bool may_change(struct api_call *call, const struct subject *subject, str
 	const char *current = json_string_value(json_object_get(api_body(call), "current"));
 	struct signed_in signed_in;
 	span_us wait;
+	int rc;
 
 	if (!uuid_equal(&principal->user, &subject->id)) {
 		if (principal->role == ROLE_ADMINISTRATOR)
@@ -221,8 +222,13 @@ static bool may_change(struct api_call *call, const struct subject *subject, str
 		api_problem(call, 400, "Not valid", "The request's body is not valid: see errors.");
 		return false;
 	}
-	if (sign_in_check(call, call->api->sign_ins, subject->name, current, &signed_in, &wait, err) == 0)
+	rc = sign_in_check(call, call->api->sign_ins, subject->name, current, &signed_in, &wait, err);
+	if (rc == 0)
 		return true;
+	if (rc == ERR_LIMIT) {
+		sign_in_busy(call);
+		return false;
+	}
 	api_problem(call, 403, "Not allowed", "The present password does not match, or you are locked out.");
 	return false;
 }

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 import seeds
 from manager import Manager, next_event
@@ -153,6 +154,41 @@ def wrong_passwords_lock_out(w):
     assert 603 in types and 664 in types and 660 in types, types
     w.call("PUT", f"{V1}/users/{user['id']}/password", w.admin, {"password": "another password"}, expect=204)
     assert w.get("/users")["items"][-1]["locked_until"] is None
+    w.call("DELETE", f"{V1}/users/{user['id']}", w.admin, expect=204)
+
+
+def guesses_at_the_same_time_are_counted_too(w):
+    """As many as fit into the time that one takes to be looked at; nobody else waits for them."""
+    user = w.call("POST", V1 + "/users", w.admin, {"name": "guessed", "role": "viewer"}, expect=201).json
+
+    def guess(number):
+        return w.call("POST", V1 + "/sessions", body={"user": "guessed", "password": f"wrong {number}"})
+
+    with concurrent.futures.ThreadPoolExecutor(48) as pool:
+        answers = list(pool.map(guess, range(96)))
+    looked_at = [answer for answer in answers if answer.status == 401]
+    assert 1 <= len(looked_at) <= 5, len(looked_at)
+    assert {answer.status for answer in answers} <= {401, 429}, {answer.status for answer in answers}
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers if answer.status == 429)
+    w.call("DELETE", f"{V1}/users/{user['id']}", w.admin, expect=204)
+
+
+def many_may_sign_in_at_once(w):
+    """Each with the right password: what is refused for being too much at once is no failure, and comes back."""
+    user = w.call("POST", V1 + "/users", w.admin, {"name": "busy", "role": "viewer"}, expect=201).json
+
+    def sign_in(_):
+        for _ in range(600):
+            answer = w.call("POST", V1 + "/sessions", body={"user": "busy", "password": user["password"]})
+            if answer.status == 201:
+                return True
+            assert answer.status == 429 and answer.headers["Retry-After"] == "1", answer.status
+            time.sleep(0.1)
+        return False
+
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        assert all(pool.map(sign_in, range(24)))
+    assert w.get("/users?limit=100")["items"][0]["locked_until"] is None
     w.call("DELETE", f"{V1}/users/{user['id']}", w.admin, expect=204)
 
 

@@ -22,7 +22,11 @@ static void the_third_refusal_locks_for_a_minute(void **state)
 	assert_false(limiter_failed(limiter, "a", &rule, 0));
 	assert_false(limiter_failed(limiter, "a", &rule, 1));
 	assert_int_equal(limiter_locked(limiter, "a", 2), 0);
+	assert_int_equal(limiter_failures(limiter, "a", &rule, 2), 2);
+	assert_int_equal(limiter_failures(limiter, "b", &rule, 2), 0);
+	assert_int_equal(limiter_failures(limiter, "a", &rule, 1 + rule.window), 0);
 	assert_true(limiter_failed(limiter, "a", &rule, 2));
+	assert_int_equal(limiter_failures(limiter, "a", &rule, 2), 0);
 	assert_int_equal(limiter_locked(limiter, "a", 2), 60 * SECOND_US);
 	assert_int_equal(limiter_locked(limiter, "b", 2), 0);
 	assert_int_equal(limiter_locked(limiter, "a", 2 + 60 * SECOND_US), 0);
