@@ -80,6 +80,11 @@ const struct alert_definition alert_definitions[ALERT_KINDS] = {
 		.title = { "No certificates can be issued", "証明書を発行できません" },
 		.text = { "The key of the certificate authority cannot be used, so that no computer can be activated and no certificate renewed ({detail}). Put keys/ca.key back into the manager's data directory, or restore it from a backup: muster cert restore FILE.",
 			  "認証局の鍵が使えないため、コンピュータを登録できず、証明書も更新できません ({detail})。マネージャのデータディレクトリに keys/ca.key を戻すか、バックアップから復元してください: muster cert restore FILE。" } },
+	[ALERT_KEY_FILE_LOST] = {
+		"key_file_lost", ALERT_CRITICAL, .resolves = true, .subject = "file",
+		.title = { "The file of a key is lost", "鍵のファイルが失われました" },
+		.text = { "The file of a key of the manager, {subject}, is not as it was left ({detail}). The manager works with the key in its memory and loses it with its next start. Back it up now: muster cert backup FILE. Then put the file back, or have it written anew: muster cert rewrite.",
+			  "マネージャの鍵のファイル {subject} が書き込んだ状態と異なります ({detail})。マネージャはメモリにある鍵で動作しており、次の起動で失われます。今すぐバックアップを取ってください: muster cert backup FILE。その後、ファイルを戻すか、書き直してください: muster cert rewrite。" } },
 };
 /* clang-format on */
 

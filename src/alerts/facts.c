@@ -81,6 +81,8 @@ static const struct rule {
 	{ EVENT_DISK_ENOUGH, ALERT_LOW_DISK, false, .subject = "path" },
 	{ EVENT_AUTHORITY_MISSING, ALERT_AUTHORITY_MISSING, true, .detail = "cause" },
 	{ EVENT_AUTHORITY_BACK, ALERT_AUTHORITY_MISSING, false },
+	{ EVENT_KEY_FILE_LOST, ALERT_KEY_FILE_LOST, true, .subject = "file", .detail = "cause" },
+	{ EVENT_KEY_FILE_BACK, ALERT_KEY_FILE_LOST, false, .subject = "file" },
 	{ EVENT_USER_LOCKED_OUT, ALERT_USER_LOCKED_OUT, true, .subject = "user", .detail = "address" },
 };
 

@@ -55,6 +55,8 @@ OPTIONS(cert_backup_options,
 OPTIONS(cert_restore_options,
 	{ "password-file", "FILE", "Read the password from a file's first line, - for standard input; asked for if not given.", NULL },
 	{ "force", NULL, "Over another key that is present; from before the CA that issued last.", NULL });
+OPTIONS(cert_rewrite_options,
+	{ "force", NULL, "Also where somebody has put another file, which is kept as NAME.replaced.", NULL });
 OPTIONS(cert_list_options,
 	{ "l", "FILE", "Write all of them as CSV to a file; - is standard output.", NULL },
 	LIMIT);
@@ -346,6 +348,8 @@ static const struct cli_verb verbs[] = {
 	{ "cert", "restore", "FILE", 1, 1, cert_restore_options, "Restore the server authentication key and the CA of this manager from a backup",
 	  "A CA that is there stays. Over another server authentication key that is present only with --force: agents that trust that one are lost then. "
 	  "A backup of before the CA that issued last needs --force, too: computers that were activated since have to be activated anew.", verb_cert_restore },
+	{ "cert", "rewrite", "", 0, 0, cert_rewrite_options, "Write the files of the manager's keys anew that vanished or were damaged while it runs",
+	  "Out of its memory: before it is stopped, or the keys are gone. Back them up first (muster cert backup FILE): a disk that loses one file may lose others.", verb_cert_rewrite },
 	{ "cert", "list-mismatched", "", 0, 0, cert_list_options, "List agents without a valid server certificate",
 	  "They trust another key and take no orders. Repair each on its machine: muster cert export FILE, there muster-agent trust FILE.", verb_cert_list_mismatched },
 	{ "hypervisor", "list", "", 0, 0, hypervisor_list_options, "List hypervisors, and whether they answer", NULL, verb_hypervisor_list },

@@ -130,6 +130,9 @@ VERB(verb_cert_backup);
 VERB(verb_cert_restore);
 VERB(verb_cert_list_mismatched);
 VERB(verb_cert_list);
+/* Says on stderr which keys are in the manager's memory alone. One of before there was such a list says nothing. */
+void key_files_warn(struct cli *cli);
+VERB(verb_cert_rewrite);
 VERB(verb_cert_renew);
 VERB(verb_ports);
 VERB(verb_policy_create);

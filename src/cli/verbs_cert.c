@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/kept_file.h"
+#include "cli/verbs.h"
 #include "os/files.h"
 #include "trust/backup.h"
 
@@ -102,6 +103,7 @@ int verb_cert_show(struct cli *cli, struct err *err)
 			"%lld agents do not have a valid server certificate: muster cert list-mismatched -l -\n",
 			number_of(answer, "mismatched"));
 	json_decref(answer);
+	key_files_warn(cli);
 	return rc;
 }
 

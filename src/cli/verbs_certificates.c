@@ -64,6 +64,41 @@ static void warn(const json_t *json)
 	}
 }
 
+void key_files_warn(struct cli *cli)
+{
+	json_t *json = NULL;
+	const json_t *items, *item;
+	size_t i;
+
+	if (cli->output == OUTPUT_JSON || cli_request(cli, "GET", "/key-files", NULL, &json, NULL) != 0)
+		return;
+	items = json_object_get(json, "items");
+	json_array_foreach(items, i, item)
+	{
+		const char *problem = json_string_value(json_object_get(item, "problem"));
+
+		if (problem != NULL)
+			fprintf(stderr,
+				"THE FILE OF A KEY IS LOST: %s. The manager has the key in its memory alone, until its "
+				"next "
+				"start: make a backup now (muster cert backup FILE), then have the file written anew "
+				"(muster cert rewrite).\n",
+				problem);
+	}
+	json_decref(json);
+}
+
+int verb_cert_rewrite(struct cli *cli, struct err *err)
+{
+	json_t *body = json_pack("{sb}", "force", cli_flag(cli, "force")), *answer = NULL;
+	int rc = cli_request(cli, "POST", "/key-files/rewrite", body, &answer, err);
+
+	json_decref(body);
+	if (rc != 0)
+		return rc;
+	return cli_say(cli, answer, err, "The files of the keys hold what the manager works with.");
+}
+
 int verb_cert_list(struct cli *cli, struct err *err)
 {
 	static const struct column columns[] = {
@@ -91,5 +126,6 @@ int verb_cert_list(struct cli *cli, struct err *err)
 		return rc;
 	if (cli->output != OUTPUT_JSON)
 		warn(json);
+	key_files_warn(cli);
 	return list_show(cli, json, columns, COUNT_OF(columns), "No certificates.", err);
 }

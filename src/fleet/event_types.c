@@ -67,6 +67,8 @@ static const struct event_type rows[] = {
 	ROW(938, "authority_turned", MANAGER, INFO, SECURITY, true, true, "Certificates are issued by authority {fingerprint} from now on. Back the keys up again.", "fingerprint", "user"),
 	ROW(939, "authority_missing", MANAGER, ERROR, SECURITY, true, true, "No certificate can be issued or renewed: the key of the certificate authority cannot be used ({cause}). Put keys/ca.key back, or restore it from a backup: muster cert restore FILE.", "cause"),
 	ROW(940, "authority_back", MANAGER, INFO, SECURITY, true, true, "Certificates can be issued and renewed again, by authority {fingerprint}.", "fingerprint"),
+	ROW(941, "key_file_lost", MANAGER, ERROR, SECURITY, true, true, "The file of a key of the manager is not as it was left: {cause}. The key is in the manager's memory alone, and lost with its next start. Back it up now (muster cert backup FILE), then have the file written anew (muster cert rewrite), or put {file} back.", "file", "cause"),
+	ROW(942, "key_file_back", MANAGER, INFO, SECURITY, true, true, "The file {file} holds the manager's key again.", "file"),
 	ROW(1000, "engine_not_loaded", AGENT, ERROR, STATUS, true, true, "The scan engine could not be loaded: {cause}.", "cause"),
 	ROW(1010, "engine_loaded", AGENT, INFO, ROUTINE, true, false, "The scan engine was loaded: {signatures} signatures, version {version}, in {seconds} s.", "signatures", "version", "seconds", "source"),
 	ROW(1011, "engine_self_test_failed", AGENT, ERROR, SECURITY, true, true, "The scan engine failed its self-test and gives no verdicts: {cause}.", "cause"),

@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "manager/hypervisor/hypervisor_messages.h"
+#include "manager/layout.h"
 
 /* Room for the numbers and lengths around the named bytes. */
 #define FRAME_BYTES 64
@@ -24,12 +25,14 @@ static const struct channel_permit from_keys[] = {
 	{ .type = MESSAGE_BROKEN, .name = "broken", .max_bytes = 0 },
 	{ .type = MESSAGE_PUBLIC_KEY, .name = "public key", .max_bytes = ENVELOPE_KEY_BYTES },
 	{ .type = MESSAGE_ROOTS, .name = "roots", .max_bytes = AUTHORITIES_MAX_BYTES },
+	{ .type = MESSAGE_OPEN_KEY, .name = "open a key's file", .max_bytes = 1 },
 };
 static const struct channel_permit from_supervisor[] = {
 	{ .type = MESSAGE_ATTACH, .name = "attach", .max_bytes = 0, .descriptor = true },
 	{ .type = MESSAGE_ATTACH_COURIER, .name = "attach_courier", .max_bytes = 0, .descriptor = true },
 	{ .type = MESSAGE_ATTACH_HYPERVISOR, .name = "attach_hypervisor", .max_bytes = 0, .descriptor = true },
 	{ .type = MESSAGE_STOP, .name = "stop", .max_bytes = 0 },
+	{ .type = MESSAGE_KEY_FILE, .name = "a key's file", .max_bytes = 1, .descriptor = true },
 };
 static const struct channel_permit asked_of_keys[] = {
 	{ .type = MESSAGE_SIGN, .name = "sign", .max_bytes = MESSAGE_SIGN_MAX_BYTES + FRAME_BYTES },
@@ -46,6 +49,8 @@ static const struct channel_permit asked_of_keys[] = {
 	{ .type = MESSAGE_BACK_UP, .name = "back up", .max_bytes = CHANNEL_PAYLOAD_MAX_BYTES },
 	{ .type = MESSAGE_RESTORE, .name = "restore", .max_bytes = CHANNEL_PAYLOAD_MAX_BYTES },
 	{ .type = MESSAGE_PROVE, .name = "prove", .max_bytes = MESSAGE_PROVE_BYTES },
+	{ .type = MESSAGE_KEY_FILES, .name = "key files", .max_bytes = 0 },
+	{ .type = MESSAGE_WRITE_KEY_FILES, .name = "write key files", .max_bytes = 1 },
 	{ .type = MESSAGE_CERTIFY, .name = "certify", .max_bytes = MESSAGE_REQUEST_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_CERTIFY_MANAGER, .name = "certify the manager", .max_bytes = MESSAGE_REQUEST_MAX_BYTES },
 	{ .type = MESSAGE_CERTIFY_SERVER,
@@ -60,6 +65,7 @@ static const struct channel_permit answered_by_keys[] = {
 	{ .type = MESSAGE_KEYS_ARE, .name = "keys are", .max_bytes = MESSAGE_KEYS_MAX_BYTES },
 	{ .type = MESSAGE_BACKED_UP, .name = "backed up", .max_bytes = BACKUP_MAX_BYTES },
 	{ .type = MESSAGE_RESTORED, .name = "restored", .max_bytes = CHANNEL_PAYLOAD_MAX_BYTES },
+	{ .type = MESSAGE_KEY_FILES_ARE, .name = "key files are", .max_bytes = MESSAGE_KEY_FILES_MAX_BYTES },
 	{ .type = MESSAGE_CERTIFIED, .name = "certified", .max_bytes = MESSAGE_CERTIFICATE_MAX_BYTES + FRAME_BYTES },
 	{ .type = MESSAGE_REFUSED, .name = "refused", .max_bytes = ERR_TEXT_BYTES + FRAME_BYTES },
 };
@@ -92,6 +98,10 @@ const struct message_table messages_answered_by_hypervisor = { answered_by_hyper
 							       COUNT_OF(answered_by_hypervisor) };
 _Static_assert(HYPERVISOR_WATCH_MAX_BYTES <= CHANNEL_PAYLOAD_MAX_BYTES, "all hypervisors in one message");
 _Static_assert(HYPERVISOR_CHUNK_MAX_BYTES <= CHANNEL_PAYLOAD_MAX_BYTES, "a chunk of machines in one message");
+
+const char *const kept_key_files[KEPT_KEYS] = {
+	[KEPT_KEY_AUTHORITY] = LAYOUT_KEYS_CA, [KEPT_KEY_SERVER] = LAYOUT_KEYS_TRUST
+};
 
 void message_pack_sign(struct buf *out, const struct bytes *payloads, size_t count)
 {
@@ -429,6 +439,52 @@ int message_unpack_authorities(const void *data, size_t size, struct message_aut
 		memcpy(ret_authorities->pem, pem.data, pem.size);
 	ret_authorities->pem[pem.size] = '\0';
 	return 0;
+}
+
+void message_pack_key_files(struct buf *out, const struct message_key_files *files)
+{
+	for (size_t i = 0; i < KEPT_KEYS; i++) {
+		pack_u8(out, files->items[i].held ? 1 : 0);
+		pack_text(out, files->items[i].why);
+	}
+}
+
+int message_unpack_key_files(const void *data, size_t size, struct message_key_files *ret_files)
+{
+	struct message_key_files files;
+	struct unpack in;
+	int rc = 0;
+
+	unpack_init(&in, data, size);
+	for (size_t i = 0; rc == 0 && i < KEPT_KEYS; i++) {
+		rc = take_flag(&in, &files.items[i].held);
+		unpack_text(&in, files.items[i].why, sizeof(files.items[i].why));
+	}
+	if (rc == 0)
+		rc = unpack_end(&in);
+	if (rc == 0)
+		*ret_files = files;
+	return rc;
+}
+
+void message_pack_force(struct buf *out, bool force)
+{
+	pack_u8(out, force ? 1 : 0);
+}
+
+int message_unpack_force(const void *data, size_t size, bool *ret_force)
+{
+	struct unpack in;
+	bool force;
+	int rc;
+
+	unpack_init(&in, data, size);
+	rc = take_flag(&in, &force);
+	if (rc == 0)
+		rc = unpack_end(&in);
+	if (rc == 0)
+		*ret_force = force;
+	return rc;
 }
 
 void message_pack_ended(struct buf *out, time_us ended)

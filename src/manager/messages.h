@@ -6,9 +6,12 @@
  *   front -> supervisor           BROKEN_COURIER, BROKEN_HYPERVISOR
  *   front -> keys                 SIGN, SIGN_AGAIN, CERTIFY, CERTIFY_MANAGER, CERTIFY_SERVER, KEYS, CREATE_KEY,
  *                                 IMPORT_KEY, BACK_UP, RESTORE, PROVE, AUTHORITIES, PREPARE_AUTHORITY,
- *                                 TURN_AUTHORITY, DROP_AUTHORITIES
- *   keys -> front                 SIGNED, CERTIFIED, KEYS_ARE, BACKED_UP, RESTORED, AUTHORITIES_ARE, REFUSED
- *   keys -> supervisor            PUBLIC_KEY, ROOTS: what DIR/server-authentication.pub and DIR/ca.pem are to hold
+ *                                 TURN_AUTHORITY, DROP_AUTHORITIES, KEY_FILES, WRITE_KEY_FILES
+ *   keys -> front                 SIGNED, CERTIFIED, KEYS_ARE, BACKED_UP, RESTORED, AUTHORITIES_ARE, KEY_FILES_ARE,
+ *                                 REFUSED
+ *   keys -> supervisor            PUBLIC_KEY, ROOTS: what DIR/server-authentication.pub and DIR/ca.pem are to hold;
+ *                                 OPEN_KEY: a file of its own that it may not read
+ *   supervisor -> keys            KEY_FILE: opened
  *   front -> courier              DELIVER (courier/delivery.h)
  *   courier -> front              DELIVERED, REFUSED
  *   front -> hypervisor           WATCH (hypervisor/hypervisor_messages.h)
@@ -66,6 +69,11 @@ enum message_type {
 	MESSAGE_TURN_AUTHORITY = 53,    /* it issues from now on */
 	MESSAGE_DROP_AUTHORITIES = 54,  /* those that ended before the moment named */
 	MESSAGE_ROOTS = 55,             /* what DIR/ca.pem is to hold */
+	MESSAGE_KEY_FILES = 56,         /* are the keys' files as they should be? */
+	MESSAGE_KEY_FILES_ARE = 57,
+	MESSAGE_WRITE_KEY_FILES = 58, /* anew, those that are not */
+	MESSAGE_OPEN_KEY = 59,        /* which: a byte, enum kept_key */
+	MESSAGE_KEY_FILE = 60,        /* with the descriptor, for reading; the same byte */
 };
 
 #define MESSAGE_SIGN_MAX_BYTES        WIRE_SIGNED_MAX_BYTES
@@ -78,6 +86,11 @@ enum message_type {
 #define MESSAGE_CREATE_KEY_BYTES      (1 + 8)
 #define MESSAGE_PRIVATE_KEY_MAX_BYTES 4096 /* PEM */
 #define MESSAGE_AUTHORITIES_BYTES     8    /* asked */
+#define MESSAGE_KEY_FILES_MAX_BYTES   (KEPT_KEYS * (1 + 4 + ERR_TEXT_BYTES))
+
+/* The keys that the keys role has in files; kept_key_files has their names below the data directory. */
+enum kept_key { KEPT_KEY_AUTHORITY, KEPT_KEY_SERVER, KEPT_KEYS };
+extern const char *const kept_key_files[KEPT_KEYS];
 
 struct message_table {
 	const struct channel_permit *permits;
@@ -163,6 +176,12 @@ struct message_authorities {
 	char why[ERR_TEXT_BYTES]; /* there are none: "", or the cause; then there is no pem */
 	char pem[AUTHORITIES_MAX_BYTES];
 };
+struct message_key_files {
+	struct {
+		bool held;                /* it is in memory */
+		char why[ERR_TEXT_BYTES]; /* "": so it is in its file; else what is wrong there */
+	} items[KEPT_KEYS];
+};
 struct message_refused {
 	int code; /* enum err_code, negative */
 	char text[ERR_TEXT_BYTES];
@@ -195,6 +214,11 @@ int message_unpack_restored(const void *data, size_t size, struct message_restor
 void message_pack_authorities(struct buf *out, bool has_next, const struct buf *pem);
 void message_pack_no_authorities(struct buf *out, const char *why);
 int message_unpack_authorities(const void *data, size_t size, struct message_authorities *ret_authorities);
+void message_pack_key_files(struct buf *out, const struct message_key_files *files);
+int message_unpack_key_files(const void *data, size_t size, struct message_key_files *ret_files);
+/* WRITE_KEY_FILES; force: what others have put there is set aside. */
+void message_pack_force(struct buf *out, bool force);
+int message_unpack_force(const void *data, size_t size, bool *ret_force);
 /* The moment of DROP_AUTHORITIES; the others say it too. */
 void message_pack_ended(struct buf *out, time_us ended);
 int message_unpack_ended(const void *data, size_t size, time_us *ret_ended);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -289,7 +290,10 @@ static int publish(const struct supervisor *supervisor, const char *name, const 
 	same = files_read(AT_FDCWD, path, SECRET_FILE_MAX_BYTES, &before, NULL) == 0 && before.size == content->size &&
 	       memcmp(before.data, content->data, content->size) == 0;
 	buf_done(&before);
-	return same ? 0 : files_write(AT_FDCWD, path, content->data, content->size, 0644, err);
+	if (same)
+		return 0;
+	LOG(LOG_INFO, "supervisor.file_written", log_text("file", name));
+	return files_write(AT_FDCWD, path, content->data, content->size, 0644, err);
 }
 
 /* What people give to agents that lost their trust. */
@@ -354,6 +358,41 @@ static bool heard_publication(const struct supervisor *supervisor, const struct 
 	return false;
 }
 
+/* What a person has put there is often root's alone to read. Nothing but a file of that name: the folder is the keys
+ * role's, which may have been taken over. -1: none. */
+static int open_key(const struct supervisor *supervisor, size_t number)
+{
+	char path[LAYOUT_PATH_BYTES];
+	struct stat facts;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", supervisor->data_directory, kept_key_files[number]);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0 && (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_nlink != 1)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* False: it is none of these. */
+static bool heard_request(struct role *role, const struct supervisor *supervisor, const struct channel_message *message)
+{
+	uint8_t number = message->size == 1 ? message->payload[0] : KEPT_KEYS;
+	struct err err = { 0 };
+	int fd;
+
+	if (message->type != MESSAGE_OPEN_KEY)
+		return false;
+	fd = number < KEPT_KEYS ? open_key(supervisor, number) : -1;
+	if (fd < 0)
+		return true;
+	if (channel_send(&role->channel, MESSAGE_KEY_FILE, 0, &number, sizeof(number), fd, &err) != 0)
+		LOG(LOG_WARNING, "supervisor.key_file_not_given", log_err(&err));
+	close(fd);
+	return true;
+}
+
 static void hear_role(struct supervisor *supervisor, size_t index)
 {
 	struct role *role = &supervisor->roles[index];
@@ -368,7 +407,7 @@ static void hear_role(struct supervisor *supervisor, size_t index)
 		other = accused(supervisor, index, message.type);
 	if (rc == 0 && message.type == MESSAGE_READY) {
 		role->came_up = true;
-	} else if (rc == 0 && heard_publication(supervisor, &message)) {
+	} else if (rc == 0 && (heard_publication(supervisor, &message) || heard_request(role, supervisor, &message))) {
 		return;
 	} else if (rc == 0 && other != NULL && other->pid != 0) {
 		LOG(LOG_ERROR, "supervisor.role_broke_rules", log_text("which", other->name));

@@ -281,7 +281,7 @@ int authorities_recover(const struct buf *keys_pem, const struct buf *certificat
 	return status;
 }
 
-static int append_whole(const struct authorities *authorities, struct buf *out, struct err *err)
+int authorities_file(const struct authorities *authorities, struct buf *out, struct err *err)
 {
 	int status = authorities_keys_pem(authorities, out, err);
 
@@ -295,7 +295,7 @@ int authorities_copy(const struct authorities *authorities, struct authorities *
 	int status;
 
 	buf_init(&pem, SECRET_FILE_MAX_BYTES);
-	status = append_whole(authorities, &pem, err);
+	status = authorities_file(authorities, &pem, err);
 	if (status == 0)
 		status = read_parts(&parts, &pem, err);
 	if (status == 0)
@@ -311,7 +311,7 @@ int authorities_store(const struct authorities *authorities, const char *key_pat
 	int status;
 
 	buf_init(&pem, SECRET_FILE_MAX_BYTES);
-	status = append_whole(authorities, &pem, err);
+	status = authorities_file(authorities, &pem, err);
 	if (status == 0)
 		status = secret_file_write(key_path, pem.data, pem.size, 0600, err);
 	buf_wipe(&pem);

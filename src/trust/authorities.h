@@ -22,6 +22,8 @@ int authorities_new(struct authority *authority, struct authorities **ret_author
  * ERR_UNTRUSTED (keys and certificates do not belong together). */
 int authorities_load(const char *key_path, const char *certificate_path, struct authorities **ret_authorities,
 		     struct err *err);
+/* Appends what the file holds: secret. ERR_MEMORY, ERR_LIMIT. */
+int authorities_file(const struct authorities *authorities, struct buf *out, struct err *err);
 int authorities_store(const struct authorities *authorities, const char *key_path, struct err *err);
 /* Of a backup's keys and certificates, and of those that were known when the keys were lost (as ca.pem has them): its
  * first root issues again, all others go on counting. ERR_UNTRUSTED: the root that issued when the backup was made is

@@ -107,6 +107,13 @@ static void overwrite(int fd)
 	close(fd);
 }
 
+int key_file_pem(const struct key_file *file, struct buf *out, struct err *err)
+{
+	int rc = signing_key_pem(file->key, out, err);
+
+	return rc == 0 && file->followed ? append_succession(&file->by, out, err) : rc;
+}
+
 int key_file_store(const char *path, const struct key_file *file, struct err *err)
 {
 	int former = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -114,9 +121,7 @@ int key_file_store(const char *path, const struct key_file *file, struct err *er
 	int rc;
 
 	buf_init(&pem, SECRET_FILE_MAX_BYTES);
-	rc = signing_key_pem(file->key, &pem, err);
-	if (rc == 0 && file->followed)
-		rc = append_succession(&file->by, &pem, err);
+	rc = key_file_pem(file, &pem, err);
 	if (rc == 0)
 		rc = secret_file_write(path, pem.data, pem.size, 0600, err);
 	buf_wipe(&pem);

@@ -21,6 +21,8 @@ struct key_file {
 /* ERR_NOT_FOUND, ERR_FORMAT, ERR_UNTRUSTED (not Ed25519, readable by others, or a succession that leads to another
  * key). */
 int key_file_load(const char *path, struct key_file *ret_file, struct err *err);
+/* Appends what the file holds: secret. */
+int key_file_pem(const struct key_file *file, struct buf *out, struct err *err);
 /* The former file's bytes are overwritten once its name is another's: as far as a file system lets one, it is gone. */
 int key_file_store(const char *path, const struct key_file *file, struct err *err);
 void key_file_done(struct key_file *file); /* accepts a zeroed one */

@@ -8,6 +8,26 @@
 #include "manager/hypervisor/hypervisor_messages.h"
 #include "manager/messages.h"
 
+static bool key_files(const uint8_t *data, size_t size, struct buf *out)
+{
+	struct message_key_files files;
+
+	if (message_unpack_key_files(data, size, &files) != 0)
+		return false;
+	message_pack_key_files(out, &files);
+	return true;
+}
+
+static bool force(const uint8_t *data, size_t size, struct buf *out)
+{
+	bool forced;
+
+	if (message_unpack_force(data, size, &forced) != 0)
+		return false;
+	message_pack_force(out, forced);
+	return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool sign(const uint8_t *data, size_t size, struct buf *out)
@@ -125,7 +145,8 @@ static bool prove(const uint8_t *data, size_t size, struct buf *out)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool (*const both_ways[])(const uint8_t *data, size_t size, struct buf *out) = {
-		sign, certify, signed_answer, certified, refused, deliver, watch, said, machines, certify_server, prove
+		sign, certify,  signed_answer,  certified, refused,   deliver, watch,
+		said, machines, certify_server, prove,     key_files, force
 	};
 	struct buf out;
 

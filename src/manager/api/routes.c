@@ -180,6 +180,11 @@ const struct api_route api_routes[] = {
 	{ "POST", V1 "/certificates/{name}/renew", ACCESS_ADMINISTER, 0, "certificates", "Make one anew now, with another key; connections under way stay",
 	  &shape_no_query, &shape_nothing, 200, JSON, &shape_certificate, OPERATION_certificate_renew },
 
+	{ "GET", V1 "/key-files", ACCESS_READ, 0, "key-files", "The files of the manager's keys: do they hold what it works with?",
+	  &shape_no_query, NULL, 200, JSON, &shape_key_files, OPERATION_key_file_list },
+	{ "POST", V1 "/key-files/rewrite", ACCESS_ADMINISTER, 0, "key-files", "Write those anew that do not, out of the manager's memory",
+	  &shape_no_query, &shape_key_files_rewrite, 200, JSON, &shape_key_files, OPERATION_key_file_write },
+
 	{ "GET", V1 "/server-key", ACCESS_READ, 0, "server-key", "Show the server authentication key, those before it, and how many agents trust each",
 	  &shape_no_query, NULL, 200, JSON, &shape_server_key, OPERATION_server_key_show },
 	{ "POST", V1 "/server-key", ACCESS_ADMINISTER, ROUTE_IDEMPOTENT, "server-key", "Roll the server authentication key over: the present one signs the next, and agents follow",

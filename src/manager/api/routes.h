@@ -108,6 +108,8 @@ enum route_flag {
 	X(tls_profile_list) \
 	X(certificate_list) \
 	X(certificate_renew) \
+	X(key_file_list) \
+	X(key_file_write) \
 	X(server_key_show) \
 	X(server_key_make) \
 	X(server_key_import) \

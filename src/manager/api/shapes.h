@@ -48,9 +48,10 @@ extern const struct shape shape_destination_request, shape_destination_change, s
 
 /* shapes_manager.c: the manager itself. */
 extern const struct shape shape_system, shape_health, shape_setting, shape_settings, shape_certificate,
-    shape_certificates, shape_server_key_request, shape_server_key_import, shape_key_backup_request, shape_key_backup,
-    shape_key_restore_request, shape_known_key, shape_server_key, shape_mismatched_agent, shape_mismatched_agents,
-    shape_tls_profile, shape_tls_profiles, shape_port, shape_ports, shape_settings_request;
+    shape_certificates, shape_key_files_rewrite, shape_key_file, shape_key_files, shape_server_key_request,
+    shape_server_key_import, shape_key_backup_request, shape_key_backup, shape_key_restore_request, shape_known_key,
+    shape_server_key, shape_mismatched_agent, shape_mismatched_agents, shape_tls_profile, shape_tls_profiles,
+    shape_port, shape_ports, shape_settings_request;
 
 /* All of the above that are objects of their own in the document, for it. NULL-terminated. */
 extern const struct shape *const shapes_documented[];

@@ -14,6 +14,7 @@ SHAPE(shape_system, "System", "The manager itself.",
 	{ "server_authentication_fingerprint", SHAPE_TEXT, REQUIRED, .help = "SHA-256 of its server authentication key." },
 	{ "server_authentication_present", SHAPE_BOOLEAN, REQUIRED, .help = "Is that key there? false: no order can be signed." },
 	{ "authority_present", SHAPE_BOOLEAN, REQUIRED, .help = "Can the CA's key be used? false: no certificate can be issued or renewed." },
+	{ "key_files_in_order", SHAPE_BOOLEAN, REQUIRED, .help = "Do the files of its keys hold what it works with? false: a key is in its memory alone (GET /key-files)." },
 	{ "agents_without_valid_certificate", SHAPE_NUMBER, REQUIRED, NOTHING_OR_MORE, .help = "Agents that trust another key (GET /server-key/mismatched)." },
 	{ "agent_port", SHAPE_NUMBER, REQUIRED, 0, 65535, .help = "Where agents listen unless told otherwise." },
 	{ "tls_profiles", SHAPE_TEXTS, REQUIRED, .help = "TLS profiles that any of its listeners accepts." },
@@ -74,6 +75,18 @@ SHAPE(shape_certificate, "Certificate", "A certificate that the manager itself l
 	{ "turns_by", SHAPE_TIME, NULLABLE, .help = "When it waits for them no more." },
 	{ "problem", SHAPE_TEXT, NULLABLE, .help = "What keeps it from doing its work, if anything; of the authority: why nothing can be issued." });
 LIST(shape_certificates, "Certificates", shape_certificate);
+
+/* --- the files of keys --- */
+
+SHAPE(shape_key_files_rewrite, "KeyFilesRewrite", "Key files to be written anew.",
+	{ "force", SHAPE_BOOLEAN, 0, .help = "Also in place of a file that somebody has put there, which is kept beside it as NAME.replaced." });
+
+SHAPE(shape_key_file, "KeyFile", "The file of one of the manager's keys.",
+	{ "file", SHAPE_TEXT, REQUIRED, .help = "Where it is, below the manager's data directory." },
+	{ "in_memory", SHAPE_BOOLEAN, REQUIRED, .help = "Does the manager have the key? false: it is missing (`authority_present`, `server_authentication_present` of the system)." },
+	{ "in_order", SHAPE_BOOLEAN, REQUIRED, .help = "Does the file hold it? false, while it is in memory: it is lost with the next start." },
+	{ "problem", SHAPE_TEXT, NULLABLE, .help = "What is wrong with the file, if anything." });
+LIST(shape_key_files, "KeyFiles", shape_key_file);
 
 /* --- the server authentication key --- */
 

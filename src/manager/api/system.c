@@ -7,6 +7,7 @@
 #include "manager/api/tls_profiles.h"
 #include "manager/front/authorities.h"
 #include "manager/front/front_server_key.h"
+#include "manager/front/key_files.h"
 
 #define WHOLE(value) json_integer((json_int_t)(value))
 
@@ -28,6 +29,7 @@ int system_show(struct api_call *call, struct err *err)
 			    json_boolean(front_server_key(front, key, fingerprint)));
 	json_object_set_new(json, "server_authentication_fingerprint", json_sha256(fingerprint));
 	json_object_set_new(json, "authority_present", json_boolean(front_authority_ready(front, NULL) == 0));
+	json_object_set_new(json, "key_files_in_order", json_boolean(front_key_files_in_order(front)));
 	json_object_set_new(json, "agents_without_valid_certificate", WHOLE(front_mismatched(front, NULL, 0)));
 	json_object_set_new(json, "agent_port", json_integer(identity->agent_port));
 	json_object_set_new(json, "tls_profiles", tls_profiles_enabled(front_listening(front)));

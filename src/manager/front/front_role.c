@@ -1,6 +1,7 @@
 /* The front role from start to end. Messages from the supervisor are untrusted
  * in form; what they order is obeyed. */
 #include "manager/front/front_role.h"
+#include "manager/front/key_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,6 +278,8 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 		rc = front_networks_open(front, &front->networks, err);
 	if (rc == 0)
 		rc = server_keys_open(front, &front->server_keys, err);
+	if (rc == 0)
+		rc = key_files_new(front, &front->key_files, err);
 	if (rc == 0 && (front->feed = feed_new(err)) == NULL)
 		rc = err->code;
 	if (rc == 0 && (front->signer = signer_new(front->env, keys_broke_rules, supervisor, err)) == NULL)
@@ -435,6 +438,7 @@ static void done(struct front *front)
 	shards_free(front->shards);
 	front_networks_free(front->networks);
 	server_keys_free(front->server_keys);
+	key_files_free(front->key_files);
 	signer_free(front->signer);
 	policies_free(front->policies);
 	stored_settings_free(front->stored);

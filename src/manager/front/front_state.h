@@ -35,6 +35,7 @@ struct front_numbers {
 
 struct front_authorities;
 struct hypervisors;
+struct key_files;
 struct front_networks;
 struct certificates;
 struct tls_listeners;
@@ -85,6 +86,7 @@ struct front {
 	struct alerting *alerting;
 	struct policies *policies;
 	struct server_keys *server_keys;
+	struct key_files *key_files;
 	struct front_networks *networks;
 	struct verifier *verifier;
 	struct activations *activations;

@@ -1,5 +1,6 @@
 /* What the manager does by the clock. On worker threads. */
 #include "manager/front/maintenance.h"
+#include "manager/front/key_files.h"
 
 #include <malloc.h>
 
@@ -163,6 +164,7 @@ static const struct {
 	{ MINUTE_US, maintenance_room },
 	{ 5 * SECOND_US, server_keys_review },
 	{ 5 * SECOND_US, authorities_review },
+	{ 2 * SECOND_US, key_files_review }, /* somebody may just be at it */
 	{ 250 * MILLISECOND_US, verify_tick },
 	{ MINUTE_US, verify_schedule },
 	{ MINUTE_US, self_watch },

@@ -354,6 +354,39 @@ int signer_authorities(struct signer *signer, uint16_t type, time_us ended, stru
 	return rc == 0 ? 0 : err_set(err, rc, "the keys role said of its authorities what does not decode");
 }
 
+static int ask_files(struct signer *signer, uint16_t type, const struct buf *question,
+		     struct message_key_files *ret_files, struct err *err)
+{
+	struct channel_message message;
+	int rc = ask(signer, type, question, MESSAGE_KEY_FILES_ARE, &message, err);
+
+	if (rc != 0)
+		return rc;
+	rc = message_unpack_key_files(message.payload, message.size, ret_files);
+	pthread_mutex_unlock(&signer->turn);
+	return rc == 0 ? 0 : err_set(err, rc, "the keys role said of its files what does not decode");
+}
+
+int signer_key_files(struct signer *signer, struct message_key_files *ret_files, struct err *err)
+{
+	struct buf nothing;
+
+	buf_init(&nothing, 1);
+	return ask_files(signer, MESSAGE_KEY_FILES, &nothing, ret_files, err);
+}
+
+int signer_write_key_files(struct signer *signer, bool force, struct message_key_files *ret_files, struct err *err)
+{
+	struct buf question;
+	int rc;
+
+	buf_init(&question, 1);
+	message_pack_force(&question, force);
+	rc = ask_files(signer, MESSAGE_WRITE_KEY_FILES, &question, ret_files, err);
+	buf_done(&question);
+	return rc;
+}
+
 int signer_import_key(struct signer *signer, const struct message_import_key *import, struct message_keys *ret_keys,
 		      struct err *err)
 {

@@ -49,6 +49,10 @@ int signer_create_key(struct signer *signer, const struct message_create_key *cr
 int signer_authorities(struct signer *signer, uint16_t type, time_us ended, struct message_authorities *ret_authorities,
 		       struct err *err);
 
+/* Are the keys' files as they should be? The latter has those written that are not. */
+int signer_key_files(struct signer *signer, struct message_key_files *ret_files, struct err *err);
+int signer_write_key_files(struct signer *signer, bool force, struct message_key_files *ret_files, struct err *err);
+
 /* Errors as in keys/server_key.h. The latter two take a second or more. */
 int signer_import_key(struct signer *signer, const struct message_import_key *import, struct message_keys *ret_keys,
 		      struct err *err);

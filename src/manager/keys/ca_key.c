@@ -1,7 +1,6 @@
 /* The certificate authorities' life in the keys role. */
 #include "manager/keys/ca_key.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,7 +53,7 @@ static int check_known(struct ca_key *key, struct err *err)
 			rc = err_set(err, ERR_UNTRUSTED,
 				     "%s is not of the authority that issued last (the first one in " LAYOUT_CA
 				     "), but of another one or from before its time",
-				     key->path);
+				     key->place.path);
 	}
 	if (rc == 0)
 		rc = turn_again(key, facts.fingerprint, err);
@@ -67,7 +66,7 @@ static int check_known(struct ca_key *key, struct err *err)
 
 static int load(struct ca_key *key, const char *certificates, struct err *err)
 {
-	int rc = authorities_load(key->path, certificates, &key->authorities, err);
+	int rc = authorities_load(key->place.path, certificates, &key->authorities, err);
 
 	if (rc != 0) {
 		key->authorities = NULL;
@@ -89,13 +88,14 @@ int ca_key_open(struct ca_key *key, const struct env *env, const char *data_dire
 
 	key->env = env;
 	buf_init(&key->known, SECRET_FILE_MAX_BYTES);
-	snprintf(key->path, sizeof(key->path), "%s/%s", data_directory, LAYOUT_KEYS_CA);
+	key_place_begin(&key->place, data_directory, LAYOUT_KEYS_CA);
 	snprintf(certificates, sizeof(certificates), "%s/%s", data_directory, LAYOUT_CA);
 	if (secret_file_read(certificates, false, &key->known, NULL) != 0)
 		buf_reset(&key->known);
 	rc = load(key, certificates, &why);
 	if (rc == ERR_MEMORY)
 		return err_set(err, rc, "certificate authority: %s", why.text);
+	key->place.held = rc == 0;
 	if (rc == 0)
 		return 0;
 	snprintf(key->why, sizeof(key->why), "%.400s", why.text);
@@ -129,11 +129,38 @@ int ca_key_pem(const struct ca_key *key, struct buf *out, struct err *err)
 
 /* --- changes --- */
 
+static int store(struct ca_key *key, const struct authorities *authorities, struct err *err)
+{
+	struct buf bytes;
+	int rc;
+
+	buf_init(&bytes, SECRET_FILE_MAX_BYTES);
+	rc = authorities_file(authorities, &bytes, err);
+	if (rc == 0) {
+		rc = secret_file_write(key->place.path, bytes.data, bytes.size, 0600, err);
+		key_place_written(&key->place, &bytes, rc);
+	}
+	buf_wipe(&bytes);
+	return rc;
+}
+
+int ca_key_write_anew(struct ca_key *key, bool force, struct err *err)
+{
+	const struct authorities *present;
+	int rc = ca_key_present(key, &present, err);
+
+	if (rc == 0)
+		rc = key_place_make_way(&key->place, force, err);
+	return rc == 0 ? store(key, present, err) : rc;
+}
+
 /* Takes `changed` over: it is stored, and then there, or neither. */
 static int replace(struct ca_key *key, struct authorities *changed, struct err *err)
 {
-	int rc = authorities_store(changed, key->path, err);
+	int rc = key_place_clear(&key->place, err);
 
+	if (rc == 0)
+		rc = store(key, changed, err);
 	if (rc != 0) {
 		authorities_free(changed);
 		return rc;
@@ -205,17 +232,6 @@ int ca_key_check_backup(const struct ca_key *key, const struct backup *backup, s
 	return rc;
 }
 
-/* What cannot be read now may be all that is left of a key: it stays for people. */
-static int set_aside(const struct ca_key *key, struct err *err)
-{
-	char aside[LAYOUT_PATH_BYTES + 16];
-
-	snprintf(aside, sizeof(aside), "%s.replaced", key->path);
-	if (rename(key->path, aside) != 0 && errno != ENOENT)
-		return err_errno(err, errno, "%s: set aside", key->path);
-	return 0;
-}
-
 int ca_key_take_back(struct ca_key *key, const struct backup *backup, bool force, bool *ret_taken, struct err *err)
 {
 	struct authorities *recovered;
@@ -230,9 +246,7 @@ int ca_key_take_back(struct ca_key *key, const struct backup *backup, bool force
 			       "this backup is older than the certificate authority that issued last, and holds no key "
 			       "of it; nothing was changed. Is there a later backup? With --force the former authority "
 			       "issues again, and computers that were activated since have to be activated anew");
-	if (rc == 0 && (rc = set_aside(key, err)) != 0)
-		authorities_free(recovered);
-	else if (rc == 0)
+	if (rc == 0)
 		rc = replace(key, recovered, err);
 	*ret_taken = rc == 0;
 	return rc;

@@ -10,13 +10,13 @@
 #define MUSTER_MANAGER_KEYS_CA_KEY_H
 
 #include "base/env.h"
-#include "manager/layout.h"
+#include "manager/keys/key_place.h"
 #include "trust/authorities.h"
 #include "trust/backup.h"
 
 struct ca_key {
 	const struct env *env;
-	char path[LAYOUT_PATH_BYTES];    /* keys/ca.key */
+	struct key_place place;          /* keys/ca.key */
 	struct authorities *authorities; /* NULL: there are none, as `why` says */
 	char why[ERR_TEXT_BYTES];
 	struct buf known; /* ca.pem as it was at the start: by it a backup is known as this manager's */
@@ -35,6 +35,10 @@ int ca_key_pem(const struct ca_key *key, struct buf *out, struct err *err);
  * PREPARE_AUTHORITY, TURN_AUTHORITY, DROP_AUTHORITIES (with `ended`). ERR_DENIED: what is to go has not ended by our
  * clock; else as trust/authorities.h. */
 int ca_key_change(struct ca_key *key, uint16_t message, time_us ended, struct err *err);
+
+/* Out of memory, where the file is not as it was left (keys/key_place.h): ERR_CONFLICT without force; what is there is
+ * set aside. ERR_NOT_FOUND as above. */
+int ca_key_write_anew(struct ca_key *key, bool force, struct err *err);
 
 /* Is this backup of this manager? ERR_UNTRUSTED with what to do. */
 int ca_key_check_backup(const struct ca_key *key, const struct backup *backup, struct err *err);

@@ -10,13 +10,13 @@
 
 #include "base/log.h"
 #include "manager/keys/ca_key.h"
+#include "manager/keys/key_watch.h"
 #include "manager/keys/order_check.h"
 #include "manager/keys/server_key.h"
 #include "manager/layout.h"
 #include "manager/messages.h"
 #include "manager/role_start.h"
 #include "os/env.h"
-#include "os/file_mark.h"
 #include "trust/authorities.h"
 #include "trust/fingerprint.h"
 #include "trust/secret_file.h"
@@ -24,20 +24,14 @@
 #include "wire/envelope.h"
 
 #define ANSWER_ROOM_WAIT_MS 10000
-#define MISSING_LOOK_MS     2000 /* how often it is looked whether a missing key is there again */
-
-/* A key's file; while the key is missing, it is watched. */
-struct watched_file {
-	const char *path;
-	struct file_mark at_start, last; /* as it was when it was read, and at the last look */
-};
+#define PUBLIC_AGAIN_US     (5 * SECOND_US)
 
 struct keys {
 	const struct env *env;
 	struct ca_key authority;
 	struct server_key server;
-	struct watched_file files[2]; /* of the former, and of the latter */
-	time_us look_at;              /* for missing ones; monotonic */
+	struct key_watch watch; /* of both */
+	time_us tell_at;        /* what is public, again; monotonic */
 	struct channel supervisor;
 	struct channel front;
 	bool front_open;
@@ -359,6 +353,35 @@ static int restore(struct keys *keys, const struct channel_message *message, str
 	return 0;
 }
 
+/* --- files --- */
+
+static int tell_files(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+{
+	struct message_key_files files;
+
+	(void)message;
+	(void)err;
+	key_watch_state(&keys->watch, &files);
+	message_pack_key_files(answer, &files);
+	return 0;
+}
+
+/* Those that are wrong now. */
+static int write_files(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
+{
+	bool force;
+	int rc = message_unpack_force(message->payload, message->size, &force);
+
+	if (rc != 0)
+		return err_set(err, rc, "the request does not decode");
+	key_watch_look_now(&keys->watch);
+	if (keys->authority.place.held && keys->authority.place.why[0] != '\0')
+		rc = ca_key_write_anew(&keys->authority, force, err);
+	if (rc == 0 && keys->server.place.held && keys->server.place.why[0] != '\0')
+		rc = server_key_write_anew(&keys->server, force, err);
+	return rc == 0 ? tell_files(keys, message, answer, err) : rc;
+}
+
 /* --- requests --- */
 
 static const struct {
@@ -380,6 +403,8 @@ static const struct {
 	{ MESSAGE_PREPARE_AUTHORITY, MESSAGE_AUTHORITIES_ARE, change_authorities },
 	{ MESSAGE_TURN_AUTHORITY, MESSAGE_AUTHORITIES_ARE, change_authorities },
 	{ MESSAGE_DROP_AUTHORITIES, MESSAGE_AUTHORITIES_ARE, change_authorities },
+	{ MESSAGE_KEY_FILES, MESSAGE_KEY_FILES_ARE, tell_files },
+	{ MESSAGE_WRITE_KEY_FILES, MESSAGE_KEY_FILES_ARE, write_files },
 };
 
 static int answer_request(struct keys *keys, const struct channel_message *message, struct err *err)
@@ -447,6 +472,10 @@ static void hear_supervisor(struct keys *keys)
 		keys->stop = true;
 		return;
 	}
+	if (message.type == MESSAGE_KEY_FILE) {
+		key_watch_opened(&keys->watch, &message);
+		return;
+	}
 	close_front(keys);
 	rc = channel_init(&keys->front, message.fd, messages_asked_of_keys.permits, messages_asked_of_keys.count, &err);
 	keys->front_open = rc == 0;
@@ -454,45 +483,16 @@ static void hear_supervisor(struct keys *keys)
 		close(message.fd);
 }
 
-/* --- missing keys --- */
-
-static bool is_missing(const struct keys *keys, size_t file)
-{
-	return file == 0 ? keys->authority.authorities == NULL : keys->server.file.key == NULL;
-}
-
-static bool any_missing(const struct keys *keys)
-{
-	return is_missing(keys, 0) || is_missing(keys, 1);
-}
-
-/* Somebody has put something there, and is done with it: two looks see the same. */
-static bool was_put_there(struct watched_file *file)
-{
-	struct file_mark now;
-	bool steady;
-
-	file_mark_look(file->path, &now);
-	steady = file_mark_is(&now, &file->last);
-	file->last = now;
-	return steady && !file_mark_is(&now, &file->at_start);
-}
-
-/* What people put there is often theirs alone to read: this role has given up the rights to, and has them again when
- * the supervisor starts it anew. */
-static void look_for_missing(struct keys *keys)
+/* The files that they are written to are watched in this way: the supervisor replaces one that is other. */
+static void tell_public(struct keys *keys)
 {
 	time_us now = env_monotonic(keys->env);
 
-	if (now < keys->look_at)
+	if (now < keys->tell_at)
 		return;
-	keys->look_at = now + MISSING_LOOK_MS * MILLISECOND_US;
-	for (size_t i = 0; i < COUNT_OF(keys->files); i++) {
-		if (!is_missing(keys, i) || !was_put_there(&keys->files[i]))
-			continue;
-		LOG(LOG_INFO, "keys.starts_anew", log_text("cause", "the file of a key that is missing has changed"));
-		keys->stop = true;
-	}
+	keys->tell_at = now + PUBLIC_AGAIN_US;
+	tell_public_key(keys);
+	tell_roots(keys);
 }
 
 static void serve(struct keys *keys)
@@ -502,8 +502,7 @@ static void serve(struct keys *keys)
 			{ .fd = keys->supervisor.fd, .events = POLLIN },
 			{ .fd = keys->front_open ? keys->front.fd : -1, .events = POLLIN },
 		};
-		bool missing = any_missing(keys);
-		int count = poll(watched, COUNT_OF(watched), missing ? MISSING_LOOK_MS : -1);
+		int count = poll(watched, COUNT_OF(watched), KEY_WATCH_LOOK_MS);
 
 		if (count < 0 && errno != EINTR)
 			return;
@@ -511,26 +510,23 @@ static void serve(struct keys *keys)
 			hear_supervisor(keys);
 		else if (count > 0 && watched[1].revents != 0)
 			hear_front(keys);
-		if (missing)
-			look_for_missing(keys);
+		if (key_watch_look(&keys->watch, env_monotonic(keys->env)))
+			keys->stop = true;
+		tell_public(keys);
 	}
 }
 
 /* --- life --- */
 
-/* With the rights of a start. Marked before they are read: what comes later is news. */
+/* With the rights of a start. */
 static int load(struct keys *keys, const char *data_directory, struct err *err)
 {
-	static const char *const names[] = { LAYOUT_KEYS_CA, LAYOUT_KEYS_TRUST };
 	int rc;
 
-	for (size_t i = 0; i < COUNT_OF(keys->files); i++) {
-		char path[LAYOUT_PATH_BYTES];
-
-		snprintf(path, sizeof(path), "%s/%s", data_directory, names[i]);
-		file_mark_look(path, &keys->files[i].at_start);
-		keys->files[i].last = keys->files[i].at_start;
-	}
+	keys->watch = (struct key_watch){
+		.places = { [KEPT_KEY_AUTHORITY] = &keys->authority.place, [KEPT_KEY_SERVER] = &keys->server.place },
+		.supervisor = &keys->supervisor
+	};
 	rc = ca_key_open(&keys->authority, keys->env, data_directory, err);
 	return rc == 0 ? server_key_open(&keys->server, keys->env, data_directory, err) : rc;
 }
@@ -541,14 +537,12 @@ static void reach(struct keys *keys, const char *directory)
 	char folder[LAYOUT_PATH_BYTES];
 	size_t swept;
 
-	snprintf(keys->authority.path, sizeof(keys->authority.path), "%s/%s", directory, LAYOUT_KEYS_CA);
-	snprintf(keys->server.path, sizeof(keys->server.path), "%s/%s", directory, LAYOUT_KEYS_TRUST);
+	for (size_t i = 0; i < KEPT_KEYS; i++)
+		key_place_reach(keys->watch.places[i], directory);
 	snprintf(folder, sizeof(folder), "%s/%s", directory, LAYOUT_KEYS);
 	swept = secret_file_sweep(folder);
 	if (swept > 0) /* killed before a rename: nobody knows of such a key */
 		LOG(LOG_INFO, "keys.swept", log_number("files", (int64_t)swept));
-	keys->files[0].path = keys->authority.path;
-	keys->files[1].path = keys->server.path;
 }
 
 int keys_main(const char *data_directory)
@@ -565,8 +559,7 @@ int keys_main(const char *data_directory)
 		rc = role_enclose(ROLE_NAME_KEYS, data_directory, reached, sizeof(reached), &err);
 	if (rc == 0) {
 		reach(&keys, reached);
-		tell_public_key(&keys);
-		tell_roots(&keys);
+		tell_public(&keys);
 		rc = channel_send(&keys.supervisor, MESSAGE_READY, 0, NULL, 0, -1, &err);
 	}
 	if (rc == 0) {

@@ -7,6 +7,7 @@
 
 #include "base/env.h"
 #include "base/log.h"
+#include "trust/secret_file.h"
 
 int server_key_open(struct server_key *key, const struct env *env, const char *data_directory, struct err *err)
 {
@@ -14,10 +15,11 @@ int server_key_open(struct server_key *key, const struct env *env, const char *d
 	int rc;
 
 	key->env = env;
-	snprintf(key->path, sizeof(key->path), "%s/%s", data_directory, LAYOUT_KEYS_TRUST);
-	rc = key_file_load(key->path, &key->file, &why);
+	key_place_begin(&key->place, data_directory, LAYOUT_KEYS_TRUST);
+	rc = key_file_load(key->place.path, &key->file, &why);
 	if (rc == ERR_MEMORY)
 		return err_set(err, rc, "server authentication key: %s", why.text);
+	key->place.held = rc == 0;
 	if (rc == 0)
 		return 0;
 	key->file = (struct key_file){ .key = NULL };
@@ -57,11 +59,38 @@ static uint64_t last_serial(const struct server_key *key)
 	return key->file.followed ? key->file.by.serial : 0;
 }
 
+static int store(struct server_key *key, const struct key_file *file, struct err *err)
+{
+	struct buf bytes;
+	int rc;
+
+	buf_init(&bytes, SECRET_FILE_MAX_BYTES);
+	rc = key_file_pem(file, &bytes, err);
+	if (rc == 0) {
+		rc = key_file_store(key->place.path, file, err);
+		key_place_written(&key->place, &bytes, rc);
+	}
+	buf_wipe(&bytes);
+	return rc;
+}
+
+int server_key_write_anew(struct server_key *key, bool force, struct err *err)
+{
+	const struct signing_key *present;
+	int rc = server_key_present(key, &present, err);
+
+	if (rc == 0)
+		rc = key_place_make_way(&key->place, force, err);
+	return rc == 0 ? store(key, &key->file, err) : rc;
+}
+
 /* On disk first: from then on it is the one that signs. */
 static int replace(struct server_key *key, struct key_file *file, struct err *err)
 {
-	int rc = key_file_store(key->path, file, err);
+	int rc = key_place_clear(&key->place, err);
 
+	if (rc == 0)
+		rc = store(key, file, err);
 	if (rc != 0)
 		return rc;
 	key_file_done(&key->file);

@@ -8,7 +8,7 @@
 #ifndef MUSTER_MANAGER_KEYS_SERVER_KEY_H
 #define MUSTER_MANAGER_KEYS_SERVER_KEY_H
 
-#include "manager/layout.h"
+#include "manager/keys/key_place.h"
 #include "manager/messages.h"
 #include "trust/authorities.h"
 #include "trust/backup.h"
@@ -16,7 +16,7 @@
 
 struct server_key {
 	const struct env *env;
-	char path[LAYOUT_PATH_BYTES];
+	struct key_place place; /* keys/server-authentication.key */
 	struct key_file file;
 	char why[ERR_TEXT_BYTES]; /* there is none */
 };
@@ -35,6 +35,8 @@ void server_key_state(const struct server_key *key, struct message_keys *ret_sta
 int server_key_create(struct server_key *key, bool succeed, uint64_t known, struct err *err);
 /* A key that a person brought. ERR_EXISTS: another is present, and force is not said; ERR_FORMAT, ERR_UNTRUSTED. */
 int server_key_take_up(struct server_key *key, const struct message_import_key *import, struct err *err);
+/* As ca_key_write_anew(). */
+int server_key_write_anew(struct server_key *key, bool force, struct err *err);
 /* Everything that is to outlive this machine, under the password. ERR_NOT_FOUND without a key. */
 int server_key_write_backup(const struct server_key *key, const struct authorities *authorities,
 			    const struct message_back_up *back_up, struct buf *out, struct err *err);

@@ -208,6 +208,38 @@ static void authorities_come_back(void **state)
 	free(read);
 }
 
+static void what_is_said_of_files_comes_back(void **state)
+{
+	struct message_key_files files = { .items = { [KEPT_KEY_SERVER] = { .held = true, .why = "it is gone" } } },
+				 got;
+	bool force = false;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, MESSAGE_KEY_FILES_MAX_BYTES);
+	message_pack_key_files(&out, &files);
+	assert_int_equal(message_unpack_key_files(out.data, out.size, &got), 0);
+	assert_false(got.items[KEPT_KEY_AUTHORITY].held);
+	assert_string_equal(got.items[KEPT_KEY_AUTHORITY].why, "");
+	assert_true(got.items[KEPT_KEY_SERVER].held);
+	assert_string_equal(got.items[KEPT_KEY_SERVER].why, "it is gone");
+	for (size_t size = 0; size < out.size; size++)
+		assert_int_not_equal(message_unpack_key_files(out.data, size, &got), 0);
+	buf_reset(&out);
+	for (size_t i = 0; i < KEPT_KEYS; i++)
+		memset(files.items[i].why, 'x', sizeof(files.items[i].why) - 1);
+	message_pack_key_files(&out, &files);
+	assert_int_equal(out.status, 0); /* the longest fits */
+	assert_int_equal(message_unpack_key_files(out.data, out.size, &got), 0);
+	buf_reset(&out);
+	message_pack_force(&out, true);
+	assert_int_equal(message_unpack_force(out.data, out.size, &force), 0);
+	assert_true(force);
+	assert_int_not_equal(message_unpack_force(out.data, 0, &force), 0);
+	assert_int_not_equal(message_unpack_force("\2", 1, &force), 0);
+	buf_done(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +249,7 @@ int main(void)
 		cmocka_unit_test(a_servers_certification_comes_back),
 		cmocka_unit_test(a_request_for_a_proof_comes_back),
 		cmocka_unit_test(authorities_come_back),
+		cmocka_unit_test(what_is_said_of_files_comes_back),
 		cmocka_unit_test(too_much_to_sign_is_refused),
 		cmocka_unit_test(a_refusal_keeps_its_code),
 		cmocka_unit_test(nobody_but_front_asks_for_signatures),
