@@ -295,8 +295,11 @@ static int take_report(struct fleet *fleet, struct computer *computer, struct fl
 	computer->wants_turn = report->wants_turn;
 	if (older) /* its state would not be believed, and two that live would ask in turns, as fast as they can */
 		exchange->away = session_settles_in(fleet, computer) / 2;
-	exchange->send_full = !older && (stale || verdict == SESSION_GAP || computer->need_full ||
-					 (verdict == SESSION_FIRST && !report->full));
+	/* Until it has told it: a reply that asks for it may not arrive, and whose state this is its agent cannot know.
+	 */
+	if (verdict == SESSION_GAP || (verdict == SESSION_FIRST && !report->full))
+		computer->need_full = true;
+	exchange->send_full = !older && (stale || computer->need_full);
 	if (report->full && !stale) {
 		computer->need_full = false;
 		exchange->send_full = false;

@@ -295,17 +295,27 @@ static int fill_reply(struct fleet *fleet, struct computer *computer, struct fle
 
 /* What it recorded as this computer goes to this computer, first of all: once it is another one nobody could say what
  * of it is the other's as well, or was stored and never acknowledged. */
-static void fill_reply_to_clone(const struct fleet *fleet, const struct computer *computer,
-				struct fleet_exchange *exchange)
+static void fill_reply_to_clone(const struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange)
 {
 	exchange->reply->highest_event = computer->stored;
 	exchange->reply->acknowledged_event = exchange->acknowledged;
 	exchange->reply->rekey = exchange->rekey && fleet_rekeys(fleet);
 }
 
+/* One that is dialled would else be told in one reply after the other until it has its identity. */
+static bool rekey_is_news(const struct fleet *fleet, struct computer *computer, const Muster__Wire__Reply *reply)
+{
+	time_us now = fleet_now(fleet);
+
+	if (!reply->rekey || (computer->rekey_told != 0 && now - computer->rekey_told < FLEET_REKEY_AGAIN_US))
+		return false;
+	computer->rekey_told = now;
+	return true;
+}
+
 static bool reply_brings(const Muster__Wire__Reply *reply)
 {
-	return reply->n_commands > 0 || reply->n_successions > 0 || reply->send_full || reply->rekey ||
+	return reply->n_commands > 0 || reply->n_successions > 0 || reply->send_full ||
 	       reply->n_acknowledged_commands > 0 || reply->n_acknowledged_quarantine > 0;
 }
 
@@ -348,7 +358,8 @@ int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wi
 		return err_set(err, rc, "the reply could not be made");
 	if (computer->reply_wanted <= fleet_now(fleet))
 		computer->reply_wanted = FLEET_NEVER;
-	exchange->confirms |= reply_brings(exchange->reply) || *ret_configuration;
+	exchange->confirms |=
+	    reply_brings(exchange->reply) || rekey_is_news(fleet, computer, exchange->reply) || *ret_configuration;
 	dialling_update(fleet, computer);
 	*ret_reply = exchange->reply;
 	return 0;

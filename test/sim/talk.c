@@ -7,7 +7,7 @@
 #include "world.h"
 
 #define ANSWER_WAIT_US (20 * SECOND_US)
-#define ROUNDS_MAX     200
+#define ROUNDS_MAX     40 /* of one that had much to tell */
 #define NOBODY         UINT32_MAX
 
 struct sim_talk {
@@ -201,9 +201,12 @@ void talk_stored(struct sim_manager *manager, uint64_t id, struct fleet_exchange
 		keys_renew_orders(manager, &talk->computer);
 		if (fleet_reply(fleet, exchange, &reply, &configuration, NULL) != 0) {
 			end(manager, talk, ERR_IO, "not stored");
-		} else if (!fleet_more(exchange) || ++talk->rounds > ROUNDS_MAX) {
+		} else if (!fleet_more(exchange)) {
 			end(manager, talk, 0, "");
 		} else {
+			if (++talk->rounds > ROUNDS_MAX)
+				sim_fail(manager->sim, "machine %u is dialled, and the talk does not end",
+					 talk->machine);
 			check_reply(manager, &talk->computer, reply);
 			fleet_reply_answers(exchange, reply);
 			manager_pack_reply(manager, reply, configuration, &talk->computer, &out);

@@ -180,7 +180,6 @@ static void a_gap_asks_for_the_full_state(void **state)
 	(void)state;
 	assert_false(answered(fleet, 7, 1).send_full);
 	assert_true(answered(fleet, 7, 3).send_full);
-	assert_false(answered(fleet, 7, 4).send_full);
 	fleet_free(fleet);
 }
 
@@ -298,6 +297,51 @@ static void a_clone_tells_its_events_before_it_is_another(void **state)
 	assert_int_equal(fleet_reply(fleet, exchange, &(Muster__Wire__Reply *){ NULL }, &(bool){ false }, NULL),
 			 ERR_IO);
 	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
+/* Over one connection that the manager dialled. */
+static void a_clone_that_is_dialled_is_told_once(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+	uint64_t sequence;
+
+	(void)state;
+	make_a_clone(fleet, &sequence);
+	now += MINUTE_US;
+	for (int round = 0; round < 4; round++) {
+		if (round == 2)
+			now += MINUTE_US;
+		fill(&report, 8, ++sequence, 1, 0);
+		exchange = heard(fleet, &report);
+		assert_true(reply(fleet, exchange)->rekey);
+		assert_int_equal(fleet_more(exchange), round % 2 == 0);
+		fleet_exchange_free(fleet, exchange);
+	}
+	fleet_free(fleet);
+}
+
+/* The state that is stored may be another's: it is wanted until it was told. */
+static void after_a_gap_all_is_wanted_until_it_is_told(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+
+	(void)state;
+	reports(fleet, 7, 1);
+	fill(&report, 7, 5, 1, 1);
+	exchange = heard(fleet, &report);
+	fleet_stored(fleet, exchange, ERR_IO); /* nothing is answered */
+	fleet_exchange_free(fleet, exchange);
+	assert_true(answered(fleet, 7, 6).send_full);
+	assert_true(answered(fleet, 7, 7).send_full); /* that answer was lost */
+	fill(&report, 7, 8, 1, 0);
+	report.wire.full = true;
+	exchange_once(fleet, &report);
+	assert_false(answered(fleet, 7, 9).send_full);
 	fleet_free(fleet);
 }
 
@@ -434,6 +478,8 @@ int main(void)
 		cmocka_unit_test(two_live_sessions_are_a_clone),
 		cmocka_unit_test(the_older_of_two_runs_is_sent_away_while_it_may_be_its_last_words),
 		cmocka_unit_test(a_clone_tells_its_events_before_it_is_another),
+		cmocka_unit_test(a_clone_that_is_dialled_is_told_once),
+		cmocka_unit_test(after_a_gap_all_is_wanted_until_it_is_told),
 		cmocka_unit_test(a_clone_that_is_refused_has_its_events_taken),
 		cmocka_unit_test(last_words_of_a_dead_agent_are_no_clone),
 		cmocka_unit_test(asked_it_reports_at_once),
