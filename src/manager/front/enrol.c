@@ -174,6 +174,33 @@ int enrolment_run(struct enrolment *enrolment, const char *manager, struct buf *
 	return rc == 0 ? pack_reply(enrolment, manager, reply, err) : rc;
 }
 
+/* Anybody may come here: what is refused is told, but not each of a stream of the same. */
+static bool is_told(struct front *front, const char *source)
+{
+	char key[sizeof("enrol ") + 80];
+
+	snprintf(key, sizeof(key), "enrol %s", source);
+	if (cooldown_left(front->refusals, key) != 0)
+		return false;
+	cooldown_failed(front->refusals, key);
+	return true;
+}
+
+/* Whoever has a good token may make mistakes. */
+static bool is_of_nobody(const struct enrol *enrol)
+{
+	switch (enrol->rc) {
+	case ERR_DENIED:
+	case ERR_EXPIRED:
+	case ERR_UNTRUSTED:
+		return true;
+	case ERR_RANGE:
+		return enrol->work.facts.without_token;
+	default: /* what does not even decode, or is too large */
+		return enrol->rc == ERR_FORMAT || enrol->rc == ERR_LIMIT || enrol->rc == ERR_VERSION;
+	}
+}
+
 static void note_failure(struct enrol *enrol)
 {
 	struct front *front = enrol->request->front;
@@ -184,10 +211,11 @@ static void note_failure(struct enrol *enrol)
 	};
 
 	front->numbers.enrolments_refused++;
-	if (enrol->rc == ERR_DENIED || enrol->rc == ERR_EXPIRED || enrol->rc == ERR_UNTRUSTED)
+	if (is_of_nobody(enrol))
 		cooldown_failed(front->cooldown, enrol->source);
 	LOG(LOG_WARNING, "enrolment.refused", log_text("peer", enrol->request->peer), log_err(&enrol->err));
-	front_event_later(front, EVENT_ACTIVATION_FAILED, NULL, fields, COUNT_OF(fields));
+	if (is_told(front, enrol->source))
+		front_event_later(front, EVENT_ACTIVATION_FAILED, NULL, fields, COUNT_OF(fields));
 }
 
 static void note_success(struct enrol *enrol)

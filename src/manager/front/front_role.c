@@ -257,6 +257,8 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 	if (rc == 0)
 		rc = cooldown_new(front->env, &front->refusals, err);
 	if (rc == 0)
+		rc = cooldown_new(front->env, &front->renewals, err);
+	if (rc == 0)
 		rc = activations_new(&front->activations, err);
 	if (rc == 0)
 		rc = uploads_new(front->env, &front->uploads, err);
@@ -448,6 +450,7 @@ static void done(struct front *front)
 	uploads_free(front->uploads);
 	cooldown_free(front->cooldown);
 	cooldown_free(front->refusals);
+	cooldown_free(front->renewals);
 	activations_free(front->activations);
 	roster_free(front->roster);
 	if (front->incoming_fd >= 0)

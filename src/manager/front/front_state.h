@@ -79,7 +79,8 @@ struct front {
 	struct roster *roster;
 	struct shards *shards;
 	struct cooldown *cooldown; /* of wrong enrolment tokens */
-	struct cooldown *refusals; /* how often refused exchanges become events */
+	struct cooldown *refusals; /* how often what is refused becomes events */
+	struct cooldown *renewals; /* of computers that renew their certificates time and again */
 	struct parked_list parked;
 	struct stored_settings *stored;
 	struct event_switches *switches;

@@ -177,10 +177,35 @@ static void work(void *argument)
 
 /* --- the request --- */
 
+/* Each is a signature of the authority, an event and rows. An agent needs a few in an hour where everything fails. */
+static bool may_renew(struct agent_request *request)
+{
+	struct cooldown *renewals = request->front->renewals;
+	char id[UUID_TEXT_BYTES];
+	span_us left;
+
+	uuid_format(&request->computer, id);
+	left = cooldown_left(renewals, id);
+	if (left == 0) {
+		cooldown_failed(renewals, id);
+		return true;
+	}
+	agent_refuse_status(
+	    request, 503, "Renewed too often",
+	    "This computer has renewed its certificate several times in a row; it may do so again later.",
+	    (unsigned)((left + SECOND_US - 1) / SECOND_US));
+	return false;
+}
+
 void renew_complete(struct agent_request *request)
 {
-	struct renew *renew = calloc(1, sizeof(*renew));
+	struct renew *renew;
 
+	if (!may_renew(request)) {
+		agent_request_free(request);
+		return;
+	}
+	renew = calloc(1, sizeof(*renew));
 	if (renew != NULL) {
 		renew->request = request;
 		renew->computer = request->computer;

@@ -5,6 +5,7 @@
 
 #include "line.h"
 #include "os/env.h"
+#include "wire/limits.h"
 
 static struct fixture fixture;
 
@@ -102,11 +103,149 @@ static void nor_does_one_that_was_revoked(void **state)
 	agent_done(&revoked);
 }
 
+/* Whoever reaches the port, without a certificate, a token or a name: each refusal would be a row, for ever. */
+static void nonsense_does_not_fill_the_events(void **state)
+{
+	const struct call nonsense = { .method = "POST", .path = "/agent/v1/enrol", .body = "\xff\xff\xff", .size = 3 };
+	struct answer answer;
+	size_t told;
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		fixture_call(&fixture, &nonsense, &answer);
+		assert_true(answer.status == 400 || answer.status == 429);
+		answer_done(&answer);
+	}
+	told = fixture_count(&fixture, "/api/v1/events?type=705&limit=1000");
+	assert_true(told >= 1);
+	assert_true(told <= 20);
+}
+
+static long renew(const struct agent *agent)
+{
+	Muster__Wire__RenewRequest message = MUSTER__WIRE__RENEW_REQUEST__INIT;
+	struct call call = { .method = "POST",
+			     .path = "/agent/v1/renew",
+			     .content_type = "application/x-protobuf",
+			     .certificate = agent->certificate,
+			     .key = buf_text(&agent->key) };
+	struct answer answer;
+	struct buf packed;
+
+	message.protocol = WIRE_PROTOCOL;
+	message.request = exchange_bytes(agent->request.data, agent->request.size);
+	buf_init(&packed, 65536);
+	assert_int_equal(exchange_renew_request_encode(&message, &packed, NULL), 0);
+	call.body = packed.data;
+	call.size = packed.size;
+	fixture_call(&fixture, &call, &answer);
+	buf_done(&packed);
+	answer_done(&answer);
+	return answer.status;
+}
+
+/* Each renewal is a signature of the authority, rows and an event. */
+static void one_computer_does_not_renew_all_day(void **state)
+{
+	char id[UUID_TEXT_BYTES], path[160];
+	struct agent agent;
+	unsigned given = 0;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "renewer");
+	for (unsigned i = 0; i < 100; i++) {
+		long status = renew(&agent);
+
+		assert_true(status == 200 || status == 503);
+		given += status == 200;
+	}
+	assert_true(given >= 1);
+	assert_true(given <= 20);
+	uuid_format(&agent.computer, id);
+	snprintf(path, sizeof(path), "/api/v1/events?type=936&computer=%s&limit=1000", id);
+	assert_int_equal(fixture_count(&fixture, path), given);
+	assert_int_equal(report_once(&agent), 200);
+	agent_done(&agent);
+}
+
+/* What a computer says of the manager that it has gone to is shown to people. */
+static void last_words_are_shown_escaped(void **state)
+{
+	char body[4000] = "{\"manager\": \"", *at = body + strlen(body);
+	struct call call = { .method = "POST", .path = "/agent/v1/leave" };
+	struct answer answer;
+	struct agent agent;
+	json_t *computer;
+	const char *cause;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "leaver");
+	at += sprintf(at, "=1+1\\u001b[2J\\r\\n<b>\\u202e");
+	for (unsigned i = 0; i < 1200; i++) /* cut in the midst of a character, wherever that is done */
+		at += sprintf(at, "%s", i % 2 == 0 ? "\xc3\xa4" : "\xe2\x82\xac");
+	strcpy(at, "\"}");
+	call.body = body;
+	call.size = strlen(body);
+	call.certificate = agent.certificate;
+	call.key = buf_text(&agent.key);
+	fixture_call(&fixture, &call, &answer);
+	assert_true(answer.status == 204 || answer.status == 400);
+	answer_done(&answer);
+	computer = ask(&agent, "GET", "", 200);
+	cause = json_string_value(json_object_get(computer, "status_cause"));
+	assert_non_null(cause);
+	for (const char *c = cause; *c != '\0'; c++)
+		assert_true((unsigned char)*c >= 0x20 && *c != 0x7f);
+	assert_null(strstr(cause, "\xe2\x80\xae"));
+	json_decref(computer);
+	json_decref(fixture_api(&fixture, "GET", "/api/v1/computers?limit=100", NULL, 200));
+	json_decref(fixture_api(&fixture, "GET", "/api/v1/events?limit=100", NULL, 200));
+	json_decref(fixture_api(&fixture, "GET", "/api/v1/audit?limit=100", NULL, 200));
+	agent_done(&agent);
+}
+
+/* Numbers and times at the ends of what fits; everybody else goes on. */
+static void numbers_at_their_ends_harm_nobody(void **state)
+{
+	static const uint64_t numbers[] = { INT64_MAX, 1, INT64_MAX };
+	static const int64_t times[] = { WIRE_TIME_MAX_US, 0, 1 };
+	struct agent agent, honest;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "extreme");
+	agent_enrolled(&honest, &fixture, "calm");
+	agent.sequence = UINT64_MAX - 100;
+	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+		for (size_t j = 0; j < COUNT_OF(times); j++) {
+			Muster__Wire__Report report = agent_report(&agent);
+			Muster__Wire__Event event = MUSTER__WIRE__EVENT__INIT, *list[] = { &event };
+
+			event.number = numbers[i];
+			event.time_us = times[j];
+			event.type = 5000;
+			event.mark = UINT64_MAX - j;
+			report.events = list;
+			report.n_events = 1;
+			report.events_waiting = UINT64_MAX;
+			(void)agent_exchange(&agent, &report, NULL, NULL);
+		}
+	}
+	assert_int_equal(report_once(&honest), 200);
+	json_decref(fixture_api(&fixture, "GET", "/api/v1/events?limit=1000", NULL, 200));
+	json_decref(ask(&agent, "GET", "", 200));
+	agent_done(&agent);
+	agent_done(&honest);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_computer_does_not_take_all_places),
 		cmocka_unit_test(nor_does_one_that_was_revoked),
+		cmocka_unit_test(one_computer_does_not_renew_all_day),
+		cmocka_unit_test(last_words_are_shown_escaped),
+		cmocka_unit_test(numbers_at_their_ends_harm_nobody),
+		cmocka_unit_test(nonsense_does_not_fill_the_events), /* last: this address has to wait afterwards */
 	};
 
 	return cmocka_run_group_tests_name("integration/manager/hostile", tests, start, end);
