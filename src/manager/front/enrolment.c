@@ -11,6 +11,7 @@
 #include "manager/front/membership.h"
 #include "manager/front/records_json.h"
 #include "manager/queries.h"
+#include "trust/fingerprint.h"
 #include "trust/token.h"
 
 #define POLICY_DEFAULT "base"
@@ -98,8 +99,7 @@ static int read_attempt(struct enrolment *enrolment, struct store_session *sessi
 	bool deleted = false;
 	int rc;
 
-	cursor_bind_bytes(cursor, "enrolment_attempt", enrolment->request->attempt.data,
-			  enrolment->request->attempt.len);
+	cursor_bind_bytes(cursor, "enrolment_attempt", enrolment->attempt_hash, SHA256_BYTES);
 	enrolment->again = cursor_next(cursor);
 	if (enrolment->again) {
 		struct bytes fingerprint = cursor_bytes(cursor, "certificate_fingerprint");
@@ -292,6 +292,7 @@ int enrolment_prepare(struct enrolment *enrolment, struct err *err)
 	else if (!enrolment->facts.by_manager && token_check(enrolment->request->token, TOKEN_ENROLMENT, &form) != 0)
 		return err_set(err, ERR_DENIED, "the enrolment token is not one: %s", form.text);
 	token_hash(enrolment->request->token, enrolment->token_hash);
+	fingerprint_of(enrolment->request->attempt.data, enrolment->request->attempt.len, enrolment->attempt_hash);
 	rc = read_rules(enrolment, err);
 	if (rc == 0)
 		rc = store_read(enrolment->front->store, read_all, enrolment, err);

@@ -35,7 +35,8 @@ struct enrolment {
 	bool again; /* this attempt made the computer before */
 	bool keeps; /* and its certificate stands: it is below */
 	uint8_t token_hash[SHA256_BYTES];
-	uint8_t replaced[SHA256_BYTES]; /* fingerprint of the certificate before, when again or taken */
+	uint8_t attempt_hash[SHA256_BYTES]; /* all that is stored of it: who knows an attempt is its computer */
+	uint8_t replaced[SHA256_BYTES];     /* fingerprint of the certificate before, when again or taken */
 	char name[WIRE_LABEL_MAX_BYTES + 16];
 	char policy[WIRE_LABEL_MAX_BYTES + 1];
 	char group[WIRE_LABEL_MAX_BYTES + 1];

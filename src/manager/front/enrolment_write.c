@@ -96,8 +96,7 @@ static int bind_agent(const struct enrolment *enrolment, struct cursor *cursor, 
 	cursor_bind_text(cursor, "certificate_pem", enrolment->certificate);
 	cursor_bind_number(cursor, "certificate_roots", enrolment->authorities->newest);
 	cursor_bind_number(cursor, "enrolled", now);
-	cursor_bind_bytes(cursor, "enrolment_attempt", enrolment->request->attempt.data,
-			  enrolment->request->attempt.len);
+	cursor_bind_bytes(cursor, "enrolment_attempt", enrolment->attempt_hash, SHA256_BYTES);
 	cursor_bind_text(cursor, "host_name", host->name);
 	cursor_bind_text(cursor, "os", host->os);
 	cursor_bind_text(cursor, "kernel", host->kernel);

@@ -63,6 +63,46 @@ static void a_repeated_attempt_gives_the_same_computer(void **state)
 	free(token);
 }
 
+static void read_attempt(const struct uuid *computer, struct uuid *attempt)
+{
+	sqlite3 *database;
+	sqlite3_stmt *row;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/front/muster.db", fixture.data);
+	assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	sqlite3_busy_timeout(database, 10000);
+	assert_int_equal(
+	    sqlite3_prepare_v2(database, "SELECT enrolment_attempt FROM computer WHERE id = ?", -1, &row, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_bind_blob(row, 1, computer->bytes, UUID_BYTES, SQLITE_STATIC), SQLITE_OK);
+	assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+	assert_true(sqlite3_column_bytes(row, 0) >= UUID_BYTES);
+	memcpy(attempt->bytes, sqlite3_column_blob(row, 0), UUID_BYTES);
+	sqlite3_finalize(row);
+	assert_int_equal(sqlite3_close(database), SQLITE_OK);
+}
+
+/* An attempt that is known makes its computer's identity again: what is stored of it, and in each backup of the
+ * database, must not be of use to anybody. */
+static void a_stolen_database_makes_nobody_another_computer(void **state)
+{
+	char *token = enrolment_token(&fixture, 1, "1h");
+	struct agent victim, thief;
+
+	(void)state;
+	agent_enrolled(&victim, &fixture, "victim");
+	agent_init(&thief, &fixture);
+	read_attempt(&victim.computer, &thief.attempt);
+	assert_int_equal(agent_enrol(&thief, token, "thief", NULL, NULL, 0), 200);
+	assert_memory_not_equal(&victim.computer, &thief.computer, sizeof(victim.computer));
+	assert_string_equal(thief.name, "thief");
+	agent_hello(&victim);
+	agent_done(&victim);
+	agent_done(&thief);
+	free(token);
+}
+
 static void the_same_name_gets_a_number(void **state)
 {
 	struct agent first, second;
@@ -168,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_enrols_as_often_as_it_may),
 		cmocka_unit_test(a_repeated_attempt_gives_the_same_computer),
+		cmocka_unit_test(a_stolen_database_makes_nobody_another_computer),
 		cmocka_unit_test(the_same_name_gets_a_number),
 		cmocka_unit_test(malformed_requests_are_refused),
 		cmocka_unit_test(a_deleted_computer_is_refused),
