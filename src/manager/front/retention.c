@@ -17,6 +17,7 @@ struct behind {
 
 struct retention {
 	struct front *front;
+	time_us now;
 	time_us old;       /* of an event's own time: what was before may go */
 	time_us lost;      /* of its arrival: what was before goes undelivered too */
 	int64_t delivered; /* rows up to this have all enabled destinations */
@@ -31,6 +32,7 @@ static int count_lost(struct retention *retention, const struct destination *des
 	struct cursor *cursor = cursor_open(session, &QUERY_EVENT_COUNT_UNDELIVERED);
 
 	cursor_bind_number(cursor, "time", retention->old);
+	cursor_bind_number(cursor, "now", retention->now);
 	cursor_bind_number(cursor, "lost", retention->lost);
 	cursor_bind_number(cursor, "position", destination->position);
 	while (cursor_next(cursor)) {
@@ -104,6 +106,7 @@ static int apply(struct store_session *session, void *argument, struct err *err)
 		return rc;
 	cursor = cursor_open(session, &QUERY_EVENT_DELETE_BEFORE);
 	cursor_bind_number(cursor, "time", retention->old);
+	cursor_bind_number(cursor, "now", retention->now);
 	cursor_bind_number(cursor, "lost", retention->lost);
 	cursor_bind_number(cursor, "delivered", retention->delivered);
 	rc = cursor_run(cursor, err);
@@ -116,11 +119,11 @@ int retention_run(struct front *front, struct err *err)
 {
 	int64_t keep = stored_setting_number(front->stored, STORED_EVENT_RETENTION);
 	int64_t more = stored_setting_number(front->stored, STORED_UNDELIVERED_RETENTION);
-	struct retention retention = { .front = front };
+	struct retention retention = { .front = front, .now = env_wall(front->env) };
 
 	if (keep == CONF_UNLIMITED)
 		return 0;
-	retention.old = env_wall(front->env) - keep;
+	retention.old = retention.now - keep;
 	retention.lost = more == CONF_UNLIMITED ? INT64_MIN : retention.old - more;
 	return store_write_wait(front->store, apply, &retention, err);
 }

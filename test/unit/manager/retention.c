@@ -42,7 +42,7 @@ static void run(const char *sql)
 }
 
 /* Row `number`, so many days old by its own time and by its arrival. */
-static void event(unsigned number, unsigned type, unsigned days, unsigned received_days)
+static void event(unsigned number, unsigned type, int days, int received_days)
 {
 	char sql[512];
 
@@ -130,6 +130,17 @@ static void old_events_go(void **state)
 	assert_string_equal(left(), "2 4");
 }
 
+static void events_of_the_future_go_by_when_they_came(void **state)
+{
+	(void)state;
+	event(1, 2000, -100000, 91); /* of an agent whose clock stood wrong, or that would have it stay */
+	event(2, 2000, -100000, 89);
+	event(3, 2000, -1, 0);
+	event(4, 2000, 0, 0);
+	destination("there", "events", 4, true);
+	assert_string_equal(left(), "2 3 4");
+}
+
 static void what_a_destination_has_not_got_waits(void **state)
 {
 	(void)state;
@@ -175,6 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(old_events_go, begin, end),
+		cmocka_unit_test_setup_teardown(events_of_the_future_go_by_when_they_came, begin, end),
 		cmocka_unit_test_setup_teardown(what_a_destination_has_not_got_waits, begin, end),
 		cmocka_unit_test_setup_teardown(after_the_limit_it_goes_and_is_told_with_how_many, begin, end),
 		cmocka_unit_test_setup_teardown(the_newest_row_stays, begin, end),
