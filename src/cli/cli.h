@@ -48,11 +48,17 @@ int cli_id_path(const char *collection, const char *id, const char *rest, struct
 
 /* Writes to standard output; ERR_IO when that fails (disk full, pipe closed). */
 int cli_print(const char *text, size_t size, struct err *err);
+/* For the person, on standard error, whatever goes to standard output: what a terminal would obey is written as text.
+ */
+void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A text of the manager's answer; "" when it is not there, or no text. */
+const char *cli_text(const json_t *json, const char *name);
 /* Whether the person reads Japanese: LC_ALL, LC_MESSAGES, LANG, the first of them that says anything. */
 bool cli_japanese(void);
 /* A single object, by -o. Takes json over. */
 int cli_show(struct cli *cli, json_t *json, struct err *err);
-/* A sentence for the person (table output only), else json. Takes json over; it may be NULL. */
+/* A sentence for the person (table output only), else json. Takes json over; it may be NULL. What a terminal would obey
+ * is written as text. */
 int cli_say(struct cli *cli, json_t *json, struct err *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* "Delete web1?" on a terminal, unless --yes. ERR_CANCELLED: no. */

@@ -71,9 +71,9 @@ static int fail(const struct cli_arguments *arguments, int rc, const struct err 
 {
 	const struct cli_verb *verb = arguments->verb;
 
-	fprintf(stderr, "muster: %s%s%s%s%s\n", verb != NULL ? verb->noun : "",
-		verb != NULL && verb->verb != NULL ? " " : "", verb != NULL && verb->verb != NULL ? verb->verb : "",
-		verb != NULL ? ": " : "", err->text[0] != '\0' ? err->text : err_name(rc));
+	cli_warn("muster: %s%s%s%s%s\n", verb != NULL ? verb->noun : "", verb != NULL && verb->verb != NULL ? " " : "",
+		 verb != NULL && verb->verb != NULL ? verb->verb : "", verb != NULL ? ": " : "",
+		 err->text[0] != '\0' ? err->text : err_name(rc));
 	return rc == ERR_USAGE ? 2 : 1;
 }
 

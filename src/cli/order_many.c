@@ -79,7 +79,8 @@ static void name_left_out(const json_t *left_out, struct buf *out)
 {
 	for (size_t i = 0; i < json_array_size(left_out) && i < NAMED_MAX; i++) {
 		buf_append_text(out, i > 0 ? ", " : "");
-		table_clean(json_string_value(json_array_get(left_out, i)), out);
+		if (json_is_string(json_array_get(left_out, i)))
+			table_clean(json_string_value(json_array_get(left_out, i)), out);
 	}
 	if (json_array_size(left_out) > NAMED_MAX)
 		buf_append_text(out, ", …");

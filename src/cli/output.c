@@ -9,6 +9,8 @@
 
 #include "cli/cli.h"
 
+#define SENTENCE_BYTES ((size_t)64 * 1024)
+
 int cli_print(const char *text, size_t size, struct err *err)
 {
 	if (fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0) {
@@ -67,6 +69,46 @@ static int print_object(const json_t *json, struct err *err)
 	return rc;
 }
 
+const char *cli_text(const json_t *json, const char *name)
+{
+	const char *text = json_string_value(json_object_get(json, name));
+
+	return text != NULL ? text : "";
+}
+
+/* Line by line: the sentence's own ends of lines stay. */
+static void format_clean(const char *format, va_list arguments, struct buf *out)
+{
+	struct buf raw;
+
+	buf_init(&raw, SENTENCE_BYTES);
+	buf_vprintf(&raw, format, arguments);
+	for (char *at = raw.status == 0 ? (char *)(uintptr_t)buf_text(&raw) : NULL; at != NULL;) {
+		char *end = strchr(at, '\n');
+
+		if (end != NULL)
+			*end = '\0';
+		table_clean(at, out);
+		if (end != NULL)
+			buf_append_byte(out, '\n');
+		at = end != NULL ? end + 1 : NULL;
+	}
+	buf_wipe(&raw);
+}
+
+void cli_warn(const char *format, ...)
+{
+	va_list arguments;
+	struct buf text;
+
+	buf_init(&text, 4 * SENTENCE_BYTES);
+	va_start(arguments, format);
+	format_clean(format, arguments, &text);
+	va_end(arguments);
+	fputs(text.status == 0 ? buf_text(&text) : "…", stderr);
+	buf_wipe(&text);
+}
+
 bool cli_japanese(void)
 {
 	static const char *const variables[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
@@ -99,9 +141,9 @@ int cli_say(struct cli *cli, json_t *json, struct err *err, const char *format, 
 		return cli->output == OUTPUT_JSON ? cli_print("{}\n", 3, err) : 0;
 	}
 	json_decref(json);
-	buf_init(&text, 64 * 1024);
+	buf_init(&text, 4 * SENTENCE_BYTES);
 	va_start(arguments, format);
-	buf_vprintf(&text, format, arguments);
+	format_clean(format, arguments, &text);
 	va_end(arguments);
 	buf_append_text(&text, "\n");
 	rc = cli_print(buf_text(&text), text.size, err);

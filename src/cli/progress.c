@@ -18,6 +18,7 @@ static int64_t count_of(const json_t *json, const char *name)
 void progress_read(const json_t *json, struct progress *ret_progress)
 {
 	const char *path = json_string_value(json_object_get(json, "path"));
+	int64_t elapsed = count_of(json, "elapsed_ms");
 
 	*ret_progress = (struct progress){
 		.counting = json_is_true(json_object_get(json, "counting")),
@@ -29,7 +30,7 @@ void progress_read(const json_t *json, struct progress *ret_progress)
 		.detections = count_of(json, "detections"),
 		.not_fully_scanned = count_of(json, "not_fully_scanned"),
 		.errors = count_of(json, "errors"),
-		.elapsed_ms = count_of(json, "elapsed_ms"),
+		.elapsed_ms = elapsed < INT64_MAX / MILLISECOND_US ? elapsed : INT64_MAX / MILLISECOND_US,
 		.path = path != NULL ? path : "",
 	};
 }

@@ -187,27 +187,24 @@ static const struct column setting_columns[] = {
 static int show_policy(struct cli *cli, json_t *json, struct err *err)
 {
 	json_t *settings = json_object_get(json, "settings");
-	char line[512];
 	int rc;
 
 	if (cli->output == OUTPUT_JSON)
 		return cli_show(cli, json, err);
 	if (cli->output == OUTPUT_TABLE) {
 		const char *parent = json_string_value(json_object_get(json, "parent"));
-		const char *name = json_string_value(json_object_get(json, "name"));
 
-		snprintf(line, sizeof(line),
-			 "%.200s%s%.200s, version %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
-			 " computers (%" JSON_INTEGER_FORMAT " applied, %" JSON_INTEGER_FORMAT
-			 " sent, %" JSON_INTEGER_FORMAT " pending, %" JSON_INTEGER_FORMAT " failed)\n",
-			 name != NULL ? name : "", parent != NULL ? " below " : "", parent != NULL ? parent : "",
-			 json_integer_value(json_object_get(json, "version")),
-			 json_integer_value(json_object_get(json, "computers")),
-			 json_integer_value(json_object_get(json, "applied")),
-			 json_integer_value(json_object_get(json, "sent")),
-			 json_integer_value(json_object_get(json, "pending")),
-			 json_integer_value(json_object_get(json, "failed")));
-		rc = cli_print(line, strlen(line), err);
+		rc = cli_say(cli, NULL, err,
+			     "%.200s%s%.200s, version %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
+			     " computers (%" JSON_INTEGER_FORMAT " applied, %" JSON_INTEGER_FORMAT
+			     " sent, %" JSON_INTEGER_FORMAT " pending, %" JSON_INTEGER_FORMAT " failed)",
+			     cli_text(json, "name"), parent != NULL ? " below " : "", parent != NULL ? parent : "",
+			     json_integer_value(json_object_get(json, "version")),
+			     json_integer_value(json_object_get(json, "computers")),
+			     json_integer_value(json_object_get(json, "applied")),
+			     json_integer_value(json_object_get(json, "sent")),
+			     json_integer_value(json_object_get(json, "pending")),
+			     json_integer_value(json_object_get(json, "failed")));
 		if (rc != 0) {
 			json_decref(json);
 			return rc;

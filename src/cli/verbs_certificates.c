@@ -31,8 +31,7 @@ int verb_cert_renew(struct cli *cli, struct err *err)
 	if (rc != 0)
 		return rc;
 	rc = cli_say(cli, json_incref(answer), err, "Certificate %s: %s, good until %s.", name,
-		     json_string_value(json_object_get(answer, "fingerprint")),
-		     json_string_value(json_object_get(answer, "not_after")));
+		     cli_text(answer, "fingerprint"), cli_text(answer, "not_after"));
 	json_decref(answer);
 	return rc;
 }
@@ -48,16 +47,14 @@ static void warn(const json_t *json)
 		const json_t *waits_for = json_object_get(item, "waits_for");
 
 		if (json_is_integer(waits_for))
-			fprintf(
-			    stderr,
+			cli_warn(
 			    "Certificate authority-next: its turn waits for %lld connected agents that have not got it "
 			    "yet, until %s at the latest.\n",
-			    (long long)json_integer_value(waits_for),
-			    json_string_value(json_object_get(item, "turns_by")));
+			    (long long)json_integer_value(waits_for), cli_text(item, "turns_by"));
 		if (problem == NULL)
 			continue;
-		fprintf(stderr, "Certificate %s: %s\n", json_string_value(json_object_get(item, "name")), problem);
-		if (strcmp(json_string_value(json_object_get(item, "name")), "authority") == 0)
+		cli_warn("Certificate %s: %s\n", cli_text(item, "name"), problem);
+		if (strcmp(cli_text(item, "name"), "authority") == 0)
 			fputs("NO CERTIFICATE CAN BE ISSUED OR RENEWED: put keys/ca.key back into the manager's data "
 			      "directory, or restore it: muster cert restore FILE\n",
 			      stderr);

@@ -48,16 +48,25 @@ static void explain(const json_t *deployment, const char *form)
 		{ "login", "Put this into a script that root runs at each boot or login" },
 		{ "cron", "Save this as /etc/cron.d/muster-agent, owned by root, mode 0600" },
 	};
-	const char *expires = json_string_value(json_object_get(deployment, "expires"));
+	const char *expires = cli_text(deployment, "expires");
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		if (strcmp(rows[i].form, form) == 0)
-			fprintf(stderr,
-				"%s. It holds a token: good for %lld computer(s) until %.19sZ; revoke it with\n"
-				"muster token revoke --enrolment %s\n\n",
-				rows[i].where, (long long)json_integer_value(json_object_get(deployment, "uses_left")),
-				expires != NULL ? expires : "", json_string_value(json_object_get(deployment, "id")));
+			cli_warn("%s. It holds a token: good for %lld computer(s) until %.19sZ; revoke it with\n"
+				 "muster token revoke --enrolment %s\n\n",
+				 rows[i].where, (long long)json_integer_value(json_object_get(deployment, "uses_left")),
+				 expires, cli_text(deployment, "id"));
 	}
+}
+
+/* Lines of plain text: it is read before it is pasted. */
+static bool is_script(const char *text)
+{
+	for (; text != NULL && *text != '\0'; text++) {
+		if ((unsigned char)*text >= 0x7f || ((unsigned char)*text < ' ' && *text != '\n' && *text != '\t'))
+			return false;
+	}
+	return text != NULL;
 }
 
 int verb_deployment_script(struct cli *cli, struct err *err)
@@ -76,7 +85,7 @@ int verb_deployment_script(struct cli *cli, struct err *err)
 	if (cli->output != OUTPUT_TABLE)
 		return cli_show(cli, deployment, err);
 	script = json_string_value(json_object_get(deployment, "script"));
-	if (script == NULL)
+	if (!is_script(script))
 		rc = err_set(err, ERR_FORMAT, "the manager's answer holds no script");
 	if (rc == 0) {
 		explain(deployment, form);

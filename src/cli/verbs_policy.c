@@ -49,13 +49,14 @@ int verb_policy_tree(struct cli *cli, struct err *err)
 	for (size_t i = 0; i < json_array_size(items); i++) {
 		json_t *item = json_array_get(items, i);
 		const char *name = json_string_value(json_object_get(item, "name"));
-		int depth = (int)json_integer_value(json_object_get(item, "depth"));
+		uint64_t depth = (uint64_t)json_integer_value(json_object_get(item, "depth"));
+		uint64_t computers = (uint64_t)json_integer_value(json_object_get(item, "computers")),
+			 applied = (uint64_t)json_integer_value(json_object_get(item, "applied"));
 
-		json_object_set_new(item, "tree",
-				    json_sprintf("%*s%s", depth < 40 ? 2 * depth : 80, "", name != NULL ? name : ""));
-		json_object_set_new(item, "not_applied",
-				    json_integer(json_integer_value(json_object_get(item, "computers")) -
-						 json_integer_value(json_object_get(item, "applied"))));
+		json_object_set_new(
+		    item, "tree",
+		    json_sprintf("%*s%s", depth < 40 ? 2 * (int)depth : 80, "", name != NULL ? name : ""));
+		json_object_set_new(item, "not_applied", json_integer((json_int_t)(computers - applied)));
 	}
 	return list_show(cli, json, columns, COUNT_OF(columns), "No policies.", err);
 }

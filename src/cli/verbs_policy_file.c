@@ -35,8 +35,9 @@ static int add_overrides(void *context, json_t *items, struct err *err)
 	return 0;
 }
 
-/* Each policy as `apply` takes it, those above first; by_name holds the same. */
-static void describe_all(const json_t *items, json_t *policies, json_t *by_name)
+/* Each policy as `apply` takes it, those above first; by_name holds the same. What is no policy is not left out: the
+ * file would not say so. */
+static int describe_all(const json_t *items, json_t *policies, json_t *by_name, struct err *err)
 {
 	json_t *item;
 	size_t i;
@@ -46,13 +47,16 @@ static void describe_all(const json_t *items, json_t *policies, json_t *by_name)
 		const json_t *name = json_object_get(item, "name"), *parent = json_object_get(item, "parent");
 		json_t *policy = json_pack("{sO, s{}}", "name", name, "settings");
 
-		if (policy == NULL)
-			continue;
+		if (policy == NULL || !json_is_string(name)) {
+			json_decref(policy);
+			return err_set(err, ERR_FORMAT, "the answer is not a list of policies");
+		}
 		if (json_is_string(parent))
 			json_object_set(policy, "parent", (json_t *)(uintptr_t)parent);
 		json_array_append(policies, policy);
 		json_object_set_new(by_name, json_string_value(name), policy);
 	}
+	return json_is_array(items) ? 0 : err_set(err, ERR_FORMAT, "the answer is not a list of policies");
 }
 
 int verb_policy_export(struct cli *cli, struct err *err)
@@ -60,10 +64,10 @@ int verb_policy_export(struct cli *cli, struct err *err)
 	json_t *tree = NULL, *policies = json_array(), *by_name = json_object(), *out;
 	int rc = cli_request(cli, "GET", "/policies", NULL, &tree, err);
 
-	if (rc == 0) {
-		describe_all(json_object_get(tree, "items"), policies, by_name);
+	if (rc == 0)
+		rc = describe_all(json_object_get(tree, "items"), policies, by_name, err);
+	if (rc == 0)
 		rc = list_pages(cli, "/policies/overrides?kind=policy", 0, add_overrides, by_name, err);
-	}
 	out = json_pack("{so}", "policies", policies);
 	if (rc == 0)
 		rc = print_json(out, err);

@@ -47,7 +47,9 @@ static int make_body(struct cli *cli, json_t *body, struct err *err)
 
 static int64_t number_of(const json_t *json, const char *name)
 {
-	return (int64_t)json_integer_value(json_object_get(json, name));
+	json_int_t value = json_integer_value(json_object_get(json, name));
+
+	return value < 0 ? 0 : value < INT32_MAX ? (int64_t)value : INT32_MAX;
 }
 
 static void show_progress(struct cli *cli, const json_t *json)

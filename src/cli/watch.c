@@ -71,6 +71,12 @@ static void say_plain(struct watch *watch, const char *state, const struct progr
 	watch->counting = progress->counting;
 }
 
+static void draw_state(const char *state)
+{
+	fputs(CLEAR_LINE, stderr);
+	cli_warn("%s...", state);
+}
+
 static void report(struct watch *watch, const json_t *command)
 {
 	const char *state = text_of(command, "state");
@@ -82,7 +88,7 @@ static void report(struct watch *watch, const json_t *command)
 	else if (strcmp(state, "running") == 0 && (progress.counting || progress.files_total > 0))
 		draw_bar(watch, &progress);
 	else if (strcmp(state, watch->state) != 0 && !has_ended(state))
-		fprintf(stderr, CLEAR_LINE "%s...", state);
+		draw_state(state);
 	snprintf(watch->state, sizeof(watch->state), "%s", state);
 }
 
