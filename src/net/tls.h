@@ -36,6 +36,9 @@ struct tls_server *tls_server_with(tls_profile_set profiles, const char *chain_p
 /* One more certificate and key, or new ones instead of those of the same kind of key, for
  * connections from now on; nothing is changed on failure. On the thread of tls. */
 int tls_server_certify(struct tls_server *tls, const char *chain_pem, const char *key_pem, struct err *err);
+/* This certificate alone, whatever kinds of key those before had, for connections from now on; on failure it is as it
+ * was. For a server that asks nobody for a certificate, and has no other beside it. On the thread of tls. */
+int tls_server_show(struct tls_server *tls, const char *chain_pem, const char *key_pem, struct err *err);
 /* Other roots for clients, for connections from now on; on failure it is as it was. On the thread of tls. */
 int tls_server_trust(struct tls_server *tls, const char *client_ca_pem, struct err *err);
 /* Takes no ticket of before: who resumed would not see the present certificate. On the thread of tls. */

@@ -14,6 +14,7 @@
 struct tls_server {
 	OSSL_LIB_CTX *library; /* NULL: of the one it stands beside */
 	SSL_CTX *context;
+	tls_profile_set profiles;
 	SSL_CTX *bare[VERSIONS_MAX]; /* without certificates; made when first needed */
 	SSL_SESSION *blank;
 	struct tls_server *base; /* whose context it is; NULL: its own */
@@ -84,6 +85,16 @@ static int set_tickets(struct tls_server *tls, const uint8_t ticket_key[TLS_TICK
 	return 0;
 }
 
+static int make_context(struct tls_server *tls, struct err *err)
+{
+	tls->context = tls_context_new(tls->library, TLS_server_method(), tls->profiles, err);
+	if (tls->context == NULL)
+		return ERR_TLS;
+	/* A request says itself how long it is: the end of a connection without TLS's own word cuts nothing short. */
+	SSL_CTX_set_options(tls->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+	return 0;
+}
+
 static int set_up(struct tls_server *tls, tls_profile_set profiles, struct err *err)
 {
 	int r = tls_profiles_library(profiles, &tls->library, err);
@@ -93,12 +104,8 @@ static int set_up(struct tls_server *tls, tls_profile_set profiles, struct err *
 	tls->blank = SSL_SESSION_new();
 	if (tls->blank == NULL)
 		return err_set(err, ERR_MEMORY, "no memory for TLS");
-	tls->context = tls_context_new(tls->library, TLS_server_method(), profiles, err);
-	if (tls->context == NULL)
-		return ERR_TLS;
-	/* A request says itself how long it is: the end of a connection without TLS's own word cuts nothing short. */
-	SSL_CTX_set_options(tls->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
-	return 0;
+	tls->profiles = profiles;
+	return make_context(tls, err);
 }
 
 struct tls_server *tls_server_with(tls_profile_set profiles, const char *chain_pem, const char *key_pem,
@@ -129,6 +136,40 @@ struct tls_server *tls_server_new(const char *chain_pem, const char *key_pem, co
 int tls_server_certify(struct tls_server *tls, const char *chain_pem, const char *key_pem, struct err *err)
 {
 	return tls_context_identity(tls->context, tls->library, chain_pem, key_pem, err);
+}
+
+static int fill_context(struct tls_server *tls, const char *chain_pem, const char *key_pem,
+			const uint8_t ticket_key[TLS_TICKET_KEY_BYTES], struct err *err)
+{
+	int r = make_context(tls, err);
+
+	if (r == 0)
+		r = tls_server_certify(tls, chain_pem, key_pem, err);
+	if (r == 0)
+		r = name_clients(tls, NULL, err);
+	return r == 0 ? set_tickets(tls, ticket_key, err) : r;
+}
+
+/* A context never forgets a certificate: another one takes its place. Connections keep theirs. */
+int tls_server_show(struct tls_server *tls, const char *chain_pem, const char *key_pem, struct err *err)
+{
+	uint8_t ticket_key[TLS_TICKET_KEY_BYTES];
+	SSL_CTX *before = tls->context;
+	int r;
+
+	if (SSL_CTX_get_verify_mode(before) != SSL_VERIFY_NONE)
+		return err_set(err, ERR_WRONG_STATE, "this listener asks for certificates");
+	if (SSL_CTX_get_tlsext_ticket_keys(before, ticket_key, sizeof(ticket_key)) != 1)
+		return tls_library_error(err, ERR_TLS, "session tickets");
+	r = fill_context(tls, chain_pem, key_pem, ticket_key, err);
+	OPENSSL_cleanse(ticket_key, sizeof(ticket_key));
+	if (r == 0) {
+		SSL_CTX_free(before);
+		return 0;
+	}
+	SSL_CTX_free(tls->context);
+	tls->context = before;
+	return r;
 }
 
 int tls_server_forget(struct tls_server *tls, const uint8_t ticket_key[TLS_TICKET_KEY_BYTES], struct err *err)

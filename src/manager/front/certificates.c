@@ -359,11 +359,8 @@ static int take_changed(struct certificates *certificates, enum certificate_use 
 		return 0;
 	rc = read_held(certificates->front, &uses[number], &found, err);
 	memcpy(held->files, found.files, sizeof(held->files)); /* told once, not at each look */
-	if (rc == 0 && held->there && strcmp(found.about.key_type, held->about.key_type) != 0)
-		rc =
-		    err_set(err, ERR_WRONG_STATE,
-			    "its key is of another kind (%s, not %s): it is served after the manager was started again",
-			    found.about.key_type, held->about.key_type); /* a context holds one of each kind */
+	if (rc == 0 && number == CERTIFICATE_CONSOLE)
+		rc = tls_listeners_try_console(certificates->front->listeners, &found.pair, err);
 	say_problem(certificates, held, rc == 0 ? "" : err->text);
 	if (rc == 0 && memcmp(found.about.fingerprint, held->about.fingerprint, SHA256_BYTES) != 0) {
 		take(certificates, number, &found);

@@ -134,6 +134,7 @@ static int make_console(struct tls_listeners *listeners, struct err *err)
 
 /* --- certificates --- */
 
+/* Of any kind of key, and no other beside it, on the console's listeners; else one of each kind. */
 static int certify(void *argument, const struct certified_key *pair, struct err *err)
 {
 	const struct place *place = argument;
@@ -143,8 +144,25 @@ static int certify(void *argument, const struct certified_key *pair, struct err 
 	buf_init(&chain, CHAIN_MAX_BYTES);
 	rc = chain_of(place->listeners->front, pair, &chain, err);
 	if (rc == 0)
-		rc = tls_server_certify(place->tls, buf_text(&chain), buf_text(&pair->key), err);
+		rc = (place->console ? tls_server_show : tls_server_certify)(place->tls, buf_text(&chain),
+									     buf_text(&pair->key), err);
 	buf_done(&chain);
+	return rc;
+}
+
+int tls_listeners_try_console(struct tls_listeners *listeners, const struct certified_key *pair, struct err *err)
+{
+	static const uint8_t no_tickets[TLS_TICKET_KEY_BYTES];
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < listeners->plan.count; i++) {
+		struct tls_server *tried = NULL;
+
+		if (!listeners->plan.items[i].console || first_like(&listeners->plan, i) != i)
+			continue;
+		rc = make_context(listeners, &tried, i, pair, no_tickets, err);
+		tls_server_free(tried);
+	}
 	return rc;
 }
 

@@ -10,6 +10,7 @@
 #ifndef MUSTER_MANAGER_FRONT_TLS_LISTENERS_H
 #define MUSTER_MANAGER_FRONT_TLS_LISTENERS_H
 
+#include "manager/front/certified_key.h"
 #include "manager/listening.h"
 #include "net/tls.h"
 
@@ -23,6 +24,8 @@ void tls_listeners_free(struct tls_listeners *listeners); /* after the loops hav
 const struct listening *tls_listeners_plan(const struct tls_listeners *listeners);
 /* As many as there are loops, for plan->items[index]. */
 struct tls_server *const *tls_listeners_of(const struct tls_listeners *listeners, size_t index);
+/* Could the console's listeners show this one? ERR_FORMAT, ERR_UNTRUSTED, ERR_TLS with the reason. Any thread. */
+int tls_listeners_try_console(struct tls_listeners *listeners, const struct certified_key *pair, struct err *err);
 /* Another certificate is in use, or there are others to trust: so for connections from now on, those under way stay as
  * they are. Any thread. */
 void tls_listeners_certified(struct tls_listeners *listeners);

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The manager's own certificates as an administrator has them."""
 import datetime
+import http.client
 import os
 import shutil
+import ssl
 import subprocess
 
-from installation import Site, free_port, main, program, run, wait_until
+from installation import PATIENCE, Site, free_port, main, program, run, wait_until
 
 site = Site()
 
@@ -159,6 +161,58 @@ def on_console(*more):
     return shown(*more, port=site.console)
 
 
+def another_kind_of_key(key, certificate):
+    """From EC to RSA and back, each alone: whoever takes no other kind is shown nothing, not the one before. A
+    connection under way stays."""
+    rsa_only, ec_only = (("-tls1_2", "-cipher", kind) for kind in ("aRSA", "aECDSA"))
+    run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", site.path("rsa.key"), "-out",
+         site.path("rsa.pem"), "-days", "3", "-subj", "/CN=rsa.example", "-addext", "subjectAltName=DNS:localhost"]).expect(0)
+    rsa = site.path("rsa.pem")
+    with Held(site.console) as held:
+        put(site.path("rsa.key"), rsa)
+        wait_until("it is served", lambda: on_console("-CAfile", rsa) == fingerprint_of(rsa))
+        assert on_console("-CAfile", rsa, *rsa_only) == fingerprint_of(rsa)
+        assert on_console("-CAfile", certificate, *ec_only) is None, "the one before is still shown"
+        assert certificates()["console"]["problem"] is None and certificates()["console"]["key"] == "RSA"
+        assert held.answers(), "the connection under way was cut"
+    # One that no listener could show is not taken.
+    run(["openssl", "req", "-x509", "-newkey", "rsa:1024", "-nodes", "-keyout", site.path("weak.key"), "-out",
+         site.path("weak.pem"), "-days", "3", "-subj", "/CN=weak.example"]).expect(0)
+    put(site.path("weak.key"), site.path("weak.pem"))
+    wait_until("it is said", lambda: "is not used" in (certificates()["console"]["problem"] or ""))
+    site.muster("cert", "list").expect(0, "Certificate console: ", "key too small")
+    assert on_console("-CAfile", rsa) == fingerprint_of(rsa)
+    put(key, certificate)
+    wait_until("the one before is served again", lambda: on_console("-CAfile", certificate) == fingerprint_of(certificate))
+    assert on_console("-CAfile", rsa, *rsa_only) is None
+    site.manager.stop()
+    site.manager.start()
+    assert on_console("-CAfile", certificate) == fingerprint_of(certificate)
+
+
+class Held:
+    """A connection that asks again and again."""
+
+    def __init__(self, port):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=PATIENCE)
+
+    def answers(self):
+        kept = self.connection.sock
+        self.connection.request("GET", "/healthz")
+        answer = self.connection.getresponse()
+        answer.read()
+        return answer.status == 200 and (kept is None or self.connection.sock is kept)
+
+    def __enter__(self):
+        assert self.answers() and self.connection.sock is not None
+        return self
+
+    def __exit__(self, *rest):
+        self.connection.close()
+
+
 def one_of_another_authority():
     """It is served on the console's listener as soon as it is there, and stays: only whoever brought it replaces it.
     Agents never see it."""
@@ -180,13 +234,7 @@ def one_of_another_authority():
         file.write("no certificate\n")
     wait_until("what is wrong is logged", lambda: "certificate.files_not_used" in site.manager.text())
     wait_until("and shown", lambda: "is not used" in (certificates()["console"]["problem"] or ""))
-    # Another kind of key needs a start, which is said.
-    run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", site.path("rsa.key"), "-out",
-         site.path("rsa.pem"), "-days", "3", "-subj", "/CN=rsa.example"]).expect(0)
-    put(site.path("rsa.key"), site.path("rsa.pem"))
-    wait_until("it is said", lambda: "started again" in (certificates()["console"]["problem"] or ""))
-    site.muster("cert", "list").expect(0, "Certificate console: ", "started again")
-    assert on_console("-CAfile", certificate) == fingerprint
+    another_kind_of_key(key, certificate)
     alert = next(row for row in site.json("alert", "list") if row["type"] == "certificate_expires")
     assert alert["state"] == "open" and alert["severity"] == "critical", alert
     put(*ours)

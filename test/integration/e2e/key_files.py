@@ -145,7 +145,8 @@ def replaced_by_others():
         assert content(name) == other
         site.muster("cert", "rewrite", "--force").expect(0)
         is_back()
-        assert content(name, ".replaced") == other and content(name) == whole
+        assert content(name, ".replaced") == other and whole.strip() in content(name)
+        whole = content(name)
         # Another time: the first one is still there.
         with open(path(name), "r+b") as file:
             file.truncate(40)

@@ -275,6 +275,35 @@ static void test_another_certificate(void **state)
 	pair_free(&pair);
 }
 
+/* The one that is shown now, and no other; a failure changes nothing, nor does it what connections have. */
+static void test_one_certificate_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct pki *pki = &fixture->pki;
+	const uint8_t ticket_key[TLS_TICKET_KEY_BYTES] = { 7 };
+	struct err err = { 0 };
+	struct tls_server *server = tls_server_new(pki->server.certificate, pki->server.key, NULL, ticket_key, &err);
+	struct pair before, after;
+
+	assert_non_null(server);
+	before = pair_new(server, fixture->client, HOST, TLS1_3_VERSION);
+	pair_shake_hands(&before);
+	expect_both_ways(&before, 100);
+	assert_int_equal(tls_server_show(server, pki->server.certificate, pki->client.key, &err), ERR_UNTRUSTED);
+	assert_int_equal(tls_server_show(server, "", pki->server.key, &err), ERR_FORMAT);
+	assert_int_equal(tls_server_show(server, pki->server.certificate, pki->server.key, &err), 0);
+	expect_both_ways(&before, 100);
+	after = pair_new(server, fixture->client, HOST, TLS1_3_VERSION);
+	pair_shake_hands(&after);
+	assert_true(tls_resumed(after.server)); /* by a ticket of before */
+	expect_both_ways(&after, 100);
+	pair_free(&before);
+	pair_free(&after);
+	tls_server_free(server);
+	assert_int_equal(tls_server_show(fixture->server, pki->server.certificate, pki->server.key, &err),
+			 ERR_WRONG_STATE);
+}
+
 static void test_not_before_the_end(void **state)
 {
 	for (size_t i = 0; i < COUNT_OF(versions); i++) {
@@ -343,6 +372,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_later_connections_resume, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_small_records_stay_small, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_another_certificate, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_one_certificate_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_not_before_the_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_handed_over, set_up, tear_down),
 	};
