@@ -424,12 +424,22 @@ static void append_quoted(struct buf *out, const char *text)
 	buf_append_byte(out, '"');
 }
 
+/* A spreadsheet takes text that begins like this for a formula, and calculates what a computer is named. */
+static bool is_formula(const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	return text != NULL && text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL;
+}
+
 static void append_csv_value(const json_t *value, struct buf *out)
 {
 	struct buf raw;
 	char *text = NULL;
 
 	buf_init(&raw, CELL_BYTES);
+	if (is_formula(value))
+		buf_append_byte(&raw, '\'');
 	if (json_is_object(value) || json_is_array(value))
 		text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 	else

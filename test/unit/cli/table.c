@@ -185,6 +185,35 @@ static void csv_quotes_what_needs_it(void **state)
 	buf_done(&out);
 }
 
+/* Computers name themselves, and files are named by anybody. */
+static void csv_holds_no_formulas(void **state)
+{
+	static const struct column shown[] = { { "NAME", "name", COLUMN_TEXT }, { "SIZE", "size", COLUMN_NUMBER } };
+	static const char *const names[] = {
+		"=HYPERLINK(\"http://x/\",\"y\")", "@SUM(1)", "+1", "-1", "\t=1", "a=1", ""
+	};
+	json_t *items = json_array();
+	struct table table;
+	struct buf out;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		json_array_append_new(items, json_pack("{s:s,s:i}", "name", names[i], "size", -1));
+	buf_init(&out, 4096);
+	table_init(&table, shown, COUNT_OF(shown), 0);
+	table_csv(&table, items, &out);
+	assert_string_equal(buf_text(&out), "name,size\r\n"
+					    "\"'=HYPERLINK(\"\"http://x/\"\",\"\"y\"\")\",-1\r\n"
+					    "'@SUM(1),-1\r\n"
+					    "'+1,-1\r\n"
+					    "'-1,-1\r\n"
+					    "'\t=1,-1\r\n"
+					    "a=1,-1\r\n"
+					    ",-1\r\n");
+	buf_done(&out);
+	json_decref(items);
+}
+
 static void an_empty_csv_has_its_header(void **state)
 {
 	json_t *items = json_array();
@@ -270,6 +299,7 @@ int main(void)
 		cmocka_unit_test(what_holds_is_marked),
 		cmocka_unit_test(hostile_text_cannot_steer_the_terminal),
 		cmocka_unit_test(csv_quotes_what_needs_it),
+		cmocka_unit_test(csv_holds_no_formulas),
 		cmocka_unit_test(an_empty_csv_has_its_header),
 		cmocka_unit_test(objects_are_lines),
 		cmocka_unit_test(widths_shrink_the_widest_first),
