@@ -65,15 +65,29 @@ static bool take_one(time_us *full_at, span_us each, unsigned burst, time_us now
 	return true;
 }
 
-bool gate_pass(struct gate *gate, const char *peer, time_us now)
+static size_t address_size(const struct gate *gate, const char *peer)
 {
 	const char *colon = strrchr(peer, ':');
 	size_t length = colon != NULL ? (size_t)(colon - peer) : strlen(peer);
 
-	if (length >= sizeof(gate->sources[0].address))
-		length = sizeof(gate->sources[0].address) - 1;
+	return length < sizeof(gate->proven) ? length : sizeof(gate->proven) - 1;
+}
+
+bool gate_pass(struct gate *gate, const char *peer, time_us now)
+{
+	size_t length = address_size(gate, peer);
+	bool proven = length > 0 && strlen(gate->proven) == length && memcmp(gate->proven, peer, length) == 0;
+
 	return take_one(&find_source(gate, peer, length)->full_at, EACH_US, GATE_BURST, now) &&
-	       take_one(&gate->all_full_at, EACH_ALL_US, GATE_ALL, now);
+	       (proven || take_one(&gate->all_full_at, EACH_ALL_US, GATE_ALL, now));
+}
+
+void gate_prove(struct gate *gate, const char *peer)
+{
+	size_t length = address_size(gate, peer);
+
+	memcpy(gate->proven, peer, length);
+	gate->proven[length] = '\0';
 }
 
 /* --- the request --- */
@@ -155,6 +169,7 @@ static uint64_t on_request(void *context, struct http_request *request)
 		http_problem(request, 401, "Certificate needed", "The manager's certificate is needed.");
 		return 0;
 	}
+	gate_prove(&((struct listener *)context)->gate, http_peer(request));
 	if (strcmp(http_path(request), LISTENER_PATH) != 0 && !turn) {
 		http_problem(request, 404, "Not found",
 			     "An agent answers " LISTENER_PATH " and " LISTENER_TURN_PATH " alone.");

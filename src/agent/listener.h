@@ -68,9 +68,13 @@ struct gate {
 		char address[48];
 		time_us full_at; /* monotonic: when it has its whole burst again */
 	} sources[GATE_SOURCES];
+	char proven[48]; /* where the manager came from last; "": not known */
 	time_us all_full_at;
 };
-/* peer: "127.0.0.1:50000". A source has GATE_BURST, and two more each second; all together GATE_ALL, and 20. */
+/* peer: "127.0.0.1:50000". A source has GATE_BURST, and two more each second; all together GATE_ALL, and 20: the one
+ * where the manager came from last counts for itself alone, so that a crowd does not keep it out. */
 bool gate_pass(struct gate *gate, const char *peer, time_us now);
+/* The manager's certificate came from there. */
+void gate_prove(struct gate *gate, const char *peer);
 
 #endif

@@ -57,7 +57,7 @@ void connection_list_make_room(struct home *home)
 	size_t most = server->limits.connections;
 	struct connection *each = home->strangers;
 
-	if (atomic_load(&server->counters.connections) <= most / 10 * 9 ||
+	if (atomic_load(&server->counters.connections) <= most * 9 / 10 ||
 	    home->stranger_count <= most / 10 / server->count)
 		return;
 	for (unsigned looked = 0; each != NULL && looked < EVICT_LOOK; looked++, each = each->next) {

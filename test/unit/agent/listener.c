@@ -21,6 +21,28 @@ static unsigned passed(struct gate *gate, const char *address, unsigned tries, t
 	return count;
 }
 
+/* Strangers from many addresses leave nothing for others of what all have together. */
+static void a_crowd_does_not_keep_the_manager_out(void **state)
+{
+	struct gate gate = { 0 };
+	time_us now = HOUR_US;
+	unsigned let_in = 0;
+	char address[32];
+
+	(void)state;
+	gate_prove(&gate, "192.0.2.1:40000");
+	for (unsigned second = 0; second < 20; second++, now += SECOND_US) {
+		for (unsigned i = 0; i < 250; i++) {
+			snprintf(address, sizeof(address), "198.51.100.%u", i);
+			(void)passed(&gate, address, 1, now);
+		}
+		let_in += passed(&gate, "192.0.2.1", 1, now);
+		assert_int_equal(passed(&gate, "192.0.2.2", 1, now), 0);
+	}
+	assert_int_equal(let_in, 20);
+	assert_int_equal(passed(&gate, "192.0.2.1", 100, now + HOUR_US), GATE_BURST); /* and not without a bound */
+}
+
 static void a_source_has_its_burst_and_earns_more(void **state)
 {
 	struct gate gate = { 0 };
@@ -77,6 +99,7 @@ static void odd_peers_are_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_crowd_does_not_keep_the_manager_out),
 		cmocka_unit_test(a_source_has_its_burst_and_earns_more),
 		cmocka_unit_test(one_loud_source_leaves_the_others_their_part),
 		cmocka_unit_test(many_sources_are_bounded_together),

@@ -517,6 +517,35 @@ static bool is_closed(int fd)
 	return size == 0 || (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
+#define FEW 8
+
+/* A server of a few places, as agents have: nobody is closed while there are places left. */
+static void test_few_places_are_places_too(void **state)
+{
+	struct http_server_counters counters;
+	int others[FEW - 2];
+	struct world world;
+	struct raw *raw;
+
+	(void)state;
+	open_room(&world);
+	world.limits.connections = FEW;
+	world_start(&world);
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		others[i] = connect_from(&world, "127.0.0.2");
+	raw = raw_open(&world);
+	raw_send(raw, GET("/x"));
+	raw_read_until(raw, "/x");
+	http_server_counters(world.server, &counters);
+	assert_int_equal(counters.evicted, 0);
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		assert_false(is_closed(others[i]));
+		close(others[i]);
+	}
+	raw_close(raw);
+	world_end(&world);
+}
+
 /* One that floods takes places from itself alone: who came before it from elsewhere stays, and who comes after it is
  * let in, from its own address as well. */
 static void test_one_address_has_its_share(void **state)
@@ -640,6 +669,7 @@ int main(void)
 		cmocka_unit_test(test_half_closed_client_does_not_wait_for_ever),
 		cmocka_unit_test(test_silent_strangers_make_room),
 		cmocka_unit_test(test_one_address_has_its_share),
+		cmocka_unit_test(test_few_places_are_places_too),
 		cmocka_unit_test(test_pause_and_resume),
 		cmocka_unit_test(test_connection_cap),
 		cmocka_unit_test(test_graceful_stop),
