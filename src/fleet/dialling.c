@@ -30,16 +30,21 @@ static bool on_schedule(const struct computer *computer)
 	return computer->direction == LINK_MANAGER_INITIATED || computer->direction_wanted == LINK_MANAGER_INITIATED;
 }
 
+static bool listens(const struct computer *computer)
+{
+	return link_direction_agent_listens((enum link_direction)computer->direction) && computer->listen_port != 0;
+}
+
 /* One in a network that the manager cannot reach comes by itself, unless it only listens. */
 static bool may_dial(const struct computer *computer)
 {
-	return on_schedule(computer) || (link_direction_agent_listens((enum link_direction)computer->direction) &&
-					 computer->listen_port != 0 && uuid_is_zero(&computer->network));
+	return on_schedule(computer) || (listens(computer) && uuid_is_zero(&computer->network));
 }
 
+/* In any network: it was not reached there for as long as it spoke by itself, and now it does not. */
 static bool is_searched(const struct computer *computer)
 {
-	return computer->status == FLEET_OFFLINE && !on_schedule(computer) && may_dial(computer);
+	return computer->status == FLEET_OFFLINE && !on_schedule(computer) && listens(computer);
 }
 
 static span_us below(const struct fleet *fleet, span_us bound)
@@ -72,7 +77,7 @@ static time_us dial_moment(const struct fleet *fleet, const struct computer *com
 {
 	time_us at;
 
-	if (computer->dialling || !may_dial(computer))
+	if (computer->dialling || (!may_dial(computer) && !is_searched(computer)))
 		return FLEET_NEVER;
 	at = work_at(fleet, computer, now);
 	if (computer->dial_asked)

@@ -411,6 +411,13 @@ static void in_a_network_that_cannot_be_reached_nobody_is_dialled(void **state)
 	place_all(fleet, NULL); /* it can be reached after all */
 	assert_in_range(wait_for_dial(fleet), 0, MINUTE_US);
 	fleet_free(fleet);
+	/* One that does not speak any more may only listen. */
+	fleet = make(LINK_BIDIRECTIONAL, PORT);
+	fleet_seen_from(fleet, &id, &from);
+	place_all(fleet, networks);
+	go_offline(fleet);
+	assert_in_range(wait_for_dial(fleet), HOUR_US / 2, HOUR_US + HOUR_US / 2);
+	fleet_free(fleet);
 	networks_free(networks);
 }
 
