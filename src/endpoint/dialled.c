@@ -4,10 +4,55 @@
  * verified envelopes. */
 #include "endpoint/parts.h"
 
+#define UNHEARD_US       DAY_US
+#define UNHEARD_BEATS    3 /* that, or so many heartbeats */
+#define UNHEARD_AGAIN_US HOUR_US
+
 bool endpoint_dials(const struct endpoint *endpoint)
 {
-	return link_direction_agent_dials(endpoint->direction) || !endpoint->proven;
+	return link_direction_agent_dials(endpoint->direction) || !endpoint->proven || endpoint->alone;
 }
+
+/* --- nobody dials one that only listens --- */
+
+static bool only_listens(const struct endpoint *endpoint)
+{
+	return endpoint->direction == LINK_MANAGER_INITIATED && endpoint->proven;
+}
+
+/* It was dialled, or has no reason to wait for that. */
+static void not_alone(struct endpoint *endpoint)
+{
+	span_us beats = UNHEARD_BEATS * endpoint->options.heartbeat_us;
+
+	endpoint->alone = false;
+	endpoint->alone_at = endpoint_now(endpoint) + (beats > UNHEARD_US ? beats : UNHEARD_US);
+}
+
+time_us direction_due(const struct endpoint *endpoint)
+{
+	return only_listens(endpoint) && !endpoint->alone ? endpoint->alone_at : ENDPOINT_NEVER;
+}
+
+void direction_tick(struct endpoint *endpoint)
+{
+	if (endpoint_now(endpoint) < direction_due(endpoint))
+		return;
+	endpoint->alone = true;
+	state_make_full(endpoint);
+	endpoint_hurry(endpoint);
+}
+
+void direction_failed(struct endpoint *endpoint)
+{
+	if (!endpoint->alone || !only_listens(endpoint))
+		return;
+	endpoint->alone = false;
+	endpoint->alone_at =
+	    endpoint_now(endpoint) + UNHEARD_AGAIN_US + (span_us)env_below(endpoint->options.env, UNHEARD_AGAIN_US);
+}
+
+/* --- directions --- */
 
 void direction_use(struct endpoint *endpoint, enum link_direction direction)
 {
@@ -15,6 +60,7 @@ void direction_use(struct endpoint *endpoint, enum link_direction direction)
 		return;
 	endpoint->direction = direction;
 	endpoint->proven = false;
+	not_alone(endpoint);
 	if (direction != LINK_MANAGER_INITIATED)
 		configuration_listens_only(endpoint, false);
 	if (!link_direction_agent_listens(direction))
@@ -53,6 +99,7 @@ void direction_start(struct endpoint *endpoint)
 	bool listens = endpoint->direction == LINK_MANAGER_INITIATED;
 
 	endpoint->proven = !listens || endpoint->configuring.listens_only;
+	not_alone(endpoint);
 	if (!listens)
 		configuration_listens_only(endpoint, false);
 }
@@ -97,6 +144,7 @@ static int take(struct endpoint *endpoint, const Muster__Wire__Reply *reply, str
 {
 	const struct lane *lane = &endpoint->lanes[ENDPOINT_DIALLED];
 
+	not_alone(endpoint);
 	if (reply->answers_sequence == 0) {
 		opened(endpoint);
 		return 0;

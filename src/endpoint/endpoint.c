@@ -148,14 +148,18 @@ int endpoint_tick(struct endpoint *endpoint, struct err *err)
 	int rc = commands_tick(endpoint);
 
 	configuration_tick(endpoint);
+	direction_tick(endpoint);
 	return rc == 0 ? 0 : err_set(err, rc, "the command journal could not be kept");
 }
 
 time_us endpoint_due(const struct endpoint *endpoint)
 {
-	time_us commands = commands_due(endpoint), configuration = configuration_due(endpoint);
+	const time_us others[] = { configuration_due(endpoint), direction_due(endpoint) };
+	time_us due = commands_due(endpoint);
 
-	return commands < configuration ? commands : configuration;
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		due = others[i] < due ? others[i] : due;
+	return due;
 }
 
 void endpoint_status(const struct endpoint *endpoint, struct endpoint_status *out)

@@ -90,6 +90,8 @@ struct endpoint {
 	unsigned rekey_waited; /* replies that told us to take another identity before that was acknowledged */
 	enum link_direction direction;
 	bool proven;              /* the direction has worked */
+	bool alone;               /* it only listens, was dialled by nobody for long, and asks by itself */
+	time_us alone_at;         /* monotonic: when it does, if it only listens */
 	time_us not_before;       /* asked by the manager */
 	span_us return_window_us; /* announced by it: when it is lost, the next call is at a moment drawn from this */
 	time_us return_by;        /* monotonic: the end of that window; past: the manager was there */
@@ -130,6 +132,12 @@ void endpoint_note(struct endpoint *endpoint, uint32_t type, const struct text_f
 void direction_use(struct endpoint *endpoint, enum link_direction direction);
 /* With which it starts, once the files are read: is it proven? */
 void direction_start(struct endpoint *endpoint);
+/* One that only listens and was dialled by nobody for a day, or three heartbeats if that is longer, asks by itself and
+ * tells how it is to be reached: the manager may have been told otherwise by a copy of it, or by itself before it was
+ * set back. Once an hour or two, until it is heard; then until it is dialled. */
+time_us direction_due(const struct endpoint *endpoint);
+void direction_tick(struct endpoint *endpoint);
+void direction_failed(struct endpoint *endpoint); /* a report of its own */
 
 /* reply.c: takes a decoded reply on a lane; true: it told or acknowledged something. */
 bool reply_take(struct endpoint *endpoint, enum endpoint_lane lane, const Muster__Wire__Reply *reply);

@@ -254,6 +254,7 @@ void endpoint_failed(struct endpoint *endpoint, enum endpoint_lane which, int ca
 	}
 	if (lane->full)
 		endpoint->full_wanted = true;
+	direction_failed(endpoint);
 	remember_failure(endpoint, cause, text);
 	if (which == ENDPOINT_MAIN) {
 		endpoint->status.connected = false;

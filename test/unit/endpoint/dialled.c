@@ -342,6 +342,43 @@ static void a_start_only_listens_if_the_manager_knows(void **state)
 	endpoint_free(endpoint);
 }
 
+static void one_that_nobody_dials_asks_by_itself(void **state)
+{
+	struct endpoint *endpoint = make(LINK_MANAGER_INITIATED);
+	struct buf report;
+	uint32_t hold_s;
+
+	(void)state;
+	tell_host(endpoint);
+	was_dialled(endpoint);
+	now += DAY_US - SECOND_US;
+	was_dialled(endpoint);
+	assert_int_equal(endpoint_due(endpoint), now + DAY_US);
+	now += DAY_US - SECOND_US;
+	assert_int_equal(endpoint_tick(endpoint, NULL), 0);
+	assert_int_equal(endpoint_next(endpoint, ENDPOINT_MAIN), INT64_MAX);
+	now += SECOND_US;
+	for (int i = 0; i < 3; i++) { /* it is not heard: rarely, or a firewall would have much to tell */
+		assert_int_equal(endpoint_tick(endpoint, NULL), 0);
+		assert_true(endpoint_dials(endpoint));
+		assert_true(endpoint_next(endpoint, ENDPOINT_MAIN) <= now);
+		buf_init(&report, WIRE_REPORT_MAX_BYTES);
+		assert_int_equal(endpoint_report(endpoint, ENDPOINT_MAIN, &report, &hold_s, NULL), 0);
+		buf_done(&report);
+		endpoint_failed(endpoint, ENDPOINT_MAIN, ERR_CONNECT, "refused", 0);
+		assert_false(endpoint_dials(endpoint));
+		assert_int_equal(endpoint_next(endpoint, ENDPOINT_MAIN), INT64_MAX);
+		assert_in_range(endpoint_due(endpoint) - now, HOUR_US, 2 * HOUR_US);
+		now = endpoint_due(endpoint);
+	}
+	assert_int_equal(endpoint_tick(endpoint, NULL), 0);
+	assert_true(endpoint_dials(endpoint));
+	was_dialled(endpoint);
+	assert_false(endpoint_dials(endpoint));
+	assert_int_equal(endpoint_due(endpoint), now + DAY_US);
+	endpoint_free(endpoint);
+}
+
 static void agent_initiated_is_not_to_be_dialled(void **state)
 {
 	struct endpoint *endpoint = make(LINK_AGENT_INITIATED);
@@ -379,6 +416,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(manager_initiated_dials_until_the_manager_knows, start, stop),
 		cmocka_unit_test_setup_teardown(what_is_asked_for_again_is_not_known, start, stop),
 		cmocka_unit_test_setup_teardown(a_start_only_listens_if_the_manager_knows, start, stop),
+		cmocka_unit_test_setup_teardown(one_that_nobody_dials_asks_by_itself, start, stop),
 		cmocka_unit_test_setup_teardown(agent_initiated_is_not_to_be_dialled, start, stop),
 		cmocka_unit_test_setup_teardown(a_refusal_is_told_once_an_hour, start, stop),
 	};
