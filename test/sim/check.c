@@ -282,6 +282,22 @@ static void check_machine(struct sim *sim, struct sim_machine *machine)
 		check_events(sim, machine);
 }
 
+/* It only listens, and its manager was told otherwise: by a copy of it, or by itself before it was set back. */
+static bool is_undialled(const struct sim_machine *machine)
+{
+	return machine->direction == LINK_MANAGER_INITIATED && !shares_identity(machine) &&
+	       store_machine(machine)->record.direction != LINK_MANAGER_INITIATED;
+}
+
+bool check_undialled(const struct sim *sim)
+{
+	for (size_t i = 0; i < sim->machine_count; i++) {
+		if (!sim->machines[i].checked && sim->machines[i].up && is_undialled(&sim->machines[i]))
+			return true;
+	}
+	return false;
+}
+
 /* What leads nowhere is tried again from time to time, and told: not in the midst of that. */
 static bool is_busy(const struct sim_machine *machine)
 {
@@ -293,7 +309,7 @@ static bool is_busy(const struct sim_machine *machine)
 	endpoint_configuration_state(machine->endpoint, &state);
 	endpoint_status(machine->endpoint, &status);
 	return machine->rekey_asked || moves_under_way(machine) || state.under_way || machine->dark ||
-	       status.events_waiting > 0;
+	       status.events_waiting > 0 || is_undialled(machine);
 }
 
 size_t check_machines(struct sim *sim)

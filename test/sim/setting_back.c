@@ -34,11 +34,10 @@ static void drop(struct sim_machine *machine)
 }
 
 /* What guard has recorded and link has not taken yet would be recorded by link once more: a moment without any of it.
- * One that only listens would be dialled by nobody, if the manager was told meanwhile that it need not. */
+ */
 static bool is_quiet(const struct sim_machine *machine)
 {
-	return machine->outbox_count == 0 && !machine->disk.dead && !moves_under_way(machine) &&
-	       !machine->rekey_asked && machine->direction != LINK_MANAGER_INITIATED;
+	return machine->outbox_count == 0 && !machine->disk.dead && !moves_under_way(machine) && !machine->rekey_asked;
 }
 
 void snapshot_take(struct sim_machine *machine)

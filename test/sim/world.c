@@ -284,6 +284,17 @@ static void step_until(struct sim *sim, time_us end)
 		step(sim);
 }
 
+static size_t come_to_rest(struct sim *sim)
+{
+	size_t left = check_machines(sim);
+
+	for (int i = 0; i < 30 && left > 0 && !sim->failed; i++) {
+		step_until(sim, sim->now + 2 * MINUTE_US);
+		left = check_machines(sim);
+	}
+	return left;
+}
+
 static void finish(struct sim *sim)
 {
 	/* A way to the manager that failed again and again, for want of a network, is tried anew after a day at most.
@@ -292,10 +303,10 @@ static void finish(struct sim *sim)
 	size_t left;
 
 	step_until(sim, sim->now + rest);
-	left = check_machines(sim);
-	for (int i = 0; i < 30 && left > 0 && !sim->failed; i++) {
-		step_until(sim, sim->now + 2 * MINUTE_US);
-		left = check_machines(sim);
+	left = come_to_rest(sim);
+	if (left > 0 && !sim->failed && check_undialled(sim)) {
+		step_until(sim, sim->now + DAY_US + 2 * HOUR_US);
+		left = come_to_rest(sim);
 	}
 	if (left > 0)
 		check_restless(sim, left);

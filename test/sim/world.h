@@ -653,6 +653,8 @@ void check_reply(struct sim_manager *manager, const struct uuid *computer, const
 /* At the end, when all is healed and quiet: every machine that was not looked at yet and is not in the midst of trying
  * a configuration or telling of it. How many are left. */
 size_t check_machines(struct sim *sim);
+/* Does one wait to be dialled by a manager that does not know of it? After a day it asks by itself. */
+bool check_undialled(const struct sim *sim);
 void check_restless(struct sim *sim, size_t left);
 void check_end(struct sim *sim);
 
