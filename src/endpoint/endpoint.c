@@ -136,6 +136,11 @@ int endpoint_flush(struct endpoint *endpoint, struct err *err)
 	return spool_flush(&endpoint->spool, err);
 }
 
+int endpoint_leave(struct endpoint *endpoint, struct err *err)
+{
+	return spool_compact(&endpoint->spool, err);
+}
+
 uint64_t endpoint_source(const struct endpoint *endpoint)
 {
 	return endpoint->spool.source;

@@ -98,6 +98,9 @@ int endpoint_event(struct endpoint *endpoint, uint64_t source, uint32_t type, ti
 		   const struct event_field *fields, size_t count, struct err *err);
 /* Makes all of it durable; then the outbox may forget up to endpoint_source(). */
 int endpoint_flush(struct endpoint *endpoint, struct err *err);
+/* The same, before it ends to go on as another computer: what was acknowledged is in no file any more. Found again in
+ * one that is damaged it is told once more, and only to the computer that it was told as is it known. */
+int endpoint_leave(struct endpoint *endpoint, struct err *err);
 uint64_t endpoint_source(const struct endpoint *endpoint);
 
 /* --- state to report; copied, only differences travel --- */

@@ -523,6 +523,11 @@ int spool_flush(struct spool *spool, struct err *err)
 	return rc;
 }
 
+int spool_compact(struct spool *spool, struct err *err)
+{
+	return rewrite(spool, err);
+}
+
 /* --- acknowledged --- */
 
 /* Those that count_id() counted, else above what the manager has; ascending in any case. */

@@ -61,6 +61,8 @@ int spool_add(struct spool *spool, uint64_t source, uint32_t type, time_us time,
 /* Makes events 6009 of what was dropped, where none is waiting already. */
 int spool_tell_drops(struct spool *spool, time_us now, struct err *err);
 int spool_flush(struct spool *spool, struct err *err);
+/* The same, and the file holds nothing but what waits. */
+int spool_compact(struct spool *spool, struct err *err);
 /* The answer to a report. */
 struct spool_acknowledgement {
 	uint64_t number;  /* everything up to it is stored at the manager, be it ours or another's with our identity */

@@ -251,6 +251,11 @@ static void actor_upload(void *context, const struct uuid *item)
 
 static void rekey_answered(struct sim *sim, struct sim_event *event);
 
+static void detected(struct sim *sim, struct sim_event *event)
+{
+	machine_detect(&sim->machines[event->machine]);
+}
+
 /* Asks for another identity, as the link does: that takes its time. */
 static void actor_rekey(void *context)
 {
@@ -260,6 +265,8 @@ static void actor_rekey(void *context)
 	if (machine->rekey_asked)
 		return;
 	machine->rekey_asked = true;
+	if (machine->sim->options.broken == BREAK_LEAVES_TALKING)
+		sim_after(machine->sim, SECOND_US, detected)->machine = machine->index;
 	event = sim_after(machine->sim, (span_us)sim_below(machine->sim, 20) * SECOND_US, rekey_answered);
 	event->machine = machine->index;
 	event->generation = machine->generation;
@@ -541,13 +548,19 @@ void machine_poll(struct sim_machine *machine)
 	event->generation = machine->generation;
 }
 
+/* BREAK_LEAVES_TALKING matters where what it then tells is stored, and it does not hear of it. */
+static bool talks_on(const struct sim_machine *machine)
+{
+	return machine->rekey_asked && machine->sim->options.broken == BREAK_LEAVES_TALKING;
+}
+
 void machine_reply(struct sim *sim, struct sim_event *event)
 {
 	struct sim_machine *machine = &sim->machines[event->machine];
 	struct err err = { 0 };
 
 	if (!machine->up || event->generation != machine->generation ||
-	    machine->lane_token[event->lane] != event->token || machine_is_cut(machine))
+	    machine->lane_token[event->lane] != event->token || machine_is_cut(machine) || talks_on(machine))
 		return;
 	machine->lane_token[event->lane] = 0;
 	if (endpoint_reply(machine->endpoint, (enum endpoint_lane)event->lane, event->bytes, event->size, &err) != 0)
@@ -815,6 +828,19 @@ static void left_alone(struct sim *sim, struct sim_stored_computer *computer)
 	}
 }
 
+/* Its last word as this computer is said. A sector that goes bad just then is found at the next start. */
+void machine_leaves_identity(struct sim_machine *machine)
+{
+	struct sim *sim = machine->sim;
+	int rc = sim->options.broken == BREAK_TOLD_KEPT ? endpoint_flush(machine->endpoint, NULL)
+							: endpoint_leave(machine->endpoint, NULL);
+
+	if (rc != 0 || machine->disk.dead || !sim_chance(sim, sim->options.broken == BREAK_TOLD_KEPT ? 1000 : 50))
+		return;
+	disk_damage(&machine->disk);
+	machine->damaged = true;
+}
+
 /* Told that another holds its identity: it enrols anew. */
 static void take_new_identity(struct sim_machine *machine)
 {
@@ -824,6 +850,7 @@ static void take_new_identity(struct sim_machine *machine)
 	struct sim_identity identity;
 
 	sim_log(sim, "m%u: takes a new identity", machine->index);
+	machine_leaves_identity(machine);
 	machine->computer = env_uuid(&machine->env);
 	machine->certificate = ++sim->token;
 	snprintf(machine->name, sizeof(machine->name), "m%u-2", machine->index);

@@ -28,6 +28,7 @@ static const char *const break_names[BREAKS] = {
 	[BREAK_FORMER_FORGOTTEN] = "former-forgotten",
 	[BREAK_NUMBER_TRUSTED] = "number-trusted",
 	[BREAK_LEAVES_TALKING] = "leaves-talking",
+	[BREAK_TOLD_KEPT] = "told-kept",
 	[BREAK_PLACE_STALE] = "place-stale",
 };
 
@@ -47,10 +48,16 @@ static const char help_text[] =
     "  --progress     says each day of a fleet how far it is\n"
     "  --verbose      says what happens\n";
 
+/* Without copies there is nothing to notice. */
+bool needs_copies(enum sim_break broken)
+{
+	return broken == BREAK_LEAVES_TALKING || broken == BREAK_TOLD_KEPT;
+}
+
 /* Take more of the same machine than a small stay of a large fleet brings. */
 static bool needs_small_form(enum sim_break broken)
 {
-	return broken == BREAK_JOURNAL_LOST || broken == BREAK_FLOOR_UNCHECKED || broken == BREAK_LEAVES_TALKING;
+	return broken == BREAK_JOURNAL_LOST || broken == BREAK_FLOOR_UNCHECKED || needs_copies(broken);
 }
 
 struct run {
@@ -123,8 +130,7 @@ static int self_check(struct run *run)
 
 	for (int broken = BREAK_NOTHING + 1; broken < BREAKS; broken++) {
 		run->options.broken = (enum sim_break)broken;
-		run->options.managers =
-		    broken == BREAK_LEAVES_TALKING ? 1 : managers; /* it takes copies, and no moves */
+		run->options.managers = needs_copies(run->options.broken) ? 1 : managers; /* and no moves */
 		if (run->options.machines > 0 && needs_small_form(run->options.broken))
 			continue;
 		if (run_seeds(run, true, true, &counts) > 0) {

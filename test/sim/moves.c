@@ -324,7 +324,7 @@ bool moves_leaves(struct sim_machine *machine)
 	if (!move_leaves(&machine->moving->asking, &status, env_monotonic(&machine->env)))
 		return false;
 	sim_log(machine->sim, "m%u: leaves with %" PRIu64 " events", machine->index, status.events_waiting);
-	endpoint_flush(machine->endpoint, NULL);
+	machine_leaves_identity(machine);
 	return true;
 }
 

@@ -230,7 +230,7 @@ static void build(struct sim *sim)
 		sim->sites = SIM_SITES_MAX;
 	sim->clones = sim->options.faults && (sim->large || sim_below(sim, 6) == 0);
 	sim->clones |= sim->options.faults && sim->options.copies;
-	sim->clones |= sim->options.broken == BREAK_LEAVES_TALKING; /* without copies there is nothing to notice */
+	sim->clones |= needs_copies(sim->options.broken);
 	sim->machine_count = count;
 	for (unsigned i = 0; i < count; i++) {
 		machine_init(sim, i);

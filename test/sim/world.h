@@ -58,6 +58,7 @@ enum sim_break {
 	BREAK_FORMER_FORGOTTEN,  /* a manager that was left is not told */
 	BREAK_NUMBER_TRUSTED,    /* an event whose number is not above the floor is taken for known */
 	BREAK_LEAVES_TALKING,    /* a copy tells events as the computer that it is about to leave */
+	BREAK_TOLD_KEPT,         /* what was told as one computer lies on as the agent becomes another */
 	BREAK_PLACE_STALE,       /* where a machine was taken is not seen */
 	BREAKS
 };
@@ -247,6 +248,8 @@ void machine_poll(struct sim_machine *machine);
 void machine_detect(struct sim_machine *machine); /* an event from guard */
 void machine_new_state(struct sim_machine *machine);
 void machine_new_item(struct sim_machine *machine);
+/* Just before it ends to go on as another computer. */
+void machine_leaves_identity(struct sim_machine *machine);
 bool shares_identity(const struct sim_machine *machine);
 void machine_clone(struct sim_machine *from, struct sim_machine *to);
 void machine_unpause(struct sim_machine *machine, struct sim_job *job);
@@ -534,6 +537,7 @@ struct envelope_key sim_key(unsigned number); /* keys.c */
 
 /* --- main.c --- */
 double sim_cpu_seconds(void);
+bool needs_copies(enum sim_break broken);
 void progress_day(const struct sim *sim, unsigned day);
 
 /* --- happenings.c: what people and misfortune do --- */

@@ -320,7 +320,7 @@ void link_candidate_step(struct link_candidate *candidate)
 	endpoint_status(link->endpoint, &status);
 	if (link->stopping || !move_leaves(&candidate->life, &status, env_monotonic(link->env)))
 		return;
-	if (endpoint_flush(link->endpoint, &err) != 0)
+	if (endpoint_leave(link->endpoint, &err) != 0)
 		LOG(LOG_ERROR, "link.spool_not_synced", log_err(&err));
 	LOG(LOG_INFO, "link.starts_anew", log_number("events_waiting", (int64_t)status.events_waiting));
 	loop_stop(link->loop);

@@ -151,6 +151,39 @@ static void after_damage_numbers_are_learnt(void **state)
 	spool_done(&spool);
 }
 
+/* Whatever of its file is damaged: only as the computer that it was told as is it known. */
+static void what_was_told_is_gone_before_it_is_another_computer(void **state)
+{
+	struct record_damage damage;
+	struct spool spool;
+	size_t size;
+
+	(void)state;
+	open_spool(&spool, 10, 0);
+	assert_int_equal(acknowledge(&spool, 0, 0, 0), 0);
+	for (uint64_t i = 1; i <= 3; i++)
+		add(&spool, i, EVENT_MALWARE_DETECTED);
+	assert_int_equal(spool_flush(&spool, NULL), 0);
+	assert_int_equal(acknowledge(&spool, 2, 3, 2), 0);
+	assert_int_equal(spool_compact(&spool, NULL), 0);
+	spool_done(&spool);
+	size = disk.spool.size;
+	for (size_t at = 0; at < size; at++) {
+		struct buf whole;
+
+		buf_init(&whole, MIB);
+		assert_int_equal(buf_append(&whole, disk.spool.data, size), 0);
+		disk.spool.data[at] ^= 1;
+		assert_int_equal(spool_open(&spool, &env, &storage, 10, 1u << 20, &damage, NULL), 0);
+		assert_in_range(spool.count, 0, 1);
+		assert_true(spool.count == 0 || number_of(&spool, 0) == 3);
+		spool_done(&spool);
+		buf_reset(&disk.spool);
+		assert_int_equal(buf_append(&disk.spool, whole.data, size), 0);
+		buf_done(&whole);
+	}
+}
+
 static const struct spool_entry *entry_at(const struct spool *spool, size_t index)
 {
 	const struct spool_entry *entry = NULL;
@@ -342,6 +375,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(events_outlive_the_process, start, stop),
 		cmocka_unit_test_setup_teardown(lowest_class_goes_first_and_is_told, start, stop),
 		cmocka_unit_test_setup_teardown(after_damage_numbers_are_learnt, start, stop),
+		cmocka_unit_test_setup_teardown(what_was_told_is_gone_before_it_is_another_computer, start, stop),
 		cmocka_unit_test_setup_teardown(each_event_has_a_mark_of_its_own, start, stop),
 		cmocka_unit_test_setup_teardown(what_was_recorded_without_a_mark_is_kept_so, start, stop),
 		cmocka_unit_test_setup_teardown(what_was_not_carried_is_not_acknowledged, start, stop),
