@@ -16,6 +16,31 @@ SET certificate_fingerprint = next_fingerprint, certificate_not_after = next_not
     certificate_roots = next_roots, next_fingerprint = NULL, next_not_after = NULL, next_pem = NULL, next_roots = NULL
 WHERE id = :id AND next_fingerprint = :next_fingerprint;
 
+-- name: renewal_keep_former
+-- The present certificate, before another takes its place.
+INSERT OR REPLACE INTO former_certificate (fingerprint, computer, not_after)
+SELECT certificate_fingerprint, id, certificate_not_after FROM computer
+WHERE id = :id AND certificate_fingerprint IS NOT NULL;
+
+-- name: renewal_drop_ended
+DELETE FROM former_certificate WHERE computer = :computer AND not_after < :now;
+
+-- name: renewal_revoke_present
+-- What the agent before has, or was given and has not used.
+INSERT OR REPLACE INTO former_certificate (fingerprint, computer, not_after, revoked)
+SELECT certificate_fingerprint, id, certificate_not_after, :now FROM computer
+WHERE id = :id AND certificate_fingerprint IS NOT NULL
+UNION ALL
+SELECT next_fingerprint, id, next_not_after, :now FROM computer WHERE id = :id AND next_fingerprint IS NOT NULL;
+
+-- name: renewal_revoke_formers
+UPDATE former_certificate SET revoked = :now WHERE computer = :computer AND revoked IS NULL;
+
+-- name: renewal_formers
+SELECT former_certificate.fingerprint, former_certificate.not_after, former_certificate.revoked, computer.id,
+    computer.standing, computer.status, computer.deleted
+FROM former_certificate JOIN computer ON computer.id = former_certificate.computer;
+
 -- name: renewal_roster
 SELECT id, next_fingerprint, next_not_after, next_roots, standing, status, deleted FROM computer
 WHERE next_fingerprint IS NOT NULL AND deleted IS NULL;

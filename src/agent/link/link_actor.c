@@ -85,7 +85,11 @@ static void act_upload(void *context, const struct uuid *item)
 
 static void act_rekey(void *context)
 {
-	link_candidate_rekey(((struct link *)context)->candidate);
+	struct link *link = context;
+
+	/* Who still shows the certificate before is no copy, as long as it is we who have the next one. */
+	if (!link_exchange_answer_is_old(link->exchange))
+		link_candidate_rekey(link->candidate);
 }
 
 static void act_renew(void *context)

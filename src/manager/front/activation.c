@@ -125,10 +125,12 @@ static int of_ours(struct activation *activation, enum roster_standing standing,
 		return err_set(err, ERR_EXISTS, "the agent at %s is activated with this manager already", host);
 	case ROSTER_DEACTIVATED:
 	case ROSTER_WAITING:
-		return err_set(err, ERR_WRONG_STATE,
-			       "the agent at %s belongs to a computer of this manager that is deactivated; let it in "
-			       "again with: muster computer reactivate NAME",
-			       host);
+	case ROSTER_MOVED:
+		return err_set(
+		    err, ERR_WRONG_STATE,
+		    "the agent at %s belongs to a computer of this manager that is deactivated or moved away; "
+		    "let it in again with: muster computer reactivate NAME",
+		    host);
 	default:
 		return err_set(err, ERR_WRONG_STATE,
 			       "the agent at %s has a certificate of this manager that is not accepted any more; on "

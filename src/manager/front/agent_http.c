@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "fleet/event_types.h"
+#include "manager/front/enrolment_rules.h"
 #include "manager/front/membership.h"
 #include "manager/front/package.h"
 #include "manager/front/quarantine.h"
@@ -184,6 +185,11 @@ void agent_note_refused(struct agent_request *request, uint32_t event, const cha
 	front_event_later(front, event, NULL, fields, COUNT_OF(fields));
 }
 
+#define LEFT_BEHIND                                                                                                    \
+	"Activate it anew: muster-agent reset, then muster-agent activate with a token. (The manager lets such "       \
+	"agents "                                                                                                      \
+	"become computers of their own with the setting enrolment.reactivate_cloned.)"
+
 static const struct refusal {
 	const char *title, *detail;
 	uint32_t event;
@@ -208,9 +214,15 @@ static const struct refusal {
 			     "The computer was deleted from this manager and its certificate revoked. Enrol the "
 			     "computer again if it should come back.",
 			     EVENT_UNRECOGNISED_AGENT },
+	[ROSTER_MOVED] = { "Computer moved",
+			   "The computer has moved to another manager: an agent with its certificate said so. This one "
+			   "is "
+			   "a copy of it, or was set back to an earlier state. " LEFT_BEHIND,
+			   EVENT_HEARTBEAT_REJECTED, TYPE_DEACTIVATED, FRONT_BACK_WITHIN_S },
 	[ROSTER_REPLACED] = { "Certificate replaced",
-			      "The computer has had and used another certificate since. Was it set back to an older "
-			      "state, or is it a copy? Enrol it again.",
+			      "The computer has had and used another certificate since. This one is a copy of it, or "
+			      "was "
+			      "set back to an earlier state. " LEFT_BEHIND,
 			      EVENT_HEARTBEAT_REJECTED },
 	[ROSTER_REVOKED] = { "Certificate revoked",
 			     "The certificate was revoked at this manager. Enrol the computer again if it should come "
@@ -259,6 +271,16 @@ static bool read_certificate(struct agent_request *request)
 	return false;
 }
 
+static bool is_to_rekey(struct front *front, enum roster_standing standing)
+{
+	const struct enrolment_rules rules = {
+		.reactivate_cloned = stored_setting_number(front->stored, STORED_REACTIVATE_CLONED) != 0,
+		.reactivate_unknown = stored_setting_number(front->stored, STORED_REACTIVATE_UNKNOWN) != 0,
+	};
+
+	return enrolment_rekeys(&rules, standing);
+}
+
 /* Answers 401 or 403 unless the certificate is that of a computer of ours. */
 static bool check_certificate(struct agent_request *request)
 {
@@ -267,13 +289,13 @@ static bool check_certificate(struct agent_request *request)
 	if (!read_certificate(request))
 		return false;
 	standing = renewal_standing(request->front, request->fingerprint, &request->computer);
-	request->outsider = (standing == ROSTER_UNKNOWN || standing == ROSTER_DELETED) &&
-			    request->route->complete == exchange_complete &&
-			    stored_setting_number(request->front->stored, STORED_REACTIVATE_UNKNOWN) != 0;
+	request->outsider = request->route->complete == exchange_complete && is_to_rekey(request->front, standing);
 	if (standing == ROSTER_ACTIVE || request->outsider)
 		return true;
 	if (standing == ROSTER_DEACTIVATED)
 		membership_knocked(request->front, &request->computer);
+	if ((standing == ROSTER_MOVED || standing == ROSTER_REPLACED) && request->route->complete == exchange_complete)
+		membership_clone_waits(request->front, &request->computer);
 	agent_note_refused(request, refusals[standing].event, refusals[standing].title);
 	refuse_standing(request, standing);
 	return false;

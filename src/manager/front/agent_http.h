@@ -37,7 +37,7 @@ struct agent_request {
 	struct loop *loop;
 	struct uuid computer; /* by its certificate */
 	uint8_t fingerprint[SHA256_BYTES];
-	bool outsider; /* by its certificate it is no computer of ours, and may become one again */
+	bool outsider; /* its certificate is no computer's, and it may become one by it */
 	struct uuid item;
 	char name[64]; /* in place of the item, where the route takes a name */
 	char peer[80];

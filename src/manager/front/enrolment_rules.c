@@ -12,14 +12,32 @@ static bool is_in(const struct enrolment_rules *rules, const struct address *add
 	return false;
 }
 
+/* What an agent is that shows a certificate of ours, by the standing of that certificate. */
+static bool is_unknown(enum roster_standing standing)
+{
+	return standing == ROSTER_UNKNOWN || standing == ROSTER_DELETED;
+}
+
+/* An identity has gone on without this agent: another that held it has moved away with it, or has used the certificate
+ * that followed. This one is a copy, or was set back to a state of before; whichever it is, the identity is not its. */
+static bool is_left_behind(enum roster_standing standing)
+{
+	return standing == ROSTER_MOVED || standing == ROSTER_REPLACED;
+}
+
+bool enrolment_rekeys(const struct enrolment_rules *rules, enum roster_standing standing)
+{
+	return (is_unknown(standing) && rules->reactivate_unknown) ||
+	       (is_left_behind(standing) && rules->reactivate_cloned);
+}
+
 /* Whoever comes with a certificate of ours in place of a token. */
 static int decide_by_certificate(const struct enrolment_rules *rules, const struct enrolment_facts *facts,
 				 enum enrolment_way *ret_way, struct err *err)
 {
-	bool unknown = facts->standing == ROSTER_UNKNOWN || facts->standing == ROSTER_DELETED;
-	bool clone = facts->standing == ROSTER_ACTIVE && facts->is_clone;
+	bool clone = (facts->standing == ROSTER_ACTIVE && facts->is_clone) || is_left_behind(facts->standing);
 
-	if ((unknown && rules->reactivate_unknown) || (clone && rules->reactivate_cloned)) {
+	if (enrolment_rekeys(rules, facts->standing) || (clone && rules->reactivate_cloned)) {
 		*ret_way = facts->name == ENROLMENT_NAME_FREE ? ENROLMENT_NEW : ENROLMENT_NUMBERED;
 		return 0;
 	}
@@ -27,9 +45,9 @@ static int decide_by_certificate(const struct enrolment_rules *rules, const stru
 		return err_set(err, ERR_UNTRUSTED,
 			       "this identity is not known to be in use twice; report with it first");
 	return err_set(err, ERR_UNTRUSTED, "this identity is not to be renewed without a token: %s",
-		       clone     ? "the setting enrolment.reactivate_cloned is no"
-		       : unknown ? "the setting enrolment.reactivate_unknown is no"
-				 : "its certificate was revoked, or its computer deactivated");
+		       clone                         ? "the setting enrolment.reactivate_cloned is no"
+		       : is_unknown(facts->standing) ? "the setting enrolment.reactivate_unknown is no"
+						     : "its certificate was revoked, or its computer deactivated");
 }
 
 /* Whoever comes without a token says a name and has an address, and neither is a secret: it never takes the place of an

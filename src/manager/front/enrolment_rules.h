@@ -58,6 +58,10 @@ enum enrolment_way {
 int enrolment_decide(const struct enrolment_rules *rules, const struct enrolment_facts *facts,
 		     enum enrolment_way *ret_way, struct err *err);
 
+/* Is an agent that shows a certificate of this standing to be told to take another identity by it, without a person?
+ * Of an active computer the fleet says which of two agents that is. */
+bool enrolment_rekeys(const struct enrolment_rules *rules, enum roster_standing standing);
+
 /* "192.0.2.0/24, 2001:db8::/32": ranges separated by commas or spaces, "" for none. ERR_FORMAT, ERR_RANGE, ERR_LIMIT
  * name the one that is wrong. */
 int enrolment_ranges_parse(const char *text, struct address_range ranges[ENROLMENT_RANGES_MAX], size_t *ret_count,

@@ -149,12 +149,33 @@ static int cancel_commands(const struct enrolment *enrolment, struct store_sessi
 	return cursor_run(cursor, err);
 }
 
+/* What the agent before had opens nothing any more, nor after our next start. */
+static int revoke_certificates(const struct enrolment *enrolment, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_RENEWAL_REVOKE_PRESENT);
+	int rc;
+
+	cursor_bind_uuid(cursor, "id", &enrolment->computer);
+	cursor_bind_number(cursor, "now", env_wall(enrolment->front->env));
+	rc = cursor_run(cursor, err);
+	if (rc != 0)
+		return rc;
+	cursor = cursor_open(session, &QUERY_RENEWAL_REVOKE_FORMERS);
+	cursor_bind_uuid(cursor, "computer", &enrolment->computer);
+	cursor_bind_number(cursor, "now", env_wall(enrolment->front->env));
+	return cursor_run(cursor, err);
+}
+
 /* The computer that is there gets another agent, and keeps its name, policy, group and history. */
 static int take_computer(const struct enrolment *enrolment, struct store_session *session, struct err *err)
 {
-	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_TAKE);
-	int rc = bind_agent(enrolment, cursor, env_wall(enrolment->front->env), err);
+	int rc = revoke_certificates(enrolment, session, err);
+	struct cursor *cursor;
 
+	if (rc != 0)
+		return rc;
+	cursor = cursor_open(session, &QUERY_COMPUTER_TAKE);
+	rc = bind_agent(enrolment, cursor, env_wall(enrolment->front->env), err);
 	cursor_bind_bytes(cursor, "replaced", enrolment->replaced, SHA256_BYTES);
 	if (rc != 0) {
 		(void)cursor_end(cursor, NULL);
@@ -174,19 +195,37 @@ static int take_computer(const struct enrolment *enrolment, struct store_session
 
 /* --- what is told of it --- */
 
+/* Event 717: one identity was in use twice. With the session it is an alert: of the computer that goes on with the
+ * identity, or of the one that is new, if the other has left. */
+static int insert_copy(const struct enrolment *enrolment, struct store_session *session, struct err *err)
+{
+	const Muster__Wire__Host *host = enrolment->request->host;
+	const bool moved = enrolment->facts.standing == ROSTER_MOVED;
+	char run[24];
+	const struct front_field fields[] = { { "host", host != NULL ? host->name : "" }, { "session", run } };
+	int rc = 0;
+
+	snprintf(run, sizeof(run), "%llu", (unsigned long long)enrolment->request->session);
+	if (enrolment->facts.standing == ROSTER_REPLACED)
+		rc = front_event(enrolment->front, session, EVENT_CLONE_REKEYED, &enrolment->origin, fields,
+				 COUNT_OF(fields), err);
+	return rc == 0 ? front_event(enrolment->front, session, EVENT_CLONE_REKEYED, &enrolment->computer, fields,
+				     moved ? COUNT_OF(fields) : 1, err)
+		       : rc;
+}
+
 /* A new identity in place of one that two agents had, or that nobody knew any more. */
 static int insert_renewed(const struct enrolment *enrolment, struct store_session *session, struct err *err)
 {
-	const Muster__Wire__Host *host = enrolment->request->host;
-	const struct front_field clone[] = { { "host", host != NULL ? host->name : "" } };
+	const enum roster_standing standing = enrolment->facts.standing;
 	const struct front_field unknown[] = { { "name", enrolment->name }, { "address", enrolment->address } };
 
 	if (!enrolment->facts.by_certificate)
 		return 0;
-	return enrolment->facts.is_clone ? front_event(enrolment->front, session, EVENT_CLONE_REKEYED,
-						       &enrolment->computer, clone, COUNT_OF(clone), err)
-					 : front_event(enrolment->front, session, EVENT_UNKNOWN_REACTIVATED,
-						       &enrolment->computer, unknown, COUNT_OF(unknown), err);
+	if (enrolment->facts.is_clone || standing == ROSTER_MOVED || standing == ROSTER_REPLACED)
+		return insert_copy(enrolment, session, err);
+	return front_event(enrolment->front, session, EVENT_UNKNOWN_REACTIVATED, &enrolment->computer, unknown,
+			   COUNT_OF(unknown), err);
 }
 
 static int insert_events(struct enrolment *enrolment, struct store_session *session, struct err *err)

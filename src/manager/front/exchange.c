@@ -490,7 +490,8 @@ static void hear(struct exchange *exchange)
 		store_rows(exchange, rows);
 }
 
-/* No computer of ours, and it may become one: it is told to enrol anew, by the certificate that it has. */
+/* By its certificate it is no computer of ours, and it may become one: it is told to enrol anew, by the certificate
+ * that it has. */
 static void rekey(struct agent_request *request)
 {
 	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;

@@ -184,6 +184,28 @@ static int read_next(struct store_session *session, void *argument, struct err *
 	return rc != 0 ? rc : end;
 }
 
+static int read_formers(struct store_session *session, void *argument, struct err *err)
+{
+	struct front *front = argument;
+	struct cursor *cursor = cursor_open(session, &QUERY_RENEWAL_FORMERS);
+	int rc = 0, end;
+
+	while (rc == 0 && cursor_next(cursor)) {
+		enum roster_standing standing =
+		    cursor_is_null(cursor, "revoked") ? standing_of_row(cursor) : ROSTER_REVOKED;
+		uint8_t fingerprint[SHA256_BYTES] = { 0 };
+		struct uuid computer;
+
+		cursor_uuid(cursor, "id", &computer);
+		copy_bytes(fingerprint, cursor_bytes(cursor, "fingerprint"));
+		rc = roster_put(front->roster, fingerprint, &computer, standing, err);
+		roster_describe(front->roster, fingerprint, cursor_number(cursor, "not_after"), 0);
+		roster_replaced(front->roster, fingerprint);
+	}
+	end = cursor_end(cursor, rc == 0 ? err : NULL);
+	return rc != 0 ? rc : end;
+}
+
 struct load_one {
 	struct front *front;
 	const struct uuid *computer;
@@ -214,6 +236,8 @@ int front_load_computers(struct front *front, struct err *err)
 {
 	int rc = store_read(front->store, read_computers, front, err);
 
+	if (rc == 0)
+		rc = store_read(front->store, read_formers, front, err);
 	if (rc == 0)
 		rc = store_read(front->store, read_roster, front, err);
 	if (rc == 0)

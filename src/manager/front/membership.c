@@ -26,6 +26,8 @@ enum roster_standing standing_of_row(struct cursor *row)
 		return ROSTER_DELETED;
 	if (standing == STANDING_MANAGED)
 		return ROSTER_ACTIVE;
+	if (standing == STANDING_MOVED)
+		return ROSTER_MOVED;
 	return waits ? ROSTER_WAITING : ROSTER_DEACTIVATED;
 }
 
@@ -457,7 +459,9 @@ static void show_clone(void *argument)
 				     .actor = &actor,
 				     .origin = clone->origin,
 				     .address = "",
-				     .cause = "a copy of another computer: activate it with a token" };
+				     .cause =
+					 "a copy of another computer, or set back to an earlier state: activate it "
+					 "with a token" };
 	struct err err = { 0 };
 	int rc = store_read(clone->front->store, read_origin, &addition, &err);
 

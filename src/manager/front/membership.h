@@ -28,7 +28,8 @@ struct leaving {
 	const uint8_t *shown; /* the certificate's fingerprint */
 };
 int membership_left(struct front *front, const struct uuid *computer, const struct leaving *leaving, struct err *err);
-/* A clone of the computer was refused: it is shown as a computer that has to be activated. Any thread; never blocks. */
+/* A clone of the computer was refused, or an agent that was set back: it is shown as a computer that has to be
+ * activated. Any thread; never blocks. */
 void membership_clone_waits(struct front *front, const struct uuid *computer);
 /* The agent of a computer that was deactivated spoke to us: that is shown. Any thread; never blocks. */
 void membership_knocked(struct front *front, const struct uuid *computer);

@@ -39,7 +39,7 @@ const struct ending membership_endings[ENDINGS] = {
 			  .from = { [STANDING_MANAGED] = true },
 			  .refused = "the computer is not activated",
 			  .standing = STANDING_MOVED,
-			  .roster = ROSTER_DEACTIVATED,
+			  .roster = ROSTER_MOVED,
 			  .status = "unmanaged",
 			  .cause = "moved to",
 			  .event = EVENT_COMPUTER_MOVED },

@@ -59,6 +59,22 @@ static int read_before(struct used *used, struct store_session *session, struct 
 	return cursor_end(cursor, err);
 }
 
+/* The one before stays on record as the computer's until it ends: its agent may come back to it. */
+static int keep_former(const struct used *used, struct store_session *session, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_RENEWAL_KEEP_FORMER);
+	int rc;
+
+	cursor_bind_uuid(cursor, "id", &used->computer);
+	rc = cursor_run(cursor, err);
+	if (rc != 0)
+		return rc;
+	cursor = cursor_open(session, &QUERY_RENEWAL_DROP_ENDED);
+	cursor_bind_uuid(cursor, "computer", &used->computer);
+	cursor_bind_number(cursor, "now", env_wall(used->front->env));
+	return cursor_run(cursor, err);
+}
+
 static int write_used(struct store_session *session, void *argument, struct err *err)
 {
 	struct used *used = argument;
@@ -66,6 +82,9 @@ static int write_used(struct store_session *session, void *argument, struct err 
 	int rc = read_before(used, session, err);
 
 	if (rc != 0 || !used->known)
+		return rc;
+	rc = keep_former(used, session, err);
+	if (rc != 0)
 		return rc;
 	cursor = cursor_open(session, &QUERY_RENEWAL_USED);
 	cursor_bind_uuid(cursor, "id", &used->computer);
@@ -82,7 +101,7 @@ static void written_used(void *argument, int rc, const struct err *err)
 		roster_next(used->front->roster, used->fingerprint);
 		LOG(LOG_ERROR, "renewal.not_stored", log_uuid("computer", &used->computer), log_err(err));
 	} else if (used->known) {
-		(void)roster_put(used->front->roster, used->before, &used->computer, ROSTER_REPLACED, NULL);
+		roster_replaced(used->front->roster, used->before);
 		LOG(LOG_INFO, "renewal.used", log_uuid("computer", &used->computer));
 	}
 	free(used);

@@ -10,6 +10,7 @@ struct entry {
 	struct uuid computer;
 	uint8_t standing;  /* enum roster_standing */
 	bool next;         /* given, and not used yet */
+	bool replaced;     /* the one that followed it was used */
 	uint32_t end_hour; /* since 1970; 0: not known */
 	uint32_t roots_s;  /* likewise, of the newest root that its agent was given with it */
 };
@@ -75,8 +76,7 @@ void roster_set(struct roster *roster, const struct uuid *computer, enum roster_
 
 	pthread_rwlock_wrlock(&roster->lock);
 	while ((entry = map_next(roster->map, &position, NULL, NULL)) != NULL) {
-		if (uuid_equal(&entry->computer, computer) && entry->standing != ROSTER_REVOKED &&
-		    entry->standing != ROSTER_REPLACED)
+		if (uuid_equal(&entry->computer, computer) && entry->standing != ROSTER_REVOKED)
 			entry->standing = (uint8_t)standing;
 	}
 	pthread_rwlock_unlock(&roster->lock);
@@ -97,6 +97,14 @@ void roster_each(struct roster *roster, const struct uuid *computer,
 	pthread_rwlock_unlock(&roster->lock);
 }
 
+/* As its computer stands; of one that was followed by another, what it is as long as nobody sent the computer away. */
+static enum roster_standing standing_of(const struct entry *entry)
+{
+	bool counts = entry->standing == ROSTER_ACTIVE || entry->standing == ROSTER_MOVED;
+
+	return entry->replaced && counts ? ROSTER_REPLACED : (enum roster_standing)entry->standing;
+}
+
 enum roster_standing roster_find(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES],
 				 struct uuid *ret_computer)
 {
@@ -106,7 +114,7 @@ enum roster_standing roster_find(struct roster *roster, const uint8_t fingerprin
 	pthread_rwlock_rdlock(&roster->lock);
 	entry = map_get(roster->map, fingerprint, SHA256_BYTES);
 	if (entry != NULL) {
-		standing = (enum roster_standing)entry->standing;
+		standing = standing_of(entry);
 		*ret_computer = entry->computer;
 	}
 	pthread_rwlock_unlock(&roster->lock);
@@ -160,6 +168,17 @@ void roster_about(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES]
 	if (entry != NULL)
 		*ret_about = (struct roster_about){ (time_us)entry->end_hour * HOUR_US,
 						    (time_us)entry->roots_s * SECOND_US, entry->next };
+	pthread_rwlock_unlock(&roster->lock);
+}
+
+void roster_replaced(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES])
+{
+	struct entry *entry;
+
+	pthread_rwlock_wrlock(&roster->lock);
+	entry = map_get(roster->map, fingerprint, SHA256_BYTES);
+	if (entry != NULL)
+		entry->replaced = true;
 	pthread_rwlock_unlock(&roster->lock);
 }
 

@@ -20,10 +20,11 @@ enum roster_standing {
 	ROSTER_UNKNOWN,
 	ROSTER_ACTIVE,
 	ROSTER_DEACTIVATED, /* may be let in again */
+	ROSTER_MOVED,       /* the same; an agent that had it said that another manager has taken it */
 	ROSTER_WAITING,     /* the same, and its agent has asked for it */
 	ROSTER_DELETED,     /* its computer is gone; it was never revoked for a cause of its own */
 	ROSTER_REVOKED,     /* for good: by a person, or by another enrolment */
-	ROSTER_REPLACED,    /* its agent has used the one that was to follow it */
+	ROSTER_REPLACED,    /* its agent has used the one that followed it, and the computer is active, or has moved */
 	ROSTER_STANDINGS
 };
 
@@ -32,7 +33,7 @@ void roster_free(struct roster *roster); /* accepts NULL */
 /* Adds or replaces. ERR_MEMORY. */
 int roster_put(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], const struct uuid *computer,
 	       enum roster_standing standing, struct err *err);
-/* Of every certificate of the computer, but for those that are revoked or replaced: that stays. */
+/* Of every certificate of the computer, but for those that are revoked: that stays. */
 void roster_set(struct roster *roster, const struct uuid *computer, enum roster_standing standing);
 /* Calls for each certificate of the computer, of whatever standing; it must not call back. */
 void roster_each(struct roster *roster, const struct uuid *computer,
@@ -55,6 +56,9 @@ struct roster_about {
 void roster_about(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES], struct roster_about *ret_about);
 /* It is used: true once, for whoever is to store it; roster_next() takes it back. */
 bool roster_promote(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES]);
+/* The one put before was followed by another, which its agent has used: whoever shows it is a copy of the agent, or was
+ * set back to a state of before. */
+void roster_replaced(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES]);
 /* Nobody has it any more. */
 void roster_forget(struct roster *roster, const uint8_t fingerprint[SHA256_BYTES]);
 

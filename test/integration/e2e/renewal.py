@@ -2,6 +2,7 @@
 """Certificates of agents follow one another: in time, after they ended, and whoever may not dial."""
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -110,13 +111,13 @@ def in_time():
     work(agent)
     assert link_pid(agent) == pid, "without a restart"
     assert any(event["fields"]["what"] == "young" for event in site.json("event", "list", "--type", "936"))
-    # The one before is worth nothing any more.
+    # The one before renews nothing any more.
     for name, content in old.items():
         with open(site.path("old-" + name), "w", encoding="ascii") as file:
             file.write(content)
     answer = run(["curl", "-s", "--cacert", site.manager.ca, "--cert", site.path("old-cert.pem"), "--key",
                   site.path("old-key.pem"), "-X", "POST", "--data-binary", "x",
-                  site.manager.url + "/agent/v1/exchange"]).expect(0)
+                  site.manager.url + "/agent/v1/renew"]).expect(0)
     assert "Certificate replaced" in answer.out, answer
 
 
@@ -164,9 +165,33 @@ def killed():
     work(agent)
 
 
+def from_a_backup():
+    """A machine is restored as it was before its certificate was renewed: it comes back, and people are told."""
+    agent = add("restored", "listen_address = 127.0.0.63")
+    before = age(agent, 290)
+    backup = site.path("backup-of-restored")
+    run(["cp", "-a", agent.data, backup]).expect(0)
+    agent.start()
+    renewed(agent, before)
+    work(agent)
+    agent.stop()
+    site.manager.stop(signal.SIGKILL)
+    site.manager.start()
+    shutil.rmtree(agent.data)
+    run(["cp", "-a", backup, agent.data]).expect(0)
+    agent.start()
+    wait_until("an identity of its own", lambda: any(
+        each["name"] == "restored-2" for each in site.json("computer", "list")), 120)
+    site.wait_online("restored-2")
+    agent.id = json.loads(identity(agent, "computer.json"))["id"]
+    site.muster("computer", "scan", "restored-2", "/usr/share/common-licenses", "--watch", timeout=90).expect(0)
+    alerts = site.json("alert", "list", "--type", "duplicate_identity")
+    assert [alert["computer_name"] for alert in alerts] == ["restored"], alerts
+
+
 if __name__ == "__main__":
     with site:
         site.add_manager()
         site.api = run([program("muster-manager"), "token", "--data", site.manager.data]).expect(0).out.split()[-1]
-        code = main([in_time, after_its_end, killed, of_agents_that_do_not_dial])
+        code = main([in_time, after_its_end, killed, of_agents_that_do_not_dial, from_a_backup])
     raise SystemExit(code)

@@ -10,6 +10,7 @@
 
 #include "line.h"
 #include "os/env.h"
+#include "trust/identity.h"
 
 static struct fixture fixture;
 
@@ -380,6 +381,190 @@ static void the_uninstalled_are_out(void **state)
 	agent_done(&agent);
 }
 
+/* --- an identity that goes on without one of its agents --- */
+
+static void set_reactivation(bool allowed)
+{
+	json_decref(fixture_api(
+	    &fixture, "PATCH", "/api/v1/settings",
+	    allowed ? "{\"enrolment.reactivate_cloned\":\"yes\"}" : "{\"enrolment.reactivate_cloned\":\"no\"}", 200));
+}
+
+/* The same key and certificate, as a disk that was copied has them. */
+static void copy_agent(struct agent *copy, const struct agent *agent)
+{
+	char *certificate = strdup(agent->certificate);
+
+	agent_init(copy, &fixture); /* a run of its own, and what it asks with when it is told to */
+	copy->computer = agent->computer;
+	copy->certificate = certificate;
+	buf_reset(&copy->key);
+	assert_int_equal(buf_append(&copy->key, agent->key.data, agent->key.size), 0);
+}
+
+/* Its certificate is followed by another, of another key, which is used. */
+static void renew(struct agent *agent)
+{
+	Muster__Wire__RenewRequest message = MUSTER__WIRE__RENEW_REQUEST__INIT;
+	struct call call = { .method = "POST",
+			     .path = "/agent/v1/renew",
+			     .content_type = "application/x-protobuf",
+			     .certificate = agent->certificate,
+			     .key = buf_text(&agent->key) };
+	Muster__Wire__RenewReply *reply;
+	struct answer answer;
+	struct arena *arena;
+	struct agent next;
+	struct buf packed;
+
+	agent_init(&next, &fixture);
+	buf_init(&packed, 65536);
+	message.protocol = WIRE_PROTOCOL;
+	message.request = exchange_bytes(next.request.data, next.request.size);
+	assert_int_equal(exchange_renew_request_encode(&message, &packed, NULL), 0);
+	call.body = packed.data;
+	call.size = packed.size;
+	fixture_call(&fixture, &call, &answer);
+	assert_int_equal(answer.status, 200);
+	assert_int_equal(exchange_renew_reply_decode(answer.body.data, answer.body.size, &reply, &arena, NULL), 0);
+	free(agent->certificate);
+	agent->certificate = strndup((const char *)reply->certificate.data, reply->certificate.len);
+	buf_reset(&agent->key);
+	assert_int_equal(buf_append(&agent->key, next.key.data, next.key.size), 0);
+	arena_free(arena);
+	answer_done(&answer);
+	buf_done(&packed);
+	agent_done(&next);
+	assert_int_equal(report_once(agent), 200);
+}
+
+/* Told to take another identity, it takes one, and works with it. */
+static void takes_its_own(struct agent *agent, const char *name, const char *numbered)
+{
+	const struct uuid before = agent->computer;
+	Muster__Wire__Report report = agent_report(agent);
+	Muster__Wire__Reply *reply;
+	struct arena *arena;
+	struct buf key;
+
+	buf_init(&key, 65536);
+	assert_int_equal(agent_exchange(agent, &report, &reply, &arena), 200);
+	assert_true(reply->rekey);
+	assert_int_equal(reply->n_commands, 0);
+	arena_free(arena);
+	agent->attempt = env_uuid(env_system());
+	buf_reset(&agent->request);
+	assert_int_equal(identity_make(&key, &agent->request, NULL), 0);
+	assert_int_equal(agent_enrol_anew(agent, name, NULL, 0), 200);
+	buf_reset(&agent->key);
+	assert_int_equal(buf_append(&agent->key, key.data, key.size), 0);
+	buf_done(&key);
+	assert_false(uuid_equal(&agent->computer, &before));
+	assert_string_equal(agent->name, numbered);
+	agent_hello(agent);
+	assert_int_equal(events_of(agent, 717), 1);
+}
+
+static void expect_rekeyed(struct agent *agent)
+{
+	Muster__Wire__Report report = agent_report(agent);
+	Muster__Wire__Reply *reply;
+	struct arena *arena;
+
+	assert_int_equal(agent_exchange(agent, &report, &reply, &arena), 200);
+	assert_true(reply->rekey);
+	arena_free(arena);
+}
+
+/* One of two agents that have one identity is told to move, and leaves with it. */
+static void who_is_left_by_its_copy_gets_an_identity_of_its_own(void **state)
+{
+	struct agent agent, copy;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "left-behind");
+	agent_hello(&agent);
+	copy_agent(&copy, &agent);
+	assert_int_equal(leave(&copy, "{\"manager\":\"https://other.example:4343\"}"), 204);
+	assert_int_equal(leave(&copy, "{\"manager\":\"https://other.example:4343\"}"), 403); /* its answer was lost */
+	set_reactivation(false);
+	assert_int_equal(report_once(&agent), 403);
+	while (fixture_count(&fixture, "/api/v1/computers?name=left-behind-clone") == 0) /* shown to people */
+		;
+	set_reactivation(true);
+	restart();
+	takes_its_own(&agent, "left-behind", "left-behind-2");
+	expect_status(ask(&copy, "GET", "", NULL, 200), "unmanaged", "moved to https://other.example:4343");
+	agent_done(&copy);
+	agent_done(&agent);
+}
+
+/* As from a backup: it has the certificate that another has followed, and the manager has been started again since. */
+static void who_was_set_back_before_a_renewal_comes_back(void **state)
+{
+	struct agent agent, earlier;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "restored");
+	agent_hello(&agent);
+	copy_agent(&earlier, &agent);
+	renew(&agent);
+	expect_rekeyed(&earlier);
+	set_reactivation(false);
+	assert_int_equal(report_once(&earlier), 403);
+	while (fixture_count(&fixture, "/api/v1/computers?name=restored-clone") == 0)
+		;
+	restart();
+	assert_int_equal(report_once(&earlier), 403);
+	assert_int_equal(agent_enrol_anew(&earlier, "restored", NULL, 0), 403);
+	set_reactivation(true);
+	takes_its_own(&earlier, "restored", "restored-2");
+	assert_int_equal(events_of(&agent, 717), 1); /* an alert of the computer whose certificate it was */
+	assert_int_equal(report_once(&agent), 200);  /* which goes on */
+	agent_done(&earlier);
+	agent_done(&agent);
+}
+
+/* What a person ended opens nothing with an earlier certificate either; nor what another agent has taken. */
+static void an_earlier_certificate_of_one_that_is_out_opens_nothing(void **state)
+{
+	struct agent agent, earlier, taker;
+	char *token;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "put-out");
+	agent_hello(&agent);
+	copy_agent(&earlier, &agent);
+	renew(&agent);
+	expect_rekeyed(&earlier);
+	json_decref(ask(&agent, "POST", "/deactivate", NULL, 200));
+	assert_int_equal(report_once(&earlier), 403);
+	json_decref(ask(&agent, "POST", "/reactivate", NULL, 200));
+	expect_rekeyed(&earlier);
+	json_decref(ask(&agent, "POST", "/revoke", NULL, 200));
+	assert_int_equal(report_once(&earlier), 403);
+	assert_int_equal(agent_enrol_anew(&earlier, "put-out", NULL, 0), 403);
+	restart();
+	assert_int_equal(report_once(&earlier), 403);
+	agent_init(&taker, &fixture);
+	token = enrolment_token(&fixture, 1, "1h");
+	assert_int_equal(agent_enrol(&taker, token, "put-out", NULL, NULL, 0), 200);
+	assert_true(uuid_equal(&taker.computer, &agent.computer));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(report_once(&taker), 200);
+		assert_int_equal(report_once(&earlier), 403);
+		assert_int_equal(report_once(&agent), 403);
+		assert_int_equal(agent_enrol_anew(&earlier, "put-out", NULL, 0), 403);
+		assert_int_equal(agent_enrol_anew(&agent, "put-out", NULL, 0), 403);
+		if (i == 0)
+			restart();
+	}
+	free(token);
+	agent_done(&taker);
+	agent_done(&earlier);
+	agent_done(&agent);
+}
+
 static void commands_and_alerts_end_with_it(void **state)
 {
 	json_t *command, *now;
@@ -409,6 +594,9 @@ int main(void)
 		cmocka_unit_test(the_last_sign_of_life_stays),
 		cmocka_unit_test(the_revoked_do_not),
 		cmocka_unit_test(the_uninstalled_are_out),
+		cmocka_unit_test(who_is_left_by_its_copy_gets_an_identity_of_its_own),
+		cmocka_unit_test(who_was_set_back_before_a_renewal_comes_back),
+		cmocka_unit_test(an_earlier_certificate_of_one_that_is_out_opens_nothing),
 		cmocka_unit_test(commands_and_alerts_end_with_it),
 	};
 

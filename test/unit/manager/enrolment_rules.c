@@ -144,6 +144,11 @@ static const struct {
 	{ true, true, ROSTER_REVOKED, true, ERR_UNTRUSTED },
 	{ true, true, ROSTER_DEACTIVATED, true, ERR_UNTRUSTED },
 	{ true, true, ROSTER_WAITING, true, ERR_UNTRUSTED },
+	/* Its identity went on without it: it moved away, or has had another certificate since. */
+	{ true, false, ROSTER_MOVED, false, 0 },
+	{ false, true, ROSTER_MOVED, false, ERR_UNTRUSTED },
+	{ true, false, ROSTER_REPLACED, false, 0 },
+	{ false, true, ROSTER_REPLACED, true, ERR_UNTRUSTED },
 };
 
 static void a_certificate_opens_what_the_settings_allow(void **state)
@@ -159,6 +164,10 @@ static void a_certificate_opens_what_the_settings_allow(void **state)
 						 .is_clone = by_certificate[i].is_clone };
 		enum enrolment_way way = ENROLMENT_TAKES;
 
+		/* Who is told to come is let in, and nobody is who is not; of an active one the fleet says it. */
+		if (facts.standing != ROSTER_ACTIVE &&
+		    enrolment_rekeys(&rules, facts.standing) != (by_certificate[i].rc == 0))
+			fail_msg("row %zu", i);
 		for (int name = ENROLMENT_NAME_FREE; name <= ENROLMENT_NAME_MANAGED; name++) {
 			facts.name = (enum enrolment_name)name;
 			if (enrolment_decide(&rules, &facts, &way, NULL) != by_certificate[i].rc)

@@ -96,11 +96,22 @@ static void the_next_one_counts_and_takes_the_place_once(void **state)
 	roster_next(roster, next);
 	assert_true(roster_promote(roster, next));
 	assert_int_equal(roster_find(roster, old, &found), ROSTER_ACTIVE);
-	assert_int_equal(roster_put(roster, old, &computer, ROSTER_REPLACED, NULL), 0);
+	roster_replaced(roster, old);
 	assert_int_equal(roster_find(roster, old, &found), ROSTER_REPLACED);
-	roster_set(roster, &computer, ROSTER_DEACTIVATED);
-	assert_int_equal(roster_find(roster, old, &found), ROSTER_REPLACED);
+	assert_true(uuid_equal(&found, &computer));
+	roster_set(roster, &computer, ROSTER_DEACTIVATED); /* by a person: that counts for all that it had */
+	assert_int_equal(roster_find(roster, old, &found), ROSTER_DEACTIVATED);
 	assert_int_equal(roster_find(roster, next, &found), ROSTER_DEACTIVATED);
+	roster_set(roster, &computer, ROSTER_ACTIVE);
+	assert_int_equal(roster_find(roster, old, &found), ROSTER_REPLACED);
+	assert_int_equal(roster_find(roster, next, &found), ROSTER_ACTIVE);
+	roster_set(roster, &computer, ROSTER_MOVED);
+	assert_int_equal(roster_find(roster, old, &found), ROSTER_REPLACED);
+	assert_int_equal(roster_find(roster, next, &found), ROSTER_MOVED);
+	roster_set(roster, &computer, ROSTER_REVOKED);
+	assert_int_equal(roster_find(roster, old, &found), ROSTER_REVOKED);
+	roster_set(roster, &computer, ROSTER_ACTIVE);
+	assert_int_equal(roster_find(roster, old, &found), ROSTER_REVOKED);
 	roster_forget(roster, next);
 	assert_int_equal(roster_find(roster, next, &found), ROSTER_UNKNOWN);
 	roster_free(roster);
