@@ -258,6 +258,9 @@ static bool clone_only_listens(const struct sim_machine *machine)
 {
 	const struct sim *sim = machine->sim;
 
+	if (machine->direction == LINK_MANAGER_INITIATED &&
+	    joining_rekeys(machine->manager, store_machine(machine), machine->certificate))
+		return true; /* the identity went on without it: it may ask for another, and nobody gives it the word */
 	if (!shares_identity(machine))
 		return false;
 	for (size_t i = 0; i < sim->machine_count; i++) {

@@ -59,6 +59,64 @@ bool joining_admits(const struct sim_stored_computer *computer, uint64_t certifi
 	return computer != NULL && computer->standing == STANDING_MANAGED && computer->certificate == certificate;
 }
 
+static bool is_former(const struct sim_stored_computer *computer, uint64_t certificate)
+{
+	for (unsigned i = 0; i < computer->former_count; i++) {
+		if (computer->formers[i] == certificate)
+			return true;
+	}
+	return false;
+}
+
+enum roster_standing joining_standing(const struct sim_stored_computer *computer, uint64_t certificate)
+{
+	static const enum roster_standing standings[STANDINGS] = { [STANDING_MANAGED] = ROSTER_ACTIVE,
+								   [STANDING_ADDED] = ROSTER_UNKNOWN,
+								   [STANDING_DEACTIVATED] = ROSTER_DEACTIVATED,
+								   [STANDING_MOVED] = ROSTER_MOVED,
+								   [STANDING_REVOKED] = ROSTER_REVOKED };
+	enum roster_standing standing;
+
+	if (computer == NULL)
+		return ROSTER_UNKNOWN;
+	standing = standings[computer->standing];
+	if (certificate == computer->certificate)
+		return standing;
+	if (!is_former(computer, certificate)) /* of an agent before this one */
+		return ROSTER_REVOKED;
+	return standing == ROSTER_ACTIVE || standing == ROSTER_MOVED ? ROSTER_REPLACED : standing;
+}
+
+bool joining_rekeys(const struct sim_manager *manager, const struct sim_stored_computer *computer, uint64_t certificate)
+{
+	return enrolment_rekeys(&manager->rules, joining_standing(computer, certificate));
+}
+
+bool joining_may_rekey(const struct sim_machine *machine)
+{
+	const struct sim_stored_computer *computer = store_machine(machine);
+	const struct enrolment_facts facts = { .by_certificate = true,
+					       .name = ENROLMENT_NAME_MANAGED,
+					       .standing = joining_standing(computer, machine->certificate),
+					       .is_clone = shares_identity(machine) };
+	enum enrolment_way way;
+
+	return enrolment_decide(&machine->manager->rules, &facts, &way, NULL) == 0;
+}
+
+void joining_renew(struct sim_machine *machine)
+{
+	struct sim *sim = machine->sim;
+	struct sim_stored_computer *computer = store_machine(machine);
+
+	if (!machine->manager->up || !machine->up || machine->rekey_asked || moves_under_way(machine) ||
+	    !joining_admits(computer, machine->certificate) || computer->former_count == SIM_RENEWALS_MAX)
+		return;
+	computer->formers[computer->former_count++] = computer->certificate;
+	computer->certificate = machine->certificate = ++sim->token;
+	sim_log(sim, "m%u: its certificate is renewed", machine->index);
+}
+
 /* --- what is answered --- */
 
 static void answer(struct sim_manager *manager, const struct sim_enrolment *ask, int rc,
@@ -161,7 +219,8 @@ static void take(struct sim_manager *manager, struct sim_stored_computer *comput
 	computer->events.count = 0;
 	computer->resolved_events = computer->problem_events;
 	computer->machine = ask->machine;
-	computer->used = computer->let_back = false;
+	computer->used = computer->let_back = computer->abandoned = false;
+	computer->former_count = 0; /* none of them counts any more */
 	computer->times_taken++;
 	alerts_forget(computer);
 	store_cut_commands(manager, &computer->record.id, false);

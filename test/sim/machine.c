@@ -817,8 +817,7 @@ bool shares_identity(const struct sim_machine *machine)
 	return store_machine(machine)->holders > 1;
 }
 
-/* Who is left of two. */
-static void left_alone(struct sim *sim, struct sim_stored_computer *computer)
+void machine_left(struct sim *sim, struct sim_stored_computer *computer)
 {
 	computer->holders--;
 	computer->life.alone_from = sim->now;
@@ -841,24 +840,45 @@ void machine_leaves_identity(struct sim_machine *machine)
 	machine->damaged = true;
 }
 
+void machine_took(struct sim_machine *machine)
+{
+	struct sim *sim = machine->sim;
+	struct sim_stored_computer *computer = store_machine(machine);
+	unsigned holders = 0;
+
+	for (size_t i = 0; i < sim->machine_count; i++)
+		holders += sim->machines[i].manager == machine->manager &&
+			   uuid_equal(&sim->machines[i].computer, &machine->computer);
+	computer->holders = holders;
+	if (holders == 1)
+		return;
+	computer->was_shared = true;
+	life_share(computer);
+}
+
 /* Told that another holds its identity: it enrols anew. */
 static void take_new_identity(struct sim_machine *machine)
 {
 	struct sim *sim = machine->sim;
 	struct sim_stored_computer *former = store_machine(machine), *computer;
 	struct fleet_computer record = { 0 };
+	bool left_behind = joining_standing(former, machine->certificate) != ROSTER_ACTIVE;
 	struct sim_identity identity;
 
-	sim_log(sim, "m%u: takes a new identity", machine->index);
+	sim_log(sim, "m%u: takes a new identity%s", machine->index,
+		left_behind ? ": the one that it had went on without it" : "");
 	machine_leaves_identity(machine);
 	machine->computer = env_uuid(&machine->env);
 	machine->certificate = ++sim->token;
-	snprintf(machine->name, sizeof(machine->name), "m%u-2", machine->index);
+	snprintf(machine->name, sizeof(machine->name), "m%u-%zu", machine->index,
+		 machine->manager->store.computer_count + 1);
 	machine->enrolled_key = keys_present(machine->manager); /* as the answer to its enrolment says */
 	buf_reset(&machine->disk.files[3].durable);
-	left_alone(sim, former);
+	former->abandoned = former->holders == 1;
+	machine_left(sim, former);
 	identity = moves_identity(machine);
 	computer = store_add_computer(machine, &identity);
+	computer->left_behind = left_behind;
 	computer->version = former->version;
 	computer->record.interval_us = former->record.interval_us;
 	computer->record.missed = former->record.missed;
@@ -877,7 +897,7 @@ static void take_new_identity(struct sim_machine *machine)
 }
 
 /* The manager gives it one, or the answer does not come: it is told again. Of two that were told, the first one left
- * the other alone. */
+ * the other alone; one whose identity went on without it has no other way. */
 static void rekey_answered(struct sim *sim, struct sim_event *event)
 {
 	struct sim_machine *machine = &sim->machines[event->machine];
@@ -885,7 +905,7 @@ static void rekey_answered(struct sim *sim, struct sim_event *event)
 	if (!machine->up || event->generation != machine->generation || !machine->rekey_asked)
 		return;
 	machine->rekey_asked = false;
-	if (shares_identity(machine) && (!sim->chaos || sim_below(sim, 4) != 0))
+	if (joining_may_rekey(machine) && (!sim->chaos || sim_below(sim, 4) != 0))
 		take_new_identity(machine);
 	else
 		machine_poll(machine);

@@ -441,6 +441,27 @@ static void write_rows(struct sim_manager *manager, struct sim_request *request)
 	}
 }
 
+/* By its certificate it is no computer of this manager; it may be told to become one. */
+static void refuse(struct sim_manager *manager, const struct sim_event *event)
+{
+	struct sim *sim = manager->sim;
+	const struct sim_machine *machine = &sim->machines[event->machine];
+	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;
+	struct buf packed;
+
+	if (!joining_rekeys(manager, store_machine(machine), machine->certificate)) {
+		network_error(sim, event->machine, event->generation, event->lane, event->token);
+		return;
+	}
+	buf_init(&packed, WIRE_REPLY_MAX_BYTES);
+	reply.protocol = WIRE_PROTOCOL;
+	reply.rekey = true;
+	if (exchange_reply_encode(&reply, &packed, NULL) != 0)
+		abort();
+	network_reply(sim, event->machine, event->generation, event->lane, event->token, packed.data, packed.size);
+	buf_done(&packed);
+}
+
 void manager_request(struct sim *sim, struct sim_event *event)
 {
 	struct sim_manager *manager = event->manager;
@@ -451,9 +472,12 @@ void manager_request(struct sim *sim, struct sim_event *event)
 	struct uuid certificate;
 	int rc;
 
-	if (!manager->up || sim->now < manager->stalled_until || event->generation != machine->generation ||
-	    !joining_admits(store_machine(machine), machine->certificate)) {
+	if (!manager->up || sim->now < manager->stalled_until || event->generation != machine->generation) {
 		network_error(sim, event->machine, event->generation, event->lane, event->token);
+		return;
+	}
+	if (!joining_admits(store_machine(machine), machine->certificate)) {
+		refuse(manager, event);
 		return;
 	}
 	request = request_new(manager, machine);

@@ -88,6 +88,10 @@ static void exchange(struct sim_machine *machine)
 	struct sim_identity before = moves_identity(machine);
 
 	use_identity(machine, &moving->candidate);
+	if (machine->has_clone) {
+		machine_left(machine->sim, store_computer(before.manager, &before.computer));
+		machine_took(machine);
+	}
 	moving->candidate = before;
 	moving->ordered = moving->order_beside;
 	moving->order_beside = false;
@@ -493,6 +497,20 @@ static bool has_mark(const struct sim_stored_computer *computer, uint64_t mark)
 	return false;
 }
 
+static bool is_in(const struct sim_store *store, const struct sim_stored_computer *computer)
+{
+	return computer >= store->computers && computer < store->computers + store->computer_count;
+}
+
+/* A copy takes along what it had not told, to another manager or as one whose identity went on without it; and the
+ * other of the two has told it, or tells it yet. Of two that are with one manager each tells it as one computer. */
+static bool parted(const struct sim_machine *machine, const struct sim_store *store,
+		   const struct sim_stored_computer *computer, const struct sim_stored_computer *other)
+{
+	return machine->has_clone && other->machine == machine->twin &&
+	       (!is_in(store, computer) || computer->left_behind || other->left_behind);
+}
+
 bool moves_told_before(const struct sim_machine *machine, const struct sim_stored_computer *computer, uint64_t mark)
 {
 	const struct sim *sim = machine->sim;
@@ -503,7 +521,8 @@ bool moves_told_before(const struct sim_machine *machine, const struct sim_store
 		for (size_t at = 0; at < store->computer_count; at++) {
 			const struct sim_stored_computer *other = &store->computers[at];
 
-			if (other->machine == machine->index && (other != computer || other->times_taken > 0) &&
+			if ((other->machine == machine->index || parted(machine, store, computer, other)) &&
+			    (other != computer || other->times_taken > 0) &&
 			    (other->times_taken > 0 || has_mark(other, mark)))
 				return true;
 		}
@@ -519,6 +538,7 @@ void moves_belong(struct sim *sim)
 		const struct sim_stored_computer *computer = store_machine(machine);
 
 		if (!machine->has_clone && !joining_admits(computer, machine->certificate) &&
+		    !joining_rekeys(machine->manager, computer, machine->certificate) &&
 		    computer->standing != STANDING_DEACTIVATED)
 			sim_fail(sim, "machine %u belongs to manager %u, which has it as %s", machine->index,
 				 machine->manager->index, standing_name(computer->standing));
@@ -538,7 +558,8 @@ static void check_computer(struct sim *sim, const struct sim_manager *manager,
 	if (present && !joining_admits(computer, machine->certificate))
 		sim_fail(sim, "machine %u: manager %u, to which it belongs, has it as %s", machine->index,
 			 manager->index, standing_name(computer->standing));
-	if (!present && computer->used && !computer->let_back && computer->standing == STANDING_MANAGED)
+	if (!present && computer->used && !computer->let_back && !computer->abandoned &&
+	    computer->standing == STANDING_MANAGED)
 		sim_fail(sim, "machine %u has left manager %u, which does not know it", machine->index, manager->index);
 	if (computer->moved_events != computer->times_left)
 		sim_fail(sim, "machine %u left manager %u %u times, %u events tell of it", machine->index,

@@ -68,10 +68,14 @@ void snapshot_take(struct sim_machine *machine)
 	sim_log(machine->sim, "m%u: a snapshot is taken", machine->index);
 }
 
+/* The manager may have given it another certificate since, or another that followed; not another membership. */
 static bool is_same(const struct sim_identity *one, const struct sim_identity *other)
 {
-	return one->manager == other->manager && uuid_equal(&one->computer, &other->computer) &&
-	       one->certificate == other->certificate;
+	const struct sim_stored_computer *computer = store_computer(other->manager, &one->computer);
+
+	if (!joining_admits(computer, one->certificate) && !joining_rekeys(other->manager, computer, one->certificate))
+		return false;
+	return one->manager == other->manager && uuid_equal(&one->computer, &other->computer);
 }
 
 /* What was recorded since and is not stored is nowhere any more. */
@@ -116,6 +120,7 @@ void snapshot_restore(struct sim_machine *machine)
 	machine_leave(machine, machine->sim->now + (span_us)sim_below(machine->sim, 60) * SECOND_US);
 	machine->sim->counts.set_back++;
 	machine->was_set_back = true;
+	machine->certificate = snapshot->identity.certificate; /* its manager may have given it another one since */
 	machine->damaged |= snapshot->damaged;
 	excuse(machine, snapshot->made);
 	machine->outbox_count = 0;

@@ -144,7 +144,8 @@ static void post_came(struct sim *sim, struct sim_event *event)
 	struct sim_talk late = { .id = event->token, .machine = event->machine, .posted = event->number };
 	struct err err = { 0 };
 	struct buf out;
-	bool listens = machine->up && machine->direction != LINK_AGENT_INITIATED && !machine->disk.dead;
+	bool listens = machine->up && machine->direction != LINK_AGENT_INITIATED && !machine->disk.dead &&
+		       joining_admits(store_machine(machine), machine->certificate); /* as the manager sees then */
 
 	late.generation = event->generation;
 	if (!listens || event->generation != machine->generation) {

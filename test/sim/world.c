@@ -215,7 +215,7 @@ static void make_room(struct sim *sim)
 	if (sim->machines == NULL)
 		abort();
 	for (unsigned i = 0; i < managers; i++)
-		manager_init(sim, (managers > 1 ? 5 : 2) * sim->machine_capacity);
+		manager_init(sim, (sim->large ? 5 : 40) * sim->machine_capacity);
 }
 
 static void build(struct sim *sim)

@@ -31,6 +31,7 @@
 #define SIM_MANAGERS_MAX  3
 #define SIM_NAME_BYTES    24
 #define SIM_FORMERS_MAX   8
+#define SIM_RENEWALS_MAX  16
 #define SIM_JOBS_MAX      512
 #define SIM_ITEMS_MAX     32
 #define SIM_FILES         4
@@ -85,6 +86,7 @@ struct sim_weather {
 
 struct sim;
 struct sim_manager;
+struct sim_stored_computer;
 struct sim_event {
 	time_us at;
 	uint64_t order;
@@ -251,6 +253,10 @@ void machine_new_item(struct sim_machine *machine);
 /* Just before it ends to go on as another computer. */
 void machine_leaves_identity(struct sim_machine *machine);
 bool shares_identity(const struct sim_machine *machine);
+/* It has taken another one in the place of this, which a second one may have had too. */
+void machine_left(struct sim *sim, struct sim_stored_computer *computer);
+/* The identity that it has taken may be another one's already. */
+void machine_took(struct sim_machine *machine);
 void machine_clone(struct sim_machine *from, struct sim_machine *to);
 void machine_unpause(struct sim_machine *machine, struct sim_job *job);
 /* --- setting_back.c --- */
@@ -326,6 +332,11 @@ struct sim_stored_computer {
 	struct fleet_computer record;
 	enum standing standing;
 	uint64_t certificate;
+	uint64_t formers[SIM_RENEWALS_MAX]; /* certificates that were renewed */
+	unsigned former_count;
+	bool left_behind; /* it was made for an agent whose identity had gone on without it */
+	bool abandoned; /* the last agent that had it was set back to a former certificate, and is another computer now
+			 */
 	char name[SIM_NAME_BYTES];
 	struct uuid attempt;  /* by which it enrolled */
 	bool used;            /* its agent has reported with the identity that it was given last */
@@ -589,6 +600,15 @@ void joining_asked(struct sim *sim, struct sim_event *event);
 void joining_left(struct sim *sim, struct sim_event *event);
 /* Is the computer managed, and by this certificate? */
 bool joining_admits(const struct sim_stored_computer *computer, uint64_t certificate);
+/* What the manager's roster says of it. */
+enum roster_standing joining_standing(const struct sim_stored_computer *computer, uint64_t certificate);
+/* Is an agent that shows it told to take another identity? */
+bool joining_rekeys(const struct sim_manager *manager, const struct sim_stored_computer *computer,
+		    uint64_t certificate);
+/* It asks for another identity by the one that it has. */
+bool joining_may_rekey(const struct sim_machine *machine);
+/* Its certificate is followed by another, which it has used. */
+void joining_renew(struct sim_machine *machine);
 /* A person ends a membership, and begins it again some time later. */
 void joining_deactivate(struct sim_machine *machine);
 
