@@ -315,7 +315,8 @@ static int check_settings(const struct arguments *arguments, bool show, struct e
 	return rc;
 }
 
-/* The front of a manager that was killed holds its database until it has finished what it had begun. */
+/* The front of a manager that was killed holds its database until it has finished what it had begun, its keys role the
+ * lock. */
 static int become_the_one(const char *data, int *lock, struct err *err)
 {
 	char path[LAYOUT_PATH_BYTES];
@@ -377,14 +378,14 @@ static int command_certificate(struct arguments *arguments, struct err *err)
 	return rc;
 }
 
-static int run_alone(const char *data, struct err *err)
+static int run_alone(const char *data, int lock, struct err *err)
 {
 	int rc = check_listen(data, err);
 
 	if (rc != 0)
 		return rc;
 	log_setup("muster-manager", "supervisor", 2, LOG_INFO, env_system_wall);
-	return supervisor_run(data) == 0
+	return supervisor_run(data, lock) == 0
 		   ? 0
 		   : err_set(err, ERR_REFUSED, "the manager could not run; the log lines above say why");
 }
@@ -399,7 +400,7 @@ static int command_run(struct arguments *arguments, struct err *err)
 	rc = be_the_only_one(arguments->data, &lock, err);
 	if (rc != 0)
 		return rc;
-	rc = run_alone(arguments->data, err);
+	rc = run_alone(arguments->data, lock, err);
 	close(lock);
 	return rc;
 }

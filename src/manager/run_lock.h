@@ -1,6 +1,7 @@
 /* One manager a data directory: DIR/run.lock, taken before anything of it is started.
  *
- * Held by flock() for as long as the supervisor lives, so that a crash frees it.
+ * Held by flock() for as long as the supervisor lives, or the keys role that it started, so that a crash frees it once
+ * nobody of that manager writes keys any more.
  * Its text says who holds it, to name it to whom it refuses.
  */
 #ifndef MUSTER_MANAGER_RUN_LOCK_H

@@ -60,6 +60,7 @@ struct role {
 	const char *name;
 	const char *sibling; /* an executable of its own beside this one; NULL: this one */
 	bool spared;         /* the manager runs without it */
+	bool keeps_lock;     /* of the data directory: it writes there, and holds nothing else that says so */
 	const struct message_table *from;
 	pid_t pid; /* 0: not running */
 	struct channel channel;
@@ -75,6 +76,7 @@ struct supervisor {
 	const char *data_directory;
 	struct role roles[ROLES];
 	int signals;
+	int lock; /* of the data directory */
 	bool stopping;
 	time_us kill_at;
 	int exit_code;
@@ -96,6 +98,8 @@ static int spawn(struct supervisor *supervisor, struct role *role, struct err *e
 		return rc;
 	row.program = role->sibling != NULL ? program : NULL;
 	row.channel_fd = pair[1];
+	row.fds = &supervisor->lock;
+	row.fd_count = role->keeps_lock ? 1 : 0;
 	rc = channel_init(&role->channel, pair[0], role->from->permits, role->from->count, err);
 	if (rc != 0) {
 		close(pair[0]);
@@ -487,13 +491,17 @@ static int take_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-int supervisor_run(const char *data_directory)
+int supervisor_run(const char *data_directory, int lock)
 {
 	struct supervisor supervisor = {
 		.env = env_system(),
 		.data_directory = data_directory,
+		.lock = lock,
 		.roles = {
-			[KEYS] = { .name = ROLE_NAME_KEYS, .from = &messages_from_keys, .channel.fd = -1 },
+			[KEYS] = { .name = ROLE_NAME_KEYS,
+				   .keeps_lock = true,
+				   .from = &messages_from_keys,
+				   .channel.fd = -1 },
 			[FRONT] = { .name = ROLE_NAME_FRONT, .from = &messages_from_front, .channel.fd = -1 },
 			[COURIER] = { .name = ROLE_NAME_COURIER, .from = &messages_from_courier, .channel.fd = -1 },
 			[HYPERVISOR] = { .name = ROLE_NAME_HYPERVISOR,

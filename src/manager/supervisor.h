@@ -8,7 +8,8 @@
 #ifndef MUSTER_MANAGER_SUPERVISOR_H
 #define MUSTER_MANAGER_SUPERVISOR_H
 
-/* Runs until SIGTERM or SIGINT. 0 after an orderly stop, else 1. */
-int supervisor_run(const char *data_directory);
+/* Runs until SIGTERM or SIGINT. lock: of the directory (manager/run_lock.h); the keys role has it too. 0 after an
+ * orderly stop, else 1. */
+int supervisor_run(const char *data_directory, int lock);
 
 #endif

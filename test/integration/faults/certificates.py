@@ -7,8 +7,9 @@ clock.c shifts the wall clock of manager and agent together. The server's certif
 and the agent holds a connection; the day on which the former one ends passes without a sign. A manager that was
 down over that day renews it as it starts, and agents come back. One that an administrator brought goes to its end,
 told in three events and one alert. Then front ends just before each rename of a
-renewal, and just before syncs and writes around it: whatever was cut off, what is served afterwards is a certificate
-with its key, and the next renewal works.
+renewal, and just before syncs and writes around it, of the agents' certificate and of the console's, and while the
+console's first one is made: whatever was cut off, what is served afterwards is a certificate with its key, and the next
+renewal works.
 """
 import hashlib
 import os
@@ -228,52 +229,133 @@ def hits(world):
     return world.manager.log_text().count(f'"exit_code":{ENDED}')
 
 
-def try_to_renew(world):
-    try:
-        return world.manager.once("POST", V1 + "/certificates/server/renew", {})[0]
-    except OSError:
-        return None
-    except Exception as error:  # cut off in the midst of an answer
-        return repr(error)
+class Use:
+    """A certificate, where it is shown, and its file's name."""
+
+    def __init__(self, name, file, port=None):
+        self.name, self.file, self.port = name, file, port
+
+    def shown(self, world):
+        return shown(world, self.port)
+
+    def try_to_renew(self, world):
+        try:
+            return world.manager.once("POST", f"{V1}/certificates/{self.name}/renew", {})[0]
+        except OSError:
+            return None
+        except Exception as error:  # cut off in the midst of an answer
+            return repr(error)
 
 
-def cut_off(world, calls, number, action=0):
-    before, count = shown(world), hits(world)
+def copy_is_right(world, use):
+    with open(os.path.join(world.manager.data, "front", use.file + ".pem"), encoding="ascii") as file:
+        copy = file.read()
+    if hashlib.sha256(ssl.PEM_cert_to_DER_cert(copy)).hexdigest() != use.shown(world):
+        raise Failure("the copy for people is another certificate")
+
+
+def cut_off(world, use, calls, number, action=0):
+    before, count = use.shown(world), hits(world)
     arm(world, calls, number, action)
-    status = try_to_renew(world)
-    now = wait_until("front serves again", lambda: is_up(world) and shown(world))
-    row = certificate(world)
+    status = use.try_to_renew(world)
+    now = wait_until("front serves again", lambda: is_up(world) and use.shown(world))
+    row = certificate(world, use.name)
     if row["fingerprint"] != now:
-        raise Failure(f"{calls} {number}: {now} is shown, listed is {row}")
+        raise Failure(f"{use.name}, {calls} {number}: {now} is shown, listed is {row}")
     if status == 200 and now == before:
-        raise Failure(f"{calls} {number}: answered 200, and the old certificate is served")
+        raise Failure(f"{use.name}, {calls} {number}: answered 200, and the old certificate is served")
     if action and status == 200 and calls == "rename" and number == 1:
         raise Failure("a rename failed, and nobody said so")
     world.manager.stop()
     world.manager.up()
-    if shown(world) != now:
-        raise Failure(f"{calls} {number}: {now} was served, and after a start another one")
-    if try_to_renew(world) != 200 or shown(world) == now:
-        raise Failure(f"{calls} {number}: the next renewal did not work")
-    with open(os.path.join(world.manager.data, "front", "tls.pem"), encoding="ascii") as file:
-        if hashlib.sha256(ssl.PEM_cert_to_DER_cert(file.read())).hexdigest() != shown(world):
-            raise Failure("the copy for people is another certificate")
+    if use.shown(world) != now:
+        raise Failure(f"{use.name}, {calls} {number}: {now} was served, and after a start another one")
+    if use.try_to_renew(world) != 200 or wait_until("it is shown", lambda: use.shown(world)) == now:
+        raise Failure(f"{use.name}, {calls} {number}: the next renewal did not work")
+    copy_is_right(world, use)
     return hits(world) > count
 
 
-def killed(world):
+def renewals(world, use, plans):
     """The two renames are the renewal's own; of writes and syncs some are the database's."""
-    world.manager.stop()
-    world.manager = Manager(world.directory, data=os.path.join(world.directory, "manager-2"))
-    world.manager.up()
-    wait_until("its dialling certificate", lambda: len(world.manager.get("/certificates")["items"]) == 3)
-    plans = [("rename", 1), ("rename", 2)] + [(calls, number) for calls in ("write", "sync") for number in range(1, 34, 4)]
-    ended = [plan for plan in plans if cut_off(world, *plan)]
+    ended = [plan for plan in plans if cut_off(world, use, *plan)]
     if not {("rename", 1), ("rename", 2)} <= set(ended):
         raise Failure(f"front has not ended at the renames: {ended}")
     for number in (1, 2):
-        cut_off(world, "rename", number, 5)
-    print(f"{len(ended)} ends of {len(plans)} in the midst of a renewal: a certificate with its key after each")
+        cut_off(world, use, "rename", number, 5)
+    print(f"{use.name}: {len(ended)} ends of {len(plans)} in the midst of a renewal: a certificate with its key after each")
+
+
+def first_of_the_console(world, use, plans):
+    """The console's is made a moment after the start when it is not there; until then the agents' one stands in."""
+    ended = 0
+    for calls, number in plans:
+        world.manager.stop()
+        for name in (use.file + ".key", use.file + ".pem"):
+            os.unlink(os.path.join(world.manager.data, "front", name))
+        count = hits(world)
+        arm(world, calls, number, 0)
+        wait_until("its own is shown", lambda: is_up(world) and certificate_or_none(world, use.name) is not None and
+                   certificate_or_none(world, use.name)["fingerprint"] == use.shown(world) != shown(world))
+        ended += hits(world) > count
+        now = use.shown(world)
+        world.manager.kill()
+        world.manager.up()
+        if use.shown(world) != now:
+            raise Failure(f"the first console's, {calls} {number}: another one after a kill")
+        wait_until("the copy is there", lambda: os.path.exists(os.path.join(world.manager.data, "front", use.file + ".pem")))
+        copy_is_right(world, use)
+        left = [name for name in os.listdir(os.path.join(world.manager.data, "front")) if name.endswith(".new")]
+        if left:
+            raise Failure(f"left in front/: {left}")
+    if ended < len(plans) / 3:
+        raise Failure(f"front has ended at {ended} of {plans}")
+    print(f"the console's first certificate: {ended} ends of {len(plans)}, whole after each")
+
+
+def certificate_or_none(world, name):
+    return next((row for row in world.manager.get("/certificates")["items"] if row["name"] == name), None)
+
+
+def own_one_put(world, use):
+    """An administrator's, whose two files are put one after the other: killed between them, and between whole and taken."""
+    front, before = os.path.join(world.manager.data, "front"), use.shown(world)
+    own = os.path.join(world.directory, "killed.key"), os.path.join(world.directory, "killed.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", own[0], "-out", own[1],
+                    "-days", "100", "-subj", "/CN=own.example"], check=True, capture_output=True)
+    ours = {name: os.path.join(world.directory, "ours-" + name) for name in ("console.key", "console.pem")}
+    for name, kept in ours.items():
+        shutil.copyfile(os.path.join(front, name), kept)
+    put(world, ours["console.key"], own[1])  # its certificate alone: the pair in the key's file counts
+    world.manager.kill()
+    world.manager.up()
+    if use.shown(world) != before:
+        raise Failure("half of a pair was taken")
+    put(world, *own)
+    world.manager.kill()
+    world.manager.up()
+    if use.shown(world) in (None, before) or not certificate(world, use.name)["own"]:
+        raise Failure("what an administrator has put there is not served after a kill")
+    put(world, ours["console.key"], ours["console.pem"])
+    world.manager.kill()
+    world.manager.up()
+    if use.shown(world) != before:
+        raise Failure("the former one is not served after a kill")
+    print("an administrator's certificate was put there, killed between the files and after: a pair each time")
+
+
+def killed(world):
+    world.manager.stop()
+    world.manager = Manager(world.directory, data=os.path.join(world.directory, "manager-2"))
+    listen_for_people(world)
+    world.manager.up()
+    wait_until("its own certificates", lambda: len(world.manager.get("/certificates")["items"]) == 4)
+    console = Use("console", "console", world.console)
+    renewals(world, Use("server", "tls"),
+             [("rename", 1), ("rename", 2)] + [(calls, number) for calls in ("write", "sync") for number in range(1, 34, 4)])
+    renewals(world, console, [("rename", 1), ("rename", 2), ("write", 1), ("write", 2), ("sync", 1), ("sync", 2), ("sync", 4)])
+    first_of_the_console(world, console, [("rename", 1), ("rename", 2), ("write", 1), ("write", 2), ("sync", 1), ("sync", 3)])
+    own_one_put(world, console)
 
 
 def run(world, _given):
