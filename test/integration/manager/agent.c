@@ -2,6 +2,7 @@
 #include "agent.h"
 
 #include "os/env.h"
+#include "trust/fingerprint.h"
 #include "trust/identity.h"
 
 #define ROOM_BYTES ((size_t)1024 * 1024)
@@ -135,7 +136,29 @@ Muster__Wire__Report agent_report(struct agent *agent)
 	report.session = agent->session;
 	report.sequence = ++agent->sequence;
 	report.clock = &clock;
+	if (agent->has_configuration)
+		report.configuration = exchange_bytes(agent->configuration, SHA256_BYTES);
 	return report;
+}
+
+/* It is kept as any agent would: else it comes again a second later, in the answer to what a test waits for. */
+static void keep_configuration(struct agent *agent, const Muster__Wire__Envelope *envelope)
+{
+	Muster__Wire__Signed *content;
+	struct arena *arena;
+	uint8_t *packed;
+	size_t size;
+
+	assert_int_equal(exchange_signed_decode(envelope->payload.data, envelope->payload.len, &content, &arena, NULL),
+			 0);
+	size = muster__wire__configuration__get_packed_size(content->configuration);
+	packed = malloc(size + 1);
+	assert_non_null(packed);
+	muster__wire__configuration__pack(content->configuration, packed);
+	fingerprint_of(packed, size, agent->configuration);
+	agent->has_configuration = true;
+	free(packed);
+	arena_free(arena);
 }
 
 long agent_exchange(struct agent *agent, const Muster__Wire__Report *report, Muster__Wire__Reply **ret_reply,
@@ -148,6 +171,8 @@ long agent_exchange(struct agent *agent, const Muster__Wire__Report *report, Mus
 		.certificate = agent->certificate,
 		.key = buf_text(&agent->key),
 	};
+	Muster__Wire__Reply *reply = NULL;
+	struct arena *arena = NULL;
 	struct answer answer;
 	struct err err = { 0 };
 	struct buf packed;
@@ -160,9 +185,16 @@ long agent_exchange(struct agent *agent, const Muster__Wire__Report *report, Mus
 	call.size = packed.size;
 	fixture_call(agent->fixture, &call, &answer);
 	status = answer.status;
-	if (status == 200 && ret_reply != NULL &&
-	    exchange_reply_decode(answer.body.data, answer.body.size, ret_reply, ret_arena, &err) != 0)
+	if (status == 200 && exchange_reply_decode(answer.body.data, answer.body.size, &reply, &arena, &err) != 0)
 		fail_msg("%s", err.text);
+	if (status == 200 && reply->configuration != NULL)
+		keep_configuration(agent, reply->configuration);
+	if (status == 200 && ret_reply != NULL) {
+		*ret_reply = reply;
+		*ret_arena = arena;
+	} else {
+		arena_free(arena);
+	}
 	if (status != 200 && status != 0)
 		fprintf(stderr, "exchange: %ld %s\n", status, buf_text(&answer.body));
 	buf_done(&packed);

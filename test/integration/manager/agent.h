@@ -16,6 +16,8 @@ struct agent {
 	uint8_t server_authentication[32];
 	char name[256];
 	uint64_t session, sequence;
+	uint8_t configuration[SHA256_BYTES]; /* the last that it was given; told from then on, and so not given again */
+	bool has_configuration;
 	uint64_t marks; /* of event n: this and n; another one of two that number alike has others */
 };
 

@@ -1,6 +1,7 @@
 /* The exchange with a real manager: events once, held polls, commands, certificates that are not ours, an orderly
  * stop, and the death of each process while events arrive. */
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "agent.h"
@@ -153,6 +154,7 @@ struct poll {
 	struct uuid command;
 	bool verified;
 	uint32_t return_after_ms;
+	atomic_bool ended;
 };
 
 static bool command_is_for(const struct agent *agent, const Muster__Wire__Envelope *envelope, struct uuid *ret_id)
@@ -181,9 +183,8 @@ static bool command_is_for(const struct agent *agent, const Muster__Wire__Envelo
 	return is_command;
 }
 
-static void *poll_main(void *argument)
+static void poll_once(struct poll *poll)
 {
-	struct poll *poll = argument;
 	Muster__Wire__Report report = agent_report(poll->agent);
 	Muster__Wire__Reply *reply;
 	struct arena *arena;
@@ -191,29 +192,43 @@ static void *poll_main(void *argument)
 	report.hold_s = 50;
 	poll->status = agent_exchange(poll->agent, &report, &reply, &arena);
 	if (poll->status != 200)
-		return NULL;
+		return;
 	poll->commands = reply->n_commands;
 	poll->return_after_ms = reply->return_after_ms;
 	if (reply->n_commands == 1)
 		poll->verified = command_is_for(poll->agent, reply->commands[0], &poll->command);
 	arena_free(arena);
+}
+
+static void *poll_main(void *argument)
+{
+	struct poll *poll = argument;
+
+	poll_once(poll);
+	atomic_store(&poll->ended, true);
 	return NULL;
 }
 
-static size_t connected(void)
+static bool is_connected(const struct agent *agent)
 {
-	json_t *system = fixture_api(&fixture, "GET", "/api/v1/system", NULL, 200);
-	size_t count = (size_t)json_integer_value(json_object_get(system, "connected"));
+	char id[UUID_TEXT_BYTES], path[128];
+	json_t *computer;
+	bool yes;
 
-	json_decref(system);
-	return count;
+	uuid_format(&agent->computer, id);
+	snprintf(path, sizeof(path), "/api/v1/computers/%s", id);
+	computer = fixture_api(&fixture, "GET", path, NULL, 200);
+	yes = json_is_true(json_object_get(computer, "connected"));
+	json_decref(computer);
+	return yes;
 }
 
+/* Held when it returns, or over already. */
 static void poll_begin(struct poll *poll, struct agent *agent)
 {
 	*poll = (struct poll){ .agent = agent };
 	assert_int_equal(pthread_create(&poll->thread, NULL, poll_main, poll), 0);
-	while (connected() == 0)
+	while (!is_connected(agent) && !atomic_load(&poll->ended))
 		;
 }
 
