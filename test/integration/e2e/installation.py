@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SIGNATURES = os.path.normpath(os.path.join(HERE, "../../../data/signatures"))
 # In two halves, so that this file is not itself a detection.
 EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
-PATIENCE = 60
+PATIENCE = 120
 
 
 def program(name):

@@ -200,7 +200,7 @@ static void a_computer_is_reactivated_by_its_name(void **state)
 /* Both speak until the second is found out, as after a machine was copied while its agent ran. */
 static long until_found(struct agent *agent, struct agent *clone, bool *ret_rekey)
 {
-	time_us until = env_monotonic(env_system()) + MINUTE_US;
+	time_us until = env_monotonic(env_system()) + 5 * MINUTE_US;
 	long status = 200;
 
 	*ret_rekey = false;
