@@ -14,6 +14,7 @@
 
 #include "agent/enrol_message.h"
 #include "agent/identity_switch.h"
+#include "agent/link/link_tls.h"
 #include "agent/problem.h"
 #include "agent/proof_asking.h"
 #include "base/log.h"
@@ -221,7 +222,10 @@ static int begin_rekey(struct link_candidate *candidate, struct err *err)
 						.certificate_pem = buf_text(&link->identity.certificate_pem),
 						.key_pem = buf_text(&link->identity.key_pem),
 						.any_host_name = true,
-						.agent = true };
+						.agent = true,
+						.profiles = link->profiles,
+						.by_proof = true,
+						.proven = identity_proven(&link->identity) };
 	struct enrol_wish wish = { .token = "", .name = link->identity.name, .host = &link->host };
 	char purpose[UUID_TEXT_BYTES];
 
@@ -264,7 +268,8 @@ int link_candidate_move(struct link_candidate *candidate, const struct link_move
 	const struct tls_client_options tls = { .ca_fingerprint = move->has_authority ? candidate->pin : NULL,
 						.any_peer = !move->has_authority,
 						.any_host_name = true,
-						.agent = true };
+						.agent = true,
+						.profiles = link_tls_elsewhere(link) };
 	const struct enrol_wish wish = {
 		.token = move->token, .name = link->identity.name, .host = &link->host, .listen_port = move->listen_port
 	};

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/identity_switch.h"
+#include "agent/link/link_tls.h"
 #include "base/log.h"
 #include "endpoint/move.h"
 #include "net/client.h"
@@ -112,7 +113,8 @@ static int connect_to(struct link_farewell *farewell, struct err *err)
 						.certificate_pem = buf_text(&farewell->former.certificate_pem),
 						.key_pem = buf_text(&farewell->former.key_pem),
 						.any_host_name = true,
-						.agent = true };
+						.agent = true,
+						.profiles = link_tls_elsewhere(farewell->link) };
 	struct http_client_options options = { .host = farewell->url.host,
 					       .port = farewell->url.port,
 					       .reply_max_bytes = (size_t)64 * KIB };

@@ -52,6 +52,11 @@ void link_tls_use(struct link *link, tls_profile_set profiles)
 	link_tls_renew(link, &err);
 }
 
+tls_profile_set link_tls_elsewhere(const struct link *link)
+{
+	return tls_profiles_fips(link->profiles) ? link->profiles : link->profiles | TLS_PROFILE_MODERN;
+}
+
 void link_tls_use_kept(struct link *link)
 {
 	struct endpoint_configuration_state state;

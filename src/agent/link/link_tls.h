@@ -13,6 +13,9 @@ int link_tls_new(struct link *link, struct err *err);
 int link_tls_renew(struct link *link, struct err *err);
 /* Connections from now on offer these; 0: modern. What cannot be had was refused by link_configuration_check(). */
 void link_tls_use(struct link *link, tls_profile_set profiles);
+/* For a manager that is not the present one, and whose listener has a profile of its own: what the policy says and what
+ * is usual, whichever fits; with a FIPS profile nothing else. */
+tls_profile_set link_tls_elsewhere(const struct link *link);
 /* Those of the configuration that was in force when the agent stopped. */
 void link_tls_use_kept(struct link *link);
 

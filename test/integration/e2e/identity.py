@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 
-from installation import EICAR, Agent, Manager, Site, main, program, run, wait_until
+from installation import EICAR, Agent, Manager, Site, free_port, main, program, run, wait_until
 
 site = Site()
 other = Site()
@@ -195,17 +195,38 @@ def moves_without_a_token_where_it_is_expected():
 
 
 def moves_over_tls_12():
-    """The other manager's listener has a profile without TLS 1.3: its key is proven all the same."""
-    older.add_manager("[network]\ntls_profiles = strong-12\n")
+    """The other manager has a listener for each profile without TLS 1.3: its key is proven all the same, or the agent
+    says that they have nothing in common, and stays."""
+    rows = {row["name"]: row for row in site.json("tls", "profiles")}
+    profiles = [name for name, row in rows.items() if "TLS 1.2" in str(row["versions"]) and "TLS 1.3" not in str(row["versions"])
+                and row["served"]]
+    assert {"strong-12", "compat-10.0", "legacy-9.6"} <= set(profiles), rows
+    ports = {name: free_port() for name in profiles}
+    older.manager = Manager(older.directory).init(*[word for port in ports.values() for word in ("--listen", f"127.0.0.1:{port}")])
+    lines = "tls_profiles = modern, " + ", ".join(f"{port}: {name}" for name, port in ports.items())
+    path = os.path.join(older.manager.data, "manager.ini")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace("[network]\n", f"[network]\n{lines}\nlegacy_tls = accept-risk\n", 1))
+    older.manager.start()
+    older.muster("login", "--user", older.manager.identity["user"], "--password-file", "-",
+                 stdin=older.manager.identity["password"].encode() + b"\n").expect(0)
     key = older.path("manager.pub")
     older.muster("cert", "export", key).expect(0)
-    agent = site.add_agent("older")
-    words = ["move", "--manager", f"localhost:{older.manager.port}", "--token", older.token("--uses", "1"), "--trust"]
     wrong = site.path("first.pub")
     site.muster("cert", "export", wrong).expect(0)
-    agent(*words, wrong).expect(1)
-    agent(*words, key).expect(0, "has taken this computer")
-    wait_until("older online there", lambda: is_online(older, "older"))
+    for name, port in ports.items():
+        agent = site.add_agent(f"over-{name}")
+        words = ["move", "--manager", f"localhost:{port}", "--token", older.token("--uses", "1"), "--trust"]
+        agent(*words, wrong).expect(1)
+        if rows[name]["legacy"] or rows[name]["fips"]:
+            agent(*words, key).expect(1, "TLS")
+            assert site.status_of(agent.name) == "online"
+        else:
+            agent(*words, key).expect(0, "has taken this computer")
+            wait_until(f"{agent.name} online there", lambda: is_online(older, agent.name))
+        agent.stop()
 
 
 def killed_at_any_moment():
