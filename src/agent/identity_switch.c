@@ -96,12 +96,16 @@ void identity_switch_former(unsigned place, char name[IDENTITY_FORMER_BYTES])
 	snprintf(name, IDENTITY_FORMER_BYTES, place == 0 ? IDENTITY_FORMER : IDENTITY_FORMER ".%u", place);
 }
 
-bool identity_switch_has_former(int store, char name[IDENTITY_FORMER_BYTES])
+bool identity_switch_find_former(int store, unsigned from, unsigned *ret_place, char name[IDENTITY_FORMER_BYTES])
 {
-	for (unsigned place = 0; place < IDENTITY_FORMERS_MAX; place++) {
+	for (unsigned i = 0; i < IDENTITY_FORMERS_MAX; i++) {
+		unsigned place = (from + i) % IDENTITY_FORMERS_MAX;
+
 		identity_switch_former(place, name);
-		if (has(store, name))
+		if (has(store, name)) {
+			*ret_place = place;
 			return true;
+		}
 	}
 	return false;
 }

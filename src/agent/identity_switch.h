@@ -43,9 +43,10 @@ int identity_switch_recover(int data, struct identity_switched *ret_switched,
 /* *ret_switched was done, and that it was is told, and durable: until then each start does and says it again, and
  * there must be no other candidate. identity: DIR/identity, open. */
 int identity_switch_told(int identity, struct err *err);
-/* The names of former identities, from place 0 on; and the first that is there. store: DIR/link, open. */
+/* The names of former identities, from place 0 on; and the first that is there at this place or behind, or else before
+ * it. store: DIR/link, open. */
 void identity_switch_former(unsigned place, char name[IDENTITY_FORMER_BYTES]);
-bool identity_switch_has_former(int store, char name[IDENTITY_FORMER_BYTES]);
+bool identity_switch_find_former(int store, unsigned from, unsigned *ret_place, char name[IDENTITY_FORMER_BYTES]);
 /* Removes link/candidate or a former one with all that is in it. store: DIR/link, open. */
 int identity_switch_drop(int store, const char *name, struct err *err);
 

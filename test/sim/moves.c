@@ -423,6 +423,12 @@ static void not_heard(struct sim_machine *machine)
 	span_us wait;
 
 	moving->said = 0;
+	if (moving->former_count > 1) { /* another one's turn */
+		struct sim_identity first = moving->formers[0];
+
+		memmove(moving->formers, moving->formers + 1, (moving->former_count - 1) * sizeof(first));
+		moving->formers[moving->former_count - 1] = first;
+	}
 	if (move_farewell_again(&moving->farewell, &machine->env, &wait))
 		say_later(machine, wait);
 	else

@@ -26,7 +26,9 @@ struct link_farewell {
 	struct http_client *client;
 	struct loop_timer *timer;
 	struct move_farewell life;
-	bool told; /* the next step is another one's */
+	unsigned place; /* of name among the former ones */
+	bool told;      /* the next step is another one's */
+	bool other;     /* it did not answer: with the next step another one's turn has come */
 };
 
 static void forget(struct link_farewell *farewell)
@@ -41,7 +43,7 @@ static void forget(struct link_farewell *farewell)
 /* Of those that cannot be read nobody can be told. */
 static bool load_next(struct link_farewell *farewell)
 {
-	while (identity_switch_has_former(farewell->store, farewell->name)) {
+	while (identity_switch_find_former(farewell->store, farewell->place, &farewell->place, farewell->name)) {
 		int directory =
 		    openat(farewell->store, farewell->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		struct err err = { 0 };
@@ -81,11 +83,13 @@ static void go_on(struct link_farewell *farewell)
 	loop_timer_set(farewell->timer, 0);
 }
 
+/* One that is away for long keeps nobody else waiting. */
 static void later(struct link_farewell *farewell)
 {
 	span_us wait;
 
 	if (move_farewell_again(&farewell->life, farewell->link->env, &wait)) {
+		farewell->other = true;
 		loop_timer_set(farewell->timer, wait);
 		return;
 	}
@@ -148,13 +152,28 @@ static void ask(struct link_farewell *farewell)
 	json_decref(json);
 }
 
+/* The same one again where there is no other. */
+static bool take_turns(struct link_farewell *farewell)
+{
+	unsigned before = farewell->place, place;
+	char name[IDENTITY_FORMER_BYTES];
+
+	farewell->other = false;
+	if (!identity_switch_find_former(farewell->store, before + 1, &place, name) || place == before)
+		return true;
+	forget(farewell);
+	agent_identity_init(&farewell->former);
+	farewell->place = place;
+	return load_next(farewell);
+}
+
 static void step(void *argument)
 {
 	struct link_farewell *farewell = argument;
 
 	if (farewell->told)
 		go_on(farewell);
-	else
+	else if (!farewell->other || take_turns(farewell))
 		ask(farewell);
 }
 

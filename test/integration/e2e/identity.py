@@ -249,6 +249,48 @@ def killed_at_any_moment():
         agent.stop()
 
 
+def several_are_left_and_told_over_kills():
+    """It moves on before the managers that it left could be told, killed in each move and while it takes leave: each is
+    told once it is there again, whatever becomes of the others, and once."""
+    agent = site.add_agent("wanders")
+    wait_until("all told", lambda: agent("status", "-o", "json").json["events_waiting"] == 0)
+    formers = lambda: sorted(name for name in os.listdir(os.path.join(agent.data, "link")) if name.startswith("former"))
+
+    def move_on(here, there, online):
+        here.manager.stop()
+        token = there.token("--uses", "1")
+        words = ["--manager", f"localhost:{there.manager.port}", "--token", token, "--ca-fingerprint",
+                 there.manager.identity["ca_fingerprint"]]
+        agent("move", *words).expect(0, "has taken this computer")
+        kill(agent)  # decided: the next start is the other one's
+        agent.start()
+        wait_until("wanders online there", online)
+
+    move_on(site, other, lambda: is_online(other, "wanders"))
+    assert formers() == ["former"], formers()
+    move_on(other, older, lambda: is_online(older, "wanders"))
+    assert formers() == ["former", "former.1"], formers()
+    for _ in range(3):
+        kill(agent)
+        agent.start()
+        assert formers() == ["former", "former.1"], formers()
+    # The second is told while the first is away; killed as soon as that is said, perhaps before it is noted.
+    said = agent.text().count("farewell.said")
+    other.manager.start()
+    wait_until("the word to the second", lambda: agent.text().count("farewell.said") > said)
+    kill(agent)
+    agent.start()
+    wait_until("one that is left", lambda: formers() == ["former"])
+    assert other.json("computer", "show", "wanders")["status"] == "unmanaged"
+    site.manager.start()
+    wait_until("the first was told", lambda: has_left("wanders"))
+    wait_until("none is left", lambda: not formers())
+    for where in (site, other):
+        assert len(where.wait_events(718, computer="wanders")) == 1
+    assert is_online(older, "wanders")
+    agent.stop()
+
+
 def what_the_old_manager_has_not_got_moves_along():
     """Found and done while the old manager is away: the other one gets all of it, once, the files too; when the old one
     is back, it is told where its computer went."""
@@ -321,6 +363,7 @@ if __name__ == "__main__":
     with site, other, older:
         add_manager(site, "\n[exchange]\nclone_settle = 1s\n")
         add_manager(other, "")
-        code = main([moves_by_hand, moves_by_order, moves_by_order_without_a_token, moves_without_a_token_where_it_is_expected, moves_over_tls_12, stays_when_it_cannot, killed_at_any_moment,
+        code = main([moves_by_hand, moves_by_order, moves_by_order_without_a_token, moves_without_a_token_where_it_is_expected, moves_over_tls_12,
+                     several_are_left_and_told_over_kills, stays_when_it_cannot, killed_at_any_moment,
                      what_the_old_manager_has_not_got_moves_along, a_copy_gets_an_identity_of_its_own])
     raise SystemExit(code)

@@ -166,6 +166,7 @@ static void managers_that_were_not_told_yet_are_not_forgotten_for_another(void *
 	struct place *place = *state;
 	struct identity_switched switched = { 0 };
 	char name[IDENTITY_FORMER_BYTES];
+	unsigned at;
 
 	enrolled(place, "https://a:4343");
 	decide(place, "https://b:4343", true);
@@ -176,10 +177,14 @@ static void managers_that_were_not_told_yet_are_not_forgotten_for_another(void *
 	told(place);
 	assert_manager(place->store, "former", "https://a:4343");
 	assert_manager(place->store, "former.1", "https://b:4343");
-	assert_true(identity_switch_has_former(place->store, name));
+	assert_true(identity_switch_find_former(place->store, 0, &at, name));
+	assert_string_equal(name, "former");
+	assert_true(identity_switch_find_former(place->store, at + 1, &at, name)); /* in turn */
+	assert_string_equal(name, "former.1");
+	assert_true(identity_switch_find_former(place->store, at + 1, &at, name));
 	assert_string_equal(name, "former");
 	assert_int_equal(identity_switch_drop(place->store, name, NULL), 0);
-	assert_true(identity_switch_has_former(place->store, name));
+	assert_true(identity_switch_find_former(place->store, 0, &at, name));
 	assert_string_equal(name, "former.1");
 	for (unsigned i = 0; i < 2 * IDENTITY_FORMERS_MAX; i++) { /* without end they are not kept */
 		decide(place, "https://c:4343", true);
@@ -194,6 +199,7 @@ static void one_that_another_agent_may_hold_is_never_told(void **state)
 	struct place *place = *state;
 	struct identity_switched switched = { 0 };
 	char name[IDENTITY_FORMER_BYTES];
+	unsigned at;
 
 	enrolled(place, "https://a:4343");
 	decide(place, "https://a:4343", false);
@@ -201,7 +207,7 @@ static void one_that_another_agent_may_hold_is_never_told(void **state)
 	told(place);
 	assert_true(switched.done);
 	assert_false(switched.first);
-	assert_false(identity_switch_has_former(place->store, name));
+	assert_false(identity_switch_find_former(place->store, 0, &at, name));
 }
 
 int main(void)
