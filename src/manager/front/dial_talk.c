@@ -45,11 +45,12 @@ struct talk {
 	bool due;                                   /* it is wanted */
 	uint64_t largest_file;                      /* of quarantine, to ask for */
 	unsigned rounds;
-	bool resumed;    /* its TLS session */
-	bool wants_turn; /* the agent has requests of its own, by its last report */
-	bool renew;      /* it is to be told that its certificate is to be followed by another */
-	bool ended;      /* its certificate has ended: it gets its turn for another one, and nothing else */
-	bool elsewhere;  /* with a worker or the writer */
+	span_us held_back; /* of the last report (exchange_hold_back()) */
+	bool resumed;      /* its TLS session */
+	bool wants_turn;   /* the agent has requests of its own, by its last report */
+	bool renew;        /* it is to be told that its certificate is to be followed by another */
+	bool ended;        /* its certificate has ended: it gets its turn for another one, and nothing else */
+	bool elsewhere;    /* with a worker or the writer */
 	bool aborted;
 	int written;
 	struct err err;
@@ -303,14 +304,14 @@ static void answer_now(struct talk *talk)
 
 	buf_init(&out, WIRE_REPLY_MAX_BYTES);
 	pthread_mutex_lock(&talk->shard->lock);
-	rc = exchange_pack_dialled(talk->shard, talk->fleet, talk->configuration, talk->records, talk->renew, &more,
-				   &sent, &out, &talk->err);
+	rc = exchange_pack_dialled(talk->shard, talk->fleet, talk->configuration, talk->records, talk->renew,
+				   talk->held_back, &more, &sent, &out, &talk->err);
 	talk->renew = false; /* once a talk */
 	pthread_mutex_unlock(&talk->shard->lock);
 	if (sent)
 		signed_configuration_sent(talk->dialler->front, talk->configuration);
 	drop_exchange(talk);
-	if (rc == 0 && more && talk->rounds < ROUNDS_MAX) {
+	if (rc == 0 && more && talk->rounds < (talk->held_back > 0 ? 2 : ROUNDS_MAX)) {
 		rc = post(talk, &out);
 		more = rc == 0;
 	} else {
@@ -429,6 +430,7 @@ static int hear(struct talk *talk, const struct http_answer *answer)
 	rc = exchange_report_decode(answer->body, answer->size, &talk->report, &talk->arena, &talk->err);
 
 	if (rc == 0) {
+		talk->held_back = exchange_hold_back(front, &talk->computer, talk->report, answer->size);
 		pthread_mutex_lock(&talk->shard->lock);
 		rc = fleet_heard(talk->shard->fleet, &talk->computer, talk->report, &talk->fleet, &talk->err);
 		pthread_mutex_unlock(&talk->shard->lock);

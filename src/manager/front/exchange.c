@@ -43,6 +43,7 @@ struct exchange {
 	bool due;                                   /* it is wanted */
 	bool signing;                               /* a worker makes it, or signs orders anew */
 	bool renew;                                 /* its certificate, at the moment of the reply */
+	span_us held_back;                          /* what it brought stays with it, for so long; 0: it was taken */
 };
 
 static void unref(struct exchange *exchange)
@@ -95,6 +96,7 @@ struct extras {
 	const struct signed_configuration *configuration; /* signed for the computer, or NULL */
 	const struct uuid *wanted;                        /* quarantined files to ask for */
 	size_t wanted_count;
+	span_us held_back; /* of the report: nothing of it is acknowledged, and it is to come back later */
 };
 
 /* Packs the fleet's reply with the extras in it for as long as that takes: both have owners of their own. */
@@ -111,6 +113,10 @@ static int pack_with(const struct fleet *fleet, Muster__Wire__Reply *reply, cons
 	if (configuration && extras->configuration != NULL &&
 	    fleet_key_is_present(fleet, extras->configuration->envelope->key.data))
 		reply->configuration = extras->configuration->envelope;
+	if (extras->held_back > 0) {
+		reply->acknowledged_event = 0;
+		reply->return_after_ms = (uint32_t)((extras->held_back + MILLISECOND_US - 1) / MILLISECOND_US);
+	}
 	rc = exchange_reply_encode(reply, out, err);
 	*ret_sent = rc == 0 && reply->configuration != NULL;
 	reply->n_upload_quarantine = 0;
@@ -122,7 +128,8 @@ static int pack_with(const struct fleet *fleet, Muster__Wire__Reply *reply, cons
 /* Under the shard's lock: the reply lives until the fleet's next call. */
 static int pack_reply(struct exchange *exchange, struct buf *out, bool *ret_sent, struct err *err)
 {
-	const struct extras extras = { exchange->configuration, exchange->wanted, exchange->wanted_count };
+	const struct extras extras = { exchange->configuration, exchange->wanted, exchange->wanted_count,
+				       exchange->held_back };
 	Muster__Wire__Reply *reply;
 	bool configuration;
 	int rc = fleet_reply(exchange->shard->fleet, exchange->fleet, &reply, &configuration, err);
@@ -137,9 +144,9 @@ static int pack_reply(struct exchange *exchange, struct buf *out, bool *ret_sent
 
 int exchange_pack_dialled(struct shard *shard, struct fleet_exchange *fleet,
 			  const struct signed_configuration *configuration, const struct records *records, bool renew,
-			  bool *ret_more, bool *ret_sent, struct buf *out, struct err *err)
+			  span_us held_back, bool *ret_more, bool *ret_sent, struct buf *out, struct err *err)
 {
-	struct extras extras = { .configuration = configuration };
+	struct extras extras = { .configuration = configuration, .held_back = held_back };
 	Muster__Wire__Reply *reply;
 	bool due;
 	int rc = fleet_reply(shard->fleet, fleet, &reply, &due, err);
@@ -451,6 +458,36 @@ static void store_rows(struct exchange *exchange, const struct fleet_rows *rows)
 	refuse(exchange, &err);
 }
 
+/* --- what is too much --- */
+
+static void tell_held_back(struct front *front, const struct uuid *computer)
+{
+	char key[sizeof("intake ") + UUID_TEXT_BYTES] = "intake ", address[ADDRESS_TEXT_BYTES] = "";
+	const struct front_field fields[] = {
+		{ "cause", "it brings more events or files than one computer may have stored; what is too much waits" },
+		{ "address", address },
+	};
+
+	uuid_format(computer, key + strlen(key));
+	if (cooldown_left(front->refusals, key) != 0)
+		return;
+	cooldown_failed(front->refusals, key);
+	LOG(LOG_WARNING, "exchange.held_back", log_uuid("computer", computer));
+	front_event_later(front, EVENT_HEARTBEAT_REJECTED, computer, fields, COUNT_OF(fields));
+}
+
+span_us exchange_hold_back(struct front *front, const struct uuid *computer, Muster__Wire__Report *report, size_t size)
+{
+	size_t rows = report->n_events + report->n_quarantine;
+	span_us wait = rows > 0 ? intake_take(front->intake, computer, size, rows) : 0;
+
+	if (wait == 0)
+		return 0;
+	report->n_events = report->n_quarantine = 0;
+	tell_held_back(front, computer);
+	return wait;
+}
+
 /* --- the request --- */
 
 static void refuse_report(struct exchange *exchange, const struct err *err)
@@ -471,6 +508,8 @@ static void hear(struct exchange *exchange)
 	    exchange_report_decode(request->body.data, request->body.size, &exchange->report, &exchange->arena, &err);
 
 	if (rc == 0) {
+		exchange->held_back =
+		    exchange_hold_back(exchange->front, &request->computer, exchange->report, request->body.size);
 		pthread_mutex_lock(&exchange->shard->lock);
 		if (known)
 			fleet_seen_from(exchange->shard->fleet, &request->computer, &from);

@@ -259,6 +259,8 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 	if (rc == 0)
 		rc = cooldown_new(front->env, &front->renewals, err);
 	if (rc == 0)
+		rc = intake_new(front->env, &front->intake, err);
+	if (rc == 0)
 		rc = activations_new(&front->activations, err);
 	if (rc == 0)
 		rc = uploads_new(front->env, &front->uploads, err);
@@ -451,6 +453,7 @@ static void done(struct front *front)
 	cooldown_free(front->cooldown);
 	cooldown_free(front->refusals);
 	cooldown_free(front->renewals);
+	intake_free(front->intake);
 	activations_free(front->activations);
 	roster_free(front->roster);
 	if (front->incoming_fd >= 0)

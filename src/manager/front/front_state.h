@@ -15,6 +15,7 @@
 #include "manager/front/feed.h"
 #include "manager/front/forwarder.h"
 #include "manager/front/front.h"
+#include "manager/front/intake.h"
 #include "manager/front/parked.h"
 #include "manager/front/request_key.h"
 #include "manager/front/roster.h"
@@ -81,6 +82,7 @@ struct front {
 	struct cooldown *cooldown; /* of wrong enrolment tokens */
 	struct cooldown *refusals; /* how often what is refused becomes events */
 	struct cooldown *renewals; /* of computers that renew their certificates time and again */
+	struct intake *intake;
 	struct parked_list parked;
 	struct stored_settings *stored;
 	struct event_switches *switches;

@@ -121,6 +121,71 @@ static void nonsense_does_not_fill_the_events(void **state)
 	assert_true(told <= 20);
 }
 
+#define FLOOD_EVENTS 60
+#define FLOOD_BYTES  8000
+
+/* As much as a report holds; what the answer acknowledges, and when it wants the next one. */
+static uint64_t flood_once(struct agent *agent, uint64_t first, uint32_t *ret_return_after_ms)
+{
+	static uint8_t text[FLOOD_BYTES];
+	static Muster__Wire__Event events[FLOOD_EVENTS];
+	static Muster__Wire__Field fields[FLOOD_EVENTS];
+	Muster__Wire__Event *list[FLOOD_EVENTS];
+	Muster__Wire__Field *of_each[FLOOD_EVENTS];
+	Muster__Wire__Report report = agent_report(agent);
+	Muster__Wire__Reply *reply;
+	struct arena *arena;
+	uint64_t acknowledged;
+
+	memset(text, 'x', sizeof(text));
+	for (size_t i = 0; i < FLOOD_EVENTS; i++) {
+		muster__wire__event__init(&events[i]);
+		muster__wire__field__init(&fields[i]);
+		fields[i].name = (char *)(uintptr_t) "text";
+		fields[i].value = exchange_bytes(text, sizeof(text));
+		of_each[i] = &fields[i];
+		events[i].number = events[i].mark = first + i;
+		events[i].time_us = env_wall(env_system());
+		events[i].type = 5000;
+		events[i].fields = &of_each[i];
+		events[i].n_fields = 1;
+		list[i] = &events[i];
+	}
+	report.events = list;
+	report.n_events = report.events_waiting = FLOOD_EVENTS;
+	assert_int_equal(agent_exchange(agent, &report, &reply, &arena), 200);
+	acknowledged = reply->acknowledged_event;
+	*ret_return_after_ms = reply->return_after_ms;
+	arena_free(arena);
+	return acknowledged;
+}
+
+/* The manager's disk is everybody's. Whoever floods is heard as before, and keeps what is too much. */
+static void one_computer_does_not_fill_the_disk(void **state)
+{
+	struct agent flooder, honest;
+	uint32_t return_after_ms = 0;
+	uint64_t next = 1;
+
+	(void)state;
+	agent_enrolled(&flooder, &fixture, "flooder");
+	agent_enrolled(&honest, &fixture, "quiet");
+	for (unsigned i = 0; i < 400 && return_after_ms == 0; i++) {
+		uint64_t acknowledged = flood_once(&flooder, next, &return_after_ms);
+
+		assert_int_equal(acknowledged, return_after_ms == 0 ? next + FLOOD_EVENTS - 1 : 0);
+		next += return_after_ms == 0 ? FLOOD_EVENTS : 0;
+	}
+	assert_true(return_after_ms > 0);
+	assert_true(next * FLOOD_BYTES < 160 * (uint64_t)MIB);
+	assert_true(next * FLOOD_BYTES > 100 * (uint64_t)MIB);
+	assert_int_equal(agent_events(&honest, 1, 1000), 1000);
+	assert_int_equal(report_once(&flooder), 200);
+	fixture_log_wait(&fixture, "exchange.held_back", 1);
+	agent_done(&honest);
+	agent_done(&flooder);
+}
+
 static long renew(const struct agent *agent)
 {
 	Muster__Wire__RenewRequest message = MUSTER__WIRE__RENEW_REQUEST__INIT;
@@ -242,6 +307,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_computer_does_not_take_all_places),
 		cmocka_unit_test(nor_does_one_that_was_revoked),
+		cmocka_unit_test(one_computer_does_not_fill_the_disk),
 		cmocka_unit_test(one_computer_does_not_renew_all_day),
 		cmocka_unit_test(last_words_are_shown_escaped),
 		cmocka_unit_test(numbers_at_their_ends_harm_nobody),
