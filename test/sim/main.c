@@ -244,9 +244,11 @@ static void print_counts(const struct sim_counts *counts)
 	printf("%llu roll-overs of the server authentication key with %llu signatures, %llu orders signed anew\n",
 	       (unsigned long long)counts->roll_overs, (unsigned long long)counts->succession_signatures,
 	       (unsigned long long)counts->orders_renewed);
-	printf("%llu moves ordered, %llu refused or failed, %llu done, %llu managers told that they were left\n",
+	printf("%llu moves ordered, %llu refused or failed, %llu done, %llu managers told that they were left; %llu "
+	       "events that the one before has, too\n",
 	       (unsigned long long)counts->moves_ordered, (unsigned long long)counts->moves_refused,
-	       (unsigned long long)counts->moves, (unsigned long long)counts->farewells);
+	       (unsigned long long)counts->moves, (unsigned long long)counts->farewells,
+	       (unsigned long long)counts->events_at_both);
 	printf("%llu times offline by the arithmetic, %llu told, %llu over before they could be told; %llu alerts "
 	       "raised in all\n",
 	       (unsigned long long)counts->declared, (unsigned long long)counts->stored,

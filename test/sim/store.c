@@ -154,7 +154,9 @@ static void note_payload(struct sim *sim, const struct sim_stored_computer *comp
 	if (!machine->has_clone && computer->machine != machine->index)
 		sim_fail(sim, "event %llu of machine %u is stored as another's", (unsigned long long)row->number,
 			 machine->index);
-	if ((machine->stored[number / 8] & bit) != 0 && !moves_told_before(machine, computer, row->mark))
+	if ((machine->stored[number / 8] & bit) != 0 && moves_told_before(machine, computer, row->mark))
+		sim->counts.events_at_both++;
+	else if ((machine->stored[number / 8] & bit) != 0)
 		sim_fail(sim, "what event %llu says is stored already (%llu of machine %u)",
 			 (unsigned long long)row->number, (unsigned long long)number, machine->index);
 	machine->stored[number / 8] |= bit;

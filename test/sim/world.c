@@ -340,6 +340,7 @@ static void add_counts(struct sim_counts *sum, const struct sim_counts *counts)
 	sum->moves_lost += counts->moves_lost;
 	sum->moves += counts->moves;
 	sum->farewells += counts->farewells;
+	sum->events_at_both += counts->events_at_both;
 	sum->commands += counts->commands;
 	sum->events += counts->events;
 	sum->alerts += counts->alerts;

@@ -499,6 +499,7 @@ struct sim_counts {
 	uint64_t faults, talks, set_back;
 	uint64_t roll_overs, succession_signatures, orders_renewed;
 	uint64_t moves_ordered, moves_refused, moves_lost, moves, farewells;
+	uint64_t events_at_both; /* that a manager which was left took, and could not confirm any more */
 	span_us simulated;
 };
 struct sim {

@@ -263,11 +263,24 @@ unit_is_ours() {
 	! grep -vxFf unit.lines "$unit" >unit.others
 }
 
+reload_units() {
+	systemctl daemon-reload 9>&- || fail "$unit is written anew, and systemctl daemon-reload failed"
+	tell "$unit is written anew"
+}
+
+# Written by a run that was cut off before systemd was told.
+is_not_loaded() {
+	[ "$(systemctl show -p NeedDaemonReload muster-agent.service 2>/dev/null 9>&-)" = NeedDaemonReload=yes ]
+}
+
 # What an earlier version of this script wrote is written anew, and holds without a restart of the agent.
 write_unit() {
 	new_unit=
 	if [ -e "$unit" ]; then
-		[ "$(cat "$unit")" != "$(unit_text)" ] || return 0
+		[ "$(cat "$unit")" != "$(unit_text)" ] || {
+			! is_not_loaded || reload_units
+			return 0
+		}
 		unit_is_ours || {
 			say "$unit was changed here ($(head -n 1 unit.others)) and stays as it is"
 			return 0
@@ -275,10 +288,7 @@ write_unit() {
 		new_unit=1
 	fi
 	unit_text >"$unit.new" && mv -f "$unit.new" "$unit" || fail "$unit could not be written"
-	[ -z "$new_unit" ] || {
-		systemctl daemon-reload 9>&- || fail "$unit is written anew, and systemctl daemon-reload failed"
-		tell "$unit is written anew"
-	}
+	[ -z "$new_unit" ] || reload_units
 }
 
 is_running() {

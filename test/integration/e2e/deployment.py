@@ -129,8 +129,15 @@ def units_of_before():
     computer = Computer("unit")
     agent = os.path.join(computer.env["MUSTER_PREFIX"], "current", "bin", "muster-agent")
     data, unit, calls = computer.env["MUSTER_DATA"], os.path.join(computer.root, "unit"), os.path.join(computer.root, "calls")
-    tools = tools_without(computer, systemctl=f"""echo "$*" >>{calls}
+    loaded, deadly = os.path.join(computer.root, "loaded"), os.path.join(computer.root, "deadly")
+    tools = tools_without(computer, systemctl=f"""
+if [ "$1" = show ]; then
+  [ {unit} -nt {loaded} ] && echo NeedDaemonReload=yes || echo NeedDaemonReload=no
+  exit 0
+fi
+echo "$*" >>{calls}
 case "$1" in
+daemon-reload) [ ! -e {deadly} ] || {{ rm {deadly}; kill -9 $PPID; exit 1; }}; touch {loaded} ;;
 start) setsid {agent} run --data {data} >>{data}/agent.log 2>&1 </dev/null & ;;
 stop) {agent} stop --data {data} ;;
 esac""")
@@ -156,6 +163,15 @@ esac""")
     paste().expect(0, f"{unit} is written anew", "muster-result unchanged")
     assert read(unit) == now and read(calls) == "daemon-reload\n", read(calls)
     assert computer.status()["pid"] == pid
+    # Killed when it is written and systemd is not told yet: the next run tells it, and the one after that does nothing.
+    with open(unit, "w") as file:
+        file.write(before.replace("on-failure", "always"))
+    open(deadly, "w").close()
+    assert paste().code != 0 and not os.path.exists(deadly) and read(unit) == now
+    paste().expect(0, f"{unit} is written anew", "muster-result unchanged")
+    assert read(unit) == now and read(calls) == "daemon-reload\n", read(calls)
+    paste().expect(0, "Nothing to do")
+    assert read(calls) == "" and computer.status()["pid"] == pid
     with open(unit, "a") as file:
         file.write("MemoryMax=1G\n")
     paste().expect(0, "MemoryMax=1G) and stays as it is")

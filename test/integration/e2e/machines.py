@@ -212,6 +212,38 @@ def a_role_that_dies_is_replaced_and_nothing_is_forgotten():
     assert computer("plain")["status"] == "vm_stopped" and open_alerts("plain") == []
 
 
+def other_keys_take_another_connection():
+    """The test driver reads its file when it is connected to: what it says shows which connection is asked."""
+    directory = os.path.join(site.manager.data, "hypervisor")
+    ask(first=(STRANGER, RUNNING))
+
+    def names():
+        return [each["name"] for each in site.json("hypervisor", "machines", "lab")]
+
+    def asked_again(times):
+        for _ in range(times):
+            listed = hypervisor()["listed"]
+            wait_until("it is asked again", lambda: hypervisor()["listed"] != listed)
+
+    lab(second=(STRANGER, RUNNING))
+    asked_again(2)
+    assert names() == ["first"], "it was connected to anew without a reason"
+    # As an administrator replaces a key: beside it, and renamed.
+    for name, text in (("id", "another key\n"), ("clientkey.pem", "another one\n")):
+        path = os.path.join(directory, name)
+        with open(path + ".new", "w", encoding="ascii") as file:
+            file.write(text)
+        os.rename(path + ".new", path)
+        wait_until("the other connection", lambda: names() == ["second"])
+        assert hypervisor()["state"] == "connected"
+        lab(first=(STRANGER, RUNNING))
+        os.remove(path)  # that is another one, too
+        wait_until("the one without it", lambda: names() == ["first"])
+        lab(second=(STRANGER, RUNNING))
+        asked_again(2)
+        assert names() == ["first"], "it was connected to anew without a reason"
+
+
 def one_that_never_answers_holds_up_nobody():
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -248,5 +280,5 @@ if __name__ == "__main__":
         code = main([refused_uris, a_hypervisor_tells_its_machines, a_stopped_machine_is_no_alert,
                      the_setting_makes_it_one, a_restart_keeps_it, an_alert_ends_with_the_stop, one_that_runs_again,
                      its_agent_is_believed, a_role_that_dies_is_replaced_and_nothing_is_forgotten,
-                     one_that_never_answers_holds_up_nobody, one_that_is_removed_tells_nothing])
+                     other_keys_take_another_connection, one_that_never_answers_holds_up_nobody, one_that_is_removed_tells_nothing])
     raise SystemExit(code)
