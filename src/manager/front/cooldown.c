@@ -1,4 +1,4 @@
-/* Waiting times of sources with wrong tokens. */
+/* Waiting times of sources that do something too often. */
 #include "manager/front/cooldown.h"
 
 #include <arpa/inet.h>
@@ -11,8 +11,9 @@
 #include "base/map.h"
 
 #define WAIT_FIRST_US SECOND_US
-#define WAIT_MAX_US   (5 * MINUTE_US)
 #define FORGET_US     HOUR_US
+
+const struct cooldown_rule cooldown_default = { COOLDOWN_FREE, 5 * MINUTE_US };
 
 struct source {
 	unsigned failures;
@@ -22,11 +23,13 @@ struct source {
 
 struct cooldown {
 	const struct env *env;
+	const struct cooldown_rule *rule;
 	pthread_mutex_t lock;
 	struct map *sources;
 };
 
-int cooldown_new(const struct env *env, struct cooldown **ret_cooldown, struct err *err)
+int cooldown_new(const struct env *env, const struct cooldown_rule *rule, struct cooldown **ret_cooldown,
+		 struct err *err)
 {
 	struct cooldown *cooldown = calloc(1, sizeof(*cooldown));
 	uint64_t seed;
@@ -39,6 +42,7 @@ int cooldown_new(const struct env *env, struct cooldown **ret_cooldown, struct e
 		return err_set(err, ERR_MEMORY, "cool-down: no memory");
 	}
 	cooldown->env = env;
+	cooldown->rule = rule;
 	pthread_mutex_init(&cooldown->lock, NULL);
 	*ret_cooldown = cooldown;
 	return 0;
@@ -111,6 +115,7 @@ static struct source *take_source(struct cooldown *cooldown, const char *name, t
 
 void cooldown_failed(struct cooldown *cooldown, const char *name)
 {
+	const struct cooldown_rule *rule = cooldown->rule;
 	time_us now = env_monotonic(cooldown->env);
 	span_us wait = WAIT_FIRST_US;
 	struct source *source;
@@ -122,10 +127,10 @@ void cooldown_failed(struct cooldown *cooldown, const char *name)
 			source->failures = 0;
 		source->last = now;
 		source->failures++;
-		for (unsigned i = COOLDOWN_FREE + 1; i < source->failures && wait < WAIT_MAX_US; i++)
+		for (unsigned i = rule->free + 1; i < source->failures && wait < rule->wait_max; i++)
 			wait *= 2;
-		if (source->failures > COOLDOWN_FREE)
-			source->until = now + (wait < WAIT_MAX_US ? wait : WAIT_MAX_US);
+		if (source->failures > rule->free)
+			source->until = now + (wait < rule->wait_max ? wait : rule->wait_max);
 	}
 	pthread_mutex_unlock(&cooldown->lock);
 }

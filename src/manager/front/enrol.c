@@ -116,6 +116,36 @@ static int admit(struct enrolment *work, struct err *err)
 	return rc;
 }
 
+/* Five hundred machines copied from one with its agent get their identities within hours; who has stolen one
+ * certificate makes no computers without end by it before somebody looks at the alert. */
+const struct cooldown_rule enrolment_copies = { 32, 30 * SECOND_US };
+
+static bool makes_copy(const struct enrolment *work)
+{
+	return work->facts.by_certificate && !work->again;
+}
+
+static int check_copies(const struct enrolment *work, struct err *err)
+{
+	char shown[SHA256_TEXT_BYTES];
+
+	hex_format(work->shown, SHA256_BYTES, shown);
+	return makes_copy(work) && cooldown_left(work->front->copies, shown) > 0
+		   ? err_set(err, ERR_BUSY,
+			     "many agents came with this certificate and took identities of their own; "
+			     "the next one may shortly")
+		   : 0;
+}
+
+static void count_copy(const struct enrolment *work)
+{
+	char shown[SHA256_TEXT_BYTES];
+
+	hex_format(work->shown, SHA256_BYTES, shown);
+	if (makes_copy(work))
+		cooldown_failed(work->front->copies, shown);
+}
+
 static int enrol_once(struct enrolment *work, struct err *err)
 {
 	uint8_t key[ENVELOPE_KEY_BYTES], fingerprint[SHA256_BYTES];
@@ -131,6 +161,8 @@ static int enrol_once(struct enrolment *work, struct err *err)
 	work->keeps = rc == 0 && keeps_certificate(work);
 	if (work->keeps)
 		return 0;
+	if (rc == 0)
+		rc = check_copies(work, err);
 	if (rc == 0)
 		rc = certify(work, err);
 	if (rc == 0 && !work->again && work->way != ENROLMENT_TAKES) {
@@ -227,6 +259,7 @@ static void note_success(struct enrol *enrol)
 
 	front->numbers.enrolments++;
 	cooldown_succeeded(front->cooldown, enrol->source);
+	count_copy(&enrol->work);
 	feed_publish(front->feed, &news, 1);
 	LOG(LOG_INFO, "enrolment.done", log_uuid("computer", &enrol->work.computer), log_text("name", enrol->work.name),
 	    log_text("peer", enrol->request->peer), log_number("again", enrol->work.again));

@@ -15,6 +15,9 @@
 #include "trust/identity.h"
 #include "wire/exchange.h"
 
+/* How many computers one certificate makes, one by each agent that shows it: then they wait for one another. */
+extern const struct cooldown_rule enrolment_copies;
+
 struct enrolment {
 	struct front *front;
 	const Muster__Wire__EnrolRequest *request;

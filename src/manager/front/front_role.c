@@ -1,7 +1,6 @@
 /* The front role from start to end. Messages from the supervisor are untrusted
  * in form; what they order is obeyed. */
 #include "manager/front/front_role.h"
-#include "manager/front/key_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +16,11 @@
 #include "manager/front/certificates.h"
 #include "manager/front/command_issue.h"
 #include "manager/front/dialler.h"
+#include "manager/front/enrolment.h"
 #include "manager/front/exchange.h"
 #include "manager/front/front_load.h"
 #include "manager/front/hypervisors.h"
+#include "manager/front/key_files.h"
 #include "manager/front/maintenance.h"
 #include "manager/front/networks.h"
 #include "manager/front/own_clock.h"
@@ -253,11 +254,13 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 	if (rc == 0)
 		rc = roster_new(front->env, &front->roster, err);
 	if (rc == 0)
-		rc = cooldown_new(front->env, &front->cooldown, err);
+		rc = cooldown_new(front->env, &cooldown_default, &front->cooldown, err);
 	if (rc == 0)
-		rc = cooldown_new(front->env, &front->refusals, err);
+		rc = cooldown_new(front->env, &cooldown_default, &front->refusals, err);
 	if (rc == 0)
-		rc = cooldown_new(front->env, &front->renewals, err);
+		rc = cooldown_new(front->env, &cooldown_default, &front->renewals, err);
+	if (rc == 0)
+		rc = cooldown_new(front->env, &enrolment_copies, &front->copies, err);
 	if (rc == 0)
 		rc = intake_new(front->env, &front->intake, err);
 	if (rc == 0)
@@ -453,6 +456,7 @@ static void done(struct front *front)
 	cooldown_free(front->cooldown);
 	cooldown_free(front->refusals);
 	cooldown_free(front->renewals);
+	cooldown_free(front->copies);
 	intake_free(front->intake);
 	activations_free(front->activations);
 	roster_free(front->roster);

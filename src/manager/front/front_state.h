@@ -82,6 +82,7 @@ struct front {
 	struct cooldown *cooldown; /* of wrong enrolment tokens */
 	struct cooldown *refusals; /* how often what is refused becomes events */
 	struct cooldown *renewals; /* of computers that renew their certificates time and again */
+	struct cooldown *copies;   /* of certificates by which one new computer after the other is made */
 	struct intake *intake;
 	struct parked_list parked;
 	struct stored_settings *stored;

@@ -313,6 +313,33 @@ static void an_unknown_agent_becomes_a_computer_again(void **state)
 	agent_done(&again);
 }
 
+/* Whoever has stolen one certificate makes computers by it, each of them with an alert, but not as fast as it can. */
+static void one_certificate_makes_no_computers_without_end(void **state)
+{
+	unsigned made = 0;
+	struct agent agent, copied;
+	char id[UUID_TEXT_BYTES], path[160], detail[256] = "";
+	long status = 200;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "stolen");
+	uuid_format(&agent.computer, id);
+	snprintf(path, sizeof(path), "/api/v1/computers/%s", id);
+	json_decref(fixture_api(&fixture, "DELETE", path, NULL, 204));
+	set("{\"enrolment.reactivate_unknown\":\"yes\"}", 200);
+	while (status == 200 && made < 1000) {
+		copy(&copied, &agent);
+		status = agent_enrol_anew(&copied, "stolen", detail, sizeof(detail));
+		made += status == 200;
+		agent_done(&copied);
+	}
+	assert_int_equal(status, 503);
+	assert_non_null(strstr(detail, "many agents"));
+	assert_in_range(made, 32, 100);
+	set("{\"enrolment.reactivate_unknown\":null}", 200);
+	agent_done(&agent);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +349,7 @@ int main(void)
 		cmocka_unit_test(a_clone_gets_an_identity_of_its_own),
 		cmocka_unit_test(a_clone_is_refused_and_shown),
 		cmocka_unit_test(an_unknown_agent_becomes_a_computer_again),
+		cmocka_unit_test(one_certificate_makes_no_computers_without_end),
 	};
 
 	return cmocka_run_group_tests_name("integration/manager/activation", tests, start, end);

@@ -33,7 +33,7 @@ static void waits_double_up_to_five_minutes(void **state)
 
 	(void)state;
 	now = DAY_US;
-	assert_int_equal(cooldown_new(&env, &cooldown, NULL), 0);
+	assert_int_equal(cooldown_new(&env, &cooldown_default, &cooldown, NULL), 0);
 	for (int i = 0; i < COOLDOWN_FREE; i++) {
 		cooldown_failed(cooldown, "192.0.2.1");
 		assert_int_equal(cooldown_left(cooldown, "192.0.2.1"), 0);
@@ -57,7 +57,7 @@ static void success_and_a_quiet_hour_forgive(void **state)
 	struct cooldown *cooldown;
 
 	(void)state;
-	assert_int_equal(cooldown_new(&env, &cooldown, NULL), 0);
+	assert_int_equal(cooldown_new(&env, &cooldown_default, &cooldown, NULL), 0);
 	for (int i = 0; i <= COOLDOWN_FREE; i++)
 		cooldown_failed(cooldown, "a");
 	assert_true(cooldown_left(cooldown, "a") > 0);
@@ -77,7 +77,7 @@ static void many_sources_do_not_grow_without_end(void **state)
 	char source[32];
 
 	(void)state;
-	assert_int_equal(cooldown_new(&env, &cooldown, NULL), 0);
+	assert_int_equal(cooldown_new(&env, &cooldown_default, &cooldown, NULL), 0);
 	for (unsigned i = 0; i < 3 * COOLDOWN_SOURCES_MAX; i++) {
 		snprintf(source, sizeof(source), "source %u", i);
 		now += MILLISECOND_US;
