@@ -307,6 +307,9 @@ void fleet_exchange_free(struct fleet *fleet, struct fleet_exchange *exchange);
 int fleet_ask(struct fleet *fleet, const struct uuid *computer, bool *ret_asked, struct err *err);
 /* Was this run of an agent found to be the second one with the computer's identity? */
 bool fleet_is_clone(const struct fleet *fleet, const struct uuid *computer, uint64_t session);
+/* One of two agents with its identity has taken another, not for being the second one: whoever speaks from now on is
+ * its agent, whichever of the two that is. */
+void fleet_copy_left(struct fleet *fleet, const struct uuid *computer);
 
 /* --- dialling: the manager's own calls (specification 10-links "Directions") --- */
 /* Who wants another direction than the agent reports; LINK_DIRECTIONS: nobody. The manager dials

@@ -20,6 +20,14 @@ bool fleet_is_clone(const struct fleet *fleet, const struct uuid *id, uint64_t s
 	return computer != NULL && session != 0 && computer->clone == session;
 }
 
+void fleet_copy_left(struct fleet *fleet, const struct uuid *id)
+{
+	struct computer *computer = computer_find(fleet, id);
+
+	if (computer != NULL)
+		computer->clone = computer->suspect = 0;
+}
+
 static void session_begin(struct computer *computer, uint64_t session, uint64_t sequence, time_us now)
 {
 	computer->other_session = computer->session;

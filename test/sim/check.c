@@ -258,9 +258,6 @@ static bool clone_only_listens(const struct sim_machine *machine)
 {
 	const struct sim *sim = machine->sim;
 
-	if (machine->direction == LINK_MANAGER_INITIATED &&
-	    joining_rekeys(machine->manager, store_machine(machine), machine->certificate))
-		return true; /* the identity went on without it: it may ask for another, and nobody gives it the word */
 	if (!shares_identity(machine))
 		return false;
 	for (size_t i = 0; i < sim->machine_count; i++) {
@@ -285,11 +282,16 @@ static void check_machine(struct sim *sim, struct sim_machine *machine)
 		check_events(sim, machine);
 }
 
-/* It only listens, and its manager was told otherwise: by a copy of it, or by itself before it was set back. */
+/* It only listens, and its manager was told otherwise: by a copy of it, or by itself before it was set back; or it has
+ * a certificate by which it is nobody that the manager would dial. */
 static bool is_undialled(const struct sim_machine *machine)
 {
-	return machine->direction == LINK_MANAGER_INITIATED && !shares_identity(machine) &&
-	       store_machine(machine)->record.direction != LINK_MANAGER_INITIATED;
+	const struct sim_stored_computer *computer = store_machine(machine);
+
+	if (machine->direction != LINK_MANAGER_INITIATED)
+		return false;
+	return joining_rekeys(machine->manager, computer, machine->certificate) ||
+	       (!shares_identity(machine) && computer->record.direction != LINK_MANAGER_INITIATED);
 }
 
 bool check_undialled(const struct sim *sim)

@@ -226,6 +226,12 @@ static void do_deactivate(struct sim *sim, struct sim_machine *machine)
 	joining_deactivate(machine);
 }
 
+static void do_renew(struct sim *sim, struct sim_machine *machine)
+{
+	(void)sim;
+	joining_renew(machine);
+}
+
 static const struct happening {
 	void (*run)(struct sim *sim, struct sim_machine *machine);
 	unsigned weight, machine, fleet;
@@ -241,6 +247,7 @@ static const struct happening {
 	{ do_cut_site, 0, 0, 60, true },   { do_power_off_site, 0, 0, 15, true }, { do_move, 4, 20, 0, false },
 	{ do_deactivate, 1, 2, 0, false }, { do_snapshot, 3, 15, 0, false },      { do_set_back, 2, 4, 0, true },
 	{ do_deactivate, 1, 2, 0, false }, { do_networks, 1, 0, 10, false },      { do_roam, 2, 20, 0, false },
+	{ do_renew, 2, 2, 0, false },
 };
 
 /* How often, in a thousand days. */

@@ -98,7 +98,9 @@ bool joining_may_rekey(const struct sim_machine *machine)
 	const struct enrolment_facts facts = { .by_certificate = true,
 					       .name = ENROLMENT_NAME_MANAGED,
 					       .standing = joining_standing(computer, machine->certificate),
-					       .is_clone = shares_identity(machine) };
+					       .is_clone = machine->manager->up &&
+							   fleet_is_clone(machine->manager->fleet, &machine->computer,
+									  endpoint_session(machine->endpoint)) };
 	enum enrolment_way way;
 
 	return enrolment_decide(&machine->manager->rules, &facts, &way, NULL) == 0;

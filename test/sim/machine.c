@@ -876,6 +876,8 @@ static void take_new_identity(struct sim_machine *machine)
 	buf_reset(&machine->disk.files[3].durable);
 	former->abandoned = former->holders == 1;
 	machine_left(sim, former);
+	if (left_behind && machine->manager->up)
+		fleet_copy_left(machine->manager->fleet, &former->record.id);
 	identity = moves_identity(machine);
 	computer = store_add_computer(machine, &identity);
 	computer->left_behind = left_behind;

@@ -29,6 +29,7 @@ static const char *const break_names[BREAKS] = {
 	[BREAK_NUMBER_TRUSTED] = "number-trusted",
 	[BREAK_LEAVES_TALKING] = "leaves-talking",
 	[BREAK_TOLD_KEPT] = "told-kept",
+	[BREAK_STRANDED] = "stranded",
 	[BREAK_PLACE_STALE] = "place-stale",
 };
 
@@ -51,7 +52,7 @@ static const char help_text[] =
 /* Without copies there is nothing to notice. */
 bool needs_copies(enum sim_break broken)
 {
-	return broken == BREAK_LEAVES_TALKING || broken == BREAK_TOLD_KEPT;
+	return broken == BREAK_LEAVES_TALKING || broken == BREAK_STRANDED || broken == BREAK_TOLD_KEPT;
 }
 
 /* Take more of the same machine than a small stay of a large fleet brings. */

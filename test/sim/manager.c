@@ -449,7 +449,8 @@ static void refuse(struct sim_manager *manager, const struct sim_event *event)
 	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;
 	struct buf packed;
 
-	if (!joining_rekeys(manager, store_machine(machine), machine->certificate)) {
+	if (sim->options.broken == BREAK_STRANDED ||
+	    !joining_rekeys(manager, store_machine(machine), machine->certificate)) {
 		network_error(sim, event->machine, event->generation, event->lane, event->token);
 		return;
 	}

@@ -60,6 +60,7 @@ enum sim_break {
 	BREAK_NUMBER_TRUSTED,    /* an event whose number is not above the floor is taken for known */
 	BREAK_LEAVES_TALKING,    /* a copy tells events as the computer that it is about to leave */
 	BREAK_TOLD_KEPT,         /* what was told as one computer lies on as the agent becomes another */
+	BREAK_STRANDED,          /* who is left by its own identity is refused, and told nothing */
 	BREAK_PLACE_STALE,       /* where a machine was taken is not seen */
 	BREAKS
 };

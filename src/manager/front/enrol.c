@@ -75,6 +75,17 @@ static bool keeps_certificate(struct enrolment *work)
 	       work->facts_made.not_after > env_wall(work->front->env) + KEPT_LEAST_US;
 }
 
+/* Who has the present certificate of the computer that this agent was stays that computer, even if it was found to be
+ * the second one of the two. */
+static void let_alone(const struct enrolment *work)
+{
+	struct shard *shard = shards_of(work->front->shards, &work->origin);
+
+	pthread_mutex_lock(&shard->lock);
+	fleet_copy_left(shard->fleet, &work->origin);
+	pthread_mutex_unlock(&shard->lock);
+}
+
 /* The new computer becomes known to those who hear it. */
 static int admit(struct enrolment *work, struct err *err)
 {
@@ -89,6 +100,8 @@ static int admit(struct enrolment *work, struct err *err)
 	};
 	int rc = 0;
 
+	if (work->facts.standing == ROSTER_REPLACED)
+		let_alone(work);
 	if (work->keeps) /* the same answer is under way once more, maybe, or was before our last start */
 		return roster_put(work->front->roster, work->facts_made.fingerprint, &work->computer, ROSTER_ACTIVE,
 				  err);

@@ -379,6 +379,37 @@ static void a_clone_that_is_refused_has_its_events_taken(void **state)
 	fleet_free(fleet);
 }
 
+/* The first of the two has taken another identity, for it had an earlier certificate: the second one is the computer.
+ */
+static void who_is_left_of_two_is_no_clone(void **state)
+{
+	struct fleet *fleet = make_plain();
+	uint64_t sequence;
+
+	(void)state;
+	make_a_clone(fleet, &sequence);
+	assert_true(answered(fleet, 8, ++sequence).rekey);
+	fleet_copy_left(fleet, &stranger); /* nobody here: nothing happens */
+	assert_true(fleet_is_clone(fleet, &id, 8));
+	fleet_copy_left(fleet, &id);
+	assert_false(fleet_is_clone(fleet, &id, 8));
+	tick_until(fleet, now + 5 * MINUTE_US);
+	assert_int_equal(status(fleet), FLEET_OFFLINE);
+	for (int i = 0; i < 3; i++) {
+		assert_false(answered(fleet, 8, ++sequence).rekey);
+		assert_int_equal(status(fleet), FLEET_ONLINE);
+		now += MINUTE_US;
+	}
+	now += 3 * MINUTE_US; /* and another copy is one */
+	for (uint64_t round = 1; round <= 2; round++) {
+		assert_int_equal(answered(fleet, 9, round).rekey, round == 2);
+		now += 3 * MINUTE_US;
+		assert_false(answered(fleet, 8, ++sequence).rekey);
+		now += 3 * MINUTE_US;
+	}
+	fleet_free(fleet);
+}
+
 static void last_words_of_a_dead_agent_are_no_clone(void **state)
 {
 	struct fleet *fleet = make_plain();
@@ -481,6 +512,7 @@ int main(void)
 		cmocka_unit_test(a_clone_that_is_dialled_is_told_once),
 		cmocka_unit_test(after_a_gap_all_is_wanted_until_it_is_told),
 		cmocka_unit_test(a_clone_that_is_refused_has_its_events_taken),
+		cmocka_unit_test(who_is_left_of_two_is_no_clone),
 		cmocka_unit_test(last_words_of_a_dead_agent_are_no_clone),
 		cmocka_unit_test(asked_it_reports_at_once),
 		cmocka_unit_test(a_reply_that_is_wanted_comes_at_its_moment),
