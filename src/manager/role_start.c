@@ -23,8 +23,9 @@ struct role_row {
 	unsigned needs;
 	const char *write_path; /* below the data directory, NULL: none */
 	const char *const
-	    *read_paths;      /* besides the data directory, if there is a write_path; NULL: none of all that */
-	const char *own_path; /* below the data directory, read besides read_paths; NULL: none */
+	    *read_paths;       /* besides the data directory, if there is a write_path; NULL: none of all that */
+	const char *own_path;  /* below the data directory, read besides read_paths; NULL: none */
+	const char *made_path; /* below the data directory, made where it is missing; NULL: none */
 	uint64_t memory_max_bytes;
 };
 
@@ -46,13 +47,14 @@ static const char *const hypervisor_reads[] = { "/etc", "/run/systemd/resolve", 
 static const char *const front_reads[] = { "/etc", "/run/systemd/resolve", "/usr/lib", "/lib", "/usr/lib64", NULL };
 
 static const struct role_row role_rows[] = {
-	{ ROLE_NAME_KEYS, offsetof(struct settings, keys_user), ROLE_FILES, LAYOUT_KEYS, NULL, NULL, 256 * MIB },
+	{ ROLE_NAME_KEYS, offsetof(struct settings, keys_user), ROLE_FILES, LAYOUT_KEYS, NULL, NULL, LAYOUT_KEYS,
+	  256 * MIB },
 	{ ROLE_NAME_FRONT, offsetof(struct settings, front_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS,
-	  LAYOUT_FRONT, front_reads, NULL, 0 },
+	  LAYOUT_FRONT, front_reads, NULL, NULL, 0 },
 	{ ROLE_NAME_COURIER, offsetof(struct settings, courier_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS, NULL,
-	  courier_reads, NULL, 0 },
+	  courier_reads, NULL, NULL, 0 },
 	{ ROLE_NAME_HYPERVISOR, offsetof(struct settings, hypervisor_user), ROLE_NETWORK | ROLE_FILES | ROLE_THREADS,
-	  NULL, hypervisor_reads, LAYOUT_HYPERVISOR, 0 },
+	  NULL, hypervisor_reads, LAYOUT_HYPERVISOR, LAYOUT_HYPERVISOR, 0 },
 };
 
 /* name: one of the table's. */
@@ -139,15 +141,15 @@ static int confine(const struct role_row *row, const char *data_directory, uid_t
 	return rc;
 }
 
-/* Data directories that are older than the role do not have it. */
+/* Data directories that are older than the role do not have it; that of the keys may have been lost with them. */
 static int make_own_directory(const struct role_row *row, const char *data_directory, uid_t uid, gid_t gid,
 			      struct err *err)
 {
 	char path[LAYOUT_PATH_BYTES];
 
-	if (row->own_path == NULL)
+	if (row->made_path == NULL)
 		return 0;
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s", data_directory, row->own_path) >= sizeof(path))
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", data_directory, row->made_path) >= sizeof(path))
 		return err_set(err, ERR_LIMIT, "the data directory's path is too long");
 	return files_make_directory(AT_FDCWD, path, 0700, uid, gid, NULL, err);
 }

@@ -53,6 +53,14 @@ bool key_place_is_news(struct key_place *place)
 	return steady && !file_mark_is(&now, &place->judged);
 }
 
+bool key_place_is_settled(const struct key_place *place)
+{
+	struct file_mark now;
+
+	file_mark_look(place->path, &now);
+	return file_mark_is(&now, &place->judged);
+}
+
 static bool holds(const uint8_t digest[SHA256_BYTES], const struct buf *bytes)
 {
 	uint8_t found[SHA256_BYTES];
@@ -217,11 +225,14 @@ int key_place_make_way(struct key_place *place, bool force, struct err *err)
 {
 	if (is_free(place))
 		return 0;
-	return force ? key_place_set_aside(place, err)
-		     : err_set(err, ERR_CONFLICT,
-			       "%s: there is a file that is not as this manager left it, and it was not touched. "
-			       "--force sets it aside (%s.replaced) and writes what the manager has in memory",
-			       place->name, place->name);
+	return force
+		   ? key_place_set_aside(place, err)
+		   : err_set(
+			 err, ERR_CONFLICT,
+			 "%s: there is a file that is not as this manager left it, and it was not touched. "
+			 "`muster cert rewrite --force` sets it aside (%s.replaced) and writes what the manager has in "
+			 "memory",
+			 place->name, place->name);
 }
 
 void key_place_written(struct key_place *place, const struct buf *bytes, int rc)

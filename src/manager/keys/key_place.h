@@ -35,6 +35,8 @@ void key_place_reach(struct key_place *place, const char *data_directory);
 
 /* A file that nobody is about to write, and other than `judged`. */
 bool key_place_is_news(struct key_place *place);
+/* What is there now is what was judged last. */
+bool key_place_is_settled(const struct key_place *place);
 /* Reads it and sets `why`. ERR_DENIED, and nothing is set: this role may not read it. */
 int key_place_judge(struct key_place *place, struct err *err);
 /* The same, of the file of the last look that somebody else has opened. Closes fd. */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -102,6 +103,36 @@ static bool take_up(struct key_watch *watch, size_t number)
 	return true;
 }
 
+static ino_t folder_of(const struct key_place *place)
+{
+	char folder[LAYOUT_PATH_BYTES];
+	const char *slash = strrchr(place->path, '/');
+	struct stat facts;
+
+	snprintf(folder, sizeof(folder), "%.*s", slash != NULL ? (int)(slash - place->path) : 0, place->path);
+	return lstat(folder, &facts) == 0 ? facts.st_ino : 0;
+}
+
+void key_watch_begin(struct key_watch *watch, const char *data_directory)
+{
+	for (size_t i = 0; i < KEPT_KEYS; i++)
+		key_place_reach(watch->places[i], data_directory);
+	watch->folder = folder_of(watch->places[0]);
+}
+
+/* A folder that was put back with all that belongs into it. */
+static bool is_another_folder(struct key_watch *watch)
+{
+	if (any_in_memory_alone(watch) || folder_of(watch->places[0]) == watch->folder)
+		return false;
+	for (size_t i = 0; i < KEPT_KEYS; i++) {
+		if (!watch->places[i]->held || !key_place_is_settled(watch->places[i]))
+			return false;
+	}
+	LOG(LOG_INFO, "keys.starts_anew", log_text("cause", "the folder of the keys is another one"));
+	return true;
+}
+
 bool key_watch_look(struct key_watch *watch, time_us now)
 {
 	bool anew = false;
@@ -117,7 +148,7 @@ bool key_watch_look(struct key_watch *watch, time_us now)
 		else
 			anew |= take_up(watch, i);
 	}
-	return anew;
+	return anew || is_another_folder(watch);
 }
 
 void key_watch_state(const struct key_watch *watch, struct message_key_files *ret_files)

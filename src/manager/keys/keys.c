@@ -213,6 +213,25 @@ static void tell_public_key(struct keys *keys)
 		LOG(LOG_WARNING, "keys.public_key_not_told", log_err(&err));
 }
 
+/* The files that do not hold what is in memory now. Whoever brings the very key that is present wants it there, too. */
+static int write_lost(struct keys *keys, bool force, struct err *err)
+{
+	int rc = 0;
+
+	key_watch_look_now(&keys->watch);
+	if (keys->authority.place.held && keys->authority.place.why[0] != '\0')
+		rc = ca_key_write_anew(&keys->authority, force, err);
+	if (rc == 0 && keys->server.place.held && keys->server.place.why[0] != '\0')
+		rc = server_key_write_anew(&keys->server, force, err);
+	if (rc != ERR_NOT_FOUND && rc != ERR_DENIED)
+		return rc;
+	return err_set(
+	    err, ERR_WRONG_STATE,
+	    "the folder keys/ is gone, or is another one than when this manager was started, in which it may "
+	    "not write. Make a backup now (muster cert backup FILE). Then put the folder back with its files, "
+	    "or start the manager anew and bring the keys back: muster cert restore FILE");
+}
+
 static int create_key(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
 {
 	struct message_create_key asked;
@@ -233,6 +252,8 @@ static int import_key(struct keys *keys, const struct channel_message *message, 
 	int rc = message_unpack_import_key(message->payload, message->size, &asked);
 
 	rc = rc != 0 ? err_set(err, rc, "the request does not decode") : server_key_take_up(&keys->server, &asked, err);
+	if (rc == 0)
+		rc = write_lost(keys, false, err);
 	if (rc != 0)
 		return rc;
 	tell_public_key(keys);
@@ -321,6 +342,8 @@ static int take_back(struct keys *keys, const struct message_restore *asked, con
 		rc = server_key_take_back(&keys->server, backup, asked, err);
 	if (rc == ERR_EXISTS && restored->authority)
 		rc = 0;
+	if (rc == 0)
+		rc = write_lost(keys, false, err);
 	if (rc != 0)
 		return rc;
 	server_key_state(&keys->server, &restored->keys);
@@ -366,19 +389,12 @@ static int tell_files(struct keys *keys, const struct channel_message *message, 
 	return 0;
 }
 
-/* Those that are wrong now. */
 static int write_files(struct keys *keys, const struct channel_message *message, struct buf *answer, struct err *err)
 {
 	bool force;
 	int rc = message_unpack_force(message->payload, message->size, &force);
 
-	if (rc != 0)
-		return err_set(err, rc, "the request does not decode");
-	key_watch_look_now(&keys->watch);
-	if (keys->authority.place.held && keys->authority.place.why[0] != '\0')
-		rc = ca_key_write_anew(&keys->authority, force, err);
-	if (rc == 0 && keys->server.place.held && keys->server.place.why[0] != '\0')
-		rc = server_key_write_anew(&keys->server, force, err);
+	rc = rc != 0 ? err_set(err, rc, "the request does not decode") : write_lost(keys, force, err);
 	return rc == 0 ? tell_files(keys, message, answer, err) : rc;
 }
 
@@ -537,8 +553,7 @@ static void reach(struct keys *keys, const char *directory)
 	char folder[LAYOUT_PATH_BYTES];
 	size_t swept;
 
-	for (size_t i = 0; i < KEPT_KEYS; i++)
-		key_place_reach(keys->watch.places[i], directory);
+	key_watch_begin(&keys->watch, directory);
 	snprintf(folder, sizeof(folder), "%s/%s", directory, LAYOUT_KEYS);
 	swept = secret_file_sweep(folder);
 	if (swept > 0) /* killed before a rename: nobody knows of such a key */

@@ -131,6 +131,27 @@ def backed_up_from_memory():
     starts_again()
 
 
+def restored_while_in_memory():
+    """Whoever has a backup may use it: what it holds is what is in memory, and is written. A person's own key likewise."""
+    whole = {name: content(name) for name in NAMES}
+    for name in NAMES:
+        os.unlink(path(name))
+        is_lost(name, "No such file")
+    cert("restore", site.path("keys.backup")).expect(0, "restored")
+    is_back()
+    assert {name: content(name) for name in NAMES} == whole
+    with open(site.path("own.key"), "wb") as file:
+        file.write(whole[SERVER])
+    put(SERVER, b"something else")
+    is_lost(SERVER, "does not hold what this manager works with")
+    cert("restore", site.path("keys.backup")).expect(1, "not touched", "--force")
+    site.muster("cert", "import", site.path("own.key")).expect(1, "not touched", "--force")
+    os.unlink(path(SERVER))
+    site.muster("cert", "import", site.path("own.key")).expect(0)
+    is_back()
+    assert content(SERVER) == whole[SERVER]
+
+
 def replaced_by_others():
     """What somebody has put there is not used, and not thrown away."""
     other = b"-----BEGIN PRIVATE KEY-----\nnot a key at all\n-----END PRIVATE KEY-----\n"
@@ -188,6 +209,39 @@ def killed():
     assert content(CA) == whole
 
 
+def folder_gone():
+    """Nothing can be written then: what to do is said. One that is put back with its files is written in again."""
+    whole, folder, keys = {name: content(name) for name in NAMES}, path("keys"), part("keys")
+    fingerprint, owner = site.json("system", "show")["ca_fingerprint"], os.stat(path("keys"))
+    shutil.rmtree(folder)
+    for name in NAMES:
+        is_lost(name, "No such file")
+    site.muster("cert", "rewrite").expect(1, "the folder keys/ is gone", "muster cert backup")
+    cert("backup", site.path("folder.backup")).expect(0)
+    os.mkdir(folder, 0o700)
+    os.chown(folder, owner.st_uid, owner.st_gid)
+    put(CA, whole[CA])
+    wait_until("one is back", lambda: len(alerts()) == 1)
+    assert part("keys") == keys, "the key that was in memory alone is lost"
+    put(SERVER, whole[SERVER])
+    is_back()
+    wait_until("it was started anew", lambda: part("keys") not in (None, keys))
+    is_back()
+    site.muster("cert", "create").expect(0)
+    # With nothing but the backup of before.
+    site.manager.stop()
+    shutil.rmtree(folder)
+    site.manager.start()
+    cert("restore", site.path("folder.backup")).expect(0)
+    wait_until("both are there", lambda: site.json("system", "show")["authority_present"])
+    assert site.json("system", "show")["ca_fingerprint"] == fingerprint and stat_of(folder) == (owner.st_uid, 0o700)
+
+
+def stat_of(name):
+    facts = os.stat(name)
+    return facts.st_uid, facts.st_mode & 0o777
+
+
 def never_both():
     """A missing key that is put back ends the role: not while the other one is in its memory alone."""
     whole = {name: content(name) for name in NAMES}
@@ -224,6 +278,6 @@ if __name__ == "__main__":
     with site:
         site.add_manager()
         site.add_agent("there")
-        code = main([gone_and_written_anew, gone_and_put_back, backed_up_from_memory, replaced_by_others, open_to_others,
-                     killed, never_both, public_ones])
+        code = main([gone_and_written_anew, gone_and_put_back, backed_up_from_memory, restored_while_in_memory, replaced_by_others, open_to_others,
+                     killed, never_both, public_ones, folder_gone])
     raise SystemExit(code)
