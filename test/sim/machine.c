@@ -796,6 +796,8 @@ void machine_clone(struct sim_machine *from, struct sim_machine *to)
 	to->twin = from->index;
 	from->twin = to->index;
 	to->damaged = from->damaged;
+	from->between_from = from->made - from->outbox_count;
+	from->between_to = from->made;
 	computer->holders++;
 	computer->was_shared = true;
 	life_share(computer);

@@ -139,6 +139,14 @@ static uint64_t field_number(const struct fleet_event_row *row, const char *name
 }
 
 /* Each payload is stored once, and at the computer whose machine made it; of a copy's, at either. */
+/* What link had taken and guard still held when a copy was made, the copy has from link alone. If a bad sector then
+ * takes it from the original's link, guard gives it once more, and it is recorded there under another number and mark:
+ * nobody can tell it from one that happened twice (decision 0013: a notice has no mark before link has recorded it). */
+static bool lay_between(const struct sim_machine *machine, uint64_t number)
+{
+	return machine->damaged && number > machine->between_from && number <= machine->between_to;
+}
+
 static void note_payload(struct sim *sim, const struct sim_stored_computer *computer, const struct fleet_event_row *row,
 			 uint64_t payload)
 {
@@ -156,7 +164,7 @@ static void note_payload(struct sim *sim, const struct sim_stored_computer *comp
 			 machine->index);
 	if ((machine->stored[number / 8] & bit) != 0 && moves_told_before(machine, computer, row->mark))
 		sim->counts.events_at_both++;
-	else if ((machine->stored[number / 8] & bit) != 0)
+	else if ((machine->stored[number / 8] & bit) != 0 && !lay_between(machine, number))
 		sim_fail(sim, "what event %llu says is stored already (%llu of machine %u)",
 			 (unsigned long long)row->number, (unsigned long long)number, machine->index);
 	machine->stored[number / 8] |= bit;

@@ -222,8 +222,9 @@ struct sim_machine {
 	struct uuid items[SIM_ITEMS_MAX];
 	unsigned item_states[SIM_ITEMS_MAX];
 	bool rekey_asked;
-	bool has_clone; /* or is one */
-	unsigned twin;  /* the other one */
+	bool has_clone;                    /* or is one */
+	unsigned twin;                     /* the other one */
+	uint64_t between_from, between_to; /* payloads that guard had not given away for good when a copy was made */
 	bool was_set_back;
 	struct sim_snapshot *snapshot; /* NULL: none */
 	bool checked;                  /* at the end */
