@@ -157,6 +157,15 @@ void disk_damage(struct sim_disk *disk)
 		file->durable.data[sim_below(disk->sim, file->durable.size)] ^= 0x01;
 }
 
+/* The same at its end, where what happened last stands. */
+void disk_damage_end(struct sim_disk *disk)
+{
+	struct sim_file *file = &disk->files[0];
+
+	if (file->durable.size > 0)
+		file->durable.data[file->durable.size - 1] ^= 0x01;
+}
+
 void disk_copy(struct sim_disk *to, const struct sim_disk *from)
 {
 	for (size_t i = 0; i < SIM_FILES; i++) {

@@ -838,7 +838,7 @@ void machine_leaves_identity(struct sim_machine *machine)
 
 	if (rc != 0 || machine->disk.dead || !sim_chance(sim, sim->options.broken == BREAK_TOLD_KEPT ? 1000 : 50))
 		return;
-	disk_damage(&machine->disk);
+	disk_damage_end(&machine->disk);
 	machine->damaged = true;
 }
 

@@ -43,7 +43,7 @@ static const char help_text[] =
     "  --steps N      how long a small world lives, of one to four machines (3000)\n"
     "  --machines N   a fleet instead, with nights and weekends; with --days D\n"
     "  --managers N   one to three, between which agents move; else one or two, by the seed\n"
-    "  --copies       machines are copied with their agents' identity in every small world, not in some\n"
+    "  --copies       machines are copied with their agents' identity in every small world, else in every second one\n"
     "  --clean        nothing fails\n"
     "  --break NAME   a rule is broken on purpose, and has to be noticed; --self-check: each of them\n"
     "  --progress     says each day of a fleet how far it is\n"

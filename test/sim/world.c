@@ -228,7 +228,7 @@ static void build(struct sim *sim)
 	sim->sites = sim->large ? 2 + (unsigned)count / 200 : 1;
 	if (sim->sites > SIM_SITES_MAX)
 		sim->sites = SIM_SITES_MAX;
-	sim->clones = sim->options.faults && (sim->large || sim_below(sim, 6) == 0);
+	sim->clones = sim->options.faults && (sim->large || sim_below(sim, 2) == 0);
 	sim->clones |= sim->options.faults && sim->options.copies;
 	sim->clones |= needs_copies(sim->options.broken);
 	sim->machine_count = count;

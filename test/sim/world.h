@@ -73,7 +73,7 @@ struct sim_options {
 	unsigned days;     /* of the large form */
 	enum sim_break broken;
 	bool faults;
-	bool copies; /* in every small world; else in some of them, by the seed */
+	bool copies; /* in every small world; else in every second one, by the seed */
 	bool verbose, progress;
 };
 
@@ -137,6 +137,7 @@ struct endpoint_storage disk_storage(struct sim_disk *disk);
 void disk_process_died(struct sim_disk *disk);
 void disk_power_lost(struct sim_disk *disk);
 void disk_damage(struct sim_disk *disk);
+void disk_damage_end(struct sim_disk *disk);
 /* True: something of the agent's own on the disk is done; false: the process died before it. */
 bool disk_step(struct sim_disk *disk);
 void disk_copy(struct sim_disk *to, const struct sim_disk *from);
