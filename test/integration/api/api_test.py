@@ -211,6 +211,38 @@ def users_are_kept_in_order(w):
     w.call("DELETE", f"{V1}/users/{made['id']}", w.admin, expect=404)
 
 
+SECRETS = ("unload pass phrase", "mail pass phrase", "webhook pass phrase", "$argon2")
+
+
+def secrets_are_shown_to_nobody(w):
+    """Passwords that administrators set: by no request, to no role, wherever they were put."""
+    made = w.call("POST", V1 + "/policies", w.admin,
+                  {"name": "secretive", "parent": "base", "settings": {"agent.unload_password": SECRETS[0]}}, expect=201).json
+    w.call("PATCH", f"{V1}/policies/{made['id']}", w.admin, {"settings": {"agent.unload_password": SECRETS[0] + " 2"}}, expect=200)
+    w.call("PATCH", f"{V1}/computers/{COMPUTER}", w.admin, {"settings": {"agent.unload_password": SECRETS[0] + " 3"}}, expect=200)
+    w.call("POST", V1 + "/destinations", w.admin,
+           {"name": "secret mail", "url": "smtp://mail.example:25", "user": "muster", "password": SECRETS[1],
+            "from": "a@example.org", "to": ["b@example.org"], "enabled": False}, expect=201)
+    w.call("POST", V1 + "/destinations", w.admin, {"name": "secret hook", "url": "https://hook.example/x",
+                                                   "secret": SECRETS[2], "enabled": False}, expect=201)
+    for url in ("https://user:webhook pass phrase@hook.example/x", "https://user:phrase@hook.example/x"):
+        w.call("POST", V1 + "/destinations", w.admin, {"name": "in the address", "url": url}, expect=400)
+    token = w.call("POST", V1 + "/enrolment-tokens", w.admin, {"uses": 3, "expires": "1h"}, expect=201).json["token"]
+    looked_at = 0
+    for role, given in w.tokens.items():
+        ids = {}
+        for path in sorted(path for path, operations in w.manager.document["paths"].items()
+                           if "get" in operations and not path.endswith(("/stream", "/file"))):
+            for each in [path.replace("{id}", one) for one in ids.get(path.split("/{")[0], ())] if "{id}" in path else [path]:
+                answer = w.call("GET", each, given)
+                text = answer.body.decode("utf-8", "replace")
+                assert not [secret for secret in SECRETS + (token, given) if secret in text], (role, each)
+                looked_at += answer.status == 200
+                if path == each and answer.status == 200 and text.startswith('{"items":'):
+                    ids[path] = [str(item["id"]) for item in answer.json["items"][:8] if "id" in item]
+    assert looked_at > 100, looked_at
+
+
 # --- lists ---
 
 def pages_hold_each_event_once(w):
