@@ -144,6 +144,12 @@ static void read_standing(struct enrolment *enrolment)
 	pthread_mutex_unlock(&shard->lock);
 }
 
+static bool was_copied_lately(const struct enrolment *enrolment, struct cursor *row)
+{
+	return !cursor_is_null(row, "origin") &&
+	       cursor_number(row, "enrolled") + ENROLMENT_COPY_SPAN_US > env_wall(enrolment->front->env);
+}
+
 /* It goes on with the policy and group of the computer that it was, or was copied from. */
 static int read_origin(struct enrolment *enrolment, struct store_session *session, struct err *err)
 {
@@ -155,6 +161,7 @@ static int read_origin(struct enrolment *enrolment, struct store_session *sessio
 		copy_text(enrolment->policy, sizeof(enrolment->policy), cursor_text(cursor, "policy"));
 		copy_text(enrolment->group, sizeof(enrolment->group), cursor_text(cursor, "group_name"));
 		enrolment->appliance = cursor_number(cursor, "appliance") != 0;
+		enrolment->facts.is_young = !enrolment->again && was_copied_lately(enrolment, cursor);
 	}
 	return cursor_end(cursor, err);
 }
@@ -262,6 +269,21 @@ static int read_rules(struct enrolment *enrolment, struct err *err)
 	return enrolment_ranges_parse(ranges, rules->ranges, &rules->range_count, err);
 }
 
+/* A computer that is made of another one is a part of that one's share (manager/front/intake.h), or one that was taken
+ * over would become as many as it likes, each with a share of its own. */
+static int take_share(const struct enrolment *enrolment, struct err *err)
+{
+	struct uuid whose = enrolment->origin;
+
+	if (uuid_is_zero(&whose)) /* nobody's that we know */
+		memcpy(whose.bytes, enrolment->shown, UUID_BYTES);
+	if (intake_take(enrolment->front->intake, &whose, INTAKE_COPY_BYTES, 0) == 0)
+		return 0;
+	return err_set(err, ERR_BUSY,
+		       "several computers were made of this one already: it makes another one in a minute; or activate "
+		       "this one with a token");
+}
+
 /* Of a repeated attempt only what may have been forgotten meanwhile is decided anew. */
 static int decide(struct enrolment *enrolment, struct err *err)
 {
@@ -272,6 +294,8 @@ static int decide(struct enrolment *enrolment, struct err *err)
 	if (enrolment->again && !enrolment->facts.by_certificate && !enrolment->facts.without_token)
 		return 0;
 	rc = enrolment_decide(&enrolment->rules, &enrolment->facts, &enrolment->way, err);
+	if (rc == 0 && !enrolment->again && enrolment->facts.by_certificate)
+		rc = take_share(enrolment, err);
 	if (rc == 0 && !enrolment->again && enrolment->way != ENROLMENT_TAKES)
 		enrolment->computer = env_uuid(enrolment->front->env);
 	return rc;

@@ -38,6 +38,11 @@ static int decide_by_certificate(const struct enrolment_rules *rules, const stru
 	bool clone = (facts->standing == ROSTER_ACTIVE && facts->is_clone) || is_left_behind(facts->standing);
 
 	if (enrolment_rekeys(rules, facts->standing) || (clone && rules->reactivate_cloned)) {
+		if (facts->is_young) /* else one would become two, and each of them two, within minutes */
+			return err_set(
+			    err, ERR_BUSY,
+			    "this computer was made for a copy of another one less than a day ago, and makes "
+			    "no others yet: activate this one with a token, or wait");
 		*ret_way = facts->name == ENROLMENT_NAME_FREE ? ENROLMENT_NEW : ENROLMENT_NUMBERED;
 		return 0;
 	}

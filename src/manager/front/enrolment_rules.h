@@ -34,6 +34,8 @@ enum enrolment_name {
 	ENROLMENT_NAME_MANAGED /* of a computer that has an agent */
 };
 
+#define ENROLMENT_COPY_SPAN_US DAY_US
+
 struct enrolment_facts {
 	struct address from; /* family 0: not known */
 	enum enrolment_name name;
@@ -46,6 +48,7 @@ struct enrolment_facts {
 	bool by_certificate;
 	enum roster_standing standing;
 	bool is_clone; /* two agents use that certificate, and it is the second one */
+	bool is_young; /* its computer was made for a copy itself, less than ENROLMENT_COPY_SPAN_US ago */
 };
 
 enum enrolment_way {

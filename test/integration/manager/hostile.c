@@ -186,7 +186,8 @@ static void one_computer_does_not_fill_the_disk(void **state)
 	agent_done(&flooder);
 }
 
-static long renew(const struct agent *agent)
+/* ret_certificate: PEM, the caller's to free; NULL: not wanted. */
+static long renew(const struct agent *agent, char **ret_certificate)
 {
 	Muster__Wire__RenewRequest message = MUSTER__WIRE__RENEW_REQUEST__INIT;
 	struct call call = { .method = "POST",
@@ -204,9 +205,80 @@ static long renew(const struct agent *agent)
 	call.body = packed.data;
 	call.size = packed.size;
 	fixture_call(&fixture, &call, &answer);
+	if (answer.status == 200 && ret_certificate != NULL) {
+		Muster__Wire__RenewReply *reply;
+		struct arena *arena;
+
+		assert_int_equal(exchange_renew_reply_decode(answer.body.data, answer.body.size, &reply, &arena, NULL),
+				 0);
+		*ret_certificate = strndup((const char *)reply->certificate.data, reply->certificate.len);
+		arena_free(arena);
+	}
 	buf_done(&packed);
 	answer_done(&answer);
 	return answer.status;
+}
+
+/* Another attempt of the same agent, with the certificate that it had before. */
+static void copy_of(struct agent *copy, const struct agent *agent, const char *certificate)
+{
+	agent_init(copy, &fixture);
+	copy->certificate = strdup(certificate);
+	buf_reset(&copy->key);
+	buf_append(&copy->key, agent->key.data, agent->key.size);
+	buf_reset(&copy->request);
+	buf_append(&copy->request, agent->request.data, agent->request.size);
+}
+
+/* Uses another certificate from now on; the one before, the caller's to free. */
+static char *leave_behind(struct agent *agent)
+{
+	char *former = agent->certificate;
+
+	assert_int_equal(renew(agent, &agent->certificate), 200);
+	assert_int_equal(report_once(agent), 200);
+	return former;
+}
+
+/* It says that its identity has gone on without it. How many computers that makes of one. */
+static unsigned multiply(const struct agent *agent, const char *former, unsigned times)
+{
+	unsigned made = 0;
+
+	for (unsigned i = 0; i < times; i++) {
+		struct agent copy;
+		long status;
+
+		copy_of(&copy, agent, former);
+		status = agent_enrol_anew(&copy, "legion", NULL, 0);
+		assert_true(status == 200 || status == 503);
+		made += status == 200;
+		agent_done(&copy);
+	}
+	return made;
+}
+
+/* Each of many computers would have a share of its own. */
+static void one_computer_does_not_become_a_legion(void **state)
+{
+	struct agent agent, copy;
+	unsigned made, of_copies;
+	char *former;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "one");
+	former = leave_behind(&agent);
+	copy_of(&copy, &agent, former);
+	assert_int_equal(agent_enrol_anew(&copy, "legion", NULL, 0), 200);
+	made = multiply(&agent, former, 100);
+	free(former);
+	former = leave_behind(&copy); /* which is a computer itself now */
+	of_copies = multiply(&copy, former, 5);
+	free(former);
+	assert_true(made >= 1 && made <= 60); /* so many at once, and one a minute */
+	assert_int_equal(of_copies, 0);
+	agent_done(&copy);
+	agent_done(&agent);
 }
 
 /* Each renewal is a signature of the authority, rows and an event. */
@@ -219,7 +291,7 @@ static void one_computer_does_not_renew_all_day(void **state)
 	(void)state;
 	agent_enrolled(&agent, &fixture, "renewer");
 	for (unsigned i = 0; i < 100; i++) {
-		long status = renew(&agent);
+		long status = renew(&agent, NULL);
 
 		assert_true(status == 200 || status == 503);
 		given += status == 200;
@@ -308,6 +380,7 @@ int main(void)
 		cmocka_unit_test(one_computer_does_not_take_all_places),
 		cmocka_unit_test(nor_does_one_that_was_revoked),
 		cmocka_unit_test(one_computer_does_not_fill_the_disk),
+		cmocka_unit_test(one_computer_does_not_become_a_legion),
 		cmocka_unit_test(one_computer_does_not_renew_all_day),
 		cmocka_unit_test(last_words_are_shown_escaped),
 		cmocka_unit_test(numbers_at_their_ends_harm_nobody),

@@ -151,6 +151,25 @@ static const struct {
 	{ false, true, ROSTER_REPLACED, true, ERR_UNTRUSTED },
 };
 
+static void a_young_copy_makes_no_copies(void **state)
+{
+	static const enum roster_standing standings[] = { ROSTER_ACTIVE, ROSTER_REPLACED, ROSTER_MOVED };
+	const struct enrolment_rules rules = { .reactivate_cloned = true };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(standings); i++) {
+		struct enrolment_facts facts = {
+			.by_certificate = true, .standing = standings[i], .is_clone = true, .is_young = true
+		};
+		enum enrolment_way way = ENROLMENT_TAKES;
+
+		assert_int_equal(enrolment_decide(&rules, &facts, &way, NULL), ERR_BUSY); /* it may come again */
+		facts.is_young = false;
+		assert_int_equal(enrolment_decide(&rules, &facts, &way, NULL), 0);
+		assert_int_equal(way, ENROLMENT_NEW);
+	}
+}
+
 static void a_certificate_opens_what_the_settings_allow(void **state)
 {
 	(void)state;
@@ -238,6 +257,7 @@ int main(void)
 		cmocka_unit_test(a_token_opens_what_the_settings_allow),
 		cmocka_unit_test(nothing_opens_what_the_settings_allow_and_no_agents_place),
 		cmocka_unit_test(a_certificate_opens_what_the_settings_allow),
+		cmocka_unit_test(a_young_copy_makes_no_copies),
 		cmocka_unit_test(the_managers_own_word_stands_in_for_who_may),
 		cmocka_unit_test(lists_of_ranges_are_read),
 	};
