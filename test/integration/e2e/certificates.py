@@ -234,7 +234,8 @@ def one_of_another_authority():
         file.write("no certificate\n")
     wait_until("what is wrong is logged", lambda: "certificate.files_not_used" in site.manager.text())
     wait_until("and shown", lambda: "is not used" in (certificates()["console"]["problem"] or ""))
-    another_kind_of_key(key, certificate)
+    assert connections() >= held, "the agent's connection was cut"
+    another_kind_of_key(key, certificate)  # starts the manager again
     alert = next(row for row in site.json("alert", "list") if row["type"] == "certificate_expires")
     assert alert["state"] == "open" and alert["severity"] == "critical", alert
     put(*ours)
@@ -242,7 +243,6 @@ def one_of_another_authority():
     assert on_console() == certificates()["console"]["fingerprint"]
     assert certificates()["console"]["problem"] is None
     assert not certificates()["console"]["own"]
-    assert connections() >= held, "the agent's connection was cut"
     site.wait_online("one")
 
 
