@@ -138,25 +138,33 @@ static bool makes_copy(const struct enrolment *work)
 	return work->facts.by_certificate && !work->again;
 }
 
+/* Whose copies they are: a computer's, whichever of its certificates they show. */
+static void name_copied(const struct enrolment *work, char name[SHA256_TEXT_BYTES])
+{
+	if (uuid_is_zero(&work->origin)) /* nobody's that we know */
+		hex_format(work->shown, SHA256_BYTES, name);
+	else
+		uuid_format(&work->origin, name);
+}
+
 static int check_copies(const struct enrolment *work, struct err *err)
 {
-	char shown[SHA256_TEXT_BYTES];
+	char name[SHA256_TEXT_BYTES];
 
-	hex_format(work->shown, SHA256_BYTES, shown);
-	return makes_copy(work) && cooldown_left(work->front->copies, shown) > 0
+	name_copied(work, name);
+	return makes_copy(work) && cooldown_left(work->front->copies, name) > 0
 		   ? err_set(err, ERR_BUSY,
-			     "many agents came with this certificate and took identities of their own; "
-			     "the next one may shortly")
+			     "many agents came with this identity and took one of their own; the next one may shortly")
 		   : 0;
 }
 
 static void count_copy(const struct enrolment *work)
 {
-	char shown[SHA256_TEXT_BYTES];
+	char name[SHA256_TEXT_BYTES];
 
-	hex_format(work->shown, SHA256_BYTES, shown);
+	name_copied(work, name);
 	if (makes_copy(work))
-		cooldown_failed(work->front->copies, shown);
+		cooldown_failed(work->front->copies, name);
 }
 
 static int enrol_once(struct enrolment *work, struct err *err)

@@ -269,21 +269,6 @@ static int read_rules(struct enrolment *enrolment, struct err *err)
 	return enrolment_ranges_parse(ranges, rules->ranges, &rules->range_count, err);
 }
 
-/* A computer that is made of another one is a part of that one's share (manager/front/intake.h), or one that was taken
- * over would become as many as it likes, each with a share of its own. */
-static int take_share(const struct enrolment *enrolment, struct err *err)
-{
-	struct uuid whose = enrolment->origin;
-
-	if (uuid_is_zero(&whose)) /* nobody's that we know */
-		memcpy(whose.bytes, enrolment->shown, UUID_BYTES);
-	if (intake_take(enrolment->front->intake, &whose, INTAKE_COPY_BYTES, 0) == 0)
-		return 0;
-	return err_set(err, ERR_BUSY,
-		       "several computers were made of this one already: it makes another one in a minute; or activate "
-		       "this one with a token");
-}
-
 /* Of a repeated attempt only what may have been forgotten meanwhile is decided anew. */
 static int decide(struct enrolment *enrolment, struct err *err)
 {
@@ -294,8 +279,6 @@ static int decide(struct enrolment *enrolment, struct err *err)
 	if (enrolment->again && !enrolment->facts.by_certificate && !enrolment->facts.without_token)
 		return 0;
 	rc = enrolment_decide(&enrolment->rules, &enrolment->facts, &enrolment->way, err);
-	if (rc == 0 && !enrolment->again && enrolment->facts.by_certificate)
-		rc = take_share(enrolment, err);
 	if (rc == 0 && !enrolment->again && enrolment->way != ENROLMENT_TAKES)
 		enrolment->computer = env_uuid(enrolment->front->env);
 	return rc;

@@ -14,10 +14,8 @@
 
 #define INTAKE_BURST_BYTES                                                                                             \
 	(128 * (int64_t)1024 * 1024) /* twice what an agent's spool holds, unless agent.ini says more */
-#define INTAKE_BYTES_S   (64 * (int64_t)1024)
-#define INTAKE_ROW_BYTES 256 /* what an event or a file costs besides its own size: rows, indexes */
-#define INTAKE_COPY_BYTES                                                                                              \
-	(4 * (size_t)1024 * 1024) /* what a computer costs that is made of one: 32 at once, then one a minute */
+#define INTAKE_BYTES_S     (64 * (int64_t)1024)
+#define INTAKE_ROW_BYTES   256              /* what an event or a file costs besides its own size: rows, indexes */
 #define INTAKE_WAIT_MAX_US (10 * SECOND_US) /* so that it goes on being heard in time */
 
 struct intake;

@@ -275,7 +275,7 @@ static void one_computer_does_not_become_a_legion(void **state)
 	former = leave_behind(&copy); /* which is a computer itself now */
 	of_copies = multiply(&copy, former, 5);
 	free(former);
-	assert_true(made >= 1 && made <= 60); /* so many at once, and one a minute */
+	assert_true(made >= 1 && made <= 60); /* so many at once, and few a minute */
 	assert_int_equal(of_copies, 0);
 	agent_done(&copy);
 	agent_done(&agent);
