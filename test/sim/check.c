@@ -116,6 +116,8 @@ void check_reply(struct sim_manager *manager, const struct uuid *id, const Muste
 	struct sim *sim = manager->sim;
 	const struct sim_stored_computer *computer = store_computer(manager, id);
 
+	if (computer == NULL || computer->standing != STANDING_MANAGED)
+		sim_fail(sim, "an agent is answered whose computer is out");
 	if (reply->rekey && (computer == NULL || !computer->was_shared))
 		sim_fail(sim, "an agent is told to take another identity that holds its own alone");
 	if (reply->rekey)

@@ -167,6 +167,22 @@ static bool is_computers(const struct talk *talk, const uint8_t fingerprint[SHA2
 	       uuid_equal(&who, &talk->computer);
 }
 
+/* The sentence is the computer's link error, for people. */
+static int is_another(const struct talk *talk, const uint8_t fingerprint[SHA256_BYTES], struct err *err)
+{
+	const char *host = talk->targets.hosts[talk->target];
+	unsigned port = (unsigned)talk->targets.port;
+	struct uuid who;
+
+	if (roster_find(talk->dialler->front->roster, fingerprint, &who) == ROSTER_REPLACED &&
+	    uuid_equal(&who, &talk->computer))
+		return err_set(err, ERR_UNTRUSTED,
+			       "the agent at %s port %u shows an earlier certificate of this computer: it was set "
+			       "back, or is a copy; activate it anew (muster-agent reset, muster-agent activate)",
+			       host, port);
+	return err_set(err, ERR_UNTRUSTED, "another computer's agent answers at %s port %u", host, port);
+}
+
 /* Whoever answers must be the computer that is meant: another one may have its address now. */
 static int on_peer(void *argument, const uint8_t fingerprint[SHA256_BYTES], struct err *err)
 {
@@ -175,8 +191,7 @@ static int on_peer(void *argument, const uint8_t fingerprint[SHA256_BYTES], stru
 	bool ended, may_renew;
 
 	if (!is_computers(talk, fingerprint))
-		return err_set(err, ERR_UNTRUSTED, "another computer's agent answers at %s port %u",
-			       talk->targets.hosts[talk->target], (unsigned)talk->targets.port);
+		return is_another(talk, fingerprint, err);
 	talk->renew = renewal_wanted(front, fingerprint);
 	ended = renewal_ended(front, fingerprint, &may_renew);
 	if (!ended || (talk->ended && may_renew))
