@@ -90,8 +90,8 @@ static void do_kill_manager(struct sim *sim, struct sim_machine *machine)
 
 static void do_stall_manager(struct sim *sim, struct sim_machine *machine)
 {
-	if (!machine->manager->up)
-		return;
+	if (!machine->manager->up || sim->now < machine->manager->stalled_until)
+		return; /* what waits for its end waits for that one */
 	machine->manager->stalled_until = sim->now + (span_us)(30 + sim_below(sim, 1800)) * SECOND_US;
 	sim_log(sim, "manager %u is stalled for %lld s", machine->manager->index,
 		(long long)((machine->manager->stalled_until - sim->now) / SECOND_US));
@@ -167,7 +167,7 @@ static void do_damage(struct sim *sim, struct sim_machine *machine)
 static void do_clone(struct sim *sim, struct sim_machine *machine)
 {
 	if (!sim->clones || sim->machine_count == sim->machine_capacity || machine->has_clone ||
-	    moves_under_way(machine))
+	    moves_under_way(machine) || store_machine(machine)->standing == STANDING_REVOKED)
 		return;
 	if (!sim->large && machine->index != 0)
 		return;
@@ -226,6 +226,12 @@ static void do_deactivate(struct sim *sim, struct sim_machine *machine)
 	joining_deactivate(machine);
 }
 
+static void do_revoke(struct sim *sim, struct sim_machine *machine)
+{
+	(void)sim;
+	joining_revoke(machine);
+}
+
 static void do_renew(struct sim *sim, struct sim_machine *machine)
 {
 	(void)sim;
@@ -247,7 +253,7 @@ static const struct happening {
 	{ do_cut_site, 0, 0, 60, true },   { do_power_off_site, 0, 0, 15, true }, { do_move, 4, 20, 0, false },
 	{ do_deactivate, 1, 2, 0, false }, { do_snapshot, 3, 15, 0, false },      { do_set_back, 2, 4, 0, true },
 	{ do_deactivate, 1, 2, 0, false }, { do_networks, 1, 0, 10, false },      { do_roam, 2, 20, 0, false },
-	{ do_renew, 2, 2, 0, false },
+	{ do_renew, 2, 2, 0, false },      { do_revoke, 1, 1, 0, false },
 };
 
 /* How often, in a thousand days. */

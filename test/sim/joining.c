@@ -442,17 +442,74 @@ static void let_back(struct sim *sim, struct sim_event *event)
 	fleet_dial_now(manager->fleet, &computer->record.id, NULL);
 }
 
+static bool may_be_put_out(const struct sim_machine *machine)
+{
+	return machine->manager->up && !machine->has_clone &&
+	       joining_admits(store_machine(machine), machine->certificate);
+}
+
+static struct sim_event *within_half_an_hour(struct sim *sim, void (*run)(struct sim *sim, struct sim_event *event))
+{
+	return sim_after(sim, (span_us)(1 + sim_below(sim, 1800)) * SECOND_US, run);
+}
+
 void joining_deactivate(struct sim_machine *machine)
 {
-	struct sim *sim = machine->sim;
 	struct sim_manager *manager = machine->manager;
 	struct sim_stored_computer *computer = store_machine(machine);
 	struct sim_event *event;
 
-	if (!manager->up || machine->has_clone || !joining_admits(computer, machine->certificate))
+	if (!may_be_put_out(machine))
 		return;
 	end_membership(manager, computer, ENDING_DEACTIVATE);
-	event = sim_after(sim, (span_us)(1 + sim_below(sim, 1800)) * SECOND_US, let_back);
+	event = within_half_an_hour(manager->sim, let_back);
 	event->manager = manager;
 	event->number = (uint64_t)(computer - manager->store.computers);
+}
+
+/* Its identity is removed there, and it is activated with a token: under its name it is the same computer. */
+static bool activate_anew(struct sim_machine *machine)
+{
+	struct sim_manager *manager = machine->manager;
+	struct sim_enrolment ask = { .machine = machine->index,
+				     .attempt = env_uuid(&machine->env),
+				     .token = joining_token(manager),
+				     .direction = machine->direction };
+	struct sim_identity identity = { 0 };
+	struct sim_stored_computer *computer;
+	struct plan plan;
+
+	memcpy(ask.name, machine->name, SIM_NAME_BYTES);
+	if (prepare(manager, &ask, &plan) != 0)
+		return false; /* the token is good for nothing: with another one */
+	computer = write_computer(manager, &ask, &plan, &identity);
+	let_in(manager, computer, ask.direction);
+	moves_activated_anew(machine, &identity);
+	sim_log(manager->sim, "m%u: is activated anew as %s", machine->index, identity.name);
+	return true;
+}
+
+static void come_again(struct sim *sim, struct sim_event *event)
+{
+	struct sim_machine *machine = &sim->machines[event->machine];
+	const struct sim_stored_computer *computer = store_machine(machine);
+	struct sim_event *again;
+
+	if (computer->standing != STANDING_REVOKED) /* it has moved away */
+		return;
+	if (machine->manager->up && machine->up && !moves_under_way(machine) && activate_anew(machine))
+		return;
+	again = sim_after(sim, MINUTE_US, come_again);
+	again->machine = event->machine;
+}
+
+void joining_revoke(struct sim_machine *machine)
+{
+	struct sim_event *event;
+
+	if (!may_be_put_out(machine))
+		return;
+	end_membership(machine->manager, store_machine(machine), ENDING_REVOKE);
+	event = within_half_an_hour(machine->sim, come_again);
+	event->machine = machine->index;
 }

@@ -72,6 +72,21 @@ static void use_identity(struct sim_machine *machine, const struct sim_identity 
 	buf_reset(&machine->disk.files[3].pending);
 }
 
+void moves_activated_anew(struct sim_machine *machine, const struct sim_identity *identity)
+{
+	struct sim *sim = machine->sim;
+
+	machine_leave(machine, sim->now + (span_us)sim_below(sim, 60) * SECOND_US);
+	excuse_unstored(machine);
+	for (size_t i = 0; i < SIM_FILES; i++) {
+		buf_reset(&machine->disk.files[i].durable);
+		buf_reset(&machine->disk.files[i].pending);
+	}
+	use_identity(machine, identity);
+	machine->moving->attempt_at = NULL;
+	machine->clock_changed = sim->now; /* it is compared anew */
+}
+
 bool moves_under_way(const struct sim_machine *machine)
 {
 	const struct sim_moving *moving = machine->moving;
@@ -545,7 +560,7 @@ void moves_belong(struct sim *sim)
 
 		if (!machine->has_clone && !joining_admits(computer, machine->certificate) &&
 		    !joining_rekeys(machine->manager, computer, machine->certificate) &&
-		    computer->standing != STANDING_DEACTIVATED)
+		    computer->standing != STANDING_DEACTIVATED && computer->standing != STANDING_REVOKED)
 			sim_fail(sim, "machine %u belongs to manager %u, which has it as %s", machine->index,
 				 machine->manager->index, standing_name(computer->standing));
 	}

@@ -266,6 +266,8 @@ void machine_unpause(struct sim_machine *machine, struct sim_job *job);
 void snapshot_take(struct sim_machine *machine);
 void snapshot_restore(struct sim_machine *machine);
 void snapshot_free(struct sim_snapshot *snapshot);
+/* What it recorded and nobody has stored is gone, and nobody's fault. */
+void excuse_unstored(struct sim_machine *machine);
 void machine_reply(struct sim *sim, struct sim_event *event);
 void machine_no_reply(struct sim *sim, struct sim_event *event);
 
@@ -615,6 +617,8 @@ bool joining_may_rekey(const struct sim_machine *machine);
 void joining_renew(struct sim_machine *machine);
 /* A person ends a membership, and begins it again some time later. */
 void joining_deactivate(struct sim_machine *machine);
+/* Its certificate is good for nothing any more; after a while people activate it anew. */
+void joining_revoke(struct sim_machine *machine);
 
 /* --- moves.c: agents go from one manager to another --- */
 /* At the machine: what the managers answered. */
@@ -638,6 +642,8 @@ bool moves_leaves(struct sim_machine *machine);
 time_us moves_due(const struct sim_machine *machine);
 /* Under way, or a manager not told yet. */
 bool moves_under_way(const struct sim_machine *machine);
+/* What it had as an agent is removed, and it is activated. */
+void moves_activated_anew(struct sim_machine *machine, const struct sim_identity *identity);
 /* Another manager may have stored it and not been heard to say so, when the agent left it: then both have it, with the
  * same mark, by which it is known as one. */
 bool moves_told_before(const struct sim_machine *machine, const struct sim_stored_computer *computer, uint64_t mark);
