@@ -559,7 +559,7 @@ void moves_belong(struct sim *sim)
 		const struct sim_stored_computer *computer = store_machine(machine);
 
 		if (!machine->has_clone && !joining_admits(computer, machine->certificate) &&
-		    !joining_rekeys(machine->manager, computer, machine->certificate) &&
+		    joining_standing(computer, machine->certificate) != ROSTER_REPLACED && /* it was set back */
 		    computer->standing != STANDING_DEACTIVATED && computer->standing != STANDING_REVOKED)
 			sim_fail(sim, "machine %u belongs to manager %u, which has it as %s", machine->index,
 				 machine->manager->index, standing_name(computer->standing));
