@@ -532,6 +532,21 @@ static bool parted(const struct sim_machine *machine, const struct sim_store *st
 	       (!is_in(store, computer) || computer->left_behind || other->left_behind);
 }
 
+bool moves_has_another(const struct sim_manager *manager, uint64_t mark)
+{
+	const struct sim *sim = manager->sim;
+
+	for (unsigned i = 0; i < sim->manager_count; i++) {
+		const struct sim_store *store = &sim->managers[i].store;
+
+		for (size_t at = 0; &sim->managers[i] != manager && at < store->computer_count; at++) {
+			if (has_mark(&store->computers[at], mark))
+				return true;
+		}
+	}
+	return false;
+}
+
 bool moves_told_before(const struct sim_machine *machine, const struct sim_stored_computer *computer, uint64_t mark)
 {
 	const struct sim *sim = machine->sim;

@@ -147,9 +147,10 @@ static bool lay_between(const struct sim_machine *machine, uint64_t number)
 	return machine->damaged && number > machine->between_from && number <= machine->between_to;
 }
 
-static void note_payload(struct sim *sim, const struct sim_stored_computer *computer, const struct fleet_event_row *row,
-			 uint64_t payload)
+static void note_payload(const struct sim_manager *manager, const struct sim_stored_computer *computer,
+			 const struct fleet_event_row *row, uint64_t payload)
 {
+	struct sim *sim = manager->sim;
 	uint64_t index = payload / SIM_PAYLOADS - 1, number = payload % SIM_PAYLOADS;
 	struct sim_machine *machine;
 	uint8_t bit = (uint8_t)(1u << (number % 8));
@@ -162,9 +163,10 @@ static void note_payload(struct sim *sim, const struct sim_stored_computer *comp
 	if (!machine->has_clone && computer->machine != machine->index)
 		sim_fail(sim, "event %llu of machine %u is stored as another's", (unsigned long long)row->number,
 			 machine->index);
-	if ((machine->stored[number / 8] & bit) != 0 && moves_told_before(machine, computer, row->mark))
+	if (row->mark != 0 && moves_has_another(manager, row->mark))
 		sim->counts.events_at_both++;
-	else if ((machine->stored[number / 8] & bit) != 0 && !lay_between(machine, number))
+	if ((machine->stored[number / 8] & bit) != 0 && !moves_told_before(machine, computer, row->mark) &&
+	    !lay_between(machine, number))
 		sim_fail(sim, "what event %llu says is stored already (%llu of machine %u)",
 			 (unsigned long long)row->number, (unsigned long long)number, machine->index);
 	machine->stored[number / 8] |= bit;
@@ -182,7 +184,7 @@ static void insert_event(struct sim_manager *manager, struct sim_stored_computer
 	computer->event_count++;
 	manager->store.event_count++;
 	if (payload != 0)
-		note_payload(sim, computer, row, payload);
+		note_payload(manager, computer, row, payload);
 }
 
 static void apply_event(struct sim_manager *manager, struct sim_stored_computer *computer,

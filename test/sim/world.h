@@ -644,6 +644,8 @@ time_us moves_due(const struct sim_machine *machine);
 bool moves_under_way(const struct sim_machine *machine);
 /* What it had as an agent is removed, and it is activated. */
 void moves_activated_anew(struct sim_machine *machine, const struct sim_identity *identity);
+/* Whether another manager has an event of this mark. */
+bool moves_has_another(const struct sim_manager *manager, uint64_t mark);
 /* Another manager may have stored it and not been heard to say so, when the agent left it: then both have it, with the
  * same mark, by which it is known as one. */
 bool moves_told_before(const struct sim_machine *machine, const struct sim_stored_computer *computer, uint64_t mark);
