@@ -345,6 +345,28 @@ static void say_problem(struct certificates *certificates, struct held *held, co
 	pthread_mutex_unlock(&certificates->lock);
 }
 
+/* Of ours, a file was not there at the last look, which may have been just after it was written. */
+static bool is_gone(const struct held *held)
+{
+	return held->there && !held->own && (held->files[0].inode == 0 || held->files[1].inode == 0);
+}
+
+/* One of ours whose file is gone: at the next start there would be none. It is no key that anybody trusts by itself,
+ * and is simply there again. */
+static int write_again(struct certificates *certificates, enum certificate_use number, struct err *err)
+{
+	struct held *held = &certificates->held[number];
+	const struct front *front = certificates->front;
+	int rc = certified_key_write(front->data_directory, &uses[number].files, &held->pair, err);
+
+	files_look(front, &uses[number], held->files);
+	held->copied = false; /* it is made with it */
+	if (rc == 0)
+		LOG(LOG_WARNING, "certificate.written_again", log_text("name", uses[number].name),
+		    log_text("file", uses[number].files.key), log_text("cause", "it was gone"));
+	return rc;
+}
+
 /* Whatever an administrator has put there since, if it can be used. *ret_taken: it was. */
 static int take_changed(struct certificates *certificates, enum certificate_use number, bool *ret_taken,
 			struct err *err)
@@ -355,14 +377,19 @@ static int take_changed(struct certificates *certificates, enum certificate_use 
 
 	files_look(certificates->front, &uses[number], now);
 	*ret_taken = false;
-	if (file_is(&now[0], &held->files[0]) && file_is(&now[1], &held->files[1]))
+	if (file_is(&now[0], &held->files[0]) && file_is(&now[1], &held->files[1]) && !is_gone(held))
 		return 0;
 	rc = read_held(certificates->front, &uses[number], &found, err);
 	memcpy(held->files, found.files, sizeof(held->files)); /* told once, not at each look */
-	if (rc == 0 && number == CERTIFICATE_CONSOLE)
+	if (rc == ERR_NOT_FOUND && held->there && !held->own) {
+		rc = write_again(certificates, number, err);
+		found.copied = false;
+	} else if (rc == 0 && number == CERTIFICATE_CONSOLE) {
 		rc = tls_listeners_try_console(certificates->front->listeners, &found.pair, err);
+	}
 	say_problem(certificates, held, rc == 0 ? "" : err->text);
-	if (rc == 0 && memcmp(found.about.fingerprint, held->about.fingerprint, SHA256_BYTES) != 0) {
+	held->copied = held->copied && found.copied;
+	if (rc == 0 && found.there && memcmp(found.about.fingerprint, held->about.fingerprint, SHA256_BYTES) != 0) {
 		take(certificates, number, &found);
 		*ret_taken = true;
 	}

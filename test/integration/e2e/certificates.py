@@ -278,6 +278,34 @@ def agents_are_never_locked_out():
     site.wait_online("one")
 
 
+def gone_while_it_runs():
+    """What is the manager's own is there again, key and copy; an administrator's is not made up."""
+    for name, shows in (("tls", shown), ("console", on_console)):
+        before = wait_until("it is shown", shows)
+        for lost in ((name + ".key",), (name + ".pem",), (name + ".key", name + ".pem")):
+            for file in lost:
+                os.unlink(path("front", file))
+            wait_until("it is there again", lambda lost=lost: all(os.path.exists(path("front", file)) for file in lost))
+        assert shows() == before and fingerprint_of(path("front", name + ".pem")) == before
+        assert fingerprint_of(path("front", name + ".key")) == before
+        assert os.stat(path("front", name + ".key")).st_mode & 0o777 == 0o600
+        assert not [row for row in certificates().values() if row["problem"]]
+    ours = ours_of_the_console()
+    key, certificate = make_own(300, "gone")
+    put(key, certificate)
+    wait_until("it is served", lambda: on_console("-CAfile", certificate) == fingerprint_of(certificate))
+    os.unlink(path("front", "console.key"))
+    wait_until("it is said", lambda: "is not used" in (certificates()["console"]["problem"] or ""))
+    assert not os.path.exists(path("front", "console.key"))
+    assert on_console("-CAfile", certificate) == fingerprint_of(certificate)
+    put(*ours)
+    wait_until("ours is served again", on_console)
+    site.manager.stop()
+    site.manager.start()
+    wait_until("they are served", lambda: on_console() and shown())
+    site.wait_online("one")
+
+
 def told_before_the_end():
     """One event a stage, one alert while it lasts, over restarts too; both end with the certificate."""
     ours = ours_of_the_console()
@@ -315,5 +343,5 @@ if __name__ == "__main__":
         site.console = free_port()
         site.add_manager(f"[network]\nconsole_listen = 127.0.0.1:{site.console}\n")
         code = main([listed, renewed_on_demand, cut_between_the_files, one_of_another_authority,
-                     agents_are_never_locked_out, told_before_the_end])
+                     agents_are_never_locked_out, gone_while_it_runs, told_before_the_end])
     raise SystemExit(code)
