@@ -155,6 +155,15 @@ void life_heard(struct sim_manager *manager, struct sim_stored_computer *compute
 	watch(manager, computer);
 }
 
+/* Until it is stored, or over. Of two that share an identity nobody can say which one was silent; but what was declared
+ * of them may be stored, by a disk that stalls, when there is one left and the arithmetic counts again. */
+static void owe(struct sim_life *life)
+{
+	life->declared++;
+	life->excused += life->owed;
+	life->owed = true;
+}
+
 static void declared(struct sim_manager *manager, struct sim_stored_computer *computer)
 {
 	struct sim *sim = manager->sim;
@@ -167,9 +176,7 @@ static void declared(struct sim_manager *manager, struct sim_stored_computer *co
 		return;
 	}
 	life->offline = true;
-	life->declared++;
-	life->excused += life->owed;
-	life->owed = true;
+	owe(life);
 }
 
 void life_trace(void *context, const struct uuid *id, const char *what, const char *from, const char *to)
@@ -189,7 +196,9 @@ void life_trace(void *context, const struct uuid *id, const char *what, const ch
 		computer->online_from = sim->now;
 	else if (strcmp(to, "offline") == 0)
 		networks_declared(manager, computer);
-	if (strcmp(to, "offline") == 0 && !computer->life.shared)
+	if (strcmp(to, "offline") == 0 && computer->life.shared)
+		owe(&computer->life);
+	else if (strcmp(to, "offline") == 0)
 		declared(manager, computer);
 	check_touch(manager, computer);
 }

@@ -101,10 +101,15 @@ static void exchange(struct sim_machine *machine)
 {
 	struct sim_moving *moving = machine->moving;
 	struct sim_identity before = moves_identity(machine);
+	struct sim_stored_computer *former = store_computer(before.manager, &before.computer);
 
+	/* It was set back: who has an earlier certificate alone is heard in nothing, lest it be a thief with an old
+	 * backup (decision 0020), and so not in taking leave. Its computer stays, silent, until people delete it. */
+	if (!machine->has_clone && joining_standing(former, before.certificate) == ROSTER_REPLACED)
+		former->abandoned = true;
 	use_identity(machine, &moving->candidate);
 	if (machine->has_clone) {
-		machine_left(machine->sim, store_computer(before.manager, &before.computer));
+		machine_left(machine->sim, former);
 		machine_took(machine);
 	}
 	moving->candidate = before;

@@ -340,8 +340,9 @@ struct sim_stored_computer {
 	uint64_t formers[SIM_RENEWALS_MAX]; /* certificates that were renewed */
 	unsigned former_count;
 	bool left_behind; /* it was made for an agent whose identity had gone on without it */
-	bool abandoned; /* the last agent that had it was set back to a former certificate, and is another computer now
-			 */
+	/* The last agent that had it was set back to a former certificate, and is another computer now, here or
+	 * elsewhere. */
+	bool abandoned;
 	char name[SIM_NAME_BYTES];
 	struct uuid attempt;  /* by which it enrolled */
 	bool used;            /* its agent has reported with the identity that it was given last */
