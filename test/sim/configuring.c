@@ -21,7 +21,7 @@ static enum flaw flaw_of(unsigned version)
 /* Only a part of the machines cannot have it. */
 static bool suffers(const struct sim_machine *machine, enum flaw flaw)
 {
-	return flaw == FLAW_DARK || (flaw != FLAW_NONE && machine->index % 2 == 0);
+	return flaw == FLAW_DARK || (flaw != FLAW_NONE && machine->delicate);
 }
 
 bool configuring_fits(const struct sim_machine *machine, unsigned version)

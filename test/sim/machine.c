@@ -607,7 +607,7 @@ void machine_init(struct sim *sim, unsigned index)
 {
 	struct sim_machine *machine = &sim->machines[index];
 
-	*machine = (struct sim_machine){ .sim = sim, .index = index, .generation = 1 };
+	*machine = (struct sim_machine){ .sim = sim, .index = index, .generation = 1, .delicate = index % 2 == 0 };
 	machine->manager = &sim->managers[sim_below(sim, sim->manager_count)];
 	machine->certificate = ++sim->token;
 	machine->enrolled_key = keys_present(machine->manager);
@@ -803,6 +803,7 @@ void machine_clone(struct sim_machine *from, struct sim_machine *to)
 	life_share(computer);
 	to->next_source = from->next_source;
 	memcpy(to->configured, from->configured, sizeof(to->configured));
+	to->delicate = from->delicate;
 	to->jobs = calloc(from->job_capacity + 1, sizeof(*to->jobs));
 	if (to->jobs == NULL)
 		abort();

@@ -231,6 +231,7 @@ struct sim_machine {
 	bool checked;                  /* at the end */
 	bool damaged;
 	unsigned configured[SIM_COMPONENTS]; /* the version in force in each; 0: none */
+	bool delicate;                       /* it cannot have every configuration; nor can a copy of it */
 	bool dark;                           /* it goes a way on which the manager is not reached */
 	struct sim_request *requests;        /* at its manager */
 	uint64_t talk;                       /* the connection that the manager dialled last; 0: closed */
