@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "endpoint/record_log.h"
 #include "world.h"
 
 /* Status may lag behind the arithmetic by the way of a message, a tick, a second's rounding. */
@@ -133,6 +134,36 @@ void check_reply(struct sim_manager *manager, const struct uuid *id, const Muste
 		if (command != NULL && uuid_equal(&command->computer, id) && !command_ended(command->state))
 			sim_fail(sim, "the end of a command is acknowledged and not stored");
 	}
+}
+
+static int count_record(void *argument, const uint8_t *payload, size_t size)
+{
+	uint64_t *records = argument;
+
+	(void)payload;
+	(void)size;
+	(*records)++;
+	return 0;
+}
+
+/* In the file of events are its header and what the next computer has to tell: with a bad sector, what this one told
+ * would be told once more. */
+void check_left(struct sim_machine *machine)
+{
+	const struct endpoint_storage storage = disk_storage(&machine->disk);
+	struct record_log log = { .storage = &storage, .name = "spool" };
+	struct record_damage damage;
+	struct endpoint_status status;
+	uint64_t records = 0;
+
+	endpoint_status(machine->endpoint, &status);
+	if (record_log_load(&log, SIM_FILE_MAX_BYTES, count_record, &records, &damage, NULL) != 0)
+		abort();
+	if (records != status.events_waiting + 1 || damage.places > 0)
+		sim_fail(
+		    machine->sim,
+		    "machine %u becomes another computer with %llu records in its file of events, and has %llu to tell",
+		    machine->index, (unsigned long long)records, (unsigned long long)status.events_waiting);
 }
 
 /* --- at the end, when all is healed and quiet --- */

@@ -4,8 +4,6 @@
 
 #include "world.h"
 
-#define FILE_MAX_BYTES (64 * MIB)
-
 static struct sim_file *find(struct sim_disk *disk, const char *name)
 {
 	for (size_t i = 0; i < SIM_FILES; i++) {
@@ -23,8 +21,8 @@ void disk_init(struct sim_disk *disk, struct sim *sim)
 	disk->files[2].name = "configuration";
 	disk->files[3].name = ENDPOINT_KEY_FILE;
 	for (size_t i = 0; i < SIM_FILES; i++) {
-		buf_init(&disk->files[i].durable, FILE_MAX_BYTES);
-		buf_init(&disk->files[i].pending, FILE_MAX_BYTES);
+		buf_init(&disk->files[i].durable, SIM_FILE_MAX_BYTES);
+		buf_init(&disk->files[i].pending, SIM_FILE_MAX_BYTES);
 	}
 }
 

@@ -837,7 +837,10 @@ void machine_leaves_identity(struct sim_machine *machine)
 	int rc = sim->options.broken == BREAK_TOLD_KEPT ? endpoint_flush(machine->endpoint, NULL)
 							: endpoint_leave(machine->endpoint, NULL);
 
-	if (rc != 0 || machine->disk.dead || !sim_chance(sim, sim->options.broken == BREAK_TOLD_KEPT ? 1000 : 50))
+	if (rc != 0 || machine->disk.dead)
+		return;
+	check_left(machine);
+	if (!sim_chance(sim, 50))
 		return;
 	disk_damage_end(&machine->disk);
 	machine->damaged = true;

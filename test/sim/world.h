@@ -27,21 +27,22 @@
 #include "manager/front/enrolment_rules.h"
 #include "manager/front/membership_rules.h"
 
-#define SIM_SMALL_MAX     6 /* machines of the small form, clones among them */
-#define SIM_MANAGERS_MAX  3
-#define SIM_NAME_BYTES    24
-#define SIM_FORMERS_MAX   8
-#define SIM_RENEWALS_MAX  16
-#define SIM_JOBS_MAX      512
-#define SIM_ITEMS_MAX     32
-#define SIM_FILES         4
-#define SIM_PAYLOADS      1000000                           /* of one machine, at most */
-#define SIM_COMPONENTS    2                                 /* that a configuration is for, beside the link */
-#define SIM_START_WALL    ((time_us)1790035200 * SECOND_US) /* a Tuesday, midnight UTC */
-#define SIM_TICK_US       SECOND_US
-#define SIM_WRITE_MOST_US (50 * MILLISECOND_US) /* that a commit takes, */
-#define SIM_STALL_MOST_US (59 * SECOND_US)      /* and what a disk that stalls adds */
-#define TICK_LATE_US      (15 * SECOND_US)      /* a tick later than this: the manager did not listen meanwhile */
+#define SIM_SMALL_MAX      6 /* machines of the small form, clones among them */
+#define SIM_MANAGERS_MAX   3
+#define SIM_NAME_BYTES     24
+#define SIM_FORMERS_MAX    8
+#define SIM_RENEWALS_MAX   16
+#define SIM_JOBS_MAX       512
+#define SIM_ITEMS_MAX      32
+#define SIM_FILES          4
+#define SIM_FILE_MAX_BYTES (64 * MIB)
+#define SIM_PAYLOADS       1000000                           /* of one machine, at most */
+#define SIM_COMPONENTS     2                                 /* that a configuration is for, beside the link */
+#define SIM_START_WALL     ((time_us)1790035200 * SECOND_US) /* a Tuesday, midnight UTC */
+#define SIM_TICK_US        SECOND_US
+#define SIM_WRITE_MOST_US  (50 * MILLISECOND_US) /* that a commit takes, */
+#define SIM_STALL_MOST_US  (59 * SECOND_US)      /* and what a disk that stalls adds */
+#define TICK_LATE_US       (15 * SECOND_US)      /* a tick later than this: the manager did not listen meanwhile */
 
 /* Rules broken on purpose, to see that the checks notice. */
 enum sim_break {
@@ -685,6 +686,8 @@ void check_touch(struct sim_manager *manager, struct sim_stored_computer *comput
 void check_step(struct sim *sim);
 /* A reply has come. */
 void check_pace(struct sim_machine *machine);
+/* It is about to go on as another computer; what it told as this one is in no file any more. */
+void check_left(struct sim_machine *machine);
 /* A command ended, or is still open. */
 void check_overdue(struct sim_manager *manager, const struct sim_stored_command *command);
 void check_reply(struct sim_manager *manager, const struct uuid *computer, const Muster__Wire__Reply *reply);
