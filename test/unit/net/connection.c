@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -311,25 +312,42 @@ static bool is_gone(void *argument)
 	return atomic_load(&room.gone) == 1;
 }
 
+static time_us now(void)
+{
+	struct timespec moment;
+
+	clock_gettime(CLOCK_MONOTONIC, &moment);
+	return (time_us)moment.tv_sec * SECOND_US + moment.tv_nsec / 1000;
+}
+
+static bool has_come(void *argument)
+{
+	return now() >= *(time_us *)argument;
+}
+
 static void answer_held(void *argument)
 {
 	http_reply(argument, 200, "text/plain", NULL, "woken", 5);
 }
 
+/* However long: what bounds a client that is silent, or does not read, is none for one that is kept waiting. */
 static void test_held_request_is_woken_from_another_thread(void **state)
 {
 	struct world world;
 	struct raw *raw;
 	struct http_request *request;
+	time_us moment;
 
 	(void)state;
 	open_room(&world);
-	world.limits.idle = world.limits.header = world.limits.write_idle = 20 * MILLISECOND_US;
+	world.limits.idle = world.limits.header = world.limits.write_idle = 2 * SECOND_US;
 	world.count = 2;
 	world_start(&world);
 	raw = raw_open(&world);
 	raw_send(raw, CLOSE("/hold"));
 	wait_until(is_held, NULL);
+	moment = now() + 2500 * MILLISECOND_US;
+	wait_until(has_come, &moment);
 	request = atomic_load(&room.held);
 	assert_int_equal(loop_post(http_loop(request), answer_held, request), 0);
 	raw_read_until(raw, "\r\n\r\nwoken");
