@@ -380,6 +380,16 @@ static void answer_leaving(struct sim_manager *manager, const struct sim_event *
 	back->number = status;
 }
 
+/* New first, old last: whoever leaves belongs to another manager by then, so that at no moment nobody knows it. A copy
+ * may leave as its original, which stays. */
+static void check_left_last(const struct sim_manager *manager, const struct sim_stored_computer *computer,
+			    const struct sim_machine *machine)
+{
+	if (!machine->has_clone && store_has_agent(manager, computer))
+		sim_fail(manager->sim, "machine %u leaves manager %u, to which it belongs still", machine->index,
+			 manager->index);
+}
+
 static void leaving_written(struct sim *sim, struct sim_event *event)
 {
 	struct sim_manager *manager = manager_of(event);
@@ -396,10 +406,12 @@ static void leaving_written(struct sim *sim, struct sim_event *event)
 		 ? ERR_IO
 		 : ending_check(&membership_endings[ENDING_MOVE], computer->standing,
 				computer->certificate == leaving.certificate, NULL);
-	if (rc == 0)
+	if (rc == 0) {
+		check_left_last(manager, computer, &sim->machines[event->machine]);
 		end_membership(manager, computer, ENDING_MOVE);
-	else
+	} else {
 		status = rc == ERR_WRONG_STATE ? 409 : rc == ERR_UNTRUSTED ? 403 : 503;
+	}
 	if (sim_rare(sim, sim->weather.write_last))
 		manager_kill(manager);
 	else
