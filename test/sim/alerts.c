@@ -207,8 +207,7 @@ void check_alerts_end(struct sim_manager *manager, struct sim_stored_computer *c
 			sim_fail(sim, "alert %s was raised %u times and resolved %u times",
 				 alert_definitions[alert->kind].name, alert->raised, alert->resolved);
 	}
-	/* Two that share an identity to the end only listen (check.c), and the manager may not know it yet. */
-	if (offline != NULL && offline->open && computer->holders == 1 && store_has_agent(manager, computer))
+	if (offline != NULL && offline->open && store_has_agent(manager, computer))
 		sim_fail(sim, "all is online, and an offline alert is open");
 	if (raised != computer->life.stored)
 		sim_fail(sim, "computer of machine %u was offline %u times, its alert was raised %u times",

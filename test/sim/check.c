@@ -285,28 +285,10 @@ static void check_machine_state(struct sim *sim, const struct sim_machine *machi
 	}
 }
 
-/* Of two that hold an identity, one only listens: the manager may never dial it, and then it says nothing by which to
- * know of both. */
-static bool clone_only_listens(const struct sim_machine *machine)
-{
-	const struct sim *sim = machine->sim;
-
-	if (!shares_identity(machine))
-		return false;
-	for (size_t i = 0; i < sim->machine_count; i++) {
-		if (sim->machines[i].direction == LINK_MANAGER_INITIATED &&
-		    uuid_equal(&sim->machines[i].computer, &machine->computer))
-			return true;
-	}
-	return false;
-}
-
 static void check_machine(struct sim *sim, struct sim_machine *machine)
 {
 	if (!machine->up)
 		sim_fail(sim, "machine %u is not up at the end", machine->index);
-	else if (clone_only_listens(machine))
-		return;
 	else if (shares_identity(machine))
 		sim_fail(sim, "machine %u shares its identity to the end", machine->index);
 	else
@@ -316,15 +298,16 @@ static void check_machine(struct sim *sim, struct sim_machine *machine)
 }
 
 /* It only listens, and its manager was told otherwise: by a copy of it, or by itself before it was set back; or it has
- * a certificate by which it is nobody that the manager would dial. */
+ * a certificate by which it is nobody that the manager would dial; or another one with its identity may be dialled in
+ * its place. */
 static bool is_undialled(const struct sim_machine *machine)
 {
 	const struct sim_stored_computer *computer = store_machine(machine);
 
 	if (machine->direction != LINK_MANAGER_INITIATED)
 		return false;
-	return joining_rekeys(machine->manager, computer, machine->certificate) ||
-	       (!shares_identity(machine) && computer->record.direction != LINK_MANAGER_INITIATED);
+	return shares_identity(machine) || joining_rekeys(machine->manager, computer, machine->certificate) ||
+	       computer->record.direction != LINK_MANAGER_INITIATED;
 }
 
 bool check_undialled(const struct sim *sim)
@@ -342,12 +325,12 @@ static bool is_busy(const struct sim_machine *machine)
 	struct endpoint_configuration_state state;
 	struct endpoint_status status;
 
-	if (!machine->up || clone_only_listens(machine))
+	if (!machine->up)
 		return false;
 	endpoint_configuration_state(machine->endpoint, &state);
 	endpoint_status(machine->endpoint, &status);
-	return machine->rekey_asked || moves_under_way(machine) || state.under_way || machine->dark ||
-	       status.events_waiting > 0 || is_undialled(machine);
+	return machine->rekey_asked || shares_identity(machine) || moves_under_way(machine) || state.under_way ||
+	       machine->dark || status.events_waiting > 0 || is_undialled(machine);
 }
 
 size_t check_machines(struct sim *sim)

@@ -295,6 +295,10 @@ static size_t come_to_rest(struct sim *sim)
 	return left;
 }
 
+/* One that only listens and is dialled by nobody asks by itself after a day (decision 0017); two with one identity have
+ * to be heard in turn until both are known, and one that is dialled in between waits for another day. */
+#define UNDIALLED_DAYS 4
+
 static void finish(struct sim *sim)
 {
 	/* A way to the manager that failed again and again, for want of a network, is tried anew after a day at most.
@@ -304,7 +308,7 @@ static void finish(struct sim *sim)
 
 	step_until(sim, sim->now + rest);
 	left = come_to_rest(sim);
-	if (left > 0 && !sim->failed && check_undialled(sim)) {
+	for (unsigned days = 0; days < UNDIALLED_DAYS && left > 0 && !sim->failed && check_undialled(sim); days++) {
 		step_until(sim, sim->now + DAY_US + 2 * HOUR_US);
 		left = come_to_rest(sim);
 	}
