@@ -283,11 +283,11 @@ static void fill(struct making *making)
 	if (making->report.events_waiting > 0 && endpoint->spool.numbers_known)
 		lane->told_something = true;
 	making->report.full = full;
-	/* News is for answering at once, so that it is known to be stored. */
-	making->report.hold_s =
-	    lane->told_something || full || making->report.events_waiting > 0 || configuration_on_trial(endpoint)
-		? 0
-		: timing_hold_s(endpoint, making->lane);
+	/* News is for answering at once, so that it is known to be stored; and somebody waits for what was hurried. */
+	making->report.hold_s = lane->told_something || full || making->report.events_waiting > 0 ||
+					endpoint->hurried || configuration_on_trial(endpoint)
+				    ? 0
+				    : timing_hold_s(endpoint, making->lane);
 }
 
 int endpoint_report(struct endpoint *endpoint, enum endpoint_lane lane, struct buf *out, uint32_t *ret_hold_s,

@@ -302,6 +302,27 @@ static void the_first_report_is_full_and_the_next_is_held(void **state)
 	endpoint_free(endpoint);
 }
 
+/* Asked for between a reply and the next held report, it goes with that one: a person would wait for the hold's end. */
+static void what_is_hurried_is_not_held(void **state)
+{
+	struct endpoint *endpoint = make();
+	Muster__Wire__Report *message;
+	struct arena *arena;
+
+	(void)state;
+	send(endpoint, ENDPOINT_MAIN);
+	answer_plain(endpoint, ENDPOINT_MAIN, 0);
+	endpoint_hurry(endpoint);
+	message = report(endpoint, ENDPOINT_MAIN, &arena);
+	assert_int_equal(message->hold_s, 0);
+	arena_free(arena);
+	answer_plain(endpoint, ENDPOINT_MAIN, 0);
+	message = report(endpoint, ENDPOINT_MAIN, &arena);
+	assert_in_range(message->hold_s, 54, 60);
+	arena_free(arena);
+	endpoint_free(endpoint);
+}
+
 static void a_manager_that_asks_for_everything_again_and_again_makes_nobody_spin(void **state)
 {
 	Muster__Wire__Reply everything = MUSTER__WIRE__REPLY__INIT;
@@ -748,6 +769,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_first_report_is_full_and_the_next_is_held, start, stop),
+		cmocka_unit_test_setup_teardown(what_is_hurried_is_not_held, start, stop),
 		cmocka_unit_test_setup_teardown(a_manager_that_asks_for_everything_again_and_again_makes_nobody_spin,
 						start, stop),
 		cmocka_unit_test_setup_teardown(news_takes_the_second_lane_while_the_first_is_held, start, stop),
