@@ -290,7 +290,7 @@ static int take_report(struct fleet *fleet, struct computer *computer, struct fl
 	rc = liveness_tell(fleet, computer, exchange);
 	if (rc == 0)
 		rc = dialling_tell(fleet, computer, exchange);
-	exchange->confirms = report->full || report->n_components > 0 || report->host != NULL || report->n_commands > 0;
+	exchange->confirms = report->full || report->n_components > 0 || report->host != NULL;
 	computer->events_waiting = report->events_waiting;
 	computer->wants_turn = report->wants_turn;
 	if (older) /* its state would not be believed, and two that live would ask in turns, as fast as they can */

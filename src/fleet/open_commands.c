@@ -111,6 +111,7 @@ static int late_end(struct fleet *fleet, struct fleet_exchange *exchange, const 
 {
 	struct fleet_command_row *row;
 
+	exchange->confirms = true;
 	if (!command_ended((enum command_state)reported->state))
 		return 0;
 	row = exchange_command(fleet, exchange, id, (enum command_state)reported->state);
@@ -134,6 +135,7 @@ static int command_heard(struct fleet *fleet, struct computer *computer, struct 
 		return late_end(fleet, exchange, &id, reported);
 	if (command->ending != COMMAND_PENDING)
 		return 0; /* being stored; the agent says it again until acknowledged */
+	exchange->confirms = true;
 	if (reported->progress != NULL)
 		keep_progress(command, reported->progress);
 	if (!command_may_move(command->state, state) || state < COMMAND_RUNNING)

@@ -154,6 +154,47 @@ static void the_truth_arrives_after_a_time_out(void **state)
 	fleet_free(fleet);
 }
 
+static void keep_tick(void *argument, struct fleet_exchange *exchange)
+{
+	*(struct fleet_exchange **)argument = exchange;
+}
+
+/* It would say so again in each round of a talk, as fast as the wire goes, until the disk is done. */
+static void an_end_that_comes_while_another_is_stored_prolongs_no_talk(void **state)
+{
+	struct fleet_exchange *timed_out = NULL, *exchange;
+	struct fleet *fleet;
+	struct report report;
+
+	(void)state;
+	now = 0;
+	fleet = make_plain();
+	issue(fleet, true, COMMAND_RUNNING);
+	now = 2 * MINUTE_US;
+	fleet_tick(fleet, keep_tick, &timed_out);
+	assert_non_null(timed_out);
+	fill(&report, 7, 1, 1, 0);
+	add_command(&report, COMMAND_SUCCEEDED);
+	exchange = heard(fleet, &report);
+	fleet_stored(fleet, exchange, 0);
+	reply(fleet, exchange);
+	fleet_exchange_free(fleet, exchange);
+	for (uint64_t sequence = 2; sequence < 5; sequence++) {
+		fill(&report, 7, sequence, 1, 0);
+		add_command(&report, COMMAND_SUCCEEDED);
+		exchange = heard(fleet, &report);
+		fleet_stored(fleet, exchange, 0);
+		assert_int_equal(reply(fleet, exchange)->n_acknowledged_commands, sequence == 4);
+		assert_int_equal(fleet_more(exchange), sequence == 4);
+		fleet_exchange_free(fleet, exchange);
+		if (sequence == 3) {
+			fleet_stored(fleet, timed_out, 0);
+			fleet_exchange_free(fleet, timed_out);
+		}
+	}
+	fleet_free(fleet);
+}
+
 static void cancel_ends_at_once_only_what_was_never_sent(void **state)
 {
 	struct fleet *fleet = make_plain();
@@ -198,6 +239,7 @@ int main(void)
 		cmocka_unit_test(commands_go_in_the_order_of_their_issue),
 		cmocka_unit_test(an_end_is_acknowledged_when_stored),
 		cmocka_unit_test(the_truth_arrives_after_a_time_out),
+		cmocka_unit_test(an_end_that_comes_while_another_is_stored_prolongs_no_talk),
 		cmocka_unit_test(cancel_ends_at_once_only_what_was_never_sent),
 		cmocka_unit_test(a_running_command_missing_from_a_full_report_has_failed),
 	};
