@@ -289,7 +289,7 @@ static void check_machine(struct sim *sim, struct sim_machine *machine)
 {
 	if (!machine->up)
 		sim_fail(sim, "machine %u is not up at the end", machine->index);
-	else if (shares_identity(machine))
+	else if (copies_share(machine))
 		sim_fail(sim, "machine %u shares its identity to the end", machine->index);
 	else
 		check_machine_state(sim, machine);
@@ -306,7 +306,7 @@ static bool is_undialled(const struct sim_machine *machine)
 
 	if (machine->direction != LINK_MANAGER_INITIATED)
 		return false;
-	return shares_identity(machine) || joining_rekeys(machine->manager, computer, machine->certificate) ||
+	return copies_share(machine) || joining_rekeys(machine->manager, computer, machine->certificate) ||
 	       computer->record.direction != LINK_MANAGER_INITIATED;
 }
 
@@ -329,7 +329,7 @@ static bool is_busy(const struct sim_machine *machine)
 		return false;
 	endpoint_configuration_state(machine->endpoint, &state);
 	endpoint_status(machine->endpoint, &status);
-	return machine->rekey_asked || shares_identity(machine) || moves_under_way(machine) || state.under_way ||
+	return machine->rekey_asked || copies_share(machine) || moves_under_way(machine) || state.under_way ||
 	       machine->dark || status.events_waiting > 0 || is_undialled(machine);
 }
 

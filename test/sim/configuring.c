@@ -161,7 +161,7 @@ static void redial(void *context, const struct endpoint_connection *connection)
 	struct sim_machine *machine = context;
 
 	memset(machine->lane_token, 0, sizeof(machine->lane_token));
-	manager_drop_machine(machine);
+	requests_drop(machine);
 	machine->dark = connection->way == DARK_WAY;
 	sim_log(machine->sim, "m%u: goes way %u, polls every %lld s", machine->index, connection->way,
 		(long long)(connection->poll_us / SECOND_US));

@@ -4,7 +4,7 @@
 static void do_scan(struct sim *sim, struct sim_machine *machine)
 {
 	(void)sim;
-	manager_issue(machine, COMMAND_SCAN, NULL);
+	orders_issue(machine, COMMAND_SCAN, NULL);
 }
 
 static void do_restore(struct sim *sim, struct sim_machine *machine)
@@ -12,13 +12,13 @@ static void do_restore(struct sim *sim, struct sim_machine *machine)
 	struct uuid item = env_uuid(&machine->env);
 
 	(void)sim;
-	manager_issue(machine, COMMAND_RESTORE, &item);
+	orders_issue(machine, COMMAND_RESTORE, &item);
 }
 
 static void do_heartbeat(struct sim *sim, struct sim_machine *machine)
 {
 	(void)sim;
-	manager_issue(machine, COMMAND_HEARTBEAT, NULL);
+	orders_issue(machine, COMMAND_HEARTBEAT, NULL);
 }
 
 static void do_pause(struct sim *sim, struct sim_machine *machine)
@@ -28,13 +28,13 @@ static void do_pause(struct sim *sim, struct sim_machine *machine)
 	if (machine->job_count == 0)
 		return;
 	job = &machine->jobs[sim_below(sim, machine->job_count)];
-	manager_issue(machine, sim_below(sim, 3) == 0 ? COMMAND_PAUSE : COMMAND_RESUME, &job->id);
+	orders_issue(machine, sim_below(sim, 3) == 0 ? COMMAND_PAUSE : COMMAND_RESUME, &job->id);
 }
 
 static void do_cancel(struct sim *sim, struct sim_machine *machine)
 {
 	(void)sim;
-	manager_cancel(machine);
+	orders_cancel(machine);
 }
 
 static void do_event(struct sim *sim, struct sim_machine *machine)
@@ -42,7 +42,7 @@ static void do_event(struct sim *sim, struct sim_machine *machine)
 	uint64_t count = 1 + sim_below(sim, sim_below(sim, 6) == 0 ? 30 : 3);
 
 	while (count-- > 0)
-		machine_detect(machine);
+		guard_detect(machine);
 }
 
 static void do_state(struct sim *sim, struct sim_machine *machine)
@@ -59,7 +59,7 @@ static void do_item(struct sim *sim, struct sim_machine *machine)
 
 static void do_configuration(struct sim *sim, struct sim_machine *machine)
 {
-	manager_new_configuration(machine->manager, sim->large && sim_below(sim, 8) != 0 ? (int)machine->site : -1);
+	orders_new_policy(machine->manager, sim->large && sim_below(sim, 8) != 0 ? (int)machine->site : -1);
 }
 
 static void do_kill_link(struct sim *sim, struct sim_machine *machine)
@@ -102,7 +102,7 @@ static void do_cut(struct sim *sim, struct sim_machine *machine)
 	machine->cut_until = sim->now + (span_us)(1 + sim_below(sim, sim_below(sim, 4) == 0 ? 4000 : 90)) * SECOND_US;
 	sim_log(sim, "m%u: is cut off for %lld s", machine->index,
 		(long long)((machine->cut_until - sim->now) / SECOND_US));
-	manager_drop_machine(machine);
+	requests_drop(machine);
 }
 
 /* All of a site for a while, from a minute to hours. */
@@ -114,7 +114,7 @@ static void do_cut_site(struct sim *sim, struct sim_machine *machine)
 	    sim->now + (span_us)(60 + sim_below(sim, sim_below(sim, 3) == 0 ? 6 * 3600 : 2400)) * SECOND_US;
 	for (size_t i = 0; i < sim->machine_count; i++) {
 		if (sim->machines[i].site == site)
-			manager_drop_machine(&sim->machines[i]);
+			requests_drop(&sim->machines[i]);
 	}
 }
 
@@ -172,7 +172,7 @@ static void do_clone(struct sim *sim, struct sim_machine *machine)
 	if (!sim->large && machine->index != 0)
 		return;
 	machine_init(sim, (unsigned)sim->machine_count);
-	machine_clone(machine, &sim->machines[sim->machine_count++]);
+	copies_make(machine, &sim->machines[sim->machine_count++]);
 }
 
 static void do_snapshot(struct sim *sim, struct sim_machine *machine)

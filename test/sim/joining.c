@@ -263,8 +263,8 @@ static void let_in(struct sim_manager *manager, struct sim_stored_computer *comp
 	computer->record.listen_port = direction == LINK_AGENT_INITIATED ? 0 : 21112;
 	fleet_remove(manager->fleet, &computer->record.id);
 	talk_drop(manager, &computer->record.id);
-	manager_answer_woken(manager);
-	manager_give_policy(manager, computer);
+	requests_answer_woken(manager);
+	orders_give_policy(manager, computer);
 	if (fleet_add(manager->fleet, &computer->record, NULL) != 0)
 		sim_fail(manager->sim, "a computer that enrolled is not taken by the fleet");
 	life_return(manager, computer);
@@ -300,7 +300,7 @@ static void enrolment_written(struct sim *sim, struct sim_event *event)
 			computer->record.direction = ask.direction;
 			computer->record.listen_port = ask.direction == LINK_AGENT_INITIATED ? 0 : 21112;
 			life_return(manager, computer);
-			manager_give_policy(manager, computer);
+			orders_give_policy(manager, computer);
 		}
 		manager_kill(manager);
 		return;
@@ -314,7 +314,7 @@ static void enrolment_written(struct sim *sim, struct sim_event *event)
 static void write_later(struct sim_manager *manager, struct sim_event *event,
 			void (*run)(struct sim *sim, struct sim_event *event))
 {
-	struct sim_event *later = manager_after(manager, manager_commit_at(manager) - manager->sim->now, run);
+	struct sim_event *later = manager_after(manager, requests_commit_at(manager) - manager->sim->now, run);
 
 	later->machine = event->machine;
 	later->number = event->number;
@@ -362,7 +362,7 @@ static void end_membership(struct sim_manager *manager, struct sim_stored_comput
 	life_leave(computer);
 	fleet_remove(manager->fleet, &computer->record.id);
 	talk_drop(manager, &computer->record.id);
-	manager_answer_woken(manager);
+	requests_answer_woken(manager);
 }
 
 static void answer_leaving(struct sim_manager *manager, const struct sim_event *event,

@@ -87,7 +87,7 @@ static void stored(struct sim *sim, struct sim_event *event)
 	if (manager == NULL)
 		return;
 	learn(manager);
-	manager_answer_woken(manager);
+	requests_answer_woken(manager);
 }
 
 void keys_roll_over(struct sim_manager *manager)
@@ -132,7 +132,7 @@ void keys_renew_orders(struct sim_manager *manager, const struct uuid *computer)
 
 		if (envelope == NULL)
 			abort();
-		anew = manager_sign_payload(manager, envelope->payload.data, envelope->payload.len, &size);
+		anew = orders_sign(manager, envelope->payload.data, envelope->payload.len, &size);
 		if (fleet_renew(manager->fleet, computer, &command, anew, size, NULL) != 0)
 			sim_fail(manager->sim, "an order that is open cannot be signed anew");
 		manager->sim->counts.orders_renewed++;

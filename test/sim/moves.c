@@ -11,6 +11,8 @@
 
 #include "world.h"
 
+#define SIM_FORMERS_MAX 8
+
 #define ENROL_TIMEOUT_US (30 * SECOND_US)
 #define ANSWER_WAIT_US   (30 * SECOND_US)
 
@@ -109,8 +111,8 @@ static void exchange(struct sim_machine *machine)
 		former->abandoned = true;
 	use_identity(machine, &moving->candidate);
 	if (machine->has_clone) {
-		machine_left(machine->sim, former);
-		machine_took(machine);
+		copies_left(machine->sim, former);
+		copies_took(machine);
 	}
 	moving->candidate = before;
 	moving->ordered = moving->order_beside;
@@ -348,7 +350,7 @@ bool moves_leaves(struct sim_machine *machine)
 	if (!move_leaves(&machine->moving->asking, &status, env_monotonic(&machine->env)))
 		return false;
 	sim_log(machine->sim, "m%u: leaves with %" PRIu64 " events", machine->index, status.events_waiting);
-	machine_leaves_identity(machine);
+	copies_end_telling(machine);
 	return true;
 }
 
@@ -417,7 +419,7 @@ void moves_order(struct sim_machine *machine)
 									    : joining_token(to);
 	target = target_of(to, token);
 	if (sim_below(sim, 2) == 0) {
-		manager_issue(machine, COMMAND_MOVE, &target);
+		orders_issue(machine, COMMAND_MOVE, &target);
 	} else if (machine->up) {
 		machine->moving->by_command = false;
 		begin(machine, to, token, NULL);

@@ -98,7 +98,7 @@ void networks_edit(struct sim_manager *manager)
 	networks_free(former);
 	while (fleet_place_some(manager->fleet, MOST, SECOND_US / 10, &slot))
 		continue;
-	manager_answer_woken(manager);
+	requests_answer_woken(manager);
 }
 
 void networks_begin(struct sim_manager *manager)

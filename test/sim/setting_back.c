@@ -105,7 +105,7 @@ static void restore_jobs(struct sim_machine *machine, const struct sim_snapshot 
 		if (command_ended(job->state) || job->paused)
 			continue;
 		job->left = job->ends_at > snapshot->taken ? job->ends_at - snapshot->taken : 0;
-		machine_unpause(machine, job);
+		guard_unpause(machine, job);
 	}
 }
 

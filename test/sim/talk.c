@@ -210,7 +210,7 @@ void talk_stored(struct sim_manager *manager, uint64_t id, struct fleet_exchange
 					 talk->machine);
 			check_reply(manager, &talk->computer, reply);
 			fleet_reply_answers(exchange, reply);
-			manager_pack_reply(manager, reply, configuration, &talk->computer, &out);
+			requests_pack_reply(manager, reply, configuration, &talk->computer, &out);
 			post(manager, talk, &out);
 		}
 	}
@@ -239,12 +239,12 @@ static void report_came(struct sim *sim, struct sim_event *event)
 		arena_free(arena);
 		return;
 	}
-	manager_heard(manager, &talk->computer, report);
+	requests_heard(manager, &talk->computer, report);
 	check_reported(&sim->machines[talk->machine], fleet_exchange_rows(exchange));
 	if (fleet_rows_empty(fleet_exchange_rows(exchange)))
 		talk_stored(manager, talk->id, exchange, arena);
 	else
-		manager_store_talk(manager, exchange, arena, talk->id);
+		requests_store_talk(manager, exchange, arena, talk->id);
 }
 
 /* --- dialling --- */

@@ -122,10 +122,10 @@ void network_request(struct sim_machine *machine, unsigned lane, uint64_t token,
 			network_error(sim, machine->index, machine->generation, lane, token);
 		return;
 	}
-	carry(sim, manager_request, machine->index, machine->generation, lane, token, report->data, report->size)
+	carry(sim, requests_arrive, machine->index, machine->generation, lane, token, report->data, report->size)
 	    ->manager = machine->manager;
 	if (sim_rare(sim, sim->weather.twice))
-		carry(sim, manager_request, machine->index, machine->generation, lane, token, report->data,
+		carry(sim, requests_arrive, machine->index, machine->generation, lane, token, report->data,
 		      report->size)
 		    ->manager = machine->manager;
 }
@@ -240,7 +240,7 @@ static void build(struct sim *sim)
 	}
 	for (unsigned i = 0; i < sim->manager_count; i++) {
 		manager_start(&sim->managers[i]);
-		manager_new_configuration(&sim->managers[i], -1);
+		orders_new_policy(&sim->managers[i], -1);
 	}
 	for (unsigned i = 0; i < count; i++)
 		machine_start(&sim->machines[i]);
@@ -257,7 +257,7 @@ static void heal_machine(struct sim_machine *machine)
 	machine->disk.crash_after = 0;
 	for (size_t at = 0; at < machine->job_count; at++) {
 		if (machine->jobs[at].paused)
-			machine_unpause(machine, &machine->jobs[at]);
+			guard_unpause(machine, &machine->jobs[at]);
 	}
 	machine_come_back(machine);
 }
