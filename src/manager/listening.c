@@ -98,6 +98,17 @@ static void add_all(struct listening *plan, const struct conf_addresses *address
 	plan->console |= console && addresses->count > 0;
 }
 
+static void settle_rsa(struct listening *plan, bool wanted)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		tls_profile_set profiles = plan->items[i].profiles;
+
+		plan->items[i].rsa = !plan->items[i].console && (wanted || tls_profiles_want_rsa(profiles));
+		plan->items[i].rsa_only = plan->items[i].rsa && tls_profiles_rsa_only(profiles);
+		plan->rsa |= plan->items[i].rsa;
+	}
+}
+
 int listening_plan(const struct settings *settings, struct listening *ret_listening, struct err *err)
 {
 	struct listening plan = { .rsa = settings->rsa_certificate };
@@ -116,8 +127,7 @@ int listening_plan(const struct settings *settings, struct listening *ret_listen
 		return rc;
 	for (size_t i = 0; i < plan.count; i++)
 		plan.all |= plan.items[i].profiles;
-	for (size_t i = 0; i < plan.count; i++)
-		plan.rsa |= !plan.items[i].console && tls_profiles_want_rsa(plan.items[i].profiles);
+	settle_rsa(&plan, settings->rsa_certificate);
 	*ret_listening = plan;
 	return 0;
 }

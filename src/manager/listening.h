@@ -19,7 +19,9 @@ struct listening {
 	struct {
 		const struct conf_address *address; /* of the settings, which outlive this */
 		tls_profile_set profiles;
-		bool console; /* of console_listen: for people alone, with a certificate of its own */
+		bool console;  /* of console_listen: for people alone, with a certificate of its own */
+		bool rsa;      /* the second certificate belongs to it: to a profile, or by rsa_certificate */
+		bool rsa_only; /* without that one it can serve nobody */
 	} items[LISTENING_MAX];
 	bool console;        /* there is such a one */
 	tls_profile_set all; /* of any of them */

@@ -37,6 +37,7 @@ struct listener {
 	struct tls_server *const *tls; /* one a home; NULL: the homes' own */
 	struct loop_watch *watch;
 	int fd;
+	bool held; /* connections wait in the backlog */
 };
 
 struct handoff {
@@ -280,7 +281,7 @@ static void watch_all(void *argument)
 	struct http_server *server = argument;
 
 	for (struct listener *each = server->listeners; each != NULL; each = each->next)
-		if (each->watch == NULL)
+		if (each->watch == NULL && !each->held)
 			each->watch = loop_watch_new(server->homes[0].loop, each->fd, on_connection, each);
 }
 
@@ -301,10 +302,10 @@ int http_server_may_listen(const char *address, struct err *err)
 
 int http_server_listen(struct http_server *server, const char *address, uint16_t *ret_port, struct err *err)
 {
-	return http_server_listen_with(server, address, NULL, ret_port, err);
+	return http_server_listen_with(server, address, NULL, false, ret_port, err);
 }
 
-int http_server_listen_with(struct http_server *server, const char *address, struct tls_server *const *tls,
+int http_server_listen_with(struct http_server *server, const char *address, struct tls_server *const *tls, bool held,
 			    uint16_t *ret_port, struct err *err)
 {
 	struct sockaddr_storage parsed;
@@ -325,12 +326,20 @@ int http_server_listen_with(struct http_server *server, const char *address, str
 		close(fd);
 		return err_set(err, ERR_MEMORY, "no memory to listen on %s", address);
 	}
-	*listener = (struct listener){ .next = server->listeners, .server = server, .tls = tls, .fd = fd };
+	*listener =
+	    (struct listener){ .next = server->listeners, .server = server, .tls = tls, .fd = fd, .held = held };
 	server->listeners = listener;
 	watch_all(server);
 	if (ret_port != NULL)
 		*ret_port = bound_port(fd);
-	return listener->watch != NULL ? 0 : err_set(err, ERR_MEMORY, "no memory to listen on %s", address);
+	return listener->watch != NULL || held ? 0 : err_set(err, ERR_MEMORY, "no memory to listen on %s", address);
+}
+
+void http_server_admit(struct http_server *server, struct tls_server *const *tls)
+{
+	for (struct listener *each = server->listeners; each != NULL; each = each->next)
+		each->held = each->held && each->tls != tls;
+	watch_all(server);
 }
 
 static void close_listeners(struct http_server *server)

@@ -76,9 +76,12 @@ struct http_server *http_server_new(struct loop *const *loops, struct tls_server
 int http_server_listen(struct http_server *server, const char *address, uint16_t *ret_port, struct err *err);
 /* Whether one could listen there now; the same errors. Opens the port for a moment. */
 int http_server_may_listen(const char *address, struct err *err);
-/* The same with TLS of its own: as many as there are loops; they and the array outlive the server. */
-int http_server_listen_with(struct http_server *server, const char *address, struct tls_server *const *tls,
+/* The same with TLS of its own: as many as there are loops; they and the array outlive the server. held: whoever
+ * connects waits, until http_server_admit(). */
+int http_server_listen_with(struct http_server *server, const char *address, struct tls_server *const *tls, bool held,
 			    uint16_t *ret_port, struct err *err);
+/* Who waits at held listeners with this TLS is served, and whoever comes from now on. On loops[0]'s thread. */
+void http_server_admit(struct http_server *server, struct tls_server *const *tls);
 /* Serves a connection that this side opened and that was turned (http_client_take()); of loops[0], on its thread.
  * Takes it, on failure too. The peer's certificate is that of its handshake. ERR_LIMIT: too many; ERR_MEMORY. */
 struct bufferevent;

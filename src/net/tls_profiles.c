@@ -156,7 +156,7 @@ int tls_profiles_parse(const char *text, tls_profile_set *ret_set, struct err *e
 
 struct sum {
 	int version_least, version_most, security_level;
-	bool rsa, fips, plain;
+	bool rsa, either, fips, plain; /* either: served with another certificate, too */
 };
 
 static bool in(tls_profile_set set, size_t index)
@@ -192,6 +192,7 @@ static struct sum sum_of(tls_profile_set set)
 		if (profile->security_level < sum.security_level)
 			sum.security_level = profile->security_level;
 		sum.rsa |= profile_wants_rsa(profile);
+		sum.either |= !profile_wants_rsa(profile);
 		sum.fips |= profile->fips;
 		sum.plain |= !profile->fips;
 	}
@@ -206,6 +207,11 @@ bool tls_profiles_fips(tls_profile_set set)
 bool tls_profiles_want_rsa(tls_profile_set set)
 {
 	return sum_of(set).rsa;
+}
+
+bool tls_profiles_rsa_only(tls_profile_set set)
+{
+	return !sum_of(set).either;
 }
 
 tls_profile_set tls_profiles_legacy(tls_profile_set set)

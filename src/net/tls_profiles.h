@@ -52,6 +52,8 @@ tls_profile_set tls_profiles_legacy(tls_profile_set set);
 bool tls_profiles_fips(tls_profile_set set);
 /* Does one of them need an RSA certificate to be served at all? (`modern` has suites for either kind.) */
 bool tls_profiles_want_rsa(tls_profile_set set);
+/* Do all of them? */
+bool tls_profiles_rsa_only(tls_profile_set set);
 /* "TLS 1.2", "TLS 1.0" */
 const char *tls_version_name(int version);
 

@@ -1,8 +1,11 @@
 /* /ports: where the manager listens and whom it connects to. Addresses are administrators'. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "manager/api/call_state.h"
 #include "manager/api/handlers.h"
+#include "manager/listening.h"
 #include "manager/ports_show.h"
 #include "manager/queries.h"
 
@@ -39,12 +42,27 @@ static int add_stored(struct store_session *session, void *argument, struct err 
 	return rc == 0 ? add_rows(session, &QUERY_HYPERVISOR_ALL, "uri", ports, err) : rc;
 }
 
-/* The call came over one of the listeners, and they were opened together or not at all. */
-static void mark_listening(struct manager_ports *ports)
+static bool takes_nobody_yet(const struct front *front, const struct port_row *row)
+{
+	const struct listening *plan = front_listening(front);
+
+	for (size_t i = 0; row->here && i < plan->count; i++) {
+		if (front_holds(front, i) && plan->items[i].address->port == row->port &&
+		    strcmp(plan->items[i].address->host, row->host) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The call came over one of the listeners, and they were opened together or not at all; one may take nobody yet. */
+static void mark_listening(const struct front *front, struct manager_ports *ports)
 {
 	for (size_t i = 0; i < ports->count; i++) {
 		if (ports->rows[i].here && ports->rows[i].state == PORT_NOT_TRIED)
 			ports->rows[i].state = PORT_LISTENING;
+		if (takes_nobody_yet(front, &ports->rows[i]))
+			snprintf(ports->rows[i].detail, sizeof(ports->rows[i].detail),
+				 "takes nobody before its certificate with an RSA key is made");
 	}
 }
 
@@ -62,7 +80,7 @@ static int answer(struct api_call *call, bool check, struct err *err)
 	if (rc == 0 && check)
 		ports_try(ports->rows, ports->count, PATIENCE_US);
 	if (rc == 0) {
-		mark_listening(ports);
+		mark_listening(front, ports);
 		json = json_pack("{so, sn}", "items", manager_ports_json(ports), "next");
 	}
 	free(ports);

@@ -247,7 +247,7 @@ const struct api_route api_routes[] = {
 	  &shape_no_query, NULL, 200, JSON, NULL, OPERATION_document_show },
 	{ "GET", "/healthz", ACCESS_ANYBODY, 0, "system", "Does it run",
 	  &shape_no_query, NULL, 200, JSON, &shape_health, OPERATION_health_live },
-	{ "GET", "/readyz", ACCESS_ANYBODY, 0, "system", "Can it serve: database readable, not stopping",
+	{ "GET", "/readyz", ACCESS_ANYBODY, 0, "system", "Can it serve: database readable, no listener waiting for its certificate, not stopping",
 	  &shape_no_query, NULL, 200, JSON, &shape_health, OPERATION_health_ready },
 	{ "GET", "/metrics", ACCESS_METRICS, 0, "system", "Counters for Prometheus; no token needed from this machine",
 	  &shape_no_query, NULL, 200, TEXT, NULL, OPERATION_metrics_show },

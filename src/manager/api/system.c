@@ -76,9 +76,20 @@ static int touch(struct store_session *session, void *argument, struct err *err)
 
 int health_ready(struct api_call *call, struct err *err)
 {
-	if (front_stopping(api_call_front(call)))
+	const struct front *front = api_call_front(call);
+	const struct listening *plan = front_listening(front);
+
+	if (front_stopping(front))
 		return api_reply_json(call, 503, json_pack("{ss}", "status", "stopping"));
 	if (store_read(api_call_store(call), touch, NULL, err) != 0)
 		return api_reply_json(call, 503, json_pack("{ss}", "status", "the database cannot be read"));
+	for (size_t i = 0; i < plan->count; i++) {
+		if (front_holds(front, i))
+			return api_reply_json(
+			    call, 503,
+			    json_pack("{so}", "status",
+				      json_sprintf("port %u waits for its certificate with an RSA key",
+						   (unsigned)plan->items[i].address->port)));
+	}
 	return api_reply_json(call, 200, json_pack("{ss}", "status", "ok"));
 }

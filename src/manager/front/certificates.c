@@ -449,6 +449,8 @@ static void look_at(struct certificates *certificates, enum certificate_use numb
 	}
 	LOG(LOG_ERROR, "certificate.not_made", log_err(&err));
 	put_off(certificates, number, false);
+	if (number == CERTIFICATE_SERVER_RSA)
+		tls_listeners_not_certified(certificates->front->listeners);
 }
 
 void certificates_look(void *argument)

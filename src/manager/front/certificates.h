@@ -23,9 +23,9 @@ struct certificates;
 
 enum certificate_use {
 	CERTIFICATE_SERVER,
-	CERTIFICATE_SERVER_RSA,
 	CERTIFICATE_CONSOLE,
 	CERTIFICATE_DIALLING,
+	CERTIFICATE_SERVER_RSA, /* last: its key takes a second or more to make */
 	CERTIFICATE_USES
 };
 

@@ -44,6 +44,11 @@ const struct listening *front_listening(const struct front *front)
 	return tls_listeners_plan(front->listeners);
 }
 
+bool front_holds(const struct front *front, size_t index)
+{
+	return tls_listeners_held(front->listeners, index);
+}
+
 const struct front_identity *front_identity(const struct front *front)
 {
 	return &authorities_now(front)->identity;

@@ -53,6 +53,8 @@ const struct front_identity *front_identity(const struct front *front);
 /* Where the manager listens and with which TLS profiles. */
 struct listening;
 const struct listening *front_listening(const struct front *front);
+/* Of these the one at index takes nobody yet: its certificate with an RSA key is being made. Any thread. */
+bool front_holds(const struct front *front, size_t index);
 /* manager.ini as it was at the start. */
 struct settings;
 const struct settings *front_settings(const struct front *front);

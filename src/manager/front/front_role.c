@@ -131,16 +131,17 @@ static int listen_on(struct front *front, size_t index, struct err *err)
 	const struct listening *plan = tls_listeners_plan(front->listeners);
 	const struct conf_address *address = plan->items[index].address;
 	char text[CONF_ADDRESS_BYTES + 16];
-	bool bracket = strchr(address->host, ':') != NULL;
+	bool bracket = strchr(address->host, ':') != NULL, held = tls_listeners_held(front->listeners, index);
 	uint16_t port;
 	int rc;
 
 	snprintf(text, sizeof(text), "%s%s%s:%u", bracket ? "[" : "", address->host, bracket ? "]" : "",
 		 (unsigned)address->port);
-	rc = http_server_listen_with(front->server, text, tls_listeners_of(front->listeners, index), &port, err);
+	rc = http_server_listen_with(front->server, text, tls_listeners_of(front->listeners, index), held, &port, err);
 	if (rc == 0)
 		LOG(LOG_INFO, "front.listening", log_text("address", text), log_number("port", port),
-		    log_text("family", bracket ? "IPv6 only" : "IPv4 only"));
+		    log_text("family", bracket ? "IPv6 only" : "IPv4 only"),
+		    log_text("waits_for", held ? "its certificate with an RSA key" : "nothing"));
 	else
 		err_add(err, rc, "port %u for console, API%s (setting [network] %s in %s)", (unsigned)address->port,
 			plan->items[index].console ? "" : " and agents",

@@ -9,6 +9,7 @@
 #include "manager/front/certificates.h"
 #include "manager/front/front_state.h"
 #include "manager/layout.h"
+#include "net/server.h"
 
 #define CHAIN_MAX_BYTES ((size_t)256 * 1024) /* an administrator's, and our authority's */
 
@@ -24,6 +25,7 @@ struct tls_listeners {
 	const struct front *front;
 	struct listening plan;
 	struct tls_server **of[LISTENING_MAX]; /* listeners with the same profiles and certificate share them */
+	_Atomic bool held[LISTENING_MAX];
 	struct place *places;
 	size_t place_count;
 };
@@ -166,6 +168,47 @@ int tls_listeners_try_console(struct tls_listeners *listeners, const struct cert
 	return rc;
 }
 
+static int is_there(void *argument, const struct certified_key *pair, struct err *err)
+{
+	(void)argument;
+	(void)pair;
+	(void)err;
+	return 0;
+}
+
+static bool has_rsa(const struct tls_listeners *listeners)
+{
+	return certificates_lend(listeners->front->certificates, CERTIFICATE_SERVER_RSA, is_there, NULL, NULL) == 0;
+}
+
+bool tls_listeners_held(const struct tls_listeners *listeners, size_t index)
+{
+	return listeners->held[index];
+}
+
+static void open_held(struct tls_listeners *listeners, bool rsa)
+{
+	for (size_t i = 0; i < listeners->plan.count; i++) {
+		if (!listeners->held[i] || (!rsa && listeners->plan.items[i].rsa_only))
+			continue;
+		listeners->held[i] = false;
+		http_server_admit(listeners->front->server, listeners->of[i]);
+		LOG(LOG_INFO, "front.listener_opened", log_number("port", listeners->plan.items[i].address->port),
+		    log_text("rsa_certificate", rsa ? "yes" : "no"));
+	}
+}
+
+static void open_those_with_all(void *argument)
+{
+	if (has_rsa(argument))
+		open_held(argument, true);
+}
+
+static void open_those_with_some(void *argument)
+{
+	open_held(argument, has_rsa(argument));
+}
+
 /* Whatever is in use now: of two changes the later one is found by both. */
 static void give_place(void *argument)
 {
@@ -184,12 +227,24 @@ static void give_place(void *argument)
 		LOG(LOG_ERROR, "tls.not_certified", log_err(&err));
 }
 
+static void post(struct loop *loop, void (*function)(void *argument), void *argument)
+{
+	if (loop_post(loop, function, argument) != 0)
+		LOG(LOG_ERROR, "tls.not_certified", log_text("error", "no memory"));
+}
+
+/* Opens listeners after every loop was given what they show: they accept on the first loop, and what they hand to
+ * another one comes behind it there. */
 void tls_listeners_certified(struct tls_listeners *listeners)
 {
-	for (size_t i = 0; i < listeners->place_count; i++) {
-		if (loop_post(listeners->places[i].loop, give_place, &listeners->places[i]) != 0)
-			LOG(LOG_ERROR, "tls.not_certified", log_text("error", "no memory"));
-	}
+	for (size_t i = 0; i < listeners->place_count; i++)
+		post(listeners->places[i].loop, give_place, &listeners->places[i]);
+	post(listeners->front->loops[0], open_those_with_all, listeners);
+}
+
+void tls_listeners_not_certified(struct tls_listeners *listeners)
+{
+	post(listeners->front->loops[0], open_those_with_some, listeners);
 }
 
 /* --- life --- */
@@ -223,6 +278,14 @@ static int make(struct tls_listeners *listeners, struct err *err)
 	return err_add(err, rc, "TLS certificate (" LAYOUT_TLS_CERTIFICATE ", " LAYOUT_TLS_KEY ")");
 }
 
+static void hold(struct tls_listeners *listeners)
+{
+	bool rsa = has_rsa(listeners);
+
+	for (size_t i = 0; i < listeners->plan.count; i++)
+		listeners->held[i] = listeners->plan.items[i].rsa && !rsa;
+}
+
 int tls_listeners_new(struct front *front, struct tls_listeners **ret_listeners, struct err *err)
 {
 	struct tls_listeners *listeners = calloc(1, sizeof(*listeners));
@@ -236,8 +299,8 @@ int tls_listeners_new(struct front *front, struct tls_listeners **ret_listeners,
 		tls_listeners_free(listeners);
 		return rc;
 	}
-	tls_listeners_certified(
-	    listeners); /* loops do not run yet: the second one is there from the first connection on */
+	hold(listeners);
+	tls_listeners_certified(listeners); /* loops do not run yet: it is there from the first connection on */
 	warn_legacy(&listeners->plan);
 	*ret_listeners = listeners;
 	return 0;

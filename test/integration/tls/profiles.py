@@ -10,9 +10,13 @@ must find the same. What cannot be served is refused at the start with the reaso
 """
 import json
 import os
+import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree
 
@@ -173,6 +177,91 @@ def what_openssl_lacks_is_refused(manager, served):
     assert not served["legacy-9.6-3des"]["served"], "Debian's OpenSSL has 3DES again: try it"
 
 
+def ready(manager):
+    answer = manager.call("GET", "/readyz")
+    return answer.status, answer.json["status"]
+
+
+def without_rsa(manager, **settings):
+    set_network(manager, **settings)
+    for name in ("tls-rsa.key", "tls-rsa.pem"):
+        if os.path.exists(manager.path("front", name)):
+            os.unlink(manager.path("front", name))
+    manager.lines.clear()
+
+
+def start_with_keys_stopped(manager):
+    """Nothing is signed before the process whose number is returned goes on. None: it was done already."""
+    stopped = []
+
+    def stop():
+        wait_for_line(manager, '"which":"keys"')
+        line = next(line for line in list(manager.lines) if '"which":"keys"' in line)
+        stopped.append(int(re.search(r'"pid":(\d+)', line[line.index('"which":"keys"'):])[1]))
+        os.kill(stopped[0], signal.SIGSTOP)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    manager.start()
+    thread.join()
+    if any(RSA_TAKEN in line for line in list(manager.lines)):
+        os.kill(stopped[0], signal.SIGCONT)
+        return None
+    return stopped[0]
+
+
+def nobody_is_refused_at_a_first_start(manager):
+    """Before there is an RSA certificate a listener that needs it lets wait whoever comes; the others serve."""
+    old, new = managers.free_port(), manager.port
+    settings = {"listen": f"127.0.0.1:{new}, 127.0.0.1:{old}", "tls_profiles": f"modern, {old}: strong-12"}
+    keys = None
+    while keys is None:
+        without_rsa(manager, **settings)
+        keys = start_with_keys_stopped(manager)
+        if keys is None:
+            manager.stop()
+    suite = SUITES["ECDHE_RSA_AES128_GCM_SHA256"]
+    asked = []
+    early = threading.Thread(target=lambda: asked.append(openssl_gets_an_answer(manager, old, "1.2", suite)))
+    early.start()
+    with socket.create_connection(("127.0.0.1", old), 20) as silent:
+        assert ready(manager) == (503, f"port {old} waits for its certificate with an RSA key")
+        token = manager.sign_in()
+        rows = {row["port"]: row for row in manager.call("GET", "/api/v1/ports", token, expect=200).json["items"]}
+        assert "takes nobody before its certificate" in rows[old]["detail"] and rows[new]["detail"] == "", rows
+        silent.setblocking(False)
+        try:
+            assert silent.recv(1) and False, "it was answered, or closed"
+        except BlockingIOError:
+            pass
+    assert not asked
+    os.kill(keys, signal.SIGCONT)
+    early.join()
+    assert asked == [True], "who came early was refused"
+    assert ready(manager) == (200, "ok")
+    rows = {row["port"]: row for row in manager.call("GET", "/api/v1/ports", token, expect=200).json["items"]}
+    assert rows[old]["detail"] == "" and rows[old]["state"] == "listening", rows
+    manager.stop()
+
+
+def what_cannot_be_made_holds_up_nobody_else(manager):
+    """Without the authority's key there is no RSA certificate: a port for both kinds serves those that need none."""
+    old, new = managers.free_port(), manager.port
+    without_rsa(manager, listen=f"127.0.0.1:{new}, 127.0.0.1:{old}", tls_profiles=f"modern strong-12, {old}: strong-12")
+    os.rename(manager.path("keys", "ca.key"), manager.path("ca.key.away"))
+    manager.start()
+    wait_for_line(manager, '"front.listener_opened"')
+    assert ready(manager) == (503, f"port {old} waits for its certificate with an RSA key")
+    assert not openssl_gets_an_answer(manager, new, "1.2", SUITES["ECDHE_RSA_AES128_GCM_SHA256"])
+    os.rename(manager.path("ca.key.away"), manager.path("keys", "ca.key"))
+    manager.stop()
+    manager.start()
+    assert openssl_gets_an_answer(manager, old, "1.2", SUITES["ECDHE_RSA_AES128_GCM_SHA256"])
+    assert openssl_gets_an_answer(manager, new, "1.2", SUITES["ECDHE_RSA_AES128_GCM_SHA256"])
+    assert ready(manager) == (200, "ok")
+    manager.stop()
+
+
 def each_profile_accepts_its_own(manager, ports):
     for name, port in ports.items():
         wanted = expected(name)
@@ -217,16 +306,20 @@ def main():
         an_ordinary_manager_has_one_certificate(manager)
         manager.stop()
         what_openssl_lacks_is_refused(manager, rows)
+        nobody_is_refused_at_a_first_start(manager)
+        what_cannot_be_made_holds_up_nobody_else(manager)
 
         ports = {name: managers.free_port() for name, row in rows.items() if row["served"]}
         ports["modern"] = manager.port
         listen = ", ".join(f"127.0.0.1:{port}" for port in ports.values())
         own = ", ".join(f"{port}: {name}" for name, port in ports.items() if name != "modern")
         set_network(manager, listen=listen, tls_profiles="modern, " + own, legacy_tls="accept-risk")
+        without_rsa(manager)
         manager.start()
-        wait_for_line(manager, RSA_TAKEN)
         wait_for_line(manager, '"tls.legacy_profiles"')
-        each_profile_accepts_its_own(manager, ports)
+        each_profile_accepts_its_own(manager, {name: port for name, port in ports.items() if name != "modern"})
+        wait_for_line(manager, RSA_TAKEN)  # the port of modern waited for none
+        each_profile_accepts_its_own(manager, {"modern": manager.port})
         token = manager.sign_in()
         for name, row in profiles_by_command(command, manager, token).items():
             assert row["enabled"] == (name in ports), row

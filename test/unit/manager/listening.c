@@ -64,6 +64,13 @@ static void profiles_are_of_all_listeners_or_of_a_port(void **state)
 		assert_int_equal(plan.items[2].profiles, set_of(cases[i].third));
 		assert_int_equal(plan.all, set_of(cases[i].first) | set_of(cases[i].third));
 		assert_int_equal(plan.rsa, cases[i].rsa);
+		for (size_t at = 0; at < plan.count; at++) { /* legacy and strong rows have RSA suites alone */
+			bool modern = (plan.items[at].profiles & TLS_PROFILE_MODERN) != 0;
+			bool every = strstr(cases[i].text, "rsa_certificate") != NULL;
+
+			assert_int_equal(plan.items[at].rsa_only, !modern);
+			assert_int_equal(plan.items[at].rsa, every || plan.items[at].profiles != TLS_PROFILE_MODERN);
+		}
 		conf_done(&settings_table, &settings);
 	}
 }

@@ -120,11 +120,90 @@ static void test_resumes_with_the_certificate(void **state)
 	world_end(&world);
 }
 
+/* One more listener of a world that runs. */
+struct second {
+	struct world *world;
+	uint16_t port;
+	atomic_bool done;
+};
+
+static void listen_held(void *argument)
+{
+	struct second *second = argument;
+	struct err err = { 0 };
+
+	if (http_server_listen_with(second->world->server, "127.0.0.1:0", second->world->tls, true, &second->port,
+				    &err) != 0)
+		fail_msg("%s", err.text);
+	second->done = true;
+}
+
+static void admit(void *argument)
+{
+	struct second *second = argument;
+
+	http_server_admit(second->world->server, second->world->tls);
+}
+
+static bool is_done(void *argument)
+{
+	struct second *second = argument;
+
+	return second->done;
+}
+
+static bool three_were_accepted(void *argument)
+{
+	return counters(argument).accepted == 3;
+}
+
+/* Nobody is refused there, and the other listener is open meanwhile. */
+static void test_a_held_listener_lets_wait(void **state)
+{
+	struct world world;
+	struct second second = { .world = &world };
+	struct got got = { 0 };
+	struct tls_client *tls;
+	struct http_client *client;
+	struct raw *waiting;
+	uint16_t first;
+
+	(void)state;
+	world_init(&world);
+	world.handlers = echo;
+	world_start(&world);
+	assert_int_equal(loop_post(world.loops[0], listen_held, &second), 0);
+	wait_until(is_done, &second);
+	first = world.port;
+	world.port = second.port;
+	waiting = raw_connect(&world);
+	assert_non_null(waiting);
+	world.port = first;
+	tls = world_tls(&world, true);
+	client = world_client(&world, tls);
+	world_ask(&world, client, "GET", "/", NULL, NULL, &got);
+	assert_int_equal(got.status, 200);
+	assert_int_equal(counters(&world).accepted, 1);
+	http_client_free(client);
+	assert_int_equal(loop_post(world.loops[0], admit, &second), 0);
+	world.port = second.port;
+	client = world_client(&world, tls);
+	world_ask(&world, client, "GET", "/", NULL, NULL, &got);
+	assert_int_equal(got.status, 200);
+	wait_until(three_were_accepted, &world);
+	raw_close(waiting);
+	http_client_free(client);
+	tls_client_free(tls);
+	buf_done(&got.body);
+	world_end(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keeps_the_connection),
 		cmocka_unit_test(test_resumes_with_the_certificate),
+		cmocka_unit_test(test_a_held_listener_lets_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
