@@ -1,16 +1,15 @@
-/* The manager's certificates, by a table of what they are for. Files are our own or an administrator's; what keys signs
- * is checked like outside input. */
+/* The manager's certificates: read, made, renewed and lent, each as its row of the table says. Files are our own or an
+ * administrator's; what keys signs is checked like outside input. */
 #include "manager/front/certificates.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/log.h"
 #include "manager/front/authorities.h"
 #include "manager/front/certificate_watch.h"
-#include "manager/front/dialler.h"
+#include "manager/front/certificates_parts.h"
 #include "manager/front/front_state.h"
 #include "manager/front/tls_listeners.h"
 #include "manager/layout.h"
@@ -18,150 +17,47 @@
 #include "trust/renewal.h"
 #include "trust/secret_file.h"
 
-/* What tells that somebody has put another file there. */
-struct file_state {
-	ino_t inode;
-	off_t size;
-	struct timespec changed;
-};
+static const struct front_actor by_itself = { .kind = "system", .name = "manager", .peer = "" };
 
-struct held {
-	bool there, own, copied;
-	struct certified_key pair;
-	struct certificate_about about;
-	char problem[ERR_TEXT_BYTES + 64]; /* "": none; for people */
-	struct file_state files[2];        /* as they were when last looked at: key, certificate */
-	unsigned failures;
-	time_us again; /* monotonic; not before this after a failure */
-};
-
-struct certificates {
-	struct front *front;
-	pthread_mutex_t turn; /* whoever makes or reads one anew; files, failures, again */
-	pthread_mutex_t lock; /* of the rest of held, for a moment */
-	struct held held[CERTIFICATE_USES];
-	_Atomic bool retry; /* nothing waits any more after its failure */
-};
-
-static bool rsa_is_wanted(const struct front *front)
-{
-	return tls_listeners_plan(front->listeners)->rsa;
-}
-
-static int sign_as_server(struct front *front, const struct buf *request, char *pem, struct err *err);
-static int sign_as_dialler(struct front *front, const struct buf *request, char *pem, struct err *err);
-
-static bool console_is_wanted(const struct front *front)
-{
-	return tls_listeners_plan(front->listeners)->console;
-}
-
-static void give_to_listeners(struct front *front)
-{
-	tls_listeners_certified(front->listeners);
-}
-
-static void give_to_dialler(struct front *front)
-{
-	dialler_certified(front->dialler);
-}
-
-static const struct use {
-	const char *name, *purpose;
-	struct certified_files files;
-	bool may_be_own;
-	bool (*wanted)(const struct front *front); /* NULL: always */
-	int (*make_key)(struct buf *key, struct buf *request, struct err *err);
-	int (*sign)(struct front *front, const struct buf *request, char *pem, struct err *err);
-	void (*give)(struct front *front);
-} uses[CERTIFICATE_USES] = {
-	[CERTIFICATE_SERVER] = { "server",
-				 "shown to agents, browsers and programs that connect",
-				 { LAYOUT_TLS_KEY, LAYOUT_TLS_CERTIFICATE },
-				 false,
-				 NULL,
-				 identity_make,
-				 sign_as_server,
-				 give_to_listeners },
-	[CERTIFICATE_SERVER_RSA] = { "server-rsa",
-				     "the same, for those that need an RSA key",
-				     { LAYOUT_TLS_RSA_KEY, LAYOUT_TLS_RSA_CERTIFICATE },
-				     false,
-				     rsa_is_wanted,
-				     identity_make_rsa,
-				     sign_as_server,
-				     give_to_listeners },
-	[CERTIFICATE_CONSOLE] = { "console",
-				  "shown to browsers and programs that connect where no agent does",
-				  { LAYOUT_CONSOLE_KEY, LAYOUT_CONSOLE_CERTIFICATE },
-				  true,
-				  console_is_wanted,
-				  identity_make,
-				  sign_as_server,
-				  give_to_listeners },
-	[CERTIFICATE_DIALLING] = { "dialling",
-				   "shown to agents that the manager dials",
-				   { LAYOUT_DIAL_KEY, LAYOUT_DIAL_CERTIFICATE },
-				   false,
-				   NULL,
-				   identity_make,
-				   sign_as_dialler,
-				   give_to_dialler },
-};
-
-enum certificate_use certificates_use(const char *name)
-{
-	size_t use = 0;
-
-	while (use < CERTIFICATE_USES && strcmp(uses[use].name, name) != 0)
-		use++;
-	return (enum certificate_use)use;
-}
-
-static bool is_wanted(const struct front *front, const struct use *use)
-{
-	return use->wanted == NULL || use->wanted(front);
-}
-
-static struct certificate_life life_of(const struct held *held)
+struct certificate_life certificate_held_life(const struct certificate_held *held)
 {
 	return (struct certificate_life){ held->about.not_before, held->about.not_after, !held->own };
 }
 
-static const struct front_actor by_itself = { .kind = "system", .name = "manager", .peer = "" };
-
 /* --- reading --- */
 
-static void file_look(const struct front *front, const char *name, struct file_state *state)
+static void file_look(const struct front *front, const char *name, struct certificate_file_state *state)
 {
 	char path[LAYOUT_PATH_BYTES];
 	struct stat facts;
 
-	*state = (struct file_state){ 0 };
+	*state = (struct certificate_file_state){ 0 };
 	snprintf(path, sizeof(path), "%s/%s", front->data_directory, name);
 	if (lstat(path, &facts) == 0)
-		*state = (struct file_state){ facts.st_ino, facts.st_size, facts.st_mtim };
+		*state = (struct certificate_file_state){ facts.st_ino, facts.st_size, facts.st_mtim };
 }
 
-static void files_look(const struct front *front, const struct use *use, struct file_state files[2])
+static void files_look(const struct front *front, const struct certificate_row *use,
+		       struct certificate_file_state files[2])
 {
 	file_look(front, use->files.key, &files[0]);
 	file_look(front, use->files.certificate, &files[1]);
 }
 
-static bool file_is(const struct file_state *a, const struct file_state *b)
+static bool file_is(const struct certificate_file_state *a, const struct certificate_file_state *b)
 {
 	return a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
 	       a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-static bool agents_look_at(const struct use *use)
+static bool agents_look_at(const struct certificate_row *use)
 {
-	return use == &uses[CERTIFICATE_SERVER] || use == &uses[CERTIFICATE_SERVER_RSA];
+	return use == &certificate_uses[CERTIFICATE_SERVER] || use == &certificate_uses[CERTIFICATE_SERVER_RSA];
 }
 
 /* Why it is not taken: whoever put it there meant well, and would lock all agents out. */
-static int refuse_own(const struct use *use, const struct held *held, const struct err *why, struct err *err)
+static int refuse_own(const struct certificate_row *use, const struct certificate_held *held, const struct err *why,
+		      struct err *err)
 {
 	if (!agents_look_at(use))
 		return err_set(err, why->code, "%s", why->text);
@@ -175,7 +71,8 @@ static int refuse_own(const struct use *use, const struct held *held, const stru
 }
 
 /* What a pair is that belongs together. */
-static int complete(const struct front *front, const struct use *use, struct held *held, struct err *err)
+static int complete(const struct front *front, const struct certificate_row *use, struct certificate_held *held,
+		    struct err *err)
 {
 	struct err why = { 0 };
 	int rc = certificate_about(held->pair.chain.data, held->pair.chain.size, &held->about, err);
@@ -189,7 +86,8 @@ static int complete(const struct front *front, const struct use *use, struct hel
 	return 0;
 }
 
-static int read_held(const struct front *front, const struct use *use, struct held *held, struct err *err)
+static int read_held(const struct front *front, const struct certificate_row *use, struct certificate_held *held,
+		     struct err *err)
 {
 	int rc;
 
@@ -202,9 +100,9 @@ static int read_held(const struct front *front, const struct use *use, struct he
 /* --- taking one up --- */
 
 /* Takes what made holds over; failures stay. */
-static void take(struct certificates *certificates, enum certificate_use use, struct held *made)
+static void take(struct certificates *certificates, enum certificate_use use, struct certificate_held *made)
 {
-	struct held *held = &certificates->held[use];
+	struct certificate_held *held = &certificates->held[use];
 	struct certified_key before;
 
 	pthread_mutex_lock(&certificates->lock);
@@ -218,17 +116,17 @@ static void take(struct certificates *certificates, enum certificate_use use, st
 	memcpy(held->files, made->files, sizeof(held->files));
 	certified_key_done(&before);
 	certified_key_init(&made->pair);
-	uses[use].give(certificates->front);
+	certificate_uses[use].give(certificates->front);
 	(void)front_work(certificates->front, certificate_watch, certificates->front); /* else within a minute */
-	LOG(LOG_INFO, "certificate.taken", log_text("name", uses[use].name), log_text("subject", held->about.subject),
-	    log_text("own", held->own ? "yes" : "no"));
+	LOG(LOG_INFO, "certificate.taken", log_text("name", certificate_uses[use].name),
+	    log_text("subject", held->about.subject), log_text("own", held->own ? "yes" : "no"));
 }
 
 /* --- what is said of it --- */
 
 struct noting {
 	struct front *front;
-	const struct use *use;
+	const struct certificate_row *use;
 	const struct front_actor *actor;
 	time_us ends;
 };
@@ -253,7 +151,7 @@ static int write_note(struct store_session *session, void *argument, struct err 
 static void note_renewed(struct certificates *certificates, enum certificate_use number,
 			 const struct front_actor *actor)
 {
-	struct noting noting = { certificates->front, &uses[number], actor,
+	struct noting noting = { certificates->front, &certificate_uses[number], actor,
 				 certificates->held[number].about.not_after };
 	struct err err = { 0 };
 
@@ -263,33 +161,8 @@ static void note_renewed(struct certificates *certificates, enum certificate_use
 
 /* --- making one --- */
 
-static int copy_chain(void *argument, const struct certified_key *pair, struct err *err)
-{
-	(void)err;
-	return buf_append(argument, pair->chain.data, pair->chain.size);
-}
-
-/* With the names of the one that is served now. */
-static int sign_as_server(struct front *front, const struct buf *request, char *pem, struct err *err)
-{
-	struct buf like;
-	int rc;
-
-	buf_init(&like, SECRET_FILE_MAX_BYTES);
-	rc = certificates_lend(front->certificates, CERTIFICATE_SERVER, copy_chain, &like, err);
-	if (rc == 0)
-		rc = signer_certify_server(front->signer, (struct bytes){ request->data, request->size },
-					   buf_text(&like), pem, err);
-	buf_done(&like);
-	return rc;
-}
-
-static int sign_as_dialler(struct front *front, const struct buf *request, char *pem, struct err *err)
-{
-	return signer_certify_manager(front->signer, request->data, request->size, pem, err);
-}
-
-static int make_pair(struct front *front, const struct use *use, struct certified_key *pair, struct err *err)
+static int make_pair(struct front *front, const struct certificate_row *use, struct certified_key *pair,
+		     struct err *err)
 {
 	char pem[MESSAGE_CERTIFICATE_MAX_BYTES];
 	struct buf request;
@@ -310,8 +183,8 @@ static int make(struct certificates *certificates, enum certificate_use number, 
 		struct err *err)
 {
 	struct front *front = certificates->front;
-	const struct use *use = &uses[number];
-	struct held made = { .there = false };
+	const struct certificate_row *use = &certificate_uses[number];
+	struct certificate_held made = { .there = false };
 	int rc;
 
 	certified_key_init(&made.pair);
@@ -337,7 +210,7 @@ static int make(struct certificates *certificates, enum certificate_use number, 
 /* --- looking after them; with the turn --- */
 
 /* Shown with the certificate for as long as it is so. */
-static void say_problem(struct certificates *certificates, struct held *held, const char *text)
+static void say_problem(struct certificates *certificates, struct certificate_held *held, const char *text)
 {
 	pthread_mutex_lock(&certificates->lock);
 	snprintf(held->problem, sizeof(held->problem), "%s%s",
@@ -346,7 +219,7 @@ static void say_problem(struct certificates *certificates, struct held *held, co
 }
 
 /* Of ours, a file was not there at the last look, which may have been just after it was written. */
-static bool is_gone(const struct held *held)
+static bool is_gone(const struct certificate_held *held)
 {
 	return held->there && !held->own && (held->files[0].inode == 0 || held->files[1].inode == 0);
 }
@@ -355,15 +228,15 @@ static bool is_gone(const struct held *held)
  * and is simply there again. */
 static int write_again(struct certificates *certificates, enum certificate_use number, struct err *err)
 {
-	struct held *held = &certificates->held[number];
+	struct certificate_held *held = &certificates->held[number];
 	const struct front *front = certificates->front;
-	int rc = certified_key_write(front->data_directory, &uses[number].files, &held->pair, err);
+	int rc = certified_key_write(front->data_directory, &certificate_uses[number].files, &held->pair, err);
 
-	files_look(front, &uses[number], held->files);
+	files_look(front, &certificate_uses[number], held->files);
 	held->copied = false; /* it is made with it */
 	if (rc == 0)
-		LOG(LOG_WARNING, "certificate.written_again", log_text("name", uses[number].name),
-		    log_text("file", uses[number].files.key), log_text("cause", "it was gone"));
+		LOG(LOG_WARNING, "certificate.written_again", log_text("name", certificate_uses[number].name),
+		    log_text("file", certificate_uses[number].files.key), log_text("cause", "it was gone"));
 	return rc;
 }
 
@@ -371,15 +244,15 @@ static int write_again(struct certificates *certificates, enum certificate_use n
 static int take_changed(struct certificates *certificates, enum certificate_use number, bool *ret_taken,
 			struct err *err)
 {
-	struct held *held = &certificates->held[number], found = { .there = false };
-	struct file_state now[2];
+	struct certificate_held *held = &certificates->held[number], found = { .there = false };
+	struct certificate_file_state now[2];
 	int rc;
 
-	files_look(certificates->front, &uses[number], now);
+	files_look(certificates->front, &certificate_uses[number], now);
 	*ret_taken = false;
 	if (file_is(&now[0], &held->files[0]) && file_is(&now[1], &held->files[1]) && !is_gone(held))
 		return 0;
-	rc = read_held(certificates->front, &uses[number], &found, err);
+	rc = read_held(certificates->front, &certificate_uses[number], &found, err);
 	memcpy(held->files, found.files, sizeof(held->files)); /* told once, not at each look */
 	if (rc == ERR_NOT_FOUND && held->there && !held->own) {
 		rc = write_again(certificates, number, err);
@@ -395,16 +268,17 @@ static int take_changed(struct certificates *certificates, enum certificate_use 
 	}
 	certified_key_done(&found.pair);
 	return rc == 0 ? 0
-		       : err_add(err, rc, "certificate %s: what is in its files now is not used", uses[number].name);
+		       : err_add(err, rc, "certificate %s: what is in its files now is not used",
+				 certificate_uses[number].name);
 }
 
 static bool is_due(const struct certificates *certificates, enum certificate_use number)
 {
-	const struct held *held = &certificates->held[number];
-	const struct certificate_life life = life_of(held);
+	const struct certificate_held *held = &certificates->held[number];
+	const struct certificate_life life = certificate_held_life(held);
 	const struct env *env = certificates->front->env;
 
-	if (!is_wanted(certificates->front, &uses[number]) || env_monotonic(env) < held->again)
+	if (!certificate_is_wanted(certificates->front, number) || env_monotonic(env) < held->again)
 		return false;
 	return !held->there || (life.renews && env_wall(env) >= certificate_renew_at(&life));
 }
@@ -412,7 +286,7 @@ static bool is_due(const struct certificates *certificates, enum certificate_use
 /* A certificate that is due again at once, since its authority ends soon, waits like one that could not be made. */
 static void put_off(struct certificates *certificates, enum certificate_use number, bool made)
 {
-	struct held *held = &certificates->held[number];
+	struct certificate_held *held = &certificates->held[number];
 	const struct env *env = certificates->front->env;
 
 	held->again = 0;
@@ -424,13 +298,14 @@ static void put_off(struct certificates *certificates, enum certificate_use numb
 /* The copy for people, where a cut or a full disk kept it from being written. */
 static void copy_again(struct certificates *certificates, enum certificate_use number)
 {
-	struct held *held = &certificates->held[number];
+	struct certificate_held *held = &certificates->held[number];
 	const struct front *front = certificates->front;
 
 	if (!held->there || held->own || held->copied)
 		return;
-	held->copied = certified_key_copy(front->data_directory, &uses[number].files, &held->pair, NULL) == 0;
-	files_look(front, &uses[number], held->files);
+	held->copied =
+	    certified_key_copy(front->data_directory, &certificate_uses[number].files, &held->pair, NULL) == 0;
+	files_look(front, &certificate_uses[number], held->files);
 }
 
 static void look_at(struct certificates *certificates, enum certificate_use number)
@@ -476,13 +351,14 @@ static int renew(struct certificates *certificates, enum certificate_use use, co
 
 	if (rc != 0 || taken)
 		return rc;
-	if (!is_wanted(certificates->front, &uses[use]))
-		return err_set(err, ERR_WRONG_STATE, "The certificate %s is not in use.", uses[use].name);
+	if (!certificate_is_wanted(certificates->front, use))
+		return err_set(err, ERR_WRONG_STATE, "The certificate %s is not in use.", certificate_uses[use].name);
 	if (certificates->held[use].own)
 		return err_set(err, ERR_WRONG_STATE,
 			       "The certificate %s is of another authority: put another one and its key into %s and %s "
 			       "of the data directory; they are taken up within seconds.",
-			       uses[use].name, uses[use].files.certificate, uses[use].files.key);
+			       certificate_uses[use].name, certificate_uses[use].files.certificate,
+			       certificate_uses[use].files.key);
 	return make(certificates, use, actor, err);
 }
 
@@ -529,80 +405,8 @@ int certificates_lend(struct certificates *certificates, enum certificate_use us
 	pthread_mutex_lock(&certificates->lock);
 	rc = certificates->held[use].there
 		 ? function(argument, &certificates->held[use].pair, err)
-		 : err_set(err, ERR_NOT_FOUND, "there is no certificate %s yet", uses[use].name);
+		 : err_set(err, ERR_NOT_FOUND, "there is no certificate %s yet", certificate_uses[use].name);
 	pthread_mutex_unlock(&certificates->lock);
-	return rc;
-}
-
-struct telling {
-	const struct front *front;
-	int (*each)(void *argument, const struct front_certificate *certificate);
-	void *argument;
-};
-
-/* By its place in time: one issues, one may be there to follow it, others did before. */
-static int tell_root(void *argument, const struct certificate_about *about)
-{
-	static const struct {
-		const char *name, *purpose;
-	} places[] = { { "authority", "signs all others and those of agents" },
-		       { "authority-next", "follows the one that signs now, once the agents have it" },
-		       { "authority-former", "signed before; counts as long as something that it signed may" } };
-	const struct telling *telling = argument;
-	const struct front_authorities *now = authorities_now(telling->front);
-	size_t place = 2;
-
-	if (memcmp(about->fingerprint, now->identity.ca_fingerprint, SHA256_BYTES) == 0)
-		place = 0;
-	else if (now->has_next && memcmp(about->fingerprint, now->second, SHA256_BYTES) == 0)
-		place = 1;
-	/* It is followed in time by itself; one of before ends as it should. */
-	struct front_certificate certificate = { .name = places[place].name,
-						 .purpose = places[place].purpose,
-						 .file = LAYOUT_CA,
-						 .about = *about,
-						 .life = { about->not_before, about->not_after, place == 0 },
-						 .waits_for = -1,
-						 .problem = place == 0 ? now->problem : NULL,
-						 .needed = place == 0 };
-
-	if (place == 1)
-		(void)authorities_waiting(telling->front, &certificate.waits_for, &certificate.turns_by);
-	return telling->each(telling->argument, &certificate);
-}
-
-static int tell_use(const struct telling *telling, enum certificate_use number)
-{
-	struct certificates *certificates = telling->front->certificates;
-	const struct held *held = &certificates->held[number];
-	struct front_certificate certificate = { .name = uses[number].name,
-						 .purpose = uses[number].purpose,
-						 .file = uses[number].files.certificate,
-						 .waits_for = -1,
-						 .needed = true };
-	char problem[sizeof(held->problem)];
-	bool there;
-
-	pthread_mutex_lock(&certificates->lock);
-	there = held->there;
-	certificate.about = held->about;
-	certificate.life = life_of(held);
-	certificate.own = held->own;
-	snprintf(problem, sizeof(problem), "%s", held->problem);
-	pthread_mutex_unlock(&certificates->lock);
-	certificate.problem = problem[0] != '\0' ? problem : NULL;
-	return there && is_wanted(telling->front, &uses[number]) ? telling->each(telling->argument, &certificate) : 0;
-}
-
-int front_certificates(struct front *front, int (*each)(void *argument, const struct front_certificate *certificate),
-		       void *argument, struct err *err)
-{
-	struct telling telling = { front, each, argument };
-	const char *roots = authorities_now(front)->roots;
-	int rc = certificate_each(roots, strlen(roots), tell_root, &telling, err);
-
-	for (size_t i = 0; rc == 0 && i < CERTIFICATE_USES; i++)
-		rc = tell_use(&telling, (enum certificate_use)i);
 	return rc;
 }
 
@@ -619,18 +423,19 @@ static bool cannot_be_replaced(const struct certificates *certificates, size_t u
 static int read_all(struct certificates *certificates, struct err *err)
 {
 	for (size_t i = 0; i < CERTIFICATE_USES; i++) {
-		struct held *held = &certificates->held[i];
+		struct certificate_held *held = &certificates->held[i];
 		struct err why = { 0 };
-		int rc = read_held(certificates->front, &uses[i], held, &why);
+		int rc = read_held(certificates->front, &certificate_uses[i], held, &why);
 
 		if (rc == 0)
 			continue;
 		if (cannot_be_replaced(certificates, i, rc))
-			return err_set(err, rc, "TLS certificate (%s, %s): %s%s", uses[i].files.certificate,
-				       uses[i].files.key, why.text,
+			return err_set(err, rc, "TLS certificate (%s, %s): %s%s", certificate_uses[i].files.certificate,
+				       certificate_uses[i].files.key, why.text,
 				       rc == ERR_NOT_FOUND ? "; `muster-manager certificate` makes it anew" : "");
 		if (rc != ERR_NOT_FOUND)
-			LOG(LOG_WARNING, "certificate.replaced", log_text("name", uses[i].name), log_err(&why));
+			LOG(LOG_WARNING, "certificate.replaced", log_text("name", certificate_uses[i].name),
+			    log_err(&why));
 		certified_key_done(&held->pair);
 		certified_key_init(&held->pair);
 	}
