@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 	int rc = arguments_parse(commands, argc, argv, &arguments, &err);
 
 	if (rc) {
-		fprintf(stderr, "muster-agent: %s (muster-agent --help)\n", err.text);
+		fprintf(stderr, "muster-agent: %s\n", err.text);
 		return 2;
 	}
 	if (arguments.version) {

@@ -232,6 +232,12 @@ static int verify_failure(long verdict, struct err *err)
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
 		return err_set(err, ERR_UNTRUSTED, "the peer's certificate is for another name: %s", words);
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_CERT_SIGNATURE_FAILURE: /* of an authority with the same name and another key */
+		return err_set(err, ERR_UNTRUSTED,
+			       "the peer's certificate is of an authority that is not trusted here (%s)", words);
 	default:
 		return err_set(err, ERR_UNTRUSTED, "the peer's certificate: %s", words);
 	}

@@ -83,7 +83,10 @@ static int check_usage(const struct activation *activation, struct manager_url *
 		return wrong_usage("URL", err);
 	known->pinned = activation->fingerprint != NULL;
 	if (!known->pinned && !known->prepared)
-		return err_set(err, ERR_USAGE, "--ca-fingerprint is missing");
+		return err_set(
+		    err, ERR_USAGE,
+		    "--ca-fingerprint is missing: `muster-manager init` printed it, `muster cert list` shows it "
+		    "(authority), `muster token create --enrolment` as well");
 	if (known->pinned && fingerprint_parse(activation->fingerprint, known->pin, err))
 		return wrong_usage("--ca-fingerprint", err);
 	if (activation->token != NULL && token_check(activation->token, TOKEN_ENROLMENT, err))
@@ -193,7 +196,7 @@ static int advise(const struct activation *activation, int rc, struct err *err)
 		{ ERR_TIMEOUT, "check that the manager runs, its port, and firewalls between" },
 		{ ERR_UNTRUSTED,
 		  "this may be another manager than you meant: compare the fingerprint with the one that "
-		  "muster-manager init printed" },
+		  "muster-manager init printed (muster cert list: authority)" },
 		{ ERR_CLOCK, "check this computer's clock, and the manager's" },
 	};
 	char cause[ERR_TEXT_BYTES];

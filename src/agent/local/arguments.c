@@ -1,6 +1,7 @@
 /* Command lines from tables (agent/local/arguments.h). Input: what the caller of the program typed. */
 #include "agent/local/arguments.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -119,6 +120,16 @@ static int parse_rest(struct arguments *arguments, int argc, char **argv, struct
 	return check(arguments, err);
 }
 
+static int say_where_help_is(const struct arguments_command *command, int rc, struct err *err)
+{
+	char what[ERR_TEXT_BYTES];
+
+	if (err == NULL)
+		return rc;
+	snprintf(what, sizeof(what), "%s", err->text);
+	return err_set(err, rc, "%.400s; see muster-agent %s --help", what, command->name);
+}
+
 int arguments_parse(const struct arguments_command *commands, int argc, char **argv, struct arguments *ret_arguments,
 		    struct err *err)
 {
@@ -131,14 +142,14 @@ int arguments_parse(const struct arguments_command *commands, int argc, char **a
 		arguments.version = true;
 	if (arguments.help || arguments.version) {
 		*ret_arguments = arguments;
-		return argc < 2 ? err_set(err, ERR_USAGE, "a command is missing") : 0;
+		return argc < 2 ? err_set(err, ERR_USAGE, "a command is missing; see muster-agent --help") : 0;
 	}
 	arguments.command = find_command(commands, argc - 1, argv + 1, &words);
 	if (arguments.command == NULL)
-		return err_set(err, ERR_USAGE, "there is no command '%s'", argv[1]);
+		return err_set(err, ERR_USAGE, "there is no command '%.64s'; see muster-agent --help", argv[1]);
 	rc = parse_rest(&arguments, argc - 1 - words, argv + 1 + words, err);
-	if (rc)
-		return rc;
+	if (rc != 0)
+		return say_where_help_is(arguments.command, rc, err);
 	*ret_arguments = arguments;
 	return 0;
 }

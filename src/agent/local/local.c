@@ -50,6 +50,29 @@ int local_failed(const struct err *err)
 	return err->code == ERR_USAGE ? 2 : 1;
 }
 
+const char *local_link_advice(const char *code)
+{
+	static const struct {
+		int code;
+		const char *advice;
+	} rows[] = {
+		{ ERR_RESOLVE, "check the manager's name in agent.ini, and this computer's name service" },
+		{ ERR_CONNECT, "check that the manager runs, its port, and firewalls between" },
+		{ ERR_TIMEOUT, "check that the manager runs, its port, and firewalls between" },
+		{ ERR_CLOCK, "check this computer's clock, and the manager's" },
+		{ ERR_UNTRUSTED,
+		  "find out who answers there: where it is this computer's manager, set up anew without its keys, "
+		  "restore them there (muster-manager init --restore FILE); where it is another manager that is to "
+		  "have this computer: muster-agent reset, then activate" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(err_name(rows[i].code), code) == 0)
+			return rows[i].advice;
+	}
+	return "";
+}
+
 void local_print(json_t *root)
 {
 	json_dumpf(root, stdout, JSON_INDENT(2));
@@ -123,14 +146,15 @@ static int ask_list(const struct arguments *arguments, const struct control_requ
 
 /* --- requests without an answer --- */
 
-static int simple(const struct arguments *arguments, const struct control_request *request, const char *done)
+static int ask_simple(const struct arguments *arguments, const struct control_request *request, const char *done,
+		      struct err *err)
 {
 	json_t *list;
-	struct err err = { 0 };
 	bool json;
+	int rc = ask(arguments, request, &json, &list, err);
 
-	if (ask(arguments, request, &json, &list, &err))
-		return local_failed(&err);
+	if (rc != 0)
+		return rc;
 	json_decref(list);
 	if (json)
 		local_print(json_pack("{s:b}", "ok", 1));
@@ -139,11 +163,25 @@ static int simple(const struct arguments *arguments, const struct control_reques
 	return 0;
 }
 
+static int simple(const struct arguments *arguments, const struct control_request *request, const char *done)
+{
+	struct err err = { 0 };
+
+	return ask_simple(arguments, request, done, &err) == 0 ? 0 : local_failed(&err);
+}
+
 int local_heartbeat(const struct arguments *arguments)
 {
 	struct control_request request = { .kind = CONTROL_HEARTBEAT };
+	struct err err = { 0 };
+	const char *advice;
 
-	return simple(arguments, &request, "The manager has heard from this computer.");
+	if (ask_simple(arguments, &request, "The manager has heard from this computer.", &err) == 0)
+		return 0;
+	advice = local_link_advice(err_name(err.code));
+	if (*advice != '\0')
+		fprintf(stderr, "muster-agent: %s; %s\n", err.text, advice);
+	return *advice != '\0' ? 1 : local_failed(&err);
 }
 
 int local_guarded(const struct arguments *arguments, struct control_request *request, const char *done)

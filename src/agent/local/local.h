@@ -45,6 +45,9 @@ int local_guarded(const struct arguments *arguments, struct control_request *req
 int local_output(const struct arguments *arguments, bool *ret_json, struct err *err);
 /* Prints "muster-agent: sentence"; the exit status for the code. */
 int local_failed(const struct err *err);
+/* What a person can do where the manager cannot be talked to; "" where the sentence says it all. code: by its name
+ * (err_name). */
+const char *local_link_advice(const char *code);
 /* Prints one JSON document and a newline; takes over the reference. */
 void local_print(json_t *root);
 const char *local_text(const json_t *root, const char *name); /* "" when absent */

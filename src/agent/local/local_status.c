@@ -111,6 +111,15 @@ static void print_prepared(const json_t *status)
 		       local_text(link, "problem"));
 }
 
+static void print_cause(const json_t *status)
+{
+	const char *advice = local_link_advice(local_text(status, "cause_code"));
+
+	printf("Cause      %s\n", local_text(status, "cause"));
+	if (*advice != '\0')
+		printf("Next       %s\n", advice);
+}
+
 static void print_words(const json_t *status, const char *data)
 {
 	bool connected = json_is_true(json_object_get(status, "connected"));
@@ -122,12 +131,14 @@ static void print_words(const json_t *status, const char *data)
 	printf("Manager    %s\n", local_text(status, "manager"));
 	printf("Link       %s since %s\n", connected ? "connected" : "not connected", local_text(status, "since"));
 	if (!connected)
-		printf("Cause      %s\n", local_text(status, "cause"));
+		print_cause(status);
 	if (json_is_true(json_object_get(status, "deactivated")))
 		printf("Next       nothing here: it waits for `muster computer reactivate %s` on the manager\n",
 		       local_text(status, "name"));
 	else if (json_is_true(json_object_get(status, "revoked")))
 		print_next(status, data);
+	printf("Key        %s: orders signed with it are taken, and no others\n",
+	       local_text(status, "trusted_key_fingerprint"));
 	printf("Exchange   last worked %s\n", *last ? last : "never since the agent started");
 	printf("Waiting    %lld events, %lld files to send\n", (long long)local_number(status, "events_waiting"),
 	       (long long)local_number(status, "uploads_waiting"));
