@@ -154,6 +154,26 @@ static int make_own_directory(const struct role_row *row, const char *data_direc
 	return files_make_directory(AT_FDCWD, path, 0700, uid, gid, NULL, err);
 }
 
+/* The database is the role's, also where an administrator has just put a copy there: made by root, or with the owner
+ * that it had on another machine, the role could not open it. Only a plain file that has no other name is given away:
+ * what a role that was broken into may have linked there is not. */
+static int give_database(const struct role_row *row, const char *data_directory, uid_t uid, gid_t gid, struct err *err)
+{
+	static const char *const names[] = { LAYOUT_DATABASE, LAYOUT_DATABASE "-wal", LAYOUT_DATABASE "-shm" };
+	char path[LAYOUT_PATH_BYTES];
+	int rc = 0;
+
+	if (strcmp(row->name, ROLE_NAME_FRONT) != 0 || geteuid() != 0)
+		return 0;
+	for (size_t i = 0; rc == 0 && i < COUNT_OF(names); i++) {
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", data_directory, names[i]) >= sizeof(path))
+			return err_set(err, ERR_LIMIT, "the data directory's path is too long");
+		rc = files_give(AT_FDCWD, path, 0600, uid, gid, err);
+		rc = rc == ERR_NOT_FOUND || rc == ERR_DENIED ? 0 : rc; /* opening it then says what is wrong */
+	}
+	return rc;
+}
+
 int role_enclose(const char *name, const char *data_directory, char *ret_directory, size_t capacity, struct err *err)
 {
 	const struct role_row *row = find_role(name);
@@ -173,6 +193,8 @@ int role_enclose(const char *name, const char *data_directory, char *ret_directo
 	conf_done(&settings_table, &settings);
 	if (rc == 0)
 		rc = make_own_directory(row, data_directory, uid, gid, err);
+	if (rc == 0)
+		rc = give_database(row, data_directory, uid, gid, err);
 	if (rc == 0 && ret_directory != NULL) {
 		rc = reach_directory(data_directory, uid, gid, ret_directory, capacity, err);
 		data_directory = ret_directory;

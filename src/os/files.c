@@ -178,6 +178,26 @@ int files_write_as(int directory, const char *name, const void *data, size_t siz
 	return write_whole(directory, name, data, size, &look, err);
 }
 
+int files_give(int directory, const char *name, mode_t mode, uid_t uid, gid_t gid, struct err *err)
+{
+	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), code = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ELOOP ? err_set(err, ERR_DENIED, "%s is a link", name)
+				      : err_errno(err, errno, "%s", name);
+	if (fstat(fd, &st) != 0)
+		code = err_errno(err, errno, "%s", name);
+	else if (geteuid() != 0 || (st.st_uid == uid && st.st_gid == gid))
+		code = 0;
+	else if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		code = err_set(err, ERR_DENIED, "%s is not a plain file with this name alone", name);
+	else if (fchown(fd, uid, gid) != 0 || fchmod(fd, mode) != 0)
+		code = err_errno(err, errno, "%s: set owner", name);
+	close(fd);
+	return code;
+}
+
 static int settle_directory(int fd, mode_t mode, uid_t uid, gid_t gid)
 {
 	struct stat st;

@@ -37,6 +37,11 @@ int files_write_as(int directory, const char *name, const void *data, size_t siz
 int files_make_directory(int directory, const char *name, mode_t mode, uid_t uid, gid_t gid, int *ret_fd,
 			 struct err *err);
 
+/* Gives a plain file to a user, with this mode. One that is the user's already keeps its mode; as another user than
+ * root nothing is done. ERR_NOT_FOUND; ERR_DENIED for what is not a plain file (a link is none), or has a second name.
+ */
+int files_give(int directory, const char *name, mode_t mode, uid_t uid, gid_t gid, struct err *err);
+
 /* Removes name and syncs the directory; a name that is not there is no error. */
 int files_remove(int directory, const char *name, struct err *err);
 

@@ -271,20 +271,42 @@ static void walks_no_deeper_than_its_limit(void **state)
 	remove_deep(place);
 }
 
+/* What an administrator put into a role's directory becomes the role's; what leads elsewhere does not. */
+static void only_plain_files_are_given_away(void **state)
+{
+	const struct place *place = *state;
+	const uid_t somebody = 60123;
+	struct stat st;
+
+	assert_int_equal(files_give(place->fd, "none", 0600, somebody, somebody, NULL), ERR_NOT_FOUND);
+	assert_int_equal(files_write(place->fd, "copy", "x", 1, 0644, NULL), 0);
+	if (geteuid() != 0) {
+		assert_int_equal(files_give(place->fd, "copy", 0600, somebody, somebody, NULL), 0);
+		return;
+	}
+	assert_int_equal(symlinkat("copy", place->fd, "link"), 0);
+	assert_int_equal(linkat(place->fd, "copy", place->fd, "second", 0), 0);
+	assert_int_equal(files_give(place->fd, "link", 0600, somebody, somebody, NULL), ERR_DENIED);
+	assert_int_equal(files_give(place->fd, "copy", 0600, somebody, somebody, NULL), ERR_DENIED);
+	assert_int_equal(fstatat(place->fd, "copy", &st, 0), 0);
+	assert_int_equal(st.st_uid, 0);
+	assert_int_equal(unlinkat(place->fd, "second", 0), 0);
+	assert_int_equal(files_give(place->fd, "copy", 0600, somebody, somebody, NULL), 0);
+	assert_int_equal(fstatat(place->fd, "copy", &st, 0), 0);
+	assert_int_equal(st.st_uid, somebody);
+	assert_int_equal(st.st_mode & 07777, 0600);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(writes_replace_whole),
-		TEST(links_are_not_followed),
-		TEST(directories_get_their_mode),
-		TEST(walks_regular_files_only),
-		TEST(walks_a_single_file_and_says_what_is_missing),
-		TEST(walks_no_deeper_than_its_limit),
-		TEST(a_tree_is_removed_and_nothing_that_its_links_name),
-		TEST(all_but_one_entry_is_removed),
-		TEST(what_is_too_deep_stays),
+		TEST(writes_replace_whole),           TEST(links_are_not_followed),
+		TEST(directories_get_their_mode),     TEST(only_plain_files_are_given_away),
+		TEST(walks_regular_files_only),       TEST(walks_a_single_file_and_says_what_is_missing),
+		TEST(walks_no_deeper_than_its_limit), TEST(a_tree_is_removed_and_nothing_that_its_links_name),
+		TEST(all_but_one_entry_is_removed),   TEST(what_is_too_deep_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
