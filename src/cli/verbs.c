@@ -46,6 +46,7 @@ OPTIONS(ports_options,
 	{ "check", NULL, "Have the manager connect to each.", NULL });
 OPTIONS(delete_options, YES);
 OPTIONS(force_options, { "force", NULL, "Over a file that is there.", NULL });
+OPTIONS(cert_import_options, { "force", NULL, "Over another key that is present, which signs this one: agents follow.", NULL });
 OPTIONS(cert_create_options,
 	{ "no-roll-over", NULL, "No succession: no agent follows. With --force.", NULL },
 	{ "force", NULL, "Yes, every agent is to be lost until it is repaired on its machine.", NULL });
@@ -340,7 +341,7 @@ static const struct cli_verb verbs[] = {
 	  "The present key signs the next one and is destroyed; agents follow with their next report, after any absence. "
 	  "Back the new key up: if it is lost, no agent takes orders any more.", verb_cert_create },
 	{ "cert", "export", "FILE", 1, 1, force_options, "Write the public key file that agents take (muster-agent trust FILE); - is standard output", NULL, verb_cert_export },
-	{ "cert", "import", "FILE", 1, 1, force_options, "Take up a private key (Ed25519, PKCS#8 in PEM) from elsewhere",
+	{ "cert", "import", "FILE", 1, 1, cert_import_options, "Take up a private key (Ed25519, PKCS#8 in PEM) from elsewhere",
 	  "Over a key that is present only with --force; that one then signs the new one, and agents follow.", verb_cert_import },
 	{ "cert", "backup", "FILE", 1, 1, cert_backup_options, "Back up the server authentication key, the CA and what agents know of this manager, under a password",
 	  "With this file and its password a manager on another machine takes the fleet over: muster-manager init --data DIR --restore FILE. "

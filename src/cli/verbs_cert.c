@@ -11,6 +11,7 @@
 #include "cli/verbs.h"
 #include "os/files.h"
 #include "trust/backup.h"
+#include "trust/signing_key.h"
 
 #define FILE_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
@@ -123,7 +124,8 @@ int verb_cert_export(struct cli *cli, struct err *err)
 		rc = write_file(path, pem, strlen(pem), 0644, cli_flag(cli, "force"), err);
 	json_decref(answer);
 	if (rc == 0 && strcmp(path, "-") != 0)
-		rc = cli_say(cli, NULL, err, "%s: on an agent's machine, muster-agent trust %s", path, path);
+		rc = cli_say(cli, json_pack("{ss}", "file", path), err,
+			     "%s: on an agent's machine, muster-agent trust %s", path, path);
 	return rc;
 }
 
@@ -186,6 +188,7 @@ int verb_cert_backup(struct cli *cli, struct err *err)
 	const char *path = cli->arguments.words[0];
 	bool force = cli_flag(cli, "force");
 	struct buf password = { 0 }, file = { 0 };
+	size_t size;
 	int rc = check_free(path, force, err);
 
 	if (rc == 0)
@@ -194,10 +197,11 @@ int verb_cert_backup(struct cli *cli, struct err *err)
 		rc = fetch_backup(cli, buf_text(&password), &file, err);
 	if (rc == 0)
 		rc = write_file(path, file.data, file.size, 0600, force, err);
+	size = file.size;
 	buf_wipe(&password);
 	buf_done(&file);
 	if (rc == 0 && strcmp(path, "-") != 0)
-		rc = cli_say(cli, NULL, err,
+		rc = cli_say(cli, json_pack("{ss, sI}", "file", path, "bytes", (json_int_t)size), err,
 			     "%s: keep it and its password in safe places, apart from each other. Whoever has both "
 			     "commands the fleet; without them a lost key orphans every agent.",
 			     path);
@@ -248,12 +252,39 @@ int verb_cert_restore(struct cli *cli, struct err *err)
 	return rc;
 }
 
+/* Looked at before it leaves this machine: what people mistake for it stays here, and is called by its name. */
+static int check_private_key(const char *path, const struct buf *pem, struct err *err)
+{
+	static const struct {
+		const char *begins, *what;
+	} others[] = {
+		{ "-----BEGIN PUBLIC KEY", "a public key; the private key that belongs to it is taken" },
+		{ "-----BEGIN ENCRYPTED", "a key under a password; without one it is taken: openssl pkey -in FILE "
+					  "-out PLAIN-FILE" },
+		{ "-----BEGIN CERTIFICATE", "a certificate; a private key (Ed25519) is taken" },
+	};
+	struct signing_key *key = NULL;
+	int rc;
+
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		if (strstr(buf_text(pem), others[i].begins) != NULL)
+			return err_set(err, ERR_FORMAT, "%s is %s", path, others[i].what);
+	}
+	rc = signing_key_parse(pem->data, pem->size, &key, err);
+	signing_key_free(key);
+	if (rc == ERR_UNTRUSTED)
+		return err_set(err, rc, "%s: not an Ed25519 key (openssl genpkey -algorithm ed25519 makes one)", path);
+	return rc == 0 ? 0 : err_add(err, rc, "%s", path);
+}
+
 int verb_cert_import(struct cli *cli, struct err *err)
 {
 	struct buf pem = { 0 };
 	json_t *body = NULL, *answer = NULL;
 	int rc = read_whole(cli->arguments.words[0], 4096, &pem, err);
 
+	if (rc == 0)
+		rc = check_private_key(cli->arguments.words[0], &pem, err);
 	if (rc == 0 && (body = json_pack("{ss, sb}", "key", buf_text(&pem), "force", cli_flag(cli, "force"))) == NULL)
 		rc = err_set(err, ERR_FORMAT, "%s: not a private key in PEM form", cli->arguments.words[0]);
 	if (rc == 0)

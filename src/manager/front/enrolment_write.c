@@ -17,38 +17,45 @@ static void copy_text(char *out, size_t capacity, const char *text)
 
 /* --- the name --- */
 
-static int name_taken(struct store_session *session, const char *name, bool *ret_taken, struct err *err)
+/* ret_holder: one of those that have it. */
+static int name_taken(struct store_session *session, const char *name, bool *ret_taken, struct uuid *ret_holder,
+		      struct err *err)
 {
 	struct cursor *cursor = cursor_open(session, &QUERY_COMPUTER_BY_NAME);
 
 	cursor_bind_text(cursor, "name", name);
 	*ret_taken = cursor_next(cursor);
+	if (*ret_taken)
+		cursor_uuid(cursor, "id", ret_holder);
 	return cursor_end(cursor, err);
 }
 
-static int note_duplicate(struct enrolment *enrolment, struct store_session *session, struct err *err)
+/* Told of the computer that has the name: it is the one that a person looks at first. */
+static int note_duplicate(struct enrolment *enrolment, struct store_session *session, const struct uuid *holder,
+			  struct err *err)
 {
 	const struct front_field fields[] = { { "name", enrolment->name }, { "address", enrolment->address } };
 
-	return front_event(enrolment->front, session, EVENT_DUPLICATE_COMPUTER, NULL, fields, COUNT_OF(fields), err);
+	return front_event(enrolment->front, session, EVENT_DUPLICATE_COMPUTER, holder, fields, COUNT_OF(fields), err);
 }
 
 /* The name as it is, or with the first number that is free. */
 static int settle_name(struct enrolment *enrolment, struct store_session *session, struct err *err)
 {
 	char name[sizeof(enrolment->name)];
+	struct uuid holder = { 0 }, other;
 	bool taken;
-	int rc = name_taken(session, enrolment->name, &taken, err);
+	int rc = name_taken(session, enrolment->name, &taken, &holder, err);
 
 	if (rc != 0 || !taken)
 		return rc;
 	if (enrolment->way == ENROLMENT_NEW) /* it was free a moment ago */
 		return err_set(err, ERR_EXISTS, "another computer took this name just now");
 	if (!enrolment->facts.by_certificate)
-		rc = note_duplicate(enrolment, session, err);
+		rc = note_duplicate(enrolment, session, &holder, err);
 	for (unsigned number = 2; rc == 0 && taken && number < NAME_NUMBER_MAX; number++) {
 		snprintf(name, sizeof(name), "%.*s-%u", WIRE_LABEL_MAX_BYTES - 6, enrolment->name, number);
-		rc = name_taken(session, name, &taken, err);
+		rc = name_taken(session, name, &taken, &other, err);
 	}
 	if (rc == 0 && taken)
 		rc = err_set(err, ERR_WRONG_STATE, "too many computers have this name");

@@ -192,7 +192,7 @@ static int ask(struct signer *signer, uint16_t type, const struct buf *question,
 		 env_monotonic(signer->env) < deadline && !signer->stopping);
 	if (rc == 0 && ret_message->type == MESSAGE_REFUSED) {
 		rc = message_unpack_refused(ret_message->payload, ret_message->size, &refused);
-		rc = rc == 0 ? err_set(err, refused.code, "the keys role refused: %s", refused.text)
+		rc = rc == 0 ? err_set(err, refused.code, "%s", refused.text)
 			     : err_set(err, rc, "the keys role sent a refusal that does not decode");
 	} else if (rc == 0 && ret_message->type != expected) {
 		rc = err_set(err, ERR_FORMAT, "the keys role answered another question");

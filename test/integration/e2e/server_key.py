@@ -224,7 +224,14 @@ def imported():
     assert key()["fingerprint"] == former
     run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out",
          path + ".ec"]).expect(0)
-    site.muster("cert", "import", path + ".ec", "--force").expect(1, "not an Ed25519 key")
+    site.muster("cert", "import", path + ".ec", "--force").expect(1, path + ".ec", "not an Ed25519 key", "openssl genpkey")
+    public = os.path.join(site.directory, "public.pem")
+    site.muster("cert", "export", public).expect(0)
+    site.muster("cert", "import", public, "--force").expect(1, public, "a public key")
+    run(["openssl", "pkey", "-in", path, "-aes256", "-passout", "pass:x", "-out", path + ".locked"]).expect(0)
+    site.muster("cert", "import", path + ".locked", "--force").expect(1, "under a password", "openssl pkey")
+    site.muster("cert", "import", site.manager.ca, "--force").expect(1, "a certificate")
+    assert key()["fingerprint"] == former
     site.muster("cert", "import", path, "--force").expect(0)
     assert key()["fingerprint"] != former
     wait_until("all follow", lambda: key()["agents"] == len(site.agents))
@@ -248,16 +255,23 @@ def on_a_new_machine():
     new = Manager(site.directory, "manager-again", old.port)
     command = restoring(new, backup) + ["-o", "json"]
     run(command, stdin=b"another password\n").expect(1, "the password is wrong")
+    # Set up anew without its keys it is a manager that the agents do not know, and they say what helps.
+    other = Manager(site.directory, "other-manager", old.port).init()
+    other.start()
+    for agent in site.agents:
+        agent("heartbeat").expect(1, "an authority that is not trusted here", "muster-manager init --restore")
+        agent("status").expect(0, "Next ", "muster-manager init --restore", before)
+    other.stop()
     assert not os.path.exists(os.path.join(new.data, "manager.ini"))
     new.identity = run(command, stdin=PASSWORD).expect(0).json
     assert new.identity["ca_fingerprint"] == old.identity["ca_fingerprint"]
     assert new.identity["agent_port"] == old.identity["agent_port"] and new.identity["name"] == "localhost"
     new.url = f"https://localhost:{new.port}"
-    with open(database, "rb") as file, open(os.path.join(new.data, "front", "muster.db"), "wb") as into:
-        shutil.copyfileobj(file, into)
-    for name in ("muster.db-wal", "muster.db-shm"):
-        if os.path.exists(os.path.join(new.data, "front", name)):
-            os.remove(os.path.join(new.data, "front", name))
+    # As rsync and mv leave it: another file, and whoever brought it is its owner.
+    os.remove(os.path.join(new.data, "front", "muster.db"))
+    shutil.copyfile(database, os.path.join(new.data, "front", "muster.db"))
+    if os.geteuid() == 0:
+        os.chown(os.path.join(new.data, "front", "muster.db"), 0, 0)
     site.manager = new
     new.start()
     wait_until("the key is known", lambda: key()["present"])

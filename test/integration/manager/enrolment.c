@@ -106,11 +106,17 @@ static void a_stolen_database_makes_nobody_another_computer(void **state)
 static void the_same_name_gets_a_number(void **state)
 {
 	struct agent first, second;
+	char id[UUID_TEXT_BYTES], path[160];
 
 	(void)state;
 	agent_enrolled(&first, &fixture, "twin");
 	agent_enrolled(&second, &fixture, "twin");
 	assert_string_equal(second.name, "twin-2");
+	uuid_format(&first.computer, id); /* told of the computer whose name it is */
+	snprintf(path, sizeof(path), "/api/v1/events?computer=%s&type=275", id);
+	assert_int_equal(fixture_count(&fixture, path), 1);
+	snprintf(path, sizeof(path), "/api/v1/alerts?computer=%s&type=duplicate_identity", id);
+	assert_int_equal(fixture_count(&fixture, path), 1);
 	assert_memory_not_equal(&first.computer, &second.computer, sizeof(first.computer));
 	json_decref(fixture_api(&fixture, "PATCH", "/api/v1/settings", "{\"enrolment.same_name\":\"refuse\"}", 200));
 	{

@@ -92,9 +92,9 @@ static void wrong_usage_names_what_is_wrong(void **state)
 		{ { "muster-agent", "status", "--data=/d", "--dat" }, "no option --dat" },
 		{ { "muster-agent", "status", "--data=/d", "--yes=1" }, "--yes takes no value" },
 		{ { "muster-agent", "status", "--data=/d", "more" }, "'more'" },
-		{ { "muster-agent", "scan", "--data=/d" }, "needs PATH..." },
+		{ { "muster-agent", "scan", "--data=/d" }, "needs PATH...; see muster-agent scan --help" },
 		{ { "muster-agent", "scan", "--data=/d", "a", "b", "c" }, "'c'" },
-		{ { "muster-agent" }, "missing" },
+		{ { "muster-agent" }, "missing; see muster-agent --help" },
 	};
 
 	(void)state;
