@@ -71,6 +71,7 @@ static bool envelope_arrived(struct endpoint *endpoint, const Muster__Wire__Enve
 		.keys = endpoint->keys,
 		.key_count = endpoint->key_count,
 		.computer = &endpoint->options.computer,
+		.session = endpoint->session,
 		.now = env_wall(endpoint->options.env),
 		.verify = endpoint->options.verify,
 		.verify_context = endpoint->options.verify_context,

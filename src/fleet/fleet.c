@@ -242,6 +242,7 @@ static struct open_command *open_command_new(const struct fleet *fleet, const st
 	memcpy(command->envelope, given->envelope, given->envelope_size);
 	command->envelope_size = given->envelope_size;
 	key_of_envelope(command->envelope, command->envelope_size, command->key);
+	command->session = given->session;
 	command->id = given->id;
 	command->target = given->target;
 	command->kind = given->kind;

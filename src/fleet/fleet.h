@@ -129,6 +129,7 @@ struct fleet_command {
 	span_us timeout_us; /* from issue to end; 0: none */
 	time_us expires;    /* of the envelope, wall clock */
 	bool restored;      /* open since before this manager started: a pending one may have been sent */
+	uint64_t session;   /* the run of the agent that it was signed for; 0: of none that is known */
 	const uint8_t *envelope;
 	size_t envelope_size;
 };
@@ -281,20 +282,25 @@ bool fleet_configuration_due(const struct fleet *fleet, const struct fleet_excha
  * and has no events to tell. */
 int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wire__Reply **ret_reply,
 		bool *ret_configuration, struct err *err);
-/* Orders of a computer that would go with the next reply but for the key that signed them, which is not the present
- * one: what they hold is to be signed anew and given to fleet_renew() first. At most `most`; they live until the next
- * call. */
+/* Orders of a computer that would go with the next reply to this run of its agent, but for the key that signed them,
+ * which is not the present one, or for the run that they were signed for, which is another: what they hold is to be
+ * signed anew, for this run, and given to fleet_renew() first. At most `most`; they live until the next call. */
 struct fleet_order {
 	struct uuid command;
 	const uint8_t *envelope; /* packed */
 	size_t envelope_size;
 };
-size_t fleet_outdated(const struct fleet *fleet, const struct uuid *computer, struct fleet_order *orders, size_t most);
-/* The same order in another envelope; copied. ERR_NOT_FOUND: it ended meanwhile. */
+size_t fleet_outdated(const struct fleet *fleet, const struct uuid *computer, uint64_t session,
+		      struct fleet_order *orders, size_t most);
 /* Is this the fingerprint of the present key (or nothing known of keys)? What another signed need not be sent. */
 bool fleet_key_is_present(const struct fleet *fleet, const uint8_t fingerprint[SHA256_BYTES]);
-int fleet_renew(struct fleet *fleet, const struct uuid *computer, const struct uuid *command, const uint8_t *envelope,
-		size_t size, struct err *err);
+/* The same order in another envelope, for that run of the agent; copied. ERR_NOT_FOUND: it ended meanwhile. */
+int fleet_renew(struct fleet *fleet, const struct uuid *computer, const struct uuid *command, uint64_t session,
+		const uint8_t *envelope, size_t size, struct err *err);
+/* The run of the computer's agent that was heard last, which orders are signed for; 0: none since we started. */
+uint64_t fleet_session(const struct fleet *fleet, const struct uuid *computer);
+/* The run of the agent that made the report. */
+uint64_t fleet_exchange_session(const struct fleet_exchange *exchange);
 /* After fleet_reply(): the reply brings something, or confirms something that was told.
  * Else a talk that the manager dialled may end without it. */
 bool fleet_more(const struct fleet_exchange *exchange);

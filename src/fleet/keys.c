@@ -135,21 +135,18 @@ bool fleet_key_is_present(const struct fleet *fleet, const uint8_t fingerprint[S
 	return fleet->keys == NULL || (present != NULL && memcmp(present, fingerprint, SHA256_BYTES) == 0);
 }
 
-/* --- orders that an older key signed --- */
+/* --- orders that an older key signed, or that are for another run of the agent (decision 0021) --- */
 
-static bool is_outdated(const struct fleet *fleet, const struct open_command *command)
+bool key_signed(const struct fleet *fleet, const struct open_command *command, uint64_t session)
 {
 	const uint8_t *present = key_chain_present(fleet->keys);
 
-	return present != NULL && memcmp(command->key, present, sizeof(command->key)) != 0;
+	return command->session == session &&
+	       (present == NULL || memcmp(command->key, present, sizeof(command->key)) == 0);
 }
 
-bool key_signed(const struct fleet *fleet, const struct open_command *command)
-{
-	return !is_outdated(fleet, command);
-}
-
-size_t fleet_outdated(const struct fleet *fleet, const struct uuid *id, struct fleet_order *orders, size_t most)
+size_t fleet_outdated(const struct fleet *fleet, const struct uuid *id, uint64_t session, struct fleet_order *orders,
+		      size_t most)
 {
 	const struct computer *computer = computer_find(fleet, id);
 	time_us now = fleet_now(fleet);
@@ -162,7 +159,7 @@ size_t fleet_outdated(const struct fleet *fleet, const struct uuid *id, struct f
 		waits |= open_command_sendable(command, now);
 	for (const struct open_command *command = computer->commands; waits && command != NULL && count < most;
 	     command = command->next) {
-		if (open_command_unconfirmed(command) && is_outdated(fleet, command))
+		if (open_command_unconfirmed(command) && !key_signed(fleet, command, session))
 			orders[count++] =
 			    (struct fleet_order){ command->id, command->envelope, command->envelope_size };
 	}
@@ -182,7 +179,7 @@ void key_of_envelope(const uint8_t *envelope, size_t size, uint8_t key[FLEET_KEY
 	muster__wire__envelope__free_unpacked(unpacked, NULL);
 }
 
-int fleet_renew(struct fleet *fleet, const struct uuid *computer_id, const struct uuid *command_id,
+int fleet_renew(struct fleet *fleet, const struct uuid *computer_id, const struct uuid *command_id, uint64_t session,
 		const uint8_t *envelope, size_t size, struct err *err)
 {
 	const struct computer *computer = computer_find(fleet, computer_id);
@@ -199,5 +196,6 @@ int fleet_renew(struct fleet *fleet, const struct uuid *computer_id, const struc
 	command->envelope = copy;
 	command->envelope_size = size;
 	key_of_envelope(envelope, size, command->key);
+	command->session = session;
 	return 0;
 }

@@ -42,6 +42,7 @@ struct open_command {
 	time_us deadline;                 /* monotonic */
 	time_us next_send;                /* monotonic */
 	uint8_t key[FLEET_KEY_TAG_BYTES]; /* the beginning of the fingerprint of the key that signed it */
+	uint64_t session;                 /* the run of the agent that it was signed for; 0: none was known */
 	uint8_t *envelope;
 	size_t envelope_size;
 	Muster__Wire__Progress *progress; /* own memory, path behind it; NULL: none */
@@ -347,8 +348,8 @@ void key_heard(struct computer *computer, const uint8_t trusted[SHA256_BYTES]);
 /* Puts the way into the reply; *ret_orders: orders may go with it. ERR_MEMORY. */
 int key_tell(struct fleet *fleet, struct computer *computer, struct fleet_exchange *exchange,
 	     Muster__Wire__Reply *reply, bool *ret_orders);
-/* By the present key, or none is known. */
-bool key_signed(const struct fleet *fleet, const struct open_command *command);
+/* By the present key, or none is known; and for this run of the agent. */
+bool key_signed(const struct fleet *fleet, const struct open_command *command, uint64_t session);
 void key_of_envelope(const uint8_t *envelope, size_t size, uint8_t key[FLEET_KEY_TAG_BYTES]);
 
 /* reply.c */

@@ -203,7 +203,7 @@ static int reply_commands(struct fleet *fleet, struct computer *computer, struct
 
 		if (!open_command_unconfirmed(command))
 			continue;
-		if (reply->n_commands == WIRE_REPLY_COMMANDS_MAX || !key_signed(fleet, command) ||
+		if (reply->n_commands == WIRE_REPLY_COMMANDS_MAX || !key_signed(fleet, command, exchange->session) ||
 		    bytes + command->envelope_size > REPLY_COMMANDS_BYTES)
 			break;
 		envelope = muster__wire__envelope__unpack(&allocator, command->envelope_size, command->envelope);

@@ -13,6 +13,18 @@ bool fleet_rekeys(const struct fleet *fleet)
 	return fleet->options.rekeys == NULL || fleet->options.rekeys(fleet->options.context);
 }
 
+uint64_t fleet_session(const struct fleet *fleet, const struct uuid *id)
+{
+	const struct computer *computer = computer_find(fleet, id);
+
+	return computer != NULL ? computer->session : 0;
+}
+
+uint64_t fleet_exchange_session(const struct fleet_exchange *exchange)
+{
+	return exchange->session;
+}
+
 bool fleet_is_clone(const struct fleet *fleet, const struct uuid *id, uint64_t session)
 {
 	const struct computer *computer = computer_find(fleet, id);

@@ -102,10 +102,17 @@ static int check_address(const Muster__Wire__Signed *content, const struct envel
 	struct uuid computer = exchange_uuid(&content->computer);
 	char text[UUID_TEXT_BYTES];
 
-	if (uuid_equal(&computer, acceptance->computer))
+	if (!uuid_equal(&computer, acceptance->computer)) {
+		uuid_format(&computer, text);
+		return err_set(err, ERR_DENIED, "meant for another computer, %s", text);
+	}
+	if (content->session != 0 && content->session == acceptance->session)
 		return 0;
-	uuid_format(&computer, text);
-	return err_set(err, ERR_DENIED, "meant for another computer, %s", text);
+	if (content->session == 0)
+		return err_set(err, ERR_REPLAYED,
+			       "it does not say which run of this agent it is for; a manager of an "
+			       "earlier version has to be updated first");
+	return err_set(err, ERR_REPLAYED, "meant for another run of this agent; it was recorded, or comes too late");
 }
 
 int envelope_check_dates(const Muster__Wire__Signed *content, time_us now, struct err *err)

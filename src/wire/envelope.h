@@ -41,6 +41,7 @@ struct envelope_acceptance {
 	const struct envelope_key *keys;
 	size_t key_count;
 	const struct uuid *computer; /* whose agent this is */
+	uint64_t session;            /* and which run of it; not 0 */
 	time_us now;                 /* wall clock */
 	envelope_verify verify;
 	void *verify_context;
@@ -50,9 +51,9 @@ struct envelope_acceptance {
 /* The order of checks and the code of each refusal: ERR_FORMAT or ERR_LIMIT
  * shape of the envelope; ERR_UNKNOWN signed by a key not in the list;
  * ERR_UNTRUSTED bad signature, or a path that does not lead to what was signed; then, only now parsed, what
- * exchange_signed_decode() says; ERR_DENIED for another computer. What it lets through is genuine, and may be out of
- * date: nothing in it counts before envelope_check_dates(). On success *ret_content lives in *ret_arena, the caller's
- * to free. */
+ * exchange_signed_decode() says; ERR_DENIED for another computer; ERR_REPLAYED for another run of this agent. What it
+ * lets through is genuine, and may be out of date: nothing in it counts before envelope_check_dates(). On success
+ * *ret_content lives in *ret_arena, the caller's to free. */
 int envelope_authenticate(const Muster__Wire__Envelope *envelope, const struct envelope_acceptance *acceptance,
 			  Muster__Wire__Signed **ret_content, struct arena **ret_arena, struct err *err);
 

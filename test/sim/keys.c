@@ -117,26 +117,31 @@ void keys_roll_over(struct sim_manager *manager)
 	manager_after(manager, (span_us)sim_below(sim, SIM_WRITE_MOST_US), stored);
 }
 
-/* Before a reply is made: what another key signed is signed anew, the same bytes. */
-void keys_renew_orders(struct sim_manager *manager, const struct uuid *computer)
+/* Before a reply is made: what another key signed, or what is for another run of the agent, is signed anew. */
+void keys_renew_orders(struct sim_manager *manager, const struct uuid *computer, uint64_t session)
 {
 	struct fleet_order orders[WIRE_REPLY_COMMANDS_MAX];
-	size_t count = fleet_outdated(manager->fleet, computer, orders, COUNT_OF(orders));
+	size_t count = fleet_outdated(manager->fleet, computer, session, orders, COUNT_OF(orders));
 
 	for (size_t i = 0; i < count; i++) {
 		Muster__Wire__Envelope *envelope =
 		    muster__wire__envelope__unpack(NULL, orders[i].envelope_size, orders[i].envelope);
+		Muster__Wire__Signed *content =
+		    envelope != NULL ? muster__wire__signed__unpack(NULL, envelope->payload.len, envelope->payload.data)
+				     : NULL;
 		struct uuid command = orders[i].command;
 		uint8_t *anew;
 		size_t size;
 
-		if (envelope == NULL)
+		if (content == NULL)
 			abort();
-		anew = orders_sign(manager, envelope->payload.data, envelope->payload.len, &size);
-		if (fleet_renew(manager->fleet, computer, &command, anew, size, NULL) != 0)
+		content->session = session;
+		anew = orders_sign(manager, content, &size);
+		if (fleet_renew(manager->fleet, computer, &command, session, anew, size, NULL) != 0)
 			sim_fail(manager->sim, "an order that is open cannot be signed anew");
 		manager->sim->counts.orders_renewed++;
 		free(anew);
+		muster__wire__signed__free_unpacked(content, NULL);
 		muster__wire__envelope__free_unpacked(envelope, NULL);
 	}
 }

@@ -87,9 +87,9 @@ void requests_store_talk(struct sim_manager *manager, struct fleet_exchange *exc
 			 uint64_t talk);
 /* When a write that is given to the store now is committed. */
 time_us requests_commit_at(struct sim_manager *manager);
-/* Signs and adds the configuration if wanted, and packs. */
+/* Signs and adds the configuration if wanted, for that run of the agent, and packs. */
 void requests_pack_reply(struct sim_manager *manager, Muster__Wire__Reply *reply, bool configuration,
-			 const struct uuid *id, struct buf *out);
+			 const struct uuid *id, uint64_t session, struct buf *out);
 void requests_wake(void *manager, void *parked); /* fleet_options.wake */
 void requests_answer_woken(struct sim_manager *manager);
 void requests_drop(struct sim_machine *machine); /* its connections broke */
@@ -97,10 +97,11 @@ void requests_end(struct sim_manager *manager);  /* the manager ends */
 void requests_done(struct sim_manager *manager); /* for good */
 
 /* --- orders.c: policies and commands, signed --- */
-/* Signs a packed Signed with the present key: a packed envelope, to free(). */
-uint8_t *orders_sign(struct sim_manager *manager, const void *payload, size_t size, size_t *ret_size);
-/* The same of the configuration that the computer should have. */
-uint8_t *orders_configuration(struct sim_manager *manager, struct sim_stored_computer *computer, size_t *ret_size);
+/* Signs with the present key: a packed envelope, to free(). */
+uint8_t *orders_sign(struct sim_manager *manager, const Muster__Wire__Signed *content, size_t *ret_size);
+/* The same of the configuration that the computer should have, for that run of its agent. */
+uint8_t *orders_configuration(struct sim_manager *manager, struct sim_stored_computer *computer, uint64_t session,
+			      size_t *ret_size);
 void orders_fingerprint(const struct sim *sim, unsigned version, uint8_t out[SHA256_BYTES]);
 /* A new policy for a site, or for all (-1). */
 void orders_new_policy(struct sim_manager *manager, int site);
@@ -118,7 +119,7 @@ void keys_manager_ended(struct sim_manager *manager);
 void keys_roll_over(struct sim_manager *manager);
 /* The number of its present key, of all managers' keys. */
 unsigned keys_present(const struct sim_manager *manager);
-void keys_renew_orders(struct sim_manager *manager, const struct uuid *computer);
+void keys_renew_orders(struct sim_manager *manager, const struct uuid *computer, uint64_t session);
 void keys_check(const struct sim_machine *machine);
 void keys_end(struct sim_manager *manager);
 

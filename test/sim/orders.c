@@ -6,7 +6,7 @@
 
 /* --- signing --- */
 
-uint8_t *orders_sign(struct sim_manager *manager, const void *payload, size_t size, size_t *ret_size)
+static uint8_t *sign_payload(struct sim_manager *manager, const void *payload, size_t size, size_t *ret_size)
 {
 	const struct bytes leaf = { payload, size };
 	const struct envelope_key key = sim_key(keys_present(manager));
@@ -30,7 +30,7 @@ uint8_t *orders_sign(struct sim_manager *manager, const void *payload, size_t si
 	return taken;
 }
 
-static uint8_t *sign(struct sim_manager *manager, const Muster__Wire__Signed *content, size_t *ret_size)
+uint8_t *orders_sign(struct sim_manager *manager, const Muster__Wire__Signed *content, size_t *ret_size)
 {
 	struct buf payload;
 	uint8_t *envelope;
@@ -38,7 +38,7 @@ static uint8_t *sign(struct sim_manager *manager, const Muster__Wire__Signed *co
 	buf_init(&payload, WIRE_SIGNED_MAX_BYTES);
 	if (envelope_payload(content, &payload, NULL) != 0)
 		abort();
-	envelope = orders_sign(manager, payload.data, payload.size, ret_size);
+	envelope = sign_payload(manager, payload.data, payload.size, ret_size);
 	buf_done(&payload);
 	return envelope;
 }
@@ -89,7 +89,8 @@ void orders_new_policy(struct sim_manager *manager, int site)
 	requests_answer_woken(manager);
 }
 
-uint8_t *orders_configuration(struct sim_manager *manager, struct sim_stored_computer *computer, size_t *ret_size)
+uint8_t *orders_configuration(struct sim_manager *manager, struct sim_stored_computer *computer, uint64_t session,
+			      size_t *ret_size)
 {
 	Muster__Wire__Signed content = MUSTER__WIRE__SIGNED__INIT;
 	struct sim_configuration configuration;
@@ -97,12 +98,13 @@ uint8_t *orders_configuration(struct sim_manager *manager, struct sim_stored_com
 	configuring_make(manager->sim, computer->version, &configuration);
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(computer->record.id.bytes, UUID_BYTES);
+	content.session = session;
 	content.serial = ++computer->serial;
 	content.issued_us = env_wall(&manager->env);
 	content.expires_us = content.issued_us + DAY_US;
 	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_CONFIGURATION;
 	content.configuration = &configuration.message;
-	return sign(manager, &content, ret_size);
+	return orders_sign(manager, &content, ret_size);
 }
 
 /* --- commands --- */
@@ -151,12 +153,13 @@ static void sign_command(struct sim_manager *manager, struct sim_stored_computer
 
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(stored->computer.bytes, UUID_BYTES);
+	content.session = stored->session = fleet_session(manager->fleet, &stored->computer);
 	content.serial = ++computer->serial;
 	content.issued_us = stored->issued;
 	content.expires_us = stored->expires;
 	content.content_case = MUSTER__WIRE__SIGNED__CONTENT_COMMAND;
 	content.command = command;
-	stored->envelope = sign(manager, &content, &stored->envelope_size);
+	stored->envelope = orders_sign(manager, &content, &stored->envelope_size);
 	if (stored->kind != COMMAND_SCAN && stored->kind != COMMAND_HEARTBEAT && stored->kind != COMMAND_RESTORE &&
 	    stored->kind != COMMAND_MOVE)
 		free(command->pause);
@@ -175,6 +178,7 @@ static int hand_over(struct sim_manager *manager, const struct sim_stored_comman
 		.timeout_us = stored->timeout_us,
 		.expires = stored->expires,
 		.restored = restored,
+		.session = stored->session,
 		.envelope = stored->envelope,
 		.envelope_size = stored->envelope_size,
 	};

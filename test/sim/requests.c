@@ -95,7 +95,7 @@ static struct sim_event *request_after(struct sim_manager *manager, struct sim_r
 /* --- answering --- */
 
 void requests_pack_reply(struct sim_manager *manager, Muster__Wire__Reply *reply, bool configuration,
-			 const struct uuid *id, struct buf *out)
+			 const struct uuid *id, uint64_t session, struct buf *out)
 {
 	struct sim_stored_computer *computer = store_computer(manager, id);
 	Muster__Wire__Envelope *envelope = NULL;
@@ -103,7 +103,7 @@ void requests_pack_reply(struct sim_manager *manager, Muster__Wire__Reply *reply
 
 	if (configuration && computer != NULL) {
 		size_t size = 0;
-		uint8_t *bytes = orders_configuration(manager, computer, &size);
+		uint8_t *bytes = orders_configuration(manager, computer, session, &size);
 
 		envelope = muster__wire__envelope__unpack(NULL, size, bytes);
 		if (envelope != NULL && fleet_key_is_present(manager->fleet, envelope->key.data))
@@ -123,7 +123,7 @@ static void send_reply(struct sim_manager *manager, struct sim_request *request,
 	struct buf packed;
 
 	buf_init(&packed, WIRE_REPLY_MAX_BYTES);
-	requests_pack_reply(manager, reply, configuration, id, &packed);
+	requests_pack_reply(manager, reply, configuration, id, fleet_exchange_session(request->exchange), &packed);
 	network_reply(manager->sim, request->machine, request->machine_generation, request->lane, request->token,
 		      packed.data, packed.size);
 	buf_done(&packed);
@@ -135,7 +135,7 @@ static void reply_now(struct sim_manager *manager, struct sim_request *request)
 	Muster__Wire__Reply *reply;
 	bool configuration = false;
 
-	keys_renew_orders(manager, &id);
+	keys_renew_orders(manager, &id, fleet_exchange_session(request->exchange));
 	if (fleet_reply(manager->fleet, request->exchange, &reply, &configuration, NULL) != 0) {
 		network_error(manager->sim, request->machine, request->machine_generation, request->lane,
 			      request->token);

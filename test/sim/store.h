@@ -31,7 +31,8 @@ struct sim_stored_command {
 	uint8_t *envelope;
 	size_t envelope_size;
 	bool reported_end;
-	bool cut_off; /* it ended with its computer's membership */
+	bool cut_off;     /* it ended with its computer's membership */
+	uint64_t session; /* for which run of the agent it was signed */
 };
 /* What the specification's arithmetic says of a computer, from what was heard of it alone (liveness.c). */
 struct sim_life {

@@ -199,7 +199,7 @@ void talk_stored(struct sim_manager *manager, uint64_t id, struct fleet_exchange
 	buf_init(&out, WIRE_REPLY_MAX_BYTES);
 	if (talk != NULL) {
 		fleet_answer(fleet, exchange, false, NULL, &until);
-		keys_renew_orders(manager, &talk->computer);
+		keys_renew_orders(manager, &talk->computer, fleet_exchange_session(exchange));
 		if (fleet_reply(fleet, exchange, &reply, &configuration, NULL) != 0) {
 			end(manager, talk, ERR_IO, "not stored");
 		} else if (!fleet_more(exchange)) {
@@ -210,7 +210,8 @@ void talk_stored(struct sim_manager *manager, uint64_t id, struct fleet_exchange
 					 talk->machine);
 			check_reply(manager, &talk->computer, reply);
 			fleet_reply_answers(exchange, reply);
-			requests_pack_reply(manager, reply, configuration, &talk->computer, &out);
+			requests_pack_reply(manager, reply, configuration, &talk->computer,
+					    fleet_exchange_session(exchange), &out);
 			post(manager, talk, &out);
 		}
 	}

@@ -402,6 +402,7 @@ int issue_hand_over(struct issue *issue, struct err *err)
 		.issued = order->issued,
 		.timeout_us = order->timeout,
 		.expires = order_expires(order->issued, order->timeout),
+		.session = order->session,
 		.envelope = issue->envelope.data,
 		.envelope_size = issue->envelope.size,
 	};
@@ -423,12 +424,20 @@ uint64_t issue_take_serial(struct front *front)
 	return ++front->command_serial;
 }
 
+void issue_take_session(struct issue *issue)
+{
+	pthread_mutex_lock(&issue->shard->lock);
+	issue->order.session = fleet_session(issue->shard->fleet, &issue->order.computer);
+	pthread_mutex_unlock(&issue->shard->lock);
+}
+
 /* With `issuing` held: serial numbers reach the shard in order. */
 static int issue_in_turn(struct issue *issue, struct err *err)
 {
 	int rc;
 
 	issue->order.serial = issue_take_serial(issue->front);
+	issue_take_session(issue);
 	rc = sign(issue, err);
 	if (rc == 0)
 		rc = store_write_wait(issue->front->store, write_command, issue, err);

@@ -218,8 +218,10 @@ static void begin(struct chunk *chunk)
 	struct chunk *first = many->chunks;
 	int rc;
 
-	for (size_t i = 0; i < chunk->count; i++)
+	for (size_t i = 0; i < chunk->count; i++) {
 		chunk->ones[i].issue.order.serial = issue_take_serial(many->front);
+		issue_take_session(&chunk->ones[i].issue);
+	}
 	chunk->rc = sign(chunk, &chunk->err);
 	/* Nothing is stored of an order that is not in the audit log. */
 	if (chunk != first) {

@@ -40,6 +40,8 @@ struct uuid issue_order_id(const struct issue *issue);
 int issue_read_before(struct store_session *session, void *argument, struct err *err);
 /* The next serial number, of all computers. With `issuing` of the computer's shard held until issue_hand_over(). */
 uint64_t issue_take_serial(struct front *front);
+/* The run of the agent that the order is for; its shard is set. */
+void issue_take_session(struct issue *issue);
 /* In the same write as the rows whose highest serial it is. */
 int issue_note_serial(uint64_t serial, struct store_session *session, struct err *err);
 /* The command's row; ERR_NOT_FOUND, with nothing written: there is no such computer, or it was deleted just now. */

@@ -13,14 +13,15 @@
 
 #define VALID_US (7 * DAY_US) /* it is sent at once; a new one is made for each sending */
 
-static int pack_signed(const struct front *front, const struct uuid *computer, const struct buf *packed,
+static int pack_signed(const struct front *front, const struct signed_configuration *made, const struct buf *packed,
 		       uint64_t serial, struct buf *out, struct err *err)
 {
 	Muster__Wire__Signed content = MUSTER__WIRE__SIGNED__INIT;
 	int rc;
 
 	content.version = WIRE_ENVELOPE_VERSION;
-	content.computer = exchange_bytes(computer->bytes, UUID_BYTES);
+	content.computer = exchange_bytes(made->computer.bytes, UUID_BYTES);
+	content.session = made->session;
 	content.serial = serial;
 	content.issued_us = env_wall(front->env);
 	content.expires_us = content.issued_us + VALID_US;
@@ -33,28 +34,28 @@ static int pack_signed(const struct front *front, const struct uuid *computer, c
 	return rc;
 }
 
-static int sign_stamped(struct front *front, const struct uuid *computer, const struct buf *packed, uint64_t serial,
-			struct buf *envelope, struct err *err)
+static int sign_stamped(struct front *front, const struct signed_configuration *made, const struct buf *packed,
+			uint64_t serial, struct buf *envelope, struct err *err)
 {
 	struct buf payload;
 	int rc;
 
 	buf_init(&payload, WIRE_SIGNED_MAX_BYTES);
-	rc = pack_signed(front, computer, packed, serial, &payload, err);
+	rc = pack_signed(front, made, packed, serial, &payload, err);
 	if (rc == 0)
 		rc = signer_envelope(front->signer, payload.data, payload.size, envelope, err);
 	buf_done(&payload);
 	return rc;
 }
 
-static int sign(struct front *front, const struct uuid *computer, const struct buf *packed, uint64_t serial,
+static int sign(struct front *front, const struct signed_configuration *made, const struct buf *packed, uint64_t serial,
 		struct buf *envelope, struct err *err)
 {
-	int rc = sign_stamped(front, computer, packed, serial, envelope, err);
+	int rc = sign_stamped(front, made, packed, serial, envelope, err);
 
 	for (int stamps = 1; rc == ERR_CLOCK && stamps < ORDER_STAMPS_MAX; stamps++) {
 		buf_reset(envelope);
-		rc = sign_stamped(front, computer, packed, serial, envelope, err);
+		rc = sign_stamped(front, made, packed, serial, envelope, err);
 	}
 	return rc;
 }
@@ -70,7 +71,7 @@ static int make(struct front *front, struct signed_configuration *made, struct e
 	rc = policies_configuration(front, &made->computer, &packed, &serial, err);
 	if (rc == 0) {
 		fingerprint_of(packed.data, packed.size, made->fingerprint);
-		rc = sign(front, &made->computer, &packed, serial, &envelope, err);
+		rc = sign(front, made, &packed, serial, &envelope, err);
 	}
 	if (rc == 0)
 		rc = exchange_envelope_decode(envelope.data, envelope.size, &made->envelope, &made->arena, err);
@@ -79,7 +80,8 @@ static int make(struct front *front, struct signed_configuration *made, struct e
 	return rc;
 }
 
-struct signed_configuration *signed_configuration_new(struct front *front, const struct uuid *computer)
+struct signed_configuration *signed_configuration_new(struct front *front, const struct uuid *computer,
+						      uint64_t session)
 {
 	struct signed_configuration *made = calloc(1, sizeof(*made));
 	struct err err = { 0 };
@@ -88,6 +90,7 @@ struct signed_configuration *signed_configuration_new(struct front *front, const
 	if (made == NULL)
 		return NULL;
 	made->computer = *computer;
+	made->session = session;
 	if (make(front, made, &err) == 0)
 		return made;
 	LOG(LOG_ERROR, "configuration.not_sent", log_uuid("computer", computer), log_err(&err));

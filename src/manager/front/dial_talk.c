@@ -38,6 +38,7 @@ struct talk {
 	struct tls_session *session;
 	struct http_client *client;
 	struct fleet_exchange *fleet;
+	uint64_t run; /* of the agent, for the worker that signs */
 	Muster__Wire__Report *report;
 	struct arena *arena;
 	struct records *records;
@@ -355,9 +356,9 @@ static void sign(void *argument)
 {
 	struct talk *talk = argument;
 
-	server_keys_renew(talk->dialler->front, talk->shard, &talk->computer);
+	server_keys_renew(talk->dialler->front, talk->shard, &talk->computer, talk->run);
 	if (talk->due)
-		talk->configuration = signed_configuration_new(talk->dialler->front, &talk->computer);
+		talk->configuration = signed_configuration_new(talk->dialler->front, &talk->computer, talk->run);
 	if (loop_post(talk->dialler->loop, signed_or_not, talk) != 0)
 		LOG(LOG_ERROR, "dial.lost", log_uuid("computer", &talk->computer), log_text("error", "no memory"));
 }
@@ -373,7 +374,8 @@ static void go_on(struct talk *talk)
 	pthread_mutex_lock(&talk->shard->lock);
 	fleet_answer(fleet, talk->fleet, false, NULL, &until);
 	talk->due = fleet_configuration_due(fleet, talk->fleet);
-	due = talk->due || fleet_outdated(fleet, &talk->computer, &outdated, 1) > 0;
+	talk->run = fleet_exchange_session(talk->fleet);
+	due = talk->due || fleet_outdated(fleet, &talk->computer, talk->run, &outdated, 1) > 0;
 	pthread_mutex_unlock(&talk->shard->lock);
 	talk->elsewhere = due && front_work(talk->dialler->front, sign, talk) == 0;
 	if (!talk->elsewhere)

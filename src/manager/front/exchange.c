@@ -24,6 +24,7 @@ struct exchange {
 	struct front *front;
 	struct agent_request *request;
 	struct uuid computer; /* for the worker that signs */
+	uint64_t session;     /* the same */
 	struct loop *loop;
 	struct shard *shard;
 	struct fleet_exchange *fleet;
@@ -225,15 +226,17 @@ static void sign(void *argument)
 {
 	struct exchange *exchange = argument;
 
-	server_keys_renew(exchange->front, exchange->shard, &exchange->computer);
+	server_keys_renew(exchange->front, exchange->shard, &exchange->computer, exchange->session);
 	if (exchange->due)
-		exchange->configuration = signed_configuration_new(exchange->front, &exchange->computer);
+		exchange->configuration =
+		    signed_configuration_new(exchange->front, &exchange->computer, exchange->session);
 	if (loop_post(exchange->loop, signed_or_not, exchange) != 0)
 		LOG(LOG_ERROR, "exchange.lost", log_uuid("computer", &exchange->computer),
 		    log_text("error", "no memory"));
 }
 
-/* Answers; a configuration that is due is signed before, and orders whose key has been followed by another. */
+/* Answers; a configuration that is due is signed before, and orders whose key has been followed by another,
+ * or that were signed for another run of the agent. */
 static void finish(struct exchange *exchange)
 {
 	struct fleet_order outdated;
@@ -244,7 +247,9 @@ static void finish(struct exchange *exchange)
 	exchange->timer = NULL;
 	pthread_mutex_lock(&exchange->shard->lock);
 	exchange->due = fleet_configuration_due(exchange->shard->fleet, exchange->fleet);
-	due = exchange->due || fleet_outdated(exchange->shard->fleet, &exchange->request->computer, &outdated, 1) > 0;
+	exchange->session = fleet_exchange_session(exchange->fleet);
+	due = exchange->due ||
+	      fleet_outdated(exchange->shard->fleet, &exchange->request->computer, exchange->session, &outdated, 1) > 0;
 	pthread_mutex_unlock(&exchange->shard->lock);
 	if (due) {
 		exchange->computer = exchange->request->computer;

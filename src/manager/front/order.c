@@ -38,6 +38,7 @@ static int encode(const struct order *order, Muster__Wire__Command *command, str
 	command->timeout_us = order->timeout;
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(order->computer.bytes, UUID_BYTES);
+	content.session = order->session;
 	content.serial = order->serial;
 	content.issued_us = order->issued;
 	content.expires_us = order_expires(order->issued, order->timeout);
@@ -106,6 +107,20 @@ int order_pack(const struct order *order, struct buf *out, struct err *err)
 		return err_set(err, ERR_UNKNOWN, "no such kind of command");
 	}
 	return encode(order, &command, out, err);
+}
+
+int order_pack_again(const struct bytes *payload, uint64_t session, struct buf *out, struct err *err)
+{
+	Muster__Wire__Signed *content;
+	struct arena *arena;
+	int rc = exchange_signed_decode(payload->data, payload->size, &content, &arena, err);
+
+	if (rc != 0)
+		return rc;
+	content->session = session;
+	rc = exchange_signed_encode(content, out, err);
+	arena_free(arena);
+	return rc;
 }
 
 _Static_assert((int)COMMAND_SCAN == (int)MUSTER__WIRE__COMMAND__KIND_SCAN &&

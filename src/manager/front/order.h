@@ -11,6 +11,8 @@
 struct order {
 	struct uuid id;
 	struct uuid computer;
+	uint64_t session; /* the run of its agent that it is for; 0: none is known, and it is signed anew before it is
+			     sent */
 	enum command_kind kind;
 	struct uuid target;
 	uint64_t serial;
@@ -26,6 +28,8 @@ struct order {
 time_us order_expires(time_us issued, span_us timeout);
 /* Appends a packed Signed. ERR_LIMIT, ERR_FORMAT as exchange_signed_encode(): what an agent would refuse. */
 int order_pack(const struct order *order, struct buf *out, struct err *err);
+/* The same order, for another run of the agent: appends the packed Signed. ERR_FORMAT, ERR_MEMORY. */
+int order_pack_again(const struct bytes *payload, uint64_t session, struct buf *out, struct err *err);
 /* {"paths":[…],"exclude":[…],"target":"…","overwrite":true}, escaped; free(). NULL: no memory. */
 char *order_arguments_json(const struct order *order);
 /* The target of stored arguments; zero if there is none. */

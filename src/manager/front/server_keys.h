@@ -25,6 +25,6 @@ int server_keys_prove(struct front *front, enum proof_side side, const uint8_t c
 		      struct buf *out, struct err *err);
 
 /* Has signed anew what the reply is to carry and another key signed. Worker threads; blocks. */
-void server_keys_renew(struct front *front, struct shard *shard, const struct uuid *computer);
+void server_keys_renew(struct front *front, struct shard *shard, const struct uuid *computer, uint64_t session);
 
 #endif

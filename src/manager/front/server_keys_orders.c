@@ -1,7 +1,9 @@
-/* Orders that another server authentication key signed than the present one: signed anew before they go out. */
+/* Orders that another server authentication key signed than the present one, or that were signed for another run of the
+ * agent: signed anew before they go out. */
 #include "manager/front/server_keys.h"
 
 #include "base/log.h"
+#include "manager/front/order.h"
 
 struct renewing {
 	struct uuid command;
@@ -9,13 +11,14 @@ struct renewing {
 	struct arena *arena;
 };
 
-static size_t collect_outdated(struct shard *shard, const struct uuid *computer, struct renewing *renewing)
+static size_t collect_outdated(struct shard *shard, const struct uuid *computer, uint64_t session,
+			       struct renewing *renewing)
 {
 	struct fleet_order orders[WIRE_REPLY_COMMANDS_MAX];
 	size_t count, kept = 0;
 
 	pthread_mutex_lock(&shard->lock);
-	count = fleet_outdated(shard->fleet, computer, orders, COUNT_OF(orders));
+	count = fleet_outdated(shard->fleet, computer, session, orders, COUNT_OF(orders));
 	for (size_t i = 0; i < count; i++) {
 		struct renewing *one = &renewing[kept];
 
@@ -29,37 +32,59 @@ static size_t collect_outdated(struct shard *shard, const struct uuid *computer,
 	return kept;
 }
 
-static int sign_again(struct front *front, const struct renewing *renewing, size_t count, struct buf *envelopes,
-		      struct err *err)
+/* What they hold, for that run; one behind the other in `all`. */
+static int pack_again(const struct renewing *renewing, size_t count, uint64_t session, struct buf *all,
+		      struct bytes *payloads, struct err *err)
 {
-	struct bytes payloads[WIRE_REPLY_COMMANDS_MAX];
-	struct buf *outs[WIRE_REPLY_COMMANDS_MAX];
+	int rc = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		payloads[i] = (struct bytes){ renewing[i].envelope->payload.data, renewing[i].envelope->payload.len };
-		outs[i] = &envelopes[i];
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		const struct bytes payload = { renewing[i].envelope->payload.data, renewing[i].envelope->payload.len };
+		size_t before = all->size;
+
+		rc = order_pack_again(&payload, session, all, err);
+		payloads[i].size = all->size - before;
 	}
-	return signer_envelopes_again(front->signer, payloads, count, outs, err);
+	for (size_t i = 0, at = 0; rc == 0 && i < count; at += payloads[i].size, i++)
+		payloads[i].data = all->data + at;
+	return rc;
 }
 
-void server_keys_renew(struct front *front, struct shard *shard, const struct uuid *computer)
+static int sign_again(struct front *front, const struct renewing *renewing, size_t count, uint64_t session,
+		      struct buf *envelopes, struct err *err)
+{
+	struct bytes payloads[WIRE_REPLY_COMMANDS_MAX];
+	struct buf *outs[WIRE_REPLY_COMMANDS_MAX], all;
+	int rc;
+
+	buf_init(&all, WIRE_REPLY_COMMANDS_MAX * (size_t)WIRE_SIGNED_MAX_BYTES);
+	for (size_t i = 0; i < count; i++)
+		outs[i] = &envelopes[i];
+	rc = pack_again(renewing, count, session, &all, payloads, err);
+	if (rc == 0)
+		rc = signer_envelopes_again(front->signer, payloads, count, outs, err);
+	buf_done(&all);
+	return rc;
+}
+
+void server_keys_renew(struct front *front, struct shard *shard, const struct uuid *computer, uint64_t session)
 {
 	struct renewing renewing[WIRE_REPLY_COMMANDS_MAX];
 	struct buf envelopes[WIRE_REPLY_COMMANDS_MAX];
-	size_t count = collect_outdated(shard, computer, renewing);
+	size_t count = collect_outdated(shard, computer, session, renewing);
 	struct err err = { 0 };
 	int rc = 0;
 
 	for (size_t i = 0; i < count; i++)
 		buf_init(&envelopes[i], WIRE_ENVELOPE_MAX_BYTES);
 	if (count > 0)
-		rc = sign_again(front, renewing, count, envelopes, &err);
+		rc = sign_again(front, renewing, count, session, envelopes, &err);
 	if (rc != 0)
 		LOG(LOG_ERROR, "orders.not_signed_again", log_uuid("computer", computer), log_err(&err));
 	pthread_mutex_lock(&shard->lock);
 	for (size_t i = 0; rc == 0 && i < count; i++)
-		(void)fleet_renew(shard->fleet, computer, &renewing[i].command, envelopes[i].data, envelopes[i].size,
-				  NULL);
+		(void)fleet_renew(shard->fleet, computer, &renewing[i].command, session, envelopes[i].data,
+				  envelopes[i].size, NULL);
 	pthread_mutex_unlock(&shard->lock);
 	for (size_t i = 0; i < count; i++) {
 		arena_free(renewing[i].arena);

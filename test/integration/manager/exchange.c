@@ -164,6 +164,7 @@ static bool command_is_for(const struct agent *agent, const Muster__Wire__Envelo
 		.keys = &key,
 		.key_count = 1,
 		.computer = &agent->computer,
+		.session = agent->session,
 		.now = env_wall(env_system()),
 		.verify = signing_key_verify,
 		.digest = fingerprint_of,

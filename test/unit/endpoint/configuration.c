@@ -193,6 +193,7 @@ static void send_dated(struct endpoint *endpoint, const char *value, uint64_t se
 	configuration.n_settings = 1;
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(computer.bytes, UUID_BYTES);
+	content.session = endpoint_session(endpoint);
 	content.serial = serial;
 	content.issued_us = given_wall(NULL) + ahead_us;
 	content.expires_us = content.issued_us + DAY_US;

@@ -194,8 +194,8 @@ struct order {
 	struct buf payload;
 };
 
-static void seal(struct order *order, uint8_t number, enum command_kind kind, uint8_t target, uint8_t mark,
-		 const struct uuid *to)
+static void seal(struct order *order, uint64_t session, uint8_t number, enum command_kind kind, uint8_t target,
+		 uint8_t mark, const struct uuid *to)
 {
 	struct uuid id = { { number } }, other = { { target } };
 	Muster__Wire__Signed content = MUSTER__WIRE__SIGNED__INIT;
@@ -213,6 +213,7 @@ static void seal(struct order *order, uint8_t number, enum command_kind kind, ui
 		command.cancel = &about;
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(to->bytes, UUID_BYTES);
+	content.session = session;
 	content.serial = number;
 	content.issued_us = given_wall(NULL);
 	content.expires_us = content.issued_us + HOUR_US;
@@ -237,7 +238,7 @@ static void order(struct endpoint *endpoint, uint8_t number, enum command_kind k
 	struct order sealed;
 	Muster__Wire__Envelope *list[] = { &sealed.envelope };
 
-	seal(&sealed, number, kind, target, mark, to);
+	seal(&sealed, endpoint_session(endpoint), number, kind, target, mark, to);
 	reply.commands = list;
 	reply.n_commands = 1;
 	send(endpoint, ENDPOINT_MAIN);
@@ -252,8 +253,8 @@ static void pause_and_resume(struct endpoint *endpoint, bool disk_fails)
 	struct order pause, resume;
 	Muster__Wire__Envelope *list[] = { &pause.envelope, &resume.envelope };
 
-	seal(&pause, 2, COMMAND_PAUSE, 1, 0x5a, &computer);
-	seal(&resume, 3, COMMAND_RESUME, 1, 0x5a, &computer);
+	seal(&pause, endpoint_session(endpoint), 2, COMMAND_PAUSE, 1, 0x5a, &computer);
+	seal(&resume, endpoint_session(endpoint), 3, COMMAND_RESUME, 1, 0x5a, &computer);
 	reply.commands = list;
 	reply.n_commands = COUNT_OF(list);
 	send(endpoint, ENDPOINT_MAIN);
@@ -427,6 +428,49 @@ static void a_cancel_that_overtakes_keeps_the_command_from_running(void **state)
 	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer);
 	assert_int_equal(started, 0);
 	assert_int_equal(state_of(endpoint, 1), COMMAND_CANCELLED);
+	endpoint_free(endpoint);
+}
+
+/* Recorded, and played by somebody to the same computer that was installed anew: nothing of what it did before is
+ * remembered there, and the order is still within its dates. */
+static void what_was_ordered_of_another_run_is_refused_counted_and_told(void **state)
+{
+	struct endpoint *endpoint = make();
+	Muster__Wire__Reply reply = MUSTER__WIRE__REPLY__INIT;
+	struct order recorded;
+	Muster__Wire__Envelope *list[] = { &recorded.envelope };
+	struct endpoint_status status;
+	Muster__Wire__Report *message;
+	struct arena *arena;
+	bool told = false;
+
+	seal(&recorded, endpoint_session(endpoint), 1, COMMAND_SCAN, 0, 0x5a, &computer);
+	reply.commands = list;
+	reply.n_commands = 1;
+	send(endpoint, ENDPOINT_MAIN);
+	answer(endpoint, ENDPOINT_MAIN, &reply);
+	assert_int_equal(started, 1);
+	endpoint_free(endpoint);
+	assert_int_equal(stop(state) + start(state), 0); /* an empty disk */
+	endpoint = make();
+	send(endpoint, ENDPOINT_MAIN);
+	answer(endpoint, ENDPOINT_MAIN, &reply);
+	assert_int_equal(started, 0);
+	assert_int_equal(state_of(endpoint, 1), COMMAND_STATES);
+	endpoint_status(endpoint, &status);
+	assert_int_equal(status.refused, 1);
+	assert_int_equal(endpoint_flush(endpoint, NULL), 0);
+	now += MINUTE_US;
+	message = report(endpoint, ENDPOINT_MAIN, &arena);
+	for (size_t i = 0; i < message->n_events; i++)
+		told |= message->events[i]->type == EVENT_COMMUNICATION_UNVERIFIED;
+	assert_true(told);
+	arena_free(arena);
+	buf_done(&recorded.payload);
+	answer_plain(endpoint, ENDPOINT_MAIN, 0);
+	now += MINUTE_US;
+	order(endpoint, 1, COMMAND_SCAN, 0, 0x5a, &computer); /* the same, signed for this run */
+	assert_int_equal(started, 1);
 	endpoint_free(endpoint);
 }
 
@@ -777,6 +821,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_crash_interrupted_is_ended_truthfully, start, stop),
 		cmocka_unit_test_setup_teardown(what_does_not_verify_is_not_done, start, stop),
 		cmocka_unit_test_setup_teardown(a_cancel_that_overtakes_keeps_the_command_from_running, start, stop),
+		cmocka_unit_test_setup_teardown(what_was_ordered_of_another_run_is_refused_counted_and_told, start,
+						stop),
 		cmocka_unit_test_setup_teardown(a_journal_that_cannot_be_written_begins_nothing, start, stop),
 		cmocka_unit_test_setup_teardown(a_beginning_that_cannot_be_written_is_tried_again, start, stop),
 		cmocka_unit_test_setup_teardown(a_time_out_cancels_and_is_told_as_such, start, stop),

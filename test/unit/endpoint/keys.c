@@ -147,6 +147,7 @@ static void add_order(uint8_t by)
 	command.scan = &scan;
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(computer.bytes, UUID_BYTES);
+	content.session = endpoint_session(endpoint);
 	content.serial = 1;
 	content.issued_us = given_wall(NULL);
 	content.expires_us = content.issued_us + HOUR_US;

@@ -34,6 +34,7 @@ static void issue(struct fleet *fleet, bool restored, enum command_state state)
 		.restored = restored,
 		.envelope = envelope,
 		.envelope_size = sizeof(envelope),
+		.session = 7,
 	};
 
 	assert_int_equal(fleet_issue(fleet, &command, NULL), 0);
@@ -84,9 +85,11 @@ static void commands_go_in_the_order_of_their_issue(void **state)
 		.timeout_us = MINUTE_US,
 		.envelope = envelope,
 		.envelope_size = sizeof(envelope),
+		.session = 7,
 	};
 	struct fleet *fleet = make_plain();
 	struct fleet_exchange *exchange;
+	struct fleet_order orders[4];
 	Muster__Wire__Reply *answer;
 	struct report report;
 
@@ -101,6 +104,14 @@ static void commands_go_in_the_order_of_their_issue(void **state)
 	fill(&report, 8, 1, 1, 0); /* the agent was started again */
 	exchange = heard(fleet, &report);
 	fleet_stored(fleet, exchange, 0);
+	assert_int_equal(reply(fleet, exchange)->n_commands, 0); /* they are for the run before */
+	assert_int_equal(fleet_outdated(fleet, &id, 8, orders, COUNT_OF(orders)), 2);
+	assert_int_equal(fleet_renew(fleet, &id, &orders[0].command, 8, (const uint8_t *)"\x0a\x01x", 3, NULL), 0);
+	assert_int_equal(reply(fleet, exchange)->n_commands, 1);
+	assert_int_equal(fleet_outdated(fleet, &id, 8, orders, COUNT_OF(orders)), 1);
+	assert_int_equal(fleet_renew(fleet, &id, &second.id, 8, envelope, sizeof(envelope), NULL), 0);
+	assert_int_equal(fleet_outdated(fleet, &id, 8, orders, COUNT_OF(orders)), 0);
+	now += MINUTE_US;
 	answer = reply(fleet, exchange);
 	assert_int_equal(answer->n_commands, 2);
 	assert_int_equal(answer->commands[0]->payload.data[0], 'x');

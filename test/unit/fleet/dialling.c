@@ -64,6 +64,7 @@ static void issue(struct fleet *fleet, uint8_t number)
 		.timeout_us = HOUR_US,
 		.envelope = envelope,
 		.envelope_size = sizeof(envelope),
+		.session = 5,
 	};
 
 	assert_int_equal(fleet_issue(fleet, &command, NULL), 0);

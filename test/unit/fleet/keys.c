@@ -11,6 +11,7 @@
 #include "fleet/fleet.h"
 #include "given_time.h"
 
+#define RUN   7  /* of the agent */
 #define STEPS 40 /* more than two replies take */
 
 static void *woken;
@@ -153,7 +154,7 @@ static struct fleet_exchange *report(struct fleet *fleet, uint8_t trusted, bool 
 	muster__wire__report__init(&message);
 	message.protocol = 1;
 	message.computer = exchange_bytes(id.bytes, UUID_BYTES);
-	message.session = 7;
+	message.session = RUN;
 	message.sequence = ++sequence;
 	message.full = sequence == 1;
 	message.hold_s = 50;
@@ -194,6 +195,7 @@ static void issue(struct fleet *fleet, uint8_t by)
 					 .issued = given_wall(NULL),
 					 .timeout_us = HOUR_US,
 					 .expires = given_wall(NULL) + HOUR_US,
+					 .session = RUN,
 					 .envelope = packed };
 
 	memcpy(fingerprint, print_of(by), sizeof(fingerprint));
@@ -339,16 +341,16 @@ static void test_roll_over(void **state)
 	fleet_exchange_free(fleet, held_exchange);
 	issue(fleet, 1);
 	exchange = report(fleet, 2, &held);
-	assert_int_equal(fleet_outdated(fleet, &id, orders, 4), 1);
+	assert_int_equal(fleet_outdated(fleet, &id, RUN, orders, 4), 1);
 	assert_true(uuid_equal(&orders[0].command, &order));
 	assert_int_equal(reply(fleet, exchange, &configuration)->n_commands, 0);
 	envelope = muster__wire__envelope__unpack(NULL, orders[0].envelope_size, orders[0].envelope);
 	assert_non_null(envelope);
 	memcpy(envelope->key.data, print_of(2), SHA256_BYTES);
 	size = muster__wire__envelope__pack(envelope, packed);
-	assert_int_equal(fleet_renew(fleet, &id, &order, packed, size, NULL), 0);
+	assert_int_equal(fleet_renew(fleet, &id, &order, RUN, packed, size, NULL), 0);
 	muster__wire__envelope__free_unpacked(envelope, NULL);
-	assert_int_equal(fleet_outdated(fleet, &id, orders, 4), 0);
+	assert_int_equal(fleet_outdated(fleet, &id, RUN, orders, 4), 0);
 	assert_int_equal(reply(fleet, exchange, &configuration)->n_commands, 1);
 	fleet_exchange_free(fleet, exchange);
 	fleet_free(fleet);

@@ -77,6 +77,34 @@ static void a_scan_carries_its_paths(void **state)
 	free(json);
 }
 
+/* Signed anew it is the same order but for the run. */
+static void an_order_is_packed_again_for_another_run(void **state)
+{
+	struct order order = an_order(COMMAND_SCAN);
+	struct buf first, expected, again;
+	struct bytes payload;
+	struct err err = { 0 };
+
+	(void)state;
+	order.session = 0;
+	buf_init(&first, WIRE_SIGNED_MAX_BYTES);
+	buf_init(&expected, WIRE_SIGNED_MAX_BYTES);
+	buf_init(&again, WIRE_SIGNED_MAX_BYTES);
+	assert_int_equal(order_pack(&order, &first, NULL), 0);
+	payload = (struct bytes){ first.data, first.size };
+	order.session = UINT64_C(0xfedcba9876543210);
+	assert_int_equal(order_pack(&order, &expected, NULL), 0);
+	assert_int_equal(order_pack_again(&payload, order.session, &again, NULL), 0);
+	assert_int_equal(again.size, expected.size);
+	assert_memory_equal(again.data, expected.data, expected.size);
+	assert_true(expected.size > first.size);
+	payload.size--;
+	assert_int_equal(order_pack_again(&payload, order.session, &again, &err), ERR_FORMAT);
+	buf_done(&first);
+	buf_done(&expected);
+	buf_done(&again);
+}
+
 static void a_target_is_read_back(void **state)
 {
 	struct order order = an_order(COMMAND_RESTORE);
@@ -167,10 +195,15 @@ static void no_order_is_valid_for_years(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_kind_is_signed),        cmocka_unit_test(a_scan_carries_its_paths),
-		cmocka_unit_test(a_target_is_read_back),       cmocka_unit_test(times_out_of_order_are_not_signed),
-		cmocka_unit_test(nobodys_order_is_not_signed), cmocka_unit_test(rubbish_is_not_signed),
-		cmocka_unit_test(no_order_is_valid_for_years), cmocka_unit_test(a_move_says_where_to),
+		cmocka_unit_test(every_kind_is_signed),
+		cmocka_unit_test(a_scan_carries_its_paths),
+		cmocka_unit_test(an_order_is_packed_again_for_another_run),
+		cmocka_unit_test(a_target_is_read_back),
+		cmocka_unit_test(times_out_of_order_are_not_signed),
+		cmocka_unit_test(nobodys_order_is_not_signed),
+		cmocka_unit_test(rubbish_is_not_signed),
+		cmocka_unit_test(no_order_is_valid_for_years),
+		cmocka_unit_test(a_move_says_where_to),
 	};
 
 	return cmocka_run_group_tests_name("unit/manager/orders", tests, NULL, NULL);

@@ -15,7 +15,8 @@
 #include "trust/signing_key.h"
 #include "wire/succession.h"
 
-#define NOW ((time_us)1795294800 * SECOND_US)
+#define SESSION 11
+#define NOW     ((time_us)1795294800 * SECOND_US)
 
 static struct signing_key *key, *stranger;
 static struct envelope_key trusted;
@@ -217,6 +218,7 @@ static int accept_envelope(const Muster__Wire__Envelope *envelope)
 	const struct envelope_acceptance acceptance = { .keys = &trusted,
 							.key_count = 1,
 							.computer = &computer,
+							.session = SESSION,
 							.now = NOW,
 							.verify = signing_key_verify,
 							.digest = fingerprint_of };
@@ -255,6 +257,7 @@ static Muster__Wire__Signed *order(Muster__Wire__Command *command)
 	muster__wire__signed__init(&content);
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(computer.bytes, UUID_BYTES);
+	content.session = SESSION;
 	content.serial = 7;
 	content.issued_us = NOW;
 	content.expires_us = NOW + HOUR_US;

@@ -179,6 +179,7 @@ static void test_envelope(void **state)
 		.keys = &trusted,
 		.key_count = 1,
 		.computer = &computer,
+		.session = 5,
 		.now = 1000000,
 		.verify = signing_key_verify,
 		.digest = fingerprint_of,
@@ -191,6 +192,7 @@ static void test_envelope(void **state)
 	buf_init(&bytes, WIRE_ENVELOPE_MAX_BYTES);
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(computer.bytes, UUID_BYTES);
+	content.session = 5;
 	content.serial = 1;
 	content.issued_us = 1000000;
 	content.expires_us = 2000000;

@@ -113,11 +113,13 @@ static void seal_content(const Muster__Wire__Signed *content, struct buf *out)
 }
 
 /* Decodes and accepts at a moment; content is freed. */
-static int accept_bytes(const struct buf *bytes, time_us now, const struct uuid *computer, struct err *err)
+static int accept_in_run(const struct buf *bytes, time_us now, const struct uuid *computer, uint64_t session,
+			 struct err *err)
 {
 	const struct envelope_acceptance acceptance = { .keys = keys,
 							.key_count = 2,
 							.computer = computer,
+							.session = session,
 							.now = now,
 							.verify = stand_in_verify,
 							.verify_context = &judge,
@@ -136,6 +138,11 @@ static int accept_bytes(const struct buf *bytes, time_us now, const struct uuid 
 	arena_free(content_arena);
 	arena_free(arena);
 	return status;
+}
+
+static int accept_bytes(const struct buf *bytes, time_us now, const struct uuid *computer, struct err *err)
+{
+	return accept_in_run(bytes, now, computer, SAMPLE_SESSION, err);
 }
 
 static void test_accepted(void **state)
@@ -227,6 +234,31 @@ static void test_other_computer(void **state)
 	seal_content(content, &bytes);
 	assert_int_equal(accept_bytes(&bytes, content->issued_us, &other, &err), ERR_DENIED);
 	assert_string_equal(err.text, "meant for another computer, 01020304-0506-7708-890a-0b0c0d0e0f10");
+	buf_done(&bytes);
+}
+
+/* Recorded, and played to the same computer after a restart, a reset or an installation anew; one that names no run
+ * counts for none, not even for an agent that has none itself. */
+static void test_other_run(void **state)
+{
+	Muster__Wire__Signed *content = sample_scan();
+	struct err err = { 0 };
+	struct buf bytes;
+
+	(void)state;
+	buf_init(&bytes, WIRE_ENVELOPE_MAX_BYTES);
+	seal_content(content, &bytes);
+	for (unsigned bit = 0; bit < 64; bit++)
+		assert_int_equal(accept_in_run(&bytes, content->issued_us, &sample_computer,
+					       SAMPLE_SESSION ^ UINT64_C(1) << bit, &err),
+				 ERR_REPLAYED);
+	assert_non_null(strstr(err.text, "meant for another run of this agent"));
+	buf_reset(&bytes);
+	content->session = 0;
+	seal_content(content, &bytes);
+	assert_int_equal(accept_bytes(&bytes, content->issued_us, &sample_computer, &err), ERR_REPLAYED);
+	assert_non_null(strstr(err.text, "does not say which run"));
+	assert_int_equal(accept_in_run(&bytes, content->issued_us, &sample_computer, 0, &err), ERR_REPLAYED);
 	buf_done(&bytes);
 }
 
@@ -445,6 +477,7 @@ int main(void)
 		cmocka_unit_test(test_bad_signature_before_parsing),
 		cmocka_unit_test(test_altered_anywhere),
 		cmocka_unit_test(test_other_computer),
+		cmocka_unit_test(test_other_run),
 		cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_each_of_many_is_accepted),
 		cmocka_unit_test_setup_teardown(test_another_payload, setup_one, teardown_one),

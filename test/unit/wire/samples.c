@@ -249,6 +249,7 @@ static Muster__Wire__Signed *sample_signed(void)
 	muster__wire__signed__init(&content);
 	content.version = WIRE_ENVELOPE_VERSION;
 	content.computer = exchange_bytes(sample_computer.bytes, UUID_BYTES);
+	content.session = SAMPLE_SESSION;
 	content.serial = 7;
 	content.issued_us = INT64_C(1795294800000000);
 	content.expires_us = INT64_C(1795381200000000);

@@ -4,6 +4,8 @@
 
 #include "wire/exchange.h"
 
+#define SAMPLE_SESSION UINT64_C(0x8123456789abcdef) /* of orders: the run of the agent */
+
 /* Points into static storage, set anew by each call: change it at will. */
 Muster__Wire__Report *sample_report(void);
 Muster__Wire__Reply *sample_reply(void);
