@@ -62,7 +62,21 @@ UPDATE user_account SET password_hash = :password_hash, failures = 0, locked_unt
 UPDATE user_account SET failures = failures + 1, locked_until = :locked_until WHERE id = :id;
 
 -- name: user_signed_in
-UPDATE user_account SET failures = 0, locked_until = NULL, last_login = :last_login WHERE id = :id;
+UPDATE user_account
+SET failures = 0, last_login = :last_login, locked_until = CASE WHEN locked_until > :last_login THEN locked_until END
+WHERE id = :id;
+
+-- name: sign_in_source_note
+INSERT INTO sign_in_source (user_id, source, last) VALUES (:user_id, :source, :last)
+ON CONFLICT (user_id, source) DO UPDATE SET last = excluded.last;
+
+-- name: sign_in_source_known
+SELECT last FROM sign_in_source WHERE user_id = :user_id AND source = :source AND last > :since;
+
+-- name: sign_in_source_forget
+DELETE FROM sign_in_source
+WHERE user_id = :user_id AND (last <= :since OR source NOT IN (
+	SELECT source FROM sign_in_source WHERE user_id = :user_id ORDER BY last DESC LIMIT :most));
 
 -- name: user_count_of_role
 SELECT count(*) AS count FROM user_account WHERE role = :role;

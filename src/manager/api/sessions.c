@@ -37,6 +37,8 @@ static int store_session_row(struct store_session *session, void *argument, stru
 	cursor_bind_number(cursor, "last_login", begin->now);
 	rc = cursor_run(cursor, err);
 	if (rc == 0)
+		rc = sign_in_note(begin->call, session, &begin->who.user, begin->now, err);
+	if (rc == 0)
 		rc = front_audit(front, session, &actor, "session.create", begin->who.name, "", "done", err);
 	if (rc == 0)
 		rc = front_event(front, session, EVENT_SIGNED_IN, NULL, event, COUNT_OF(event), err);

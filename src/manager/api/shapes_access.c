@@ -116,7 +116,7 @@ SHAPE(shape_user, "User", "A person who may sign in.",
 	{ "role", SHAPE_CHOICE, REQUIRED, .choices = shape_roles, .help = "What the user may do." },
 	{ "created", SHAPE_TIME, REQUIRED, .help = "When the user was made." },
 	{ "last_sign_in", SHAPE_TIME, NULLABLE, .help = "Last sign-in." },
-	{ "locked_until", SHAPE_TIME, NULLABLE, .help = "Locked out until then, after too many refusals." },
+	{ "locked_until", SHAPE_TIME, NULLABLE, .help = "Locked out until then, after too many refusals, but not where the user signed in well of late." },
 	{ "password", SHAPE_SECRET, 0, .help = "The password that was made; shown this once." });
 LIST(shape_users, "Users", shape_user);
 

@@ -14,11 +14,16 @@
 #include "manager/queries.h"
 #include "trust/password.h"
 
-#define REMEMBERED 4096
-#define KEY_BYTES  128
-#define AT_ONCE    4 /* passwords that are looked at: each takes a worker, memory and time that others need */
+#define REMEMBERED    4096
+#define KEY_BYTES     128
+#define FAMILIAR_US   (30 * DAY_US) /* so long, and so many of a user's, are remembered from where it signed in well */
+#define FAMILIAR_MOST 32
+#define AT_ONCE       4 /* passwords that are looked at: each takes a worker, memory and time that others need */
 
-static const struct limiter_rule by_name = { 5, 15 * MINUTE_US, 15 * MINUTE_US };
+/* A name from one address: 20 an hour at most, so that three addresses at least are needed to shut the name out for
+ * others, which by_name does; it asks nothing of those from where the user signed in well of late. */
+static const struct limiter_rule by_pair = { 5, 15 * MINUTE_US, 15 * MINUTE_US };
+static const struct limiter_rule by_name = { 50, HOUR_US, HOUR_US };
 static const struct limiter_rule by_source = { 20, 5 * MINUTE_US, 15 * MINUTE_US };
 
 struct sign_ins {
@@ -58,18 +63,32 @@ struct attempt {
 	const char *name;
 	char name_key[KEY_BYTES];
 	char source_key[KEY_BYTES];
+	char pair_key[2 * KEY_BYTES];
 	/* the user's row */
 	bool there;
 	struct signed_in found;
 	char role[32];
 	char password_hash[PASSWORD_ENCODED_BYTES];
-	time_us locked_until; /* wall; 0: not */
+	time_us locked_until; /* wall, for those from elsewhere; 0: not */
+	bool familiar;        /* the user signed in well from there, of late */
 };
+
+static int read_familiar(struct store_session *session, struct attempt *attempt, struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_SIGN_IN_SOURCE_KNOWN);
+
+	cursor_bind_uuid(cursor, "user_id", &attempt->found.user);
+	cursor_bind_text(cursor, "source", attempt->source_key);
+	cursor_bind_number(cursor, "since", env_wall(api_call_env(attempt->call)) - FAMILIAR_US);
+	attempt->familiar = cursor_next(cursor);
+	return cursor_end(cursor, err);
+}
 
 static int read_user(struct store_session *session, void *argument, struct err *err)
 {
 	struct attempt *attempt = argument;
 	struct cursor *cursor = cursor_open(session, &QUERY_USER_BY_NAME);
+	int rc;
 
 	cursor_bind_text(cursor, "name", attempt->name);
 	if (cursor_next(cursor)) {
@@ -82,35 +101,47 @@ static int read_user(struct store_session *session, void *argument, struct err *
 		if (!cursor_is_null(cursor, "locked_until"))
 			attempt->locked_until = cursor_number(cursor, "locked_until");
 	}
-	return cursor_end(cursor, err);
+	rc = cursor_end(cursor, err);
+	return rc == 0 && attempt->there ? read_familiar(session, attempt, err) : rc;
+}
+
+static span_us longer(span_us one, span_us other)
+{
+	return one > other ? one : other;
 }
 
 /* Under the mutex. */
 static span_us locked_for(const struct attempt *attempt, time_us now)
 {
-	span_us stored = attempt->locked_until - env_wall(api_call_env(attempt->call));
-	span_us name = limiter_locked(attempt->sign_ins->limiter, attempt->name_key, now);
-	span_us source = limiter_locked(attempt->sign_ins->limiter, attempt->source_key, now);
+	const struct limiter *limiter = attempt->sign_ins->limiter;
+	span_us left =
+	    longer(limiter_locked(limiter, attempt->pair_key, now), limiter_locked(limiter, attempt->source_key, now));
 
-	if (attempt->locked_until != 0 && stored > name)
-		name = stored;
-	return name > source ? name : source;
+	if (attempt->familiar)
+		return left;
+	left = longer(left, limiter_locked(limiter, attempt->name_key, now));
+	if (attempt->locked_until != 0)
+		left = longer(left, attempt->locked_until - env_wall(api_call_env(attempt->call)));
+	return left;
 }
 
 /* Those that are looked at count as refused until it is known, or many at once would all come before the lock. */
 static bool is_one_too_many(const struct attempt *attempt, time_us now)
 {
 	const struct sign_ins *sign_ins = attempt->sign_ins;
+	unsigned pair = limiter_failures(sign_ins->limiter, attempt->pair_key, &by_pair, now);
 	unsigned name = limiter_failures(sign_ins->limiter, attempt->name_key, &by_name, now);
 	unsigned source = limiter_failures(sign_ins->limiter, attempt->source_key, &by_source, now);
 
 	for (size_t i = 0; i < AT_ONCE; i++) {
 		const struct attempt *other = sign_ins->under_way[i];
 
+		pair += other != NULL && strcmp(other->pair_key, attempt->pair_key) == 0;
 		name += other != NULL && strcmp(other->name_key, attempt->name_key) == 0;
 		source += other != NULL && strcmp(other->source_key, attempt->source_key) == 0;
 	}
-	return name >= by_name.failures || source >= by_source.failures;
+	return pair >= by_pair.failures || source >= by_source.failures ||
+	       (!attempt->familiar && name >= by_name.failures);
 }
 
 static int begin(const struct attempt *attempt, span_us *ret_wait, struct err *err)
@@ -156,8 +187,8 @@ static int store_refusal(struct store_session *session, void *argument, struct e
 	return cursor_run(cursor, err);
 }
 
-/* The trace of a refusal: audit entry, event 664, and 603 when it locked the name. */
-static void report(const struct attempt *attempt, const char *cause, bool locked)
+/* The trace of a refusal: audit entry, event 664, and 603 when it was one of so many that they lock the name out. */
+static void report(const struct attempt *attempt, const char *cause, unsigned locked)
 {
 	struct front *front = api_call_front(attempt->call);
 	const char *source = api_call_source(attempt->call);
@@ -165,32 +196,41 @@ static void report(const struct attempt *attempt, const char *cause, bool locked
 		.kind = "user", .name = attempt->name, .id = attempt->found.user, .peer = source
 	};
 	const struct front_field refused[] = { { "user", attempt->name }, { "address", source }, { "cause", cause } };
-	const struct front_field lock[] = { { "user", attempt->name }, { "count", "5" }, { "address", source } };
+	char count[12];
+	const struct front_field lock[] = { { "user", attempt->name }, { "count", count }, { "address", source } };
 	struct err err = { 0 };
+
+	snprintf(count, sizeof(count), "%u", locked);
 
 	if (front_audit_now(front, &actor, "session.create", attempt->name, "", "denied", &err) != 0)
 		LOG(LOG_WARNING, "api.audit_failed", log_err(&err));
 	front_event_later(front, EVENT_SIGN_IN_REFUSED, NULL, refused, COUNT_OF(refused));
-	if (locked)
+	if (locked > 0)
 		front_event_later(front, EVENT_USER_LOCKED_OUT, NULL, lock, COUNT_OF(lock));
 }
 
 static void refused(struct attempt *attempt)
 {
 	const struct env *env = api_call_env(attempt->call);
+	struct limiter *limiter = attempt->sign_ins->limiter;
 	time_us now = env_monotonic(env);
 	struct err err = { 0 };
-	bool locked;
+	bool here, everywhere;
 
 	pthread_mutex_lock(&attempt->sign_ins->mutex);
-	locked = limiter_failed(attempt->sign_ins->limiter, attempt->name_key, &by_name, now);
-	limiter_failed(attempt->sign_ins->limiter, attempt->source_key, &by_source, now);
+	here = limiter_failed(limiter, attempt->pair_key, &by_pair, now);
+	everywhere = limiter_failed(limiter, attempt->name_key, &by_name, now);
+	limiter_failed(limiter, attempt->source_key, &by_source, now);
 	end(attempt);
 	pthread_mutex_unlock(&attempt->sign_ins->mutex);
-	attempt->locked_until = locked ? env_wall(env) + by_name.lock : 0;
+	if (everywhere)
+		attempt->locked_until = env_wall(env) + by_name.lock;
 	if (attempt->there && store_write_wait(api_call_store(attempt->call), store_refusal, attempt, &err) != 0)
 		LOG(LOG_WARNING, "api.refusal_not_stored", log_err(&err));
-	report(attempt, attempt->there ? "wrong password" : "no such user", locked);
+	report(attempt, attempt->there ? "wrong password" : "no such user",
+	       everywhere ? by_name.failures
+	       : here     ? by_pair.failures
+			  : 0);
 }
 
 static int verify(struct attempt *attempt, const char *password, struct err *err)
@@ -204,8 +244,8 @@ static int verify(struct attempt *attempt, const char *password, struct err *err
 		return err_set(err, ERR_DENIED, "The name or the password is wrong.");
 	}
 	pthread_mutex_lock(&attempt->sign_ins->mutex);
-	if (rc == 0)
-		limiter_succeeded(attempt->sign_ins->limiter, attempt->name_key);
+	if (rc == 0) /* what others guess at the name goes on to count */
+		limiter_succeeded(attempt->sign_ins->limiter, attempt->pair_key);
 	end(attempt);
 	pthread_mutex_unlock(&attempt->sign_ins->mutex);
 	return rc == 0 ? account_role_parse(attempt->role, &attempt->found.role, err)
@@ -230,6 +270,7 @@ int sign_in_check(struct api_call *call, struct sign_ins *sign_ins, const char *
 
 	snprintf(attempt.name_key, sizeof(attempt.name_key), "name:%s", name);
 	name_source(api_call_source(call), attempt.source_key, sizeof(attempt.source_key));
+	snprintf(attempt.pair_key, sizeof(attempt.pair_key), "%s %s", attempt.source_key, name);
 	rc = store_read(api_call_store(call), read_user, &attempt, err);
 	if (rc == 0)
 		rc = begin(&attempt, ret_wait, err);
@@ -239,6 +280,27 @@ int sign_in_check(struct api_call *call, struct sign_ins *sign_ins, const char *
 		*ret_signed_in = attempt.found;
 	OPENSSL_cleanse(attempt.password_hash, sizeof(attempt.password_hash));
 	return rc;
+}
+
+int sign_in_note(struct api_call *call, struct store_session *session, const struct uuid *user, time_us now,
+		 struct err *err)
+{
+	char source[KEY_BYTES];
+	struct cursor *cursor = cursor_open(session, &QUERY_SIGN_IN_SOURCE_NOTE);
+	int rc;
+
+	name_source(api_call_source(call), source, sizeof(source));
+	cursor_bind_uuid(cursor, "user_id", user);
+	cursor_bind_text(cursor, "source", source);
+	cursor_bind_number(cursor, "last", now);
+	rc = cursor_run(cursor, err);
+	if (rc != 0)
+		return rc;
+	cursor = cursor_open(session, &QUERY_SIGN_IN_SOURCE_FORGET);
+	cursor_bind_uuid(cursor, "user_id", user);
+	cursor_bind_number(cursor, "since", now - FAMILIAR_US);
+	cursor_bind_number(cursor, "most", FAMILIAR_MOST);
+	return cursor_run(cursor, err);
 }
 
 int sign_in_busy(struct api_call *call)

@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import shutil
@@ -149,11 +150,47 @@ def wrong_passwords_lock_out(w):
         assert len({answer.json["detail"] for answer in answers[:5]}) == 1
         assert int(answers[5].headers["Retry-After"]) > 0
     w.call("POST", V1 + "/sessions", body=right, expect=429)
-    assert w.get("/users")["items"][-1]["locked_until"] is not None
     types = [event["type_id"] for event in w.get("/events?limit=20")["items"]]
     assert 603 in types and 664 in types and 660 in types, types
-    w.call("PUT", f"{V1}/users/{user['id']}/password", w.admin, {"password": "another password"}, expect=204)
+    # Whoever guessed is shut out there, and keeps nobody out elsewhere, whether or not the user was there before.
     assert w.get("/users")["items"][-1]["locked_until"] is None
+    assert sign_in_from(w, "127.0.0.2", right) == 201
+    w.call("PUT", f"{V1}/users/{user['id']}/password", w.admin, {"password": "another password"}, expect=204)
+    w.call("DELETE", f"{V1}/users/{user['id']}", w.admin, expect=204)
+
+
+def sign_in_from(w, address, body):
+    """As any number of hosts would; one that comes while others are looked at comes again."""
+    while True:
+        connection = http.client.HTTPSConnection("localhost", w.manager.port, context=w.manager.context, timeout=60,
+                                                 source_address=(address, 0))
+        connection.request("POST", V1 + "/sessions", json.dumps(body), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        title = json.loads(answer.read()).get("title")
+        connection.close()
+        if title != "Busy":
+            return answer.status
+
+
+def guesses_from_many_addresses_are_bounded(w):
+    """Fifty an hour for a name, from wherever they come. Where the user signed in before it still may."""
+    user = w.call("POST", V1 + "/users", w.admin, {"name": "wanted", "role": "viewer"}, expect=201).json
+    right = {"user": "wanted", "password": user["password"]}
+    assert sign_in_from(w, "127.0.2.1", right) == 201
+    looked_at = 0
+    for host in range(1, 13):
+        while sign_in_from(w, f"127.0.3.{host}", {"user": "wanted", "password": "wrong"}) == 401:
+            looked_at += 1
+    assert looked_at == 50, looked_at
+    assert sign_in_from(w, "127.0.2.2", right) == 429
+    shown = [one for one in w.get("/users?limit=100")["items"] if one["name"] == "wanted"]
+    assert shown[0]["locked_until"] is not None
+    # A wrong one there neither ends it for others, nor does the right one.
+    assert sign_in_from(w, "127.0.2.1", {"user": "wanted", "password": "wrong"}) == 401
+    assert sign_in_from(w, "127.0.2.1", right) == 201
+    assert sign_in_from(w, "127.0.2.2", right) == 429
+    locks = [event["fields"] for event in w.get("/events?type=603&limit=100")["items"]]
+    assert {lock["count"] for lock in locks if lock["user"] == "wanted"} == {"5", "50"}, locks
     w.call("DELETE", f"{V1}/users/{user['id']}", w.admin, expect=204)
 
 
