@@ -169,7 +169,7 @@ static const struct {
 	{ MINUTE_US, verify_schedule },
 	{ MINUTE_US, self_watch },
 	{ MINUTE_US, certificate_watch },
-	{ 10 * SECOND_US, certificates_look }, /* dates are compared, nothing more but once a year */
+	{ 2 * SECOND_US, certificates_look }, /* dates and eight files are looked at, nothing more but once a year */
 	{ HOUR_US, hourly },
 };
 
