@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "conf/nearest.h"
 
 #define STRING_(text) #text
 #define STRING(text)  STRING_(text)
@@ -193,6 +194,17 @@ static void note(struct reading *reading, size_t place, const char *section, con
 	snprintf(set->key, sizeof(set->key), "%s", key);
 }
 
+static void problem_of_name(struct reading *reading, const char *section, const char *key)
+{
+	char near[NEAREST_BYTES], what[NEAREST_BYTES + 64];
+	bool is_near = conf_nearest(reading->table, section, key, near);
+
+	(void)snprintf(what, sizeof(what), "%s%s%s%s",
+		       section_known(reading->table, section) ? "no such setting in this section" : "no such section",
+		       is_near ? "; is " : "", is_near ? near : "", is_near ? " meant?" : "");
+	problem_of(reading, section, key, NULL, what);
+}
+
 static int on_setting(void *argument, const char *section, const char *key, const char *text)
 {
 	struct reading *reading = argument;
@@ -203,9 +215,7 @@ static int on_setting(void *argument, const char *section, const char *key, cons
 
 	reading->expected = false;
 	if (row == NULL) {
-		problem_of(reading, section, key, NULL,
-			   section_known(reading->table, section) ? "no such setting in this section"
-								  : "no such section");
+		problem_of_name(reading, section, key);
 		return 1;
 	}
 	place = (size_t)(row - reading->table->rows);

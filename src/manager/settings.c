@@ -1,8 +1,11 @@
 /* The table of manager.ini. */
 #include "manager/settings.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "manager/layout.h"
 
@@ -124,6 +127,86 @@ static bool listens_on(const struct conf_addresses *listen, int64_t port)
 	return false;
 }
 
+struct listener {
+	const char *key; /* of [network] */
+	const struct conf_address *address;
+	struct in6_addr numeric; /* of IPv4: its first bytes */
+	bool ipv6;
+};
+
+static bool is_every_one(const struct listener *listener)
+{
+	static const struct in6_addr zero;
+
+	return memcmp(&listener->numeric, &zero, listener->ipv6 ? 16 : 4) == 0;
+}
+
+/* One would keep the other from listening. An IPv6 listener takes no IPv4. */
+static bool collide(const struct listener *one, const struct listener *other)
+{
+	if (one->address->port != other->address->port || one->address->port == 0 || one->ipv6 != other->ipv6)
+		return false;
+	return is_every_one(one) || is_every_one(other) ||
+	       memcmp(&one->numeric, &other->numeric, one->ipv6 ? 16 : 4) == 0;
+}
+
+static void check_collision(const struct listener *one, const struct listener *other, struct buf *problems,
+			    size_t *count)
+{
+	char what[2 * CONF_ADDRESS_BYTES + 256];
+	const char *form = one->ipv6 ? "[network] %s [%s]:%u and %s [%s]:%u are the same port%s; take one of them out, "
+				       "or give it another port"
+				     : "[network] %s %s:%u and %s %s:%u are the same port%s; take one of them out, or "
+				       "give it another port";
+
+	if (!collide(one, other))
+		return;
+	(void)snprintf(what, sizeof(what), form, one->key, one->address->host, (unsigned)one->address->port, other->key,
+		       other->address->host, (unsigned)other->address->port,
+		       is_every_one(one) || is_every_one(other) ? ", since one of them is every address" : "");
+	add_problem(problems, count, what);
+}
+
+/* False: it is a name, or none of the ways to write an address. */
+static bool read_listener(struct listener *listener, struct buf *problems, size_t *count)
+{
+	char what[CONF_ADDRESS_BYTES + 256];
+
+	listener->ipv6 = strchr(listener->address->host, ':') != NULL;
+	memset(&listener->numeric, 0, sizeof(listener->numeric));
+	if (inet_pton(listener->ipv6 ? AF_INET6 : AF_INET, listener->address->host, &listener->numeric) == 1)
+		return true;
+	(void)snprintf(
+	    what, sizeof(what),
+	    "[network] %s: %s is not a numeric address, and names are not looked up here; write the address of "
+	    "this computer on which to listen (`ip address` lists them), or 0.0.0.0 and [::] for every one",
+	    listener->key, listener->address->host);
+	add_problem(problems, count, what);
+	return false;
+}
+
+static void add_listeners(struct listener *listeners, size_t *so_far, const char *key,
+			  const struct conf_addresses *addresses, struct buf *problems, size_t *count)
+{
+	for (size_t i = 0; i < addresses->count; i++) {
+		listeners[*so_far] = (struct listener){ .key = key, .address = &addresses->items[i] };
+		*so_far += read_listener(&listeners[*so_far], problems, count);
+	}
+}
+
+static void check_listeners(const struct settings *settings, struct buf *problems, size_t *count)
+{
+	struct listener listeners[2 * CONF_ADDRESSES];
+	size_t so_far = 0;
+
+	add_listeners(listeners, &so_far, "listen", &settings->listen, problems, count);
+	add_listeners(listeners, &so_far, "console_listen", &settings->console_listen, problems, count);
+	for (size_t i = 0; i < so_far; i++) {
+		for (size_t before = 0; before < i; before++)
+			check_collision(&listeners[before], &listeners[i], problems, count);
+	}
+}
+
 /* Listeners as [network] listen would have them. */
 static void listen_everywhere(struct settings *settings)
 {
@@ -150,6 +233,7 @@ static int settle(struct settings *settings, struct buf *problems, struct err *e
 		    problems, &count,
 		    "[network] https_port (also [INI_SERVER_SECTION] Master_SSLPort) contradicts [network] "
 		    "listen, which does not name that port; take out one of the two, or put the port into listen");
+	check_listeners(settings, problems, &count);
 	return count == 0
 		   ? 0
 		   : err_set(err, ERR_FORMAT, "%s: %zu problem%s", LAYOUT_SETTINGS, count, count == 1 ? "" : "s");

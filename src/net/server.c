@@ -161,15 +161,23 @@ static int open_socket(const struct sockaddr_storage *address, socklen_t size)
 static int listen_failure(const char *address, struct err *err)
 {
 	if (errno == EADDRINUSE)
-		return err_set(err, ERR_BUSY,
-			       "cannot listen on %s: another program has this port; stop it or choose another port",
-			       address);
+		return err_set(
+		    err, ERR_BUSY,
+		    "cannot listen on %s: another program has this port (`ss -ltnp` says which); stop it or choose "
+		    "another port",
+		    address);
 	if (errno == EACCES)
 		return err_set(err, ERR_DENIED,
 			       "cannot listen on %s: ports below 1024 need a privilege (root, or CAP_NET_BIND_SERVICE)",
 			       address);
 	if (errno == EADDRNOTAVAIL)
-		return err_set(err, ERR_NOT_FOUND, "cannot listen on %s: this computer has no such address", address);
+		return err_set(
+		    err, ERR_NOT_FOUND,
+		    "cannot listen on %s: this computer has no such address; `ip address` lists those that it has",
+		    address);
+	if (errno == EAFNOSUPPORT)
+		return err_set(err, ERR_NOT_FOUND, "cannot listen on %s: IPv6 is switched off on this computer",
+			       address);
 	return err_errno(err, errno, "cannot listen on %s", address);
 }
 

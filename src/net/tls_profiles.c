@@ -69,6 +69,7 @@ static const struct tls_profile profiles[] = {
 		      "RSA_AES128_CBC_SHA" } },
 	{ .name = "legacy-9.6-3des",
 	  .agents = "agents 9.6 P2 to SP1 P1 update 4; 9.5 SP1 to P3 update 2",
+	  .instead = "legacy-9.5", /* its other suites */
 	  .version_least = TLS1_VERSION,
 	  .version_most = TLS1_VERSION,
 	  .legacy = true,
@@ -327,7 +328,10 @@ int tls_profile_served(const struct tls_profile *profile, struct err *err)
 										      : profile->version_most));
 	for (const char *const *name = profile->suites; *name != NULL; name++) {
 		if (!tls_suite_served(tls_suite_find(*name)))
-			return err_set(err, ERR_VERSION, "this OpenSSL was built without %s", *name);
+			return err_set(err, ERR_VERSION, "this OpenSSL was built without %s%s%s%s", *name,
+				       profile->instead != NULL ? "; " : "",
+				       profile->instead != NULL ? profile->instead : "",
+				       profile->instead != NULL ? " has what else these agents can do" : "");
 	}
 	return 0;
 }

@@ -28,7 +28,8 @@ struct tls_suite {
 
 struct tls_profile {
 	const char *name;
-	const char *agents;              /* whom it is for, in words */
+	const char *agents;  /* whom it is for, in words */
+	const char *instead; /* a profile with which they can connect where this one cannot be served; NULL */
 	int version_least, version_most; /* as OpenSSL numbers them: TLS1_2_VERSION; never TLS 1.1 */
 	bool legacy;                     /* lets go of what keeps connections secret: TLS 1.0, no forward secrecy */
 	bool fips;                       /* served by OpenSSL's FIPS provider, or not at all */

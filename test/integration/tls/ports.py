@@ -55,6 +55,8 @@ def names_of_the_originals(manager):
     with_lines(manager, "[INI_SERVER_SECTION]\nMaster_SSLPort=94430\n", "[INI_SERVER_SECTION] Master_SSLPort = 94430",
                "allowed: 0 to 65535")
     with_lines(manager, "[INI_SERVER_SECTION]\nMaster_Port=1\n", "no such setting in this section")
+    with_lines(manager, f"[INI_SERVER_SECTION]\nMaster_SSLPorts={manager.port}\n", "is [INI_SERVER_SECTION] Master_SSLPort meant?")
+    with_lines(manager, f"[network]\nhttps_prot={manager.port}\n", "no such setting in this section; is [network] https_port meant?")
     # Without [network] listen it is the port, on every address.
     profiles.set_network(manager, listen=None)
     other = managers.free_port()
@@ -87,8 +89,23 @@ def a_taken_port_is_explained(manager):
             assert done.returncode == (0 if arguments[0] == "ports" else 1), done
     profiles.set_network(manager, listen=f"127.0.0.1:{manager.port}, 192.0.2.77:{manager.port}")
     done = run(manager.program, "run", "--data", manager.data, "--check-config")
-    assert done.returncode == 1 and "this computer has no such address" in done.stderr, done
+    assert done.returncode == 1 and "this computer has no such address; `ip address` lists" in done.stderr, done
     profiles.set_network(manager, listen=f"127.0.0.1:{manager.port}")
+
+
+def its_own_listeners_do_not_collide(manager):
+    """Refused before one of them takes the port from the other, and is said to be another program."""
+    port, other = manager.port, managers.free_port()
+    for listen, more, words in (
+            (f"127.0.0.1:{port}, 127.0.0.1:{port}", "", (f"listen 127.0.0.1:{port} and listen 127.0.0.1:{port} are the same port;",)),
+            (f"0.0.0.0:{port}, 127.0.0.1:{port}", "", ("are the same port, since one of them is every address", "take one of them out")),
+            (f"[::]:{port}, [::1]:{port}", "", (f"listen [::]:{port} and listen [::1]:{port} are the same port",)),
+            (f"127.0.0.1:{port}", f"console_listen = 0.0.0.0:{port}\n", ("listen 127.0.0.1", "console_listen 0.0.0.0")),
+            (f"localhost:{port}", "", ("localhost is not a numeric address", "0.0.0.0 and [::]")),
+            (f"0.0.0.0:{port}, [::]:{port}", f"console_listen = 127.0.0.1:{other}\n", ())):
+        profiles.set_network(manager, listen=listen)
+        with_lines(manager, "[network]\n" + more, *words)
+    profiles.set_network(manager, listen=f"127.0.0.1:{port}")
 
 
 def one(rows, **wanted):
@@ -148,6 +165,7 @@ def main():
     try:
         names_of_the_originals(manager)
         a_taken_port_is_explained(manager)
+        its_own_listeners_do_not_collide(manager)
         without_a_manager(manager)
         manager.start()
         with_a_manager(command, manager)
