@@ -58,8 +58,8 @@ static int take_events(struct computer *computer, struct fleet_exchange *exchang
 	struct fleet_event_row *rows;
 	size_t first = 0;
 
-	if (report->n_events > 0 || report->events_waiting > 0)
-		exchange->must_answer = true;
+	exchange->must_answer |= report->n_events > 0;
+	exchange->withheld = report->n_events == 0 && report->events_waiting > 0;
 	if (report->n_events == 0) {
 		exchange->acknowledged = acknowledged_without(computer, report);
 		return 0;

@@ -14,7 +14,7 @@
 #define FLEET_MISSED_DEFAULT       2
 #define FLEET_COMMANDS_MAX         256             /* open ones per computer */
 #define FLEET_ROW_SPAN_US          (5 * MINUTE_US) /* how old a stored last_heard may get */
-#define FLEET_REKEY_AGAIN_US       (10 * SECOND_US)
+#define FLEET_AGAIN_US             (10 * SECOND_US)
 #define FLEET_TICK_LATE_US         (15 * SECOND_US) /* a tick later than this means we were not listening */
 #define FLEET_CLONE_SETTLE_US      (2 * MINUTE_US)  /* a dead agent's last words arrive within this */
 #define FLEET_LAST_WORDS_US        (30 * SECOND_US) /* a stopped machine's last words arrive within this */
@@ -67,6 +67,7 @@ struct computer {
 	uint64_t suspect;      /* spoke, then the older one did: a clone if it speaks again */
 	uint64_t clone;        /* told to take an identity of its own */
 	time_us rekey_told;    /* monotonic, when it last was in a reply that it would else not have had; 0: never */
+	time_us withheld_answered; /* the same, for a report without any of the events that wait */
 	uint64_t stale_last;
 	uint64_t taken;  /* highest event number handed out to be stored */
 	uint64_t stored; /* highest known to be stored */
@@ -179,6 +180,7 @@ struct fleet_exchange {
 	bool writing, failed, must_answer, send_full;
 	bool clone;                        /* another has this identity: its events are taken, and nothing else */
 	bool silent;                       /* it brought no events */
+	bool withheld;                     /* the same, and some wait */
 	bool rekey;                        /* of a clone: it has told all that it had */
 	bool writes_state;                 /* counts among the computer's state_writes */
 	bool confirms;                     /* the report told what its reply confirms */

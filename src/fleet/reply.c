@@ -131,8 +131,8 @@ static bool must_answer(const struct fleet *fleet, const struct computer *comput
 	const time_us others[] = { configuration_at(fleet, computer), key_next(fleet, computer),
 				   computer->reply_wanted };
 
-	if (exchange->failed || exchange->must_answer || exchange->send_full || exchange->clone || exchange->away > 0 ||
-	    exchange->hold_s == 0 || computer->pace.periodic)
+	if (exchange->failed || exchange->must_answer || exchange->withheld || exchange->send_full || exchange->clone ||
+	    exchange->away > 0 || exchange->hold_s == 0 || computer->pace.periodic)
 		return true;
 	if (orders_waiting(fleet, computer, now, &next))
 		return true;
@@ -302,15 +302,24 @@ static void fill_reply_to_clone(const struct fleet *fleet, struct computer *comp
 	exchange->reply->rekey = exchange->rekey && fleet_rekeys(fleet);
 }
 
-/* One that is dialled would else be told in one reply after the other until it has its identity. */
-static bool rekey_is_news(const struct fleet *fleet, struct computer *computer, const Muster__Wire__Reply *reply)
+static bool is_news(const struct fleet *fleet, bool said, time_us *told)
 {
 	time_us now = fleet_now(fleet);
 
-	if (!reply->rekey || (computer->rekey_told != 0 && now - computer->rekey_told < FLEET_REKEY_AGAIN_US))
+	if (!said || (*told != 0 && now - *told < FLEET_AGAIN_US))
 		return false;
-	computer->rekey_told = now;
+	*told = now;
 	return true;
+}
+
+/* What one that is dialled would else be told in one reply after the other: that it is to have another identity, until
+ * it has one; and what its numbers are, while it tells none of its events for causes of its own (it is about to have
+ * another identity, or its disk does not take them). */
+static bool tells_news(const struct fleet *fleet, struct computer *computer, const struct fleet_exchange *exchange)
+{
+	bool rekey = is_news(fleet, exchange->reply->rekey, &computer->rekey_told);
+
+	return is_news(fleet, exchange->withheld, &computer->withheld_answered) || rekey;
 }
 
 static bool reply_brings(const Muster__Wire__Reply *reply)
@@ -359,7 +368,7 @@ int fleet_reply(struct fleet *fleet, struct fleet_exchange *exchange, Muster__Wi
 	if (computer->reply_wanted <= fleet_now(fleet))
 		computer->reply_wanted = FLEET_NEVER;
 	exchange->confirms |=
-	    reply_brings(exchange->reply) || rekey_is_news(fleet, computer, exchange->reply) || *ret_configuration;
+	    reply_brings(exchange->reply) || tells_news(fleet, computer, exchange) || *ret_configuration;
 	dialling_update(fleet, computer);
 	*ret_reply = exchange->reply;
 	return 0;

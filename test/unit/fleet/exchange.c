@@ -323,6 +323,35 @@ static void a_clone_that_is_dialled_is_told_once(void **state)
 	fleet_free(fleet);
 }
 
+/* Its numbers, so that it may tell them; then nothing is left to be said, and the talk ends. */
+static void one_that_is_dialled_and_tells_no_events_is_answered_once(void **state)
+{
+	struct fleet *fleet = make_plain();
+	struct fleet_exchange *exchange;
+	struct report report;
+
+	(void)state;
+	(void)answered(fleet, 7, 1);
+	now += MINUTE_US;
+	for (uint64_t round = 0; round < 6; round++) {
+		if (round == 3)
+			now += MINUTE_US;
+		fill(&report, 7, round + 2, 1, 0);
+		report.wire.events_waiting = 2;
+		exchange = heard(fleet, &report);
+		(void)reply(fleet, exchange);
+		assert_int_equal(fleet_more(exchange), round % 3 == 0);
+		fleet_exchange_free(fleet, exchange);
+	}
+	fill(&report, 7, 8, 1, 2);
+	exchange = heard(fleet, &report);
+	fleet_stored(fleet, exchange, 0);
+	(void)reply(fleet, exchange);
+	assert_true(fleet_more(exchange));
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
 /* The state that is stored may be another's: it is wanted until it was told. */
 static void after_a_gap_all_is_wanted_until_it_is_told(void **state)
 {
@@ -512,6 +541,7 @@ int main(void)
 		cmocka_unit_test(a_clone_that_is_dialled_is_told_once),
 		cmocka_unit_test(after_a_gap_all_is_wanted_until_it_is_told),
 		cmocka_unit_test(a_clone_that_is_refused_has_its_events_taken),
+		cmocka_unit_test(one_that_is_dialled_and_tells_no_events_is_answered_once),
 		cmocka_unit_test(who_is_left_of_two_is_no_clone),
 		cmocka_unit_test(last_words_of_a_dead_agent_are_no_clone),
 		cmocka_unit_test(asked_it_reports_at_once),
