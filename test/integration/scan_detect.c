@@ -72,26 +72,11 @@ static void finds_eicar_however_packed(void **state)
 	harness_stop(harness);
 }
 
-static int set_up(void **state)
-{
-	static struct harness harness;
-
-	harness_new(&harness);
-	*state = &harness;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	harness_free(*state);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(finds_all_of_clamav_testfiles, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(finds_eicar_however_packed, set_up, tear_down),
+		HARNESS_TEST(finds_all_of_clamav_testfiles),
+		HARNESS_TEST(finds_eicar_however_packed),
 	};
 
 	harness_relay(argc, argv);

@@ -365,40 +365,23 @@ static void one_of_two_hard_links_goes_at_a_time(void **state)
 	harness_stop(harness);
 }
 
-static int set_up(void **state)
-{
-	static struct harness harness;
-
-	harness_new(&harness);
-	*state = &harness;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	harness_free(*state);
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(hostile_names_are_bytes),
-		TEST(special_files_are_left_alone),
-		TEST(a_file_over_the_limit_is_not_fully_scanned),
-		TEST(an_archive_over_the_limit_is_not_fully_scanned),
-		TEST(exclusions_and_own_data_are_left_out),
-		TEST(a_scan_of_nothing_that_is_there_fails),
-		TEST(no_signatures_no_verdicts),
-		TEST(a_failed_self_test_means_no_verdicts),
-		TEST(restores_everything_about_a_file),
-		TEST(restore_overwrites_only_when_told),
-		TEST(restore_follows_no_link),
-		TEST(deletes_lists_and_opens_items),
-		TEST(an_immutable_file_is_reported_as_failed),
-		TEST(one_of_two_hard_links_goes_at_a_time),
+		HARNESS_TEST(hostile_names_are_bytes),
+		HARNESS_TEST(special_files_are_left_alone),
+		HARNESS_TEST(a_file_over_the_limit_is_not_fully_scanned),
+		HARNESS_TEST(an_archive_over_the_limit_is_not_fully_scanned),
+		HARNESS_TEST(exclusions_and_own_data_are_left_out),
+		HARNESS_TEST(a_scan_of_nothing_that_is_there_fails),
+		HARNESS_TEST(no_signatures_no_verdicts),
+		HARNESS_TEST(a_failed_self_test_means_no_verdicts),
+		HARNESS_TEST(restores_everything_about_a_file),
+		HARNESS_TEST(restore_overwrites_only_when_told),
+		HARNESS_TEST(restore_follows_no_link),
+		HARNESS_TEST(deletes_lists_and_opens_items),
+		HARNESS_TEST(an_immutable_file_is_reported_as_failed),
+		HARNESS_TEST(one_of_two_hard_links_goes_at_a_time),
 	};
 
 	harness_relay(argc, argv);

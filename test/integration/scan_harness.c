@@ -238,6 +238,21 @@ void harness_free(struct harness *harness)
 	remove_tree(harness->directory);
 }
 
+int harness_set_up(void **state)
+{
+	static struct harness harness;
+
+	harness_new(&harness);
+	*state = &harness;
+	return 0;
+}
+
+int harness_tear_down(void **state)
+{
+	harness_free(*state);
+	return 0;
+}
+
 /* ---- talk ---- */
 
 static void take_notice(struct harness *harness, const struct channel_message *message)

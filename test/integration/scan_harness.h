@@ -50,6 +50,10 @@ void harness_accept(struct harness *harness); /* link's channel again, after gua
 void harness_kill(struct harness *harness);   /* SIGKILL to guard; waits until all its processes are gone */
 void harness_stop(struct harness *harness);   /* SIGTERM; asserts exit status 0 */
 void harness_free(struct harness *harness);
+/* A test with a harness of its own, in *state. */
+int harness_set_up(void **state);
+int harness_tear_down(void **state);
+#define HARNESS_TEST(name) cmocka_unit_test_setup_teardown(name, harness_set_up, harness_tear_down)
 
 /* Sends and waits for the answer; its code. text may be NULL (ERR_TEXT_BYTES). */
 int harness_ask(struct harness *harness, enum message_type type, const struct buf *payload, int fd, char *text);

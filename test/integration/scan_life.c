@@ -281,37 +281,20 @@ static void keeps_to_its_share_of_the_processor(void **state)
 	harness_stop(harness);
 }
 
-static int set_up(void **state)
-{
-	static struct harness harness;
-
-	harness_new(&harness);
-	*state = &harness;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	harness_free(*state);
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(pauses_and_resumes),
-		TEST(cancels_in_the_middle_of_a_file),
-		TEST(outlives_a_worker),
-		TEST(ends_a_worker_that_hangs),
-		TEST(outlives_the_scan_program),
-		TEST(gives_up_a_file_with_which_the_program_ends_twice),
-		TEST(outlives_guard_itself),
-		TEST(starts_link_again),
-		TEST(keeps_notices_until_they_are_stored),
-		TEST(keeps_to_its_share_of_the_processor),
-		TEST(second_scan_of_an_unchanged_tree_reads_nothing),
+		HARNESS_TEST(pauses_and_resumes),
+		HARNESS_TEST(cancels_in_the_middle_of_a_file),
+		HARNESS_TEST(outlives_a_worker),
+		HARNESS_TEST(ends_a_worker_that_hangs),
+		HARNESS_TEST(outlives_the_scan_program),
+		HARNESS_TEST(gives_up_a_file_with_which_the_program_ends_twice),
+		HARNESS_TEST(outlives_guard_itself),
+		HARNESS_TEST(starts_link_again),
+		HARNESS_TEST(keeps_notices_until_they_are_stored),
+		HARNESS_TEST(keeps_to_its_share_of_the_processor),
+		HARNESS_TEST(second_scan_of_an_unchanged_tree_reads_nothing),
 	};
 
 	harness_relay(argc, argv);

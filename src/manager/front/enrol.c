@@ -129,44 +129,6 @@ static int admit(struct enrolment *work, struct err *err)
 	return rc;
 }
 
-/* Five hundred machines copied from one with its agent get their identities within hours; who has stolen one
- * certificate makes no computers without end by it before somebody looks at the alert. */
-const struct cooldown_rule enrolment_copies = { 32, 30 * SECOND_US };
-
-static bool makes_copy(const struct enrolment *work)
-{
-	return work->facts.by_certificate && !work->again;
-}
-
-/* Whose copies they are: a computer's, whichever of its certificates they show. */
-static void name_copied(const struct enrolment *work, char name[SHA256_TEXT_BYTES])
-{
-	if (uuid_is_zero(&work->origin)) /* nobody's that we know */
-		hex_format(work->shown, SHA256_BYTES, name);
-	else
-		uuid_format(&work->origin, name);
-}
-
-static int check_copies(const struct enrolment *work, struct err *err)
-{
-	char name[SHA256_TEXT_BYTES];
-
-	name_copied(work, name);
-	return makes_copy(work) && cooldown_left(work->front->copies, name) > 0
-		   ? err_set(err, ERR_BUSY,
-			     "many agents came with this identity and took one of their own; the next one may shortly")
-		   : 0;
-}
-
-static void count_copy(const struct enrolment *work)
-{
-	char name[SHA256_TEXT_BYTES];
-
-	name_copied(work, name);
-	if (makes_copy(work))
-		cooldown_failed(work->front->copies, name);
-}
-
 static int enrol_once(struct enrolment *work, struct err *err)
 {
 	uint8_t key[ENVELOPE_KEY_BYTES], fingerprint[SHA256_BYTES];
@@ -182,8 +144,6 @@ static int enrol_once(struct enrolment *work, struct err *err)
 	work->keeps = rc == 0 && keeps_certificate(work);
 	if (work->keeps)
 		return 0;
-	if (rc == 0)
-		rc = check_copies(work, err);
 	if (rc == 0)
 		rc = certify(work, err);
 	if (rc == 0 && !work->again && work->way != ENROLMENT_TAKES) {
@@ -280,7 +240,7 @@ static void note_success(struct enrol *enrol)
 
 	front->numbers.enrolments++;
 	cooldown_succeeded(front->cooldown, enrol->source);
-	count_copy(&enrol->work);
+	enrolment_count_copy(&enrol->work);
 	feed_publish(front->feed, &news, 1);
 	LOG(LOG_INFO, "enrolment.done", log_uuid("computer", &enrol->work.computer), log_text("name", enrol->work.name),
 	    log_text("peer", enrol->request->peer), log_number("again", enrol->work.again));

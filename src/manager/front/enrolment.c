@@ -144,6 +144,37 @@ static void read_standing(struct enrolment *enrolment)
 	pthread_mutex_unlock(&shard->lock);
 }
 
+/* Whose copies they are: a computer's, whichever of its certificates they show. */
+static void name_copied(const struct enrolment *enrolment, char name[SHA256_TEXT_BYTES])
+{
+	if (uuid_is_zero(&enrolment->origin)) /* nobody's that we know */
+		hex_format(enrolment->shown, SHA256_BYTES, name);
+	else
+		uuid_format(&enrolment->origin, name);
+}
+
+static bool makes_copy(const struct enrolment *enrolment)
+{
+	return enrolment->facts.by_certificate && !enrolment->again;
+}
+
+static bool must_wait(const struct enrolment *enrolment)
+{
+	char name[SHA256_TEXT_BYTES];
+
+	name_copied(enrolment, name);
+	return makes_copy(enrolment) && cooldown_left(enrolment->front->copies, name) > 0;
+}
+
+void enrolment_count_copy(const struct enrolment *enrolment)
+{
+	char name[SHA256_TEXT_BYTES];
+
+	name_copied(enrolment, name);
+	if (makes_copy(enrolment))
+		cooldown_failed(enrolment->front->copies, name);
+}
+
 static bool was_copied_lately(const struct enrolment *enrolment, struct cursor *row)
 {
 	return !cursor_is_null(row, "origin") &&
@@ -278,6 +309,7 @@ static int decide(struct enrolment *enrolment, struct err *err)
 		return 0; /* whoever knows the attempt's id made it */
 	if (enrolment->again && !enrolment->facts.by_certificate && !enrolment->facts.without_token)
 		return 0;
+	enrolment->facts.too_many = must_wait(enrolment);
 	rc = enrolment_decide(&enrolment->rules, &enrolment->facts, &enrolment->way, err);
 	if (rc == 0 && !enrolment->again && enrolment->way != ENROLMENT_TAKES)
 		enrolment->computer = env_uuid(enrolment->front->env);

@@ -15,9 +15,6 @@
 #include "trust/identity.h"
 #include "wire/exchange.h"
 
-/* How many computers one certificate makes, one by each agent that shows it: then they wait for one another. */
-extern const struct cooldown_rule enrolment_copies;
-
 struct enrolment {
 	struct front *front;
 	const Muster__Wire__EnrolRequest *request;
@@ -55,6 +52,9 @@ struct enrolment {
 int enrolment_prepare(struct enrolment *enrolment, struct err *err);
 /* ERR_EXISTS: what prepare saw has changed (prepare again). name may get a number. */
 int enrolment_commit(struct enrolment *enrolment, struct err *err);
+
+/* It was done: if an identity was copied by it, that counts (enrolment_copies). */
+void enrolment_count_copy(const struct enrolment *enrolment);
 
 /* All of it, with the certificate in between, and then the computer is one of ours; appends the packed EnrolReply.
  * manager: our address, for an agent that did not dial it; NULL otherwise. Errors as above, and those of keys. */

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+/* Five hundred machines copied from one with its agent get their identities within hours; who has stolen one
+ * certificate makes no computers without end by it before somebody looks at the alert. */
+const struct cooldown_rule enrolment_copies = { 32, 30 * SECOND_US };
+
 static bool is_in(const struct enrolment_rules *rules, const struct address *address)
 {
 	for (size_t i = 0; i < rules->range_count; i++) {
@@ -43,6 +47,10 @@ static int decide_by_certificate(const struct enrolment_rules *rules, const stru
 			    err, ERR_BUSY,
 			    "this computer was made for a copy of another one less than a day ago, and makes "
 			    "no others yet: activate this one with a token, or wait");
+		if (facts->too_many)
+			return err_set(err, ERR_BUSY,
+				       "many agents came with this identity and took one of their own; the next one "
+				       "may shortly");
 		*ret_way = facts->name == ENROLMENT_NAME_FREE ? ENROLMENT_NEW : ENROLMENT_NUMBERED;
 		return 0;
 	}

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "fleet/address.h"
+#include "manager/front/cooldown.h"
 #include "manager/front/roster.h"
 
 #define ENROLMENT_RANGES_MAX 64
@@ -36,6 +37,9 @@ enum enrolment_name {
 
 #define ENROLMENT_COPY_SPAN_US DAY_US
 
+/* How many computers one identity makes, one by each agent that shows it: then they wait for one another. */
+extern const struct cooldown_rule enrolment_copies;
+
 struct enrolment_facts {
 	struct address from; /* family 0: not known */
 	enum enrolment_name name;
@@ -48,6 +52,7 @@ struct enrolment_facts {
 	bool by_certificate;
 	enum roster_standing standing;
 	bool is_clone; /* two agents use that certificate, and it is the second one */
+	bool too_many; /* others came with it before, and enrolment_copies says to wait */
 	bool is_young; /* its computer was made for a copy itself, less than ENROLMENT_COPY_SPAN_US ago */
 };
 

@@ -7,26 +7,15 @@ static struct fixture fixture;
 
 static int start(void **state)
 {
-	struct buf token;
-
 	(void)state;
-	fixture_init(&fixture);
-	fixture_set(&fixture, "\n[exchange]\nclone_settle = 1s\n");
-	fixture_run(&fixture);
-	fixture_log_wait(&fixture, "\"front.started\"", 1);
-	buf_init(&token, sizeof(fixture.token) - 1);
-	assert_int_equal(fixture_program(&token, "muster-manager", "token", "--data", fixture.data, NULL), 0);
-	snprintf(fixture.token, sizeof(fixture.token), "%s", buf_text(&token));
-	fixture.token[strcspn(fixture.token, "\n")] = '\0';
-	buf_done(&token);
+	fixture_start(&fixture, "\n[exchange]\nclone_settle = 1s\n");
 	return 0;
 }
 
 static int end(void **state)
 {
 	(void)state;
-	assert_int_equal(fixture_stop(&fixture), 0);
-	fixture_end(&fixture);
+	fixture_finish(&fixture);
 	return 0;
 }
 

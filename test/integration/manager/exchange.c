@@ -16,7 +16,7 @@ static struct fixture fixture;
 static int start(void **state)
 {
 	(void)state;
-	fixture_start(&fixture);
+	fixture_start(&fixture, NULL);
 	return 0;
 }
 

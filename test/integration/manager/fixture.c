@@ -241,13 +241,8 @@ void fixture_run(struct fixture *fixture)
 	assert_int_equal(pthread_create(&fixture->reader, NULL, reader_main, fixture), 0);
 }
 
-void fixture_start(struct fixture *fixture)
-{
-	fixture_init(fixture);
-	fixture_begin(fixture);
-}
-
-void fixture_begin(struct fixture *fixture)
+/* Runs, and gets the token. */
+static void begin(struct fixture *fixture)
 {
 	struct buf token;
 
@@ -258,6 +253,15 @@ void fixture_begin(struct fixture *fixture)
 	snprintf(fixture->token, sizeof(fixture->token), "%s", buf_text(&token));
 	fixture->token[strcspn(fixture->token, "\n")] = '\0';
 	buf_done(&token);
+}
+
+void fixture_start(struct fixture *fixture, const char *lines)
+{
+	signal(SIGPIPE, SIG_IGN);
+	fixture_init(fixture);
+	if (lines != NULL)
+		fixture_set(fixture, lines);
+	begin(fixture);
 }
 
 int fixture_wait(struct fixture *fixture)
@@ -292,6 +296,12 @@ void fixture_end(struct fixture *fixture)
 	json_decref(fixture->made);
 	free(fixture->ca_pem);
 	buf_done(&fixture->log);
+}
+
+void fixture_finish(struct fixture *fixture)
+{
+	assert_int_equal(fixture_stop(fixture), 0);
+	fixture_end(fixture);
 }
 
 /* --- HTTP --- */

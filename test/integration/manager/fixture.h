@@ -42,12 +42,11 @@ struct fixture {
 	bool ended; /* of the log */
 };
 
-/* init, run, and an administrator's token. */
-void fixture_start(struct fixture *fixture);
+/* init, run, and an administrator's token; broken pipes are errors from then on. lines: added to manager.ini, or NULL.
+ */
+void fixture_start(struct fixture *fixture, const char *lines);
 /* init alone. */
 void fixture_init(struct fixture *fixture);
-/* The rest of it. */
-void fixture_begin(struct fixture *fixture);
 /* Adds lines to manager.ini. */
 void fixture_set(struct fixture *fixture, const char *lines);
 void fixture_run(struct fixture *fixture);
@@ -55,6 +54,8 @@ void fixture_run(struct fixture *fixture);
 int fixture_stop(struct fixture *fixture);
 /* Waits for the manager to end by itself. */
 int fixture_wait(struct fixture *fixture);
+/* Stops it in good order, and ends. */
+void fixture_finish(struct fixture *fixture);
 void fixture_end(struct fixture *fixture); /* stops what runs and removes everything */
 
 /* Waits until the log holds `text` `count` times; fails the test after a minute. */

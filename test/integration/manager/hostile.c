@@ -16,19 +16,15 @@ static int start(void **state)
 	char setting[64];
 
 	(void)state;
-	signal(SIGPIPE, SIG_IGN);
-	fixture_init(&fixture);
 	snprintf(setting, sizeof(setting), "[network]\nconnections = %d\n", PLACES);
-	fixture_set(&fixture, setting);
-	fixture_begin(&fixture);
+	fixture_start(&fixture, setting);
 	return 0;
 }
 
 static int end(void **state)
 {
 	(void)state;
-	assert_int_equal(fixture_stop(&fixture), 0);
-	fixture_end(&fixture);
+	fixture_finish(&fixture);
 	return 0;
 }
 

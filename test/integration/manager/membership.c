@@ -17,16 +17,14 @@ static struct fixture fixture;
 static int start(void **state)
 {
 	(void)state;
-	signal(SIGPIPE, SIG_IGN);
-	fixture_start(&fixture);
+	fixture_start(&fixture, NULL);
 	return 0;
 }
 
 static int end(void **state)
 {
 	(void)state;
-	assert_int_equal(fixture_stop(&fixture), 0);
-	fixture_end(&fixture);
+	fixture_finish(&fixture);
 	return 0;
 }
 

@@ -20,7 +20,7 @@ static struct agent agent;
 static int start(void **state)
 {
 	(void)state;
-	fixture_start(&fixture);
+	fixture_start(&fixture, NULL);
 	agent_enrolled(&agent, &fixture, "quarantine");
 	agent_hello(&agent);
 	return 0;
@@ -30,8 +30,7 @@ static int end(void **state)
 {
 	(void)state;
 	agent_done(&agent);
-	assert_int_equal(fixture_stop(&fixture), 0);
-	fixture_end(&fixture);
+	fixture_finish(&fixture);
 	return 0;
 }
 

@@ -51,7 +51,7 @@ static void the_first_administrator_signs_in(void **state)
 	char *text;
 
 	(void)state;
-	fixture_start(&fixture);
+	fixture_start(&fixture, NULL);
 	body = json_pack("{s:O, s:O}", "user", json_object_get(fixture.made, "user"), "password",
 			 json_object_get(fixture.made, "password"));
 	text = json_dumps(body, 0);
@@ -60,8 +60,7 @@ static void the_first_administrator_signs_in(void **state)
 	json_decref(session);
 	json_decref(body);
 	free(text);
-	assert_int_equal(fixture_stop(&fixture), 0);
-	fixture_end(&fixture);
+	fixture_finish(&fixture);
 }
 
 static void every_wrong_setting_is_listed_at_once(void **state)
@@ -105,7 +104,7 @@ static void a_port_in_use_is_named_with_its_setting(void **state)
 	char lines[64], port[16];
 
 	(void)state;
-	fixture_start(&first);
+	fixture_start(&first, NULL);
 	fixture_init(&second);
 	snprintf(port, sizeof(port), "port %u", (unsigned)first.port);
 	snprintf(lines, sizeof(lines), "s/^listen = .*/listen = 127.0.0.1:%u/", (unsigned)first.port);
@@ -130,7 +129,7 @@ static void two_managers_do_not_share_a_directory(void **state)
 	char command[256];
 
 	(void)state;
-	fixture_start(&fixture);
+	fixture_start(&fixture, NULL);
 	snprintf(command, sizeof(command), "sed -i 's/^listen = .*/listen = 127.0.0.1:1/' %s", fixture.settings);
 	assert_int_equal(system(command), 0);
 	buf_init(&out, 65536);

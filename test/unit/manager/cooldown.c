@@ -1,4 +1,4 @@
-/* Waiting times after wrong tokens, by a clock of the test's own. */
+/* Waiting times after wrong tokens. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,23 +8,8 @@
 
 #include <cmocka.h>
 
+#include "given_time.h"
 #include "manager/front/cooldown.h"
-
-static time_us now;
-
-static time_us clock_now(void *context)
-{
-	(void)context;
-	return now;
-}
-
-static void no_chance(void *context, void *out, size_t size)
-{
-	(void)context;
-	memset(out, 7, size);
-}
-
-static const struct env env = { NULL, clock_now, clock_now, no_chance };
 
 static void waits_double_up_to_five_minutes(void **state)
 {

@@ -170,6 +170,24 @@ static void a_young_copy_makes_no_copies(void **state)
 	}
 }
 
+static void an_identity_that_was_copied_often_waits(void **state)
+{
+	const struct enrolment_rules rules = { .reactivate_cloned = true };
+	struct enrolment_facts facts = {
+		.by_certificate = true, .standing = ROSTER_ACTIVE, .is_clone = true, .too_many = true
+	};
+	enum enrolment_way way = ENROLMENT_TAKES;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(enrolment_decide(&rules, &facts, &way, &err), ERR_BUSY); /* it may come again */
+	assert_non_null(strstr(err.text, "may shortly"));
+	facts.is_clone = false; /* who may not at all is not told to wait */
+	assert_int_equal(enrolment_decide(&rules, &facts, &way, NULL), ERR_UNTRUSTED);
+	assert_int_equal(enrolment_copies.free, 32);
+	assert_int_equal(enrolment_copies.wait_max, 30 * SECOND_US);
+}
+
 static void a_certificate_opens_what_the_settings_allow(void **state)
 {
 	(void)state;
@@ -258,6 +276,7 @@ int main(void)
 		cmocka_unit_test(nothing_opens_what_the_settings_allow_and_no_agents_place),
 		cmocka_unit_test(a_certificate_opens_what_the_settings_allow),
 		cmocka_unit_test(a_young_copy_makes_no_copies),
+		cmocka_unit_test(an_identity_that_was_copied_often_waits),
 		cmocka_unit_test(the_managers_own_word_stands_in_for_who_may),
 		cmocka_unit_test(lists_of_ranges_are_read),
 	};

@@ -1,4 +1,4 @@
-/* Allowances of computers, by a clock of the test's own. */
+/* Allowances of computers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,27 +7,13 @@
 
 #include <cmocka.h>
 
+#include "given_time.h"
 #include "manager/front/intake.h"
 
 #define REPORT_BYTES ((size_t)512 * 1024)
 #define REPORT_ROWS  1000
 
-static time_us now;
 static struct intake *intake;
-
-static time_us clock_now(void *context)
-{
-	(void)context;
-	return now;
-}
-
-static void no_chance(void *context, void *out, size_t size)
-{
-	(void)context;
-	memset(out, 7, size);
-}
-
-static const struct env env = { NULL, clock_now, clock_now, no_chance };
 
 static int begin(void **state)
 {
