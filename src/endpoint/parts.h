@@ -193,8 +193,6 @@ void timing_begin(struct endpoint *endpoint, enum endpoint_lane lane, uint32_t h
 void timing_replied(struct endpoint *endpoint, enum endpoint_lane lane, bool useful, uint32_t return_after_ms);
 /* How often to report here; before timing_replied(). */
 void timing_pace(struct endpoint *endpoint, const Muster__Wire__Pace *pace);
-/* Some new thing to tell waits, and no report under way tells it; when. */
-time_us timing_urgent_at(const struct endpoint *endpoint);
 /* How long the manager may hold the next report of the lane. */
 uint32_t timing_hold_s(const struct endpoint *endpoint, enum endpoint_lane lane);
 

@@ -69,7 +69,8 @@ static bool events_wait(const struct endpoint *endpoint)
 	return last > 0;
 }
 
-time_us timing_urgent_at(const struct endpoint *endpoint)
+/* Some new thing to tell waits, and no report under way tells it; when. */
+static time_us urgent_at(const struct endpoint *endpoint)
 {
 	if (endpoint->hurried || endpoint->full_wanted || events_wait(endpoint) || commands_wait(endpoint) ||
 	    items_wait(endpoint) || state_waits(endpoint))
@@ -94,7 +95,7 @@ time_us endpoint_next(const struct endpoint *endpoint, enum endpoint_lane which)
 
 	if (lane->under_way || !endpoint_dials(endpoint))
 		return ENDPOINT_NEVER;
-	urgent = timing_urgent_at(endpoint);
+	urgent = urgent_at(endpoint);
 	if (which == ENDPOINT_MAIN) {
 		/* News waits no longer than the reply to the last report asked for. */
 		if (urgent < lane->sent_at + ENDPOINT_URGENT_GAP_US)

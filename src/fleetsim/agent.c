@@ -79,7 +79,8 @@ static void set_connected(struct agent *agent, bool connected)
 	agent->connected = connected;
 }
 
-void agent_count(struct agent *agent)
+/* Counts what the endpoint knows into the figures. */
+static void count_known(struct agent *agent)
 {
 	struct figures *figures = &agent->crowd->figures;
 	struct endpoint_status status;
@@ -189,7 +190,7 @@ void agent_take_reply(struct agent_lane *lane)
 {
 	take_bytes(lane);
 	buf_done(&lane->reply);
-	agent_count(lane->agent);
+	count_known(lane->agent);
 	agent_wake(lane->agent);
 }
 
@@ -224,7 +225,7 @@ static void on_answer(void *argument, const struct http_answer *answer)
 			      answer->size, &err);
 		failed(lane, err.code, err.text, answer->retry_after);
 	}
-	agent_count(lane->agent);
+	count_known(lane->agent);
 	agent_wake(lane->agent);
 }
 
@@ -401,7 +402,7 @@ static void on_spoken(void *argument)
 
 	if (agent->listener != NULL)
 		count_dial(agent);
-	agent_count(agent);
+	count_known(agent);
 	agent_wake(agent);
 }
 
@@ -543,7 +544,7 @@ unsigned agent_make_events(struct agent *agent, unsigned count)
 		agent_failed(agent, err.code, err.text);
 	figures_add(figures, FIGURE_EVENTS_MADE, made);
 	if (made > 0) {
-		agent_count(agent);
+		count_known(agent);
 		agent_wake(agent);
 	}
 	return made;

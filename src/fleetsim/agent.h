@@ -81,8 +81,6 @@ void agent_wake(struct agent *agent);
 unsigned agent_make_events(struct agent *agent, unsigned count);
 /* When the fleet ends: how long nobody has dialled it, if that is longer than any time between dials. */
 void agent_count_silence(struct agent *agent);
-/* Counts what the endpoint knows into the figures. */
-void agent_count(struct agent *agent);
 /* A failure of this agent, counted by its cause. */
 void agent_failed(struct agent *agent, int code, const char *text);
 /* A client that speaks to the manager from this agent's address; NULL: no memory. */

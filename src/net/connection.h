@@ -156,8 +156,6 @@ void connection_poke(struct connection *connection);
 /* Answers with a problem and closes; on_gone if the handlers knew of the request. */
 void connection_refuse(struct connection *connection, int status, const char *cause);
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" of now. */
-const char *home_date(struct home *home);
 /* A connection of a stopping server is gone. */
 void home_check_drained(struct home *home);
 

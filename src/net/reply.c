@@ -93,7 +93,8 @@ void http_resume(struct http_request *request)
 
 /* --- replies --- */
 
-const char *home_date(struct home *home)
+/* "Sun, 06 Nov 1994 08:49:37 GMT" of now. */
+static const char *date_now(struct home *home)
 {
 	struct timespec now;
 	struct tm utc;
@@ -131,7 +132,7 @@ static void build_head(struct http_request *request, struct buf *head, int statu
 {
 	struct connection *connection = request->connection;
 
-	buf_printf(head, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http1_reason(status), home_date(connection->home));
+	buf_printf(head, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http1_reason(status), date_now(connection->home));
 	if (content_type != NULL)
 		buf_printf(head, "Content-Type: %s\r\n", content_type);
 	if (request->chunked)

@@ -52,7 +52,8 @@ void succession_fill(const struct succession *succession, Muster__Wire__KeySucce
 	message->signature = exchange_bytes(succession->signature, ENVELOPE_SIGNATURE_BYTES);
 }
 
-void succession_read(const Muster__Wire__KeySuccession *message, struct succession *ret_succession)
+/* Of a decoded message, whose shape was checked. */
+static void read_message(const Muster__Wire__KeySuccession *message, struct succession *ret_succession)
 {
 	memcpy(ret_succession->old_key, message->old_key.data, ENVELOPE_KEY_BYTES);
 	memcpy(ret_succession->new_key, message->new_key.data, ENVELOPE_KEY_BYTES);
@@ -77,7 +78,7 @@ int succession_unpack(const void *bytes, size_t size, struct succession *ret_suc
 
 	if (rc != 0)
 		return rc;
-	succession_read(message, ret_succession);
+	read_message(message, ret_succession);
 	arena_free(arena);
 	return 0;
 }
@@ -101,7 +102,7 @@ int succession_follow(const struct succession_walk *walk, Muster__Wire__KeySucce
 		if (!is_key(&steps[i]->old_key, key))
 			continue;
 		known = true;
-		succession_read(steps[i], &step);
+		read_message(steps[i], &step);
 		rc = succession_check(&step, walk->verify, walk->verify_context, err);
 		if (rc != 0)
 			break;

@@ -32,8 +32,6 @@ int succession_check(const struct succession *succession, envelope_verify verify
 /* Stored and sent as a packed KeySuccession. ERR_LIMIT, ERR_FORMAT, ERR_RANGE; the signature is not looked at. */
 int succession_pack(const struct succession *succession, struct buf *out, struct err *err);
 int succession_unpack(const void *bytes, size_t size, struct succession *ret_succession, struct err *err);
-/* Of a decoded message, whose shape was checked. */
-void succession_read(const Muster__Wire__KeySuccession *message, struct succession *ret_succession);
 /* The message points into the succession. */
 void succession_fill(const struct succession *succession, Muster__Wire__KeySuccession *message);
 

@@ -218,14 +218,7 @@ static int begin(struct link_candidate *candidate, const struct manager_url *url
 static int begin_rekey(struct link_candidate *candidate, struct err *err)
 {
 	struct link *link = candidate->link;
-	const struct tls_client_options tls = { .ca_pem = buf_text(&link->identity.authority_pem),
-						.certificate_pem = buf_text(&link->identity.certificate_pem),
-						.key_pem = buf_text(&link->identity.key_pem),
-						.any_host_name = true,
-						.agent = true,
-						.profiles = link->profiles,
-						.by_proof = true,
-						.proven = identity_proven(&link->identity) };
+	const struct tls_client_options tls = link_tls_options(link);
 	struct enrol_wish wish = { .token = "", .name = link->identity.name, .host = &link->host };
 	char purpose[UUID_TEXT_BYTES];
 

@@ -3,8 +3,7 @@
 
 #include "base/log.h"
 
-/* The key stays for the listener; it is wiped with the identity. */
-static struct tls_client_options tls_options(struct link *link)
+struct tls_client_options link_tls_options(const struct link *link)
 {
 	return (struct tls_client_options){ .ca_pem = buf_text(&link->identity.authority_pem),
 					    .certificate_pem = buf_text(&link->identity.certificate_pem),
@@ -18,7 +17,7 @@ static struct tls_client_options tls_options(struct link *link)
 
 int link_tls_new(struct link *link, struct err *err)
 {
-	const struct tls_client_options options = tls_options(link);
+	const struct tls_client_options options = link_tls_options(link);
 
 	link->tls = tls_client_new(&options, err);
 	return link->tls ? 0 : err->code;
@@ -26,7 +25,7 @@ int link_tls_new(struct link *link, struct err *err)
 
 int link_tls_renew(struct link *link, struct err *err)
 {
-	const struct tls_client_options options = tls_options(link);
+	const struct tls_client_options options = link_tls_options(link);
 	int rc = tls_client_renew(link->tls, &options, err);
 
 	if (rc == 0)

@@ -7,6 +7,9 @@
 
 #include "agent/link/link.h"
 
+/* The present identity, shown to its own manager; points into the link, where the key stays for the listener and is
+ * wiped with the identity. */
+struct tls_client_options link_tls_options(const struct link *link);
 int link_tls_new(struct link *link, struct err *err);
 /* The identity is another one: connections from now on show and trust it. What cannot be used ends link: guard starts
  * it again. */

@@ -5,8 +5,6 @@
 #include "manager/api/call.h"
 #include "manager/front/front_policy.h"
 
-/* Every setting of a policy or computer: value, origin, what it would inherit. NULL: no memory. */
-json_t *policy_settings_json(const struct policy_node *node);
 /* A policy as lists show it. */
 json_t *policy_json(struct front *front, const struct policy_node *policy);
 /* Answers with a policy and its settings, or with a computer's settings, and the ETag. */

@@ -32,7 +32,8 @@ static const char *origin_kind(const struct policy_node *origin, enum setting_id
 	return origin == NULL ? "default" : policy_is_computer(origin) ? "computer" : "policy";
 }
 
-json_t *policy_settings_json(const struct policy_node *node)
+/* Every setting of a policy or computer: value, origin, what it would inherit. NULL: no memory. */
+static json_t *settings_json(const struct policy_node *node)
 {
 	json_t *list = json_array();
 
@@ -211,7 +212,7 @@ static void overlay_network(json_t *items, const struct outcome *outcome, const 
 static json_t *computer_json(const struct showing *showing, const struct policy_node *node)
 {
 	const struct outcome *outcome = policy_outcome(node);
-	json_t *items = policy_settings_json(node);
+	json_t *items = settings_json(node);
 
 	if (showing->in_network && outcome != NULL)
 		overlay_network(items, outcome, &showing->network);
@@ -234,7 +235,7 @@ static int show_node(const struct policy_tree *tree, void *argument, struct err 
 	}
 	showing->json = policy_json(showing->front, node);
 	json_object_set_new(showing->json, "version", json_integer((json_int_t)showing->version));
-	json_object_set_new(showing->json, "settings", policy_settings_json(node));
+	json_object_set_new(showing->json, "settings", settings_json(node));
 	return 0;
 }
 

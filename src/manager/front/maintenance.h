@@ -7,7 +7,4 @@
 
 int maintenance_begin(struct front *front, struct err *err);
 
-/* As much memory and log for the database as the computers there are need; when they have become more. Blocks. */
-void maintenance_room(void *front);
-
 #endif

@@ -78,7 +78,8 @@ static int read_promised(struct store_session *session, void *argument, struct e
 	return cursor_end(cursor, err);
 }
 
-int quarantine_recount(struct front *front, struct err *err)
+/* numbers.quarantine_bytes anew from the database. */
+static int recount(struct front *front, struct err *err)
 {
 	uint64_t bytes = 0;
 	int rc = store_read(front->store, read_promised, &bytes, err);
@@ -146,7 +147,7 @@ int quarantine_begin(struct front *front, const struct uuid *item, const struct 
 	rc = store_write_wait(front->store, write_begun, &beginning, err);
 	if (rc == ERR_SPACE)
 		note_full(front, computer);
-	return rc == 0 ? quarantine_recount(front, err) : rc;
+	return rc == 0 ? recount(front, err) : rc;
 }
 
 /* --- ending --- */
@@ -188,7 +189,7 @@ static int write_forgotten(struct store_session *session, void *argument, struct
 }
 
 /* The row first: a file without a row is swept away, a row without a file would promise what is not there. */
-int quarantine_forget(struct front *front, const struct uuid *item, struct err *err)
+static int forget(struct front *front, const struct uuid *item, struct err *err)
 {
 	struct ending ending = { front, item };
 	char name[UUID_TEXT_BYTES];
@@ -200,7 +201,7 @@ int quarantine_forget(struct front *front, const struct uuid *item, struct err *
 	rc = files_remove(front->quarantine_fd, name, err);
 	if (rc == 0)
 		rc = files_remove(front->incoming_fd, name, err);
-	return rc == 0 ? quarantine_recount(front, err) : rc;
+	return rc == 0 ? recount(front, err) : rc;
 }
 
 /* --- for API handlers --- */
@@ -245,7 +246,7 @@ int front_quarantine_delete(struct front *front, const struct uuid *item, const 
 	OPENSSL_cleanse(row.key, sizeof(row.key));
 	rc = front_command_issue(front, &command, actor, ret_command, err);
 	if (rc == 0)
-		rc = quarantine_forget(front, item, err);
+		rc = forget(front, item, err);
 	uuid_format(item, id);
 	if (rc == 0)
 		rc = front_audit_now(front, actor, "quarantine.delete", id, "", "done", err);
@@ -336,7 +337,7 @@ static int sweep_unfinished(struct front *front, struct err *err)
 		if (!given_up(front, &unfinished.items[i]))
 			continue;
 		LOG(LOG_INFO, "quarantine.upload_given_up", log_uuid("item", &unfinished.items[i]));
-		rc = quarantine_forget(front, &unfinished.items[i], err);
+		rc = forget(front, &unfinished.items[i], err);
 	}
 	free(unfinished.items);
 	return rc;
@@ -351,5 +352,5 @@ int quarantine_sweep(struct front *front, struct err *err)
 
 	if (rc == 0)
 		rc = sweep_directory(front, front->incoming_fd, false, err);
-	return rc == 0 ? quarantine_recount(front, err) : rc;
+	return rc == 0 ? recount(front, err) : rc;
 }

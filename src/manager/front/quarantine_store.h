@@ -24,9 +24,5 @@ int quarantine_begin(struct front *front, const struct uuid *item, const struct 
 		     const struct quarantine_metadata *metadata, struct err *err);
 /* The upload is whole and on disk under its name. */
 int quarantine_complete(struct front *front, const struct uuid *item, struct err *err);
-/* Neither file nor key any more; what was promised is free again. Removes the files. */
-int quarantine_forget(struct front *front, const struct uuid *item, struct err *err);
-/* numbers.quarantine_bytes anew from the database. */
-int quarantine_recount(struct front *front, struct err *err);
 
 #endif

@@ -107,7 +107,8 @@ static void written_used(void *argument, int rc, const struct err *err)
 	free(used);
 }
 
-void renewal_used(struct front *front, const struct uuid *computer, const uint8_t fingerprint[SHA256_BYTES])
+/* The computer showed the one that was its next: it takes the place of the one before. Any thread; does not wait. */
+static void note_used(struct front *front, const struct uuid *computer, const uint8_t fingerprint[SHA256_BYTES])
 {
 	struct used *used;
 
@@ -135,6 +136,6 @@ enum roster_standing renewal_standing(struct front *front, const uint8_t fingerp
 		return standing;
 	roster_about(front->roster, fingerprint, &about);
 	if (about.next)
-		renewal_used(front, ret_computer, fingerprint);
+		note_used(front, ret_computer, fingerprint);
 	return standing;
 }

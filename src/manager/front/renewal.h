@@ -16,8 +16,6 @@
 bool renewal_wanted(const struct front *front, const uint8_t fingerprint[SHA256_BYTES]);
 /* Has this certificate ended by our clock, and may its agent still have another? Any thread. */
 bool renewal_ended(const struct front *front, const uint8_t fingerprint[SHA256_BYTES], bool *ret_may_renew);
-/* The computer showed the one that was its next: it takes the place of the one before. Any thread; does not wait. */
-void renewal_used(struct front *front, const struct uuid *computer, const uint8_t fingerprint[SHA256_BYTES]);
 /* Who it is, and whether it counts; one that was not used before has been now. Any thread; does not wait. */
 enum roster_standing renewal_standing(struct front *front, const uint8_t fingerprint[SHA256_BYTES],
 				      struct uuid *ret_computer);

@@ -190,7 +190,9 @@ static int rename_to_free(const char *path, const char *aside)
 	return -1;
 }
 
-int key_place_set_aside(struct key_place *place, struct err *err)
+/* Under the first free name of NAME.replaced, NAME.replaced.2, …; nothing there is no error. ERR_LIMIT: all are taken.
+ */
+static int set_aside(struct key_place *place, struct err *err)
 {
 	for (int number = 1; number <= ASIDE_MAX; number++) {
 		char aside[LAYOUT_PATH_BYTES + 32];
@@ -211,7 +213,7 @@ int key_place_set_aside(struct key_place *place, struct err *err)
 int key_place_clear(struct key_place *place, struct err *err)
 {
 	if (!place->held)
-		return key_place_set_aside(place, err);
+		return set_aside(place, err);
 	return is_free(place)
 		   ? 0
 		   : err_set(
@@ -226,7 +228,7 @@ int key_place_make_way(struct key_place *place, bool force, struct err *err)
 	if (is_free(place))
 		return 0;
 	return force
-		   ? key_place_set_aside(place, err)
+		   ? set_aside(place, err)
 		   : err_set(
 			 err, ERR_CONFLICT,
 			 "%s: there is a file that is not as this manager left it, and it was not touched. "

@@ -51,9 +51,6 @@ int key_place_clear(struct key_place *place, struct err *err);
 /* A person wants it written anew out of memory. ERR_CONFLICT: there is something, and force is not said; else it is set
  * aside. */
 int key_place_make_way(struct key_place *place, bool force, struct err *err);
-/* Under the first free name of NAME.replaced, NAME.replaced.2, …; nothing there is no error. ERR_LIMIT: all are taken.
- */
-int key_place_set_aside(struct key_place *place, struct err *err);
 /* Written, or attempted (rc): these bytes hold what is in memory, or is to be. */
 void key_place_written(struct key_place *place, const struct buf *bytes, int rc);
 

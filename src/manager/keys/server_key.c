@@ -99,7 +99,9 @@ static int replace(struct server_key *key, struct key_file *file, struct err *er
 	return 0;
 }
 
-int server_key_use(struct server_key *key, struct signing_key *other, bool succeed, uint64_t known, struct err *err)
+/* The key of a backup, or of a person's own: by succession if front says so and there is a present one. Takes it over.
+ */
+static int take_over(struct server_key *key, struct signing_key *other, bool succeed, uint64_t known, struct err *err)
 {
 	struct key_file file = { .key = other };
 	const struct signing_key *present = NULL;
@@ -123,7 +125,7 @@ int server_key_create(struct server_key *key, bool succeed, uint64_t known, stru
 	struct signing_key *fresh;
 	int rc = signing_key_generate(&fresh, err);
 
-	return rc == 0 ? server_key_use(key, fresh, succeed, known, err) : rc;
+	return rc == 0 ? take_over(key, fresh, succeed, known, err) : rc;
 }
 
 /* --- brought by people --- */
@@ -155,7 +157,7 @@ static int take(struct server_key *key, struct signing_key *other, bool force, c
 			       "another server authentication key is present, and agents trust it; nothing was "
 			       "changed. Say --force to replace it");
 	}
-	return server_key_use(key, other, create->succeed && there, create->known, err);
+	return take_over(key, other, create->succeed && there, create->known, err);
 }
 
 int server_key_take_up(struct server_key *key, const struct message_import_key *import, struct err *err)

@@ -44,8 +44,5 @@ int server_key_write_backup(const struct server_key *key, const struct authoriti
  * changes nothing. */
 int server_key_take_back(struct server_key *key, const struct backup *backup, const struct message_restore *restore,
 			 struct err *err);
-/* The key of a backup, or of a person's own: by succession if front says so and there is a present one. Takes it over.
- */
-int server_key_use(struct server_key *key, struct signing_key *other, bool succeed, uint64_t known, struct err *err);
 
 #endif
