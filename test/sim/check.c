@@ -98,10 +98,10 @@ static void check_everything(struct sim_manager *manager)
 
 void check_step(struct sim *sim)
 {
-	const struct sim_manager *first = &sim->managers[0];
-
-	if (!sim->large || sim->now - first->walked >= WALK_US)
+	if (!sim->large || sim->now - sim->machines_walked >= WALK_US) { /* whether a manager is up or not */
 		moves_belong(sim);
+		sim->machines_walked = sim->now;
+	}
 	for (unsigned i = 0; i < sim->manager_count; i++) {
 		struct sim_manager *manager = &sim->managers[i];
 

@@ -119,6 +119,7 @@ struct sim {
 	struct sim_queue queue;
 	struct sim_machine *machines;
 	size_t machine_count, machine_capacity;
+	time_us machines_walked; /* when all of them were last gone through */
 	time_us site_cut_until[SIM_SITES_MAX];
 	unsigned sites;
 	struct sim_manager managers[SIM_MANAGERS_MAX];
