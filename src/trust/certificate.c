@@ -106,7 +106,7 @@ static int walk(const void *pem, size_t size, int (*each)(void *argument, X509 *
 		X509_free(certificate);
 	}
 	if (status == 0 && (count == 0 || !is_end()))
-		status = openssl_fail(err, ERR_FORMAT, "no certificate in PEM form");
+		status = openssl_fail(err, ERR_FORMAT, openssl_not_pem(pem, size, false));
 	ERR_clear_error();
 	BIO_free(bio);
 	return status;

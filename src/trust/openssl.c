@@ -34,6 +34,22 @@ static BIO *bio_of(const void *bytes, size_t size)
 	return size <= INT_MAX ? BIO_new_mem_buf(bytes, (int)size) : NULL;
 }
 
+/* Forms in which administrators get keys and certificates; the first word of each message is what OpenSSL missed. */
+const char *openssl_not_pem(const void *bytes, size_t size, bool key)
+{
+	static const char protected_word[] = "ENCRYPTED";
+
+	if (size > 0 && *(const uint8_t *)bytes == 0x30) /* a SEQUENCE, with which all of them begin */
+		return key ? "no private key in PEM form, but in a binary one (`openssl pkey -inform DER -in FILE -out "
+			     "NEW`, or `openssl pkcs12 -nodes -nocerts -in FILE -out NEW`, writes it as PEM)"
+			   : "no certificate in PEM form, but in a binary one (`openssl x509 -inform DER -in FILE -out "
+			     "NEW`, or `openssl pkcs12 -nokeys -in FILE -out NEW`, writes it as PEM)";
+	if (key && memmem(bytes, size, protected_word, sizeof(protected_word) - 1) != NULL)
+		return "the private key is under a password, and nobody is there to type it (`openssl pkey -in FILE "
+		       "-out NEW` writes it without)";
+	return key ? "no private key in PEM form" : "no certificate in PEM form";
+}
+
 EVP_PKEY *openssl_key_parse(const void *pem, size_t size, struct err *err)
 {
 	BIO *bio = bio_of(pem, size);
@@ -41,7 +57,7 @@ EVP_PKEY *openssl_key_parse(const void *pem, size_t size, struct err *err)
 
 	BIO_free(bio);
 	if (key == NULL)
-		openssl_fail(err, ERR_FORMAT, "no private key in PEM form");
+		openssl_fail(err, ERR_FORMAT, openssl_not_pem(pem, size, true));
 	return key;
 }
 

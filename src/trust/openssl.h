@@ -17,6 +17,9 @@
 /* Sets "what: OpenSSL's reason" and empties OpenSSL's queue of errors. Returns code. */
 int openssl_fail(struct err *err, int code, const char *what);
 
+/* Why it is none, in words for what openssl_fail() says: of a form that OpenSSL's commands can turn into PEM, it is
+ * said how. */
+const char *openssl_not_pem(const void *bytes, size_t size, bool key);
 /* The first private key of a PEM text, never asking for a passphrase. NULL: none; err is set (ERR_FORMAT). */
 EVP_PKEY *openssl_key_parse(const void *pem, size_t size, struct err *err);
 /* Appends PKCS#8 PEM. */

@@ -86,6 +86,35 @@ static int complete(const struct front *front, const struct certificate_row *use
 	return 0;
 }
 
+static bool is_ours(const struct front *front, const char *name)
+{
+	char path[LAYOUT_PATH_BYTES];
+	struct buf pem;
+	bool ours;
+
+	buf_init(&pem, SECRET_FILE_MAX_BYTES);
+	snprintf(path, sizeof(path), "%s/%s", front->data_directory, name);
+	ours = secret_file_read(path, false, &pem, NULL) == 0 &&
+	       certificate_signed_by(buf_text(&pem), authorities_now(front)->roots, NULL) == 0;
+	buf_done(&pem);
+	return ours;
+}
+
+/* One file of two is not there. What an administrator has put there is not written over: the other one may follow. */
+static int refuse_half(const struct front *front, const struct certificate_row *use,
+		       const struct certificate_held *held, struct err *err)
+{
+	static const char advice[] = "; it is not written over: put the missing one beside it, or take it away";
+
+	if (held->files[0].inode != 0)
+		return err_set(err, ERR_UNTRUSTED, "%s is there without its certificate, %s%s", use->files.key,
+			       use->files.certificate, advice);
+	if (held->files[1].inode != 0 && !is_ours(front, use->files.certificate))
+		return err_set(err, ERR_UNTRUSTED, "%s is there without its key, %s%s", use->files.certificate,
+			       use->files.key, advice);
+	return ERR_NOT_FOUND;
+}
+
 static int read_held(const struct front *front, const struct certificate_row *use, struct certificate_held *held,
 		     struct err *err)
 {
@@ -94,6 +123,8 @@ static int read_held(const struct front *front, const struct certificate_row *us
 	certified_key_init(&held->pair);
 	files_look(front, use, held->files);
 	rc = certified_key_read(front->data_directory, &use->files, &held->pair, &held->copied, err);
+	if (rc == ERR_NOT_FOUND && use->may_be_own)
+		rc = refuse_half(front, use, held, err);
 	return rc == 0 ? complete(front, use, held, err) : rc;
 }
 
@@ -178,6 +209,16 @@ static int make_pair(struct front *front, const struct certificate_row *use, str
 	return rc;
 }
 
+/* Files that cannot be used may be an administrator's key, of which there is no other copy. */
+static int spare_own(const struct front *front, const struct certificate_row *use, struct err *err)
+{
+	struct certificate_held found = { .there = false };
+	int rc = use->may_be_own ? read_held(front, use, &found, err) : 0;
+
+	certified_key_done(&found.pair);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
 /* Stored first, then in use: whatever is cut off, files and memory hold pairs that work. */
 static int make(struct certificates *certificates, enum certificate_use number, const struct front_actor *actor,
 		struct err *err)
@@ -188,7 +229,9 @@ static int make(struct certificates *certificates, enum certificate_use number, 
 	int rc;
 
 	certified_key_init(&made.pair);
-	rc = make_pair(front, use, &made.pair, err);
+	rc = spare_own(front, use, err);
+	if (rc == 0)
+		rc = make_pair(front, use, &made.pair, err);
 	if (rc == 0)
 		rc = certificate_signed_by(buf_text(&made.pair.chain), authorities_now(front)->roots, err);
 	if (rc == 0)
@@ -420,6 +463,14 @@ static bool cannot_be_replaced(const struct certificates *certificates, size_t u
 	return use == CERTIFICATE_SERVER || (use == CERTIFICATE_SERVER_RSA && certificates->held[use].own);
 }
 
+/* An administrator's is not thrown away by whoever follows an advice. */
+static const char *advice_on(const struct certificates *certificates, size_t use)
+{
+	if (use == CERTIFICATE_SERVER && !certificates->held[use].own)
+		return "; `muster-manager certificate` makes both anew";
+	return use == CERTIFICATE_CONSOLE ? "; where neither of the two files is, one of Muster's own is made" : "";
+}
+
 static int read_all(struct certificates *certificates, struct err *err)
 {
 	for (size_t i = 0; i < CERTIFICATE_USES; i++) {
@@ -431,8 +482,7 @@ static int read_all(struct certificates *certificates, struct err *err)
 			continue;
 		if (cannot_be_replaced(certificates, i, rc))
 			return err_set(err, rc, "TLS certificate (%s, %s): %s%s", certificate_uses[i].files.certificate,
-				       certificate_uses[i].files.key, why.text,
-				       rc == ERR_NOT_FOUND ? "; `muster-manager certificate` makes it anew" : "");
+				       certificate_uses[i].files.key, why.text, advice_on(certificates, i));
 		if (rc != ERR_NOT_FOUND)
 			LOG(LOG_WARNING, "certificate.replaced", log_text("name", certificate_uses[i].name),
 			    log_err(&why));

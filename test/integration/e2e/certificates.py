@@ -303,6 +303,57 @@ def gone_while_it_runs():
     site.wait_online("one")
 
 
+def what_cannot_be_used_is_told_and_left_alone():
+    """At the start: what is wrong, with which file, and how it is mended. No file that somebody brought is written over."""
+    ours = ours_of_the_console()
+    key, certificate = make_own(300, "brought")
+    other, _ = make_own(300, "another")
+    made = {name: site.path("brought-" + name) for name in ("der.pem", "der.key", "locked.key", "both.p12")}
+    for words in (["x509", "-in", certificate, "-outform", "DER", "-out", made["der.pem"]],
+                  ["pkey", "-in", key, "-outform", "DER", "-out", made["der.key"]],
+                  ["pkey", "-in", key, "-aes256", "-passout", "pass:secret", "-out", made["locked.key"]],
+                  ["pkcs12", "-export", "-in", certificate, "-inkey", key, "-passout", "pass:", "-out", made["both.p12"]]):
+        run(["openssl", *words]).expect(0)
+    site.manager.stop()
+    for brought_key, brought_certificate, words in (
+            (other, certificate, ["do not belong together"]),
+            (None, certificate, ["console.pem is there without its key, front/console.key"]),
+            (key, None, ["console.key is there without its certificate, front/console.pem"]),
+            (key, made["der.pem"], ["console.pem", "openssl x509 -inform DER"]),
+            (made["der.key"], certificate, ["console.key", "openssl pkey -inform DER"]),
+            (made["locked.key"], certificate, ["console.key", "under a password", "openssl pkey -in"]),
+            (key, made["both.p12"], ["console.pem", "openssl pkcs12 -nokeys"])):
+        put(brought_key or key, brought_certificate or certificate)
+        brought = {"console.key": brought_key, "console.pem": brought_certificate}
+        for name in brought:
+            if not brought[name]:
+                os.unlink(path("front", name))
+        run([program("muster-manager"), "run", "--data", site.manager.data]).expect(1, "where neither of the two files is", *words)
+        for name, source in brought.items():
+            assert os.path.exists(path("front", name)) == bool(source), name
+            if source:
+                with open(source, "rb") as before, open(path("front", name), "rb") as now:
+                    assert before.read() == now.read(), name
+    put(*ours)
+    put(other, path("front", "tls.pem"), "tls-other")
+    os.rename(path("front", "tls.key"), site.path("tls.key"))
+    os.rename(path("front", "tls-other.key"), path("front", "tls.key"))
+    os.unlink(path("front", "tls-other.pem"))
+    run([program("muster-manager"), "run", "--data", site.manager.data]).expect(1, "do not belong together", "muster-manager certificate")
+    os.rename(site.path("tls.key"), path("front", "tls.key"))
+    site.manager.start()
+    # Nor while it runs: by itself, or because somebody asks for another one.
+    put(made["locked.key"], certificate)
+    wait_until("it is said", lambda: "under a password" in (certificates()["console"]["problem"] or ""))
+    site.muster("cert", "renew", "console").expect(1, "under a password")
+    with open(made["locked.key"], "rb") as before, open(path("front", "console.key"), "rb") as now:
+        assert before.read() == now.read()
+    assert on_console() == certificates()["console"]["fingerprint"]
+    put(*ours)
+    wait_until("ours is in its place", lambda: not certificates()["console"]["problem"])
+    site.wait_online("one")
+
+
 def told_before_the_end():
     """One event a stage, one alert while it lasts, over restarts too; both end with the certificate."""
     ours = ours_of_the_console()
@@ -340,5 +391,5 @@ if __name__ == "__main__":
         site.console = free_port()
         site.add_manager(f"[network]\nconsole_listen = 127.0.0.1:{site.console}\n")
         code = main([listed, renewed_on_demand, cut_between_the_files, one_of_another_authority,
-                     agents_are_never_locked_out, gone_while_it_runs, told_before_the_end])
+                     agents_are_never_locked_out, gone_while_it_runs, what_cannot_be_used_is_told_and_left_alone, told_before_the_end])
     raise SystemExit(code)
