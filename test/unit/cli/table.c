@@ -24,19 +24,38 @@ static const char items_text[] =
     "\"fields\":{\"file\":\"/a b\",\"n\":1},\"id\":\"0123456789\",\"more\":\"x\"},"
     "{\"name\":\"日本語\",\"size\":5,\"seen\":null,\"progress\":{},\"fields\":{},\"id\":\"9\",\"more\":null}]";
 
-static void expect_table(const char *text, size_t width, const char *expected)
+/* The shown columns of the items (a reference is taken over), as a table or as CSV. */
+static void expect_columns(const struct column *shown, size_t count, size_t width, json_t *items, const char *expected)
 {
-	json_t *items = json_loads(text, 0, NULL);
 	struct table table;
 	struct buf out;
 
 	assert_non_null(items);
 	buf_init(&out, 100000);
-	table_init(&table, columns, COUNT_OF(columns), width);
+	table_init(&table, shown, count, width);
 	table_page(&table, items, &out);
 	assert_string_equal(buf_text(&out), expected);
 	buf_done(&out);
 	json_decref(items);
+}
+
+static void expect_csv(const struct column *shown, size_t count, json_t *items, const char *expected)
+{
+	struct table table;
+	struct buf out;
+
+	assert_non_null(items);
+	buf_init(&out, 100000);
+	table_init(&table, shown, count, 20);
+	table_csv(&table, items, &out);
+	assert_string_equal(buf_text(&out), expected);
+	buf_done(&out);
+	json_decref(items);
+}
+
+static void expect_table(const char *text, size_t width, const char *expected)
+{
+	expect_columns(columns, COUNT_OF(columns), width, json_loads(text, 0, NULL), expected);
 }
 
 static void rows_line_up(void **state)
@@ -117,18 +136,12 @@ static void later_pages_keep_the_widths(void **state)
 
 static void what_holds_is_marked(void **state)
 {
-	json_t *items = json_loads("[{\"on\":true,\"id\":\"1\"},{\"on\":false,\"id\":\"2\"},{\"id\":\"3\"}]", 0, NULL);
 	static const struct column two[] = { { "ON", "on", COLUMN_MARK }, { "ID", "id", COLUMN_ID } };
-	struct table table;
-	struct buf out;
 
 	(void)state;
-	buf_init(&out, 1000);
-	table_init(&table, two, 2, 80);
-	table_page(&table, items, &out);
-	assert_string_equal(buf_text(&out), "ON   ID\nyes  1\n     2\n     3\n");
-	json_decref(items);
-	buf_done(&out);
+	expect_columns(two, 2, 80,
+		       json_loads("[{\"on\":true,\"id\":\"1\"},{\"on\":false,\"id\":\"2\"},{\"id\":\"3\"}]", 0, NULL),
+		       "ON   ID\nyes  1\n     2\n     3\n");
 }
 
 static void hostile_text_cannot_steer_the_terminal(void **state)
@@ -169,20 +182,12 @@ static void csv_quotes_what_needs_it(void **state)
 		       "\"progress\":{\"files\":1},\"fields\":{\"k\":\"v\"},\"id\":\"say \\\"hi\\\"\",\"more\":true},"
 		       "{\"name\":\"two\\nlines\",\"id\":\" spaced\",\"more\":null}]",
 		       0, NULL);
-	struct table table;
-	struct buf out;
 
 	(void)state;
-	buf_init(&out, 1000);
-	table_init(&table, columns, COUNT_OF(columns), 20);
-	table_csv(&table, items, &out);
-	assert_string_equal(
-	    buf_text(&out),
-	    "name,size,seen,progress.files,fields,id,more\r\n"
-	    "\"a,b\",1536,2026-11-21T20:08:06.123Z,1,\"{\"\"k\"\":\"\"v\"\"}\",\"say \"\"hi\"\"\",true\r\n"
-	    "\"two\nlines\",,,,,\" spaced\",\r\n");
-	json_decref(items);
-	buf_done(&out);
+	expect_csv(columns, COUNT_OF(columns), items,
+		   "name,size,seen,progress.files,fields,id,more\r\n"
+		   "\"a,b\",1536,2026-11-21T20:08:06.123Z,1,\"{\"\"k\"\":\"\"v\"\"}\",\"say \"\"hi\"\"\",true\r\n"
+		   "\"two\nlines\",,,,,\" spaced\",\r\n");
 }
 
 /* Computers name themselves, and files are named by anybody. */
@@ -193,40 +198,25 @@ static void csv_holds_no_formulas(void **state)
 		"=HYPERLINK(\"http://x/\",\"y\")", "@SUM(1)", "+1", "-1", "\t=1", "a=1", ""
 	};
 	json_t *items = json_array();
-	struct table table;
-	struct buf out;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		json_array_append_new(items, json_pack("{s:s,s:i}", "name", names[i], "size", -1));
-	buf_init(&out, 4096);
-	table_init(&table, shown, COUNT_OF(shown), 0);
-	table_csv(&table, items, &out);
-	assert_string_equal(buf_text(&out), "name,size\r\n"
-					    "\"'=HYPERLINK(\"\"http://x/\"\",\"\"y\"\")\",-1\r\n"
-					    "'@SUM(1),-1\r\n"
-					    "'+1,-1\r\n"
-					    "'-1,-1\r\n"
-					    "'\t=1,-1\r\n"
-					    "a=1,-1\r\n"
-					    ",-1\r\n");
-	buf_done(&out);
-	json_decref(items);
+	expect_csv(shown, COUNT_OF(shown), items,
+		   "name,size\r\n"
+		   "\"'=HYPERLINK(\"\"http://x/\"\",\"\"y\"\")\",-1\r\n"
+		   "'@SUM(1),-1\r\n"
+		   "'+1,-1\r\n"
+		   "'-1,-1\r\n"
+		   "'\t=1,-1\r\n"
+		   "a=1,-1\r\n"
+		   ",-1\r\n");
 }
 
 static void an_empty_csv_has_its_header(void **state)
 {
-	json_t *items = json_array();
-	struct table table;
-	struct buf out;
-
 	(void)state;
-	buf_init(&out, 1000);
-	table_init(&table, columns, 1, 0);
-	table_csv(&table, items, &out);
-	assert_string_equal(buf_text(&out), "name\r\n");
-	json_decref(items);
-	buf_done(&out);
+	expect_csv(columns, 1, json_array(), "name\r\n");
 }
 
 static void objects_are_lines(void **state)
