@@ -21,6 +21,7 @@ const struct channel_permit message_permits_guard[] = {
 	{ MESSAGE_ITEM_LIST, "item list", 0, false },        { MESSAGE_ITEM_OPEN, "item open", 64, false },
 	{ MESSAGE_ITEM_PUT, "item put", ROOM, true },        { MESSAGE_NOTICE_STORED, "notice stored", 8, false },
 	{ MESSAGE_SETTINGS, "settings", ROOM, false },       { MESSAGE_STOP, "stop", 0, false },
+	{ MESSAGE_STARTS_ANEW, "starts anew", 0, false },
 };
 const size_t message_permits_guard_count = COUNT_OF(message_permits_guard);
 

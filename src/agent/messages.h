@@ -49,6 +49,7 @@ enum message_type {
 	MESSAGE_NOTICE_STORED, /* u64: every notice up to this number is durable at link's; not answered */
 	MESSAGE_SETTINGS,      /* struct message_settings */
 	MESSAGE_STOP,          /* empty: end the whole agent in good order */
+	MESSAGE_STARTS_ANEW,   /* empty: link ends because it is another computer's from now on; not answered */
 };
 
 /* Channel tables: what link may receive, and what guard may. */

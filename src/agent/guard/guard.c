@@ -256,6 +256,7 @@ static void start_link(struct guard *guard)
 		return;
 	}
 	guard->link_running = true;
+	guard->link_starts_anew = false;
 	guard->link_since = env_monotonic(guard->env);
 	guard->link_due = INT64_MAX;
 	guard_link_started(guard);
@@ -275,9 +276,10 @@ static void link_ended(struct guard *guard, const char *cause)
 	if (guard->link_back_off > LINK_BACK_OFF_MAX_US)
 		guard->link_back_off = LINK_BACK_OFF_MAX_US;
 	guard->link_due = now + guard->link_back_off;
-	LOG(LOG_WARNING, "guard.link_ended", log_text("cause", cause),
+	LOG(guard->link_starts_anew ? LOG_INFO : LOG_WARNING, "guard.link_ended", log_text("cause", cause),
 	    log_number("again_in_ms", guard->link_back_off / MILLISECOND_US));
-	guard_link_restarted(guard, "link", cause);
+	if (!guard->link_starts_anew)
+		guard_link_restarted(guard, "link", cause);
 }
 
 static void serve_starter(struct guard *guard)

@@ -414,17 +414,26 @@ static int nothing(struct guard *guard, const struct channel_message *message, s
 	return 0;
 }
 
+static int starts_anew(struct guard *guard, const struct channel_message *message, struct err *err)
+{
+	(void)message;
+	(void)err;
+	guard->link_starts_anew = true;
+	return 0;
+}
+
 static const struct {
 	enum message_type type;
 	int (*handle)(struct guard *guard, const struct channel_message *message, struct err *err);
 	enum { ANSWER_ALWAYS, ANSWER_ERRORS, ANSWER_NEVER } answer;
 } requests[] = {
-	{ MESSAGE_JOB_START, job_start, ANSWER_ALWAYS },   { MESSAGE_JOB_PAUSE, job_pause, ANSWER_ALWAYS },
-	{ MESSAGE_JOB_RESUME, job_pause, ANSWER_ALWAYS },  { MESSAGE_JOB_CANCEL, job_cancel, ANSWER_ALWAYS },
-	{ MESSAGE_ITEM_RESTORE, item_end, ANSWER_ERRORS }, { MESSAGE_ITEM_DELETE, item_end, ANSWER_ERRORS },
-	{ MESSAGE_ITEM_LIST, item_list, ANSWER_ALWAYS },   { MESSAGE_ITEM_OPEN, item_open, ANSWER_ERRORS },
-	{ MESSAGE_ITEM_PUT, item_put, ANSWER_ERRORS },     { MESSAGE_NOTICE_STORED, notice_stored, ANSWER_NEVER },
-	{ MESSAGE_SETTINGS, settings, ANSWER_ALWAYS },     { MESSAGE_STOP, nothing, ANSWER_ALWAYS },
+	{ MESSAGE_JOB_START, job_start, ANSWER_ALWAYS },    { MESSAGE_JOB_PAUSE, job_pause, ANSWER_ALWAYS },
+	{ MESSAGE_JOB_RESUME, job_pause, ANSWER_ALWAYS },   { MESSAGE_JOB_CANCEL, job_cancel, ANSWER_ALWAYS },
+	{ MESSAGE_ITEM_RESTORE, item_end, ANSWER_ERRORS },  { MESSAGE_ITEM_DELETE, item_end, ANSWER_ERRORS },
+	{ MESSAGE_ITEM_LIST, item_list, ANSWER_ALWAYS },    { MESSAGE_ITEM_OPEN, item_open, ANSWER_ERRORS },
+	{ MESSAGE_ITEM_PUT, item_put, ANSWER_ERRORS },      { MESSAGE_NOTICE_STORED, notice_stored, ANSWER_NEVER },
+	{ MESSAGE_SETTINGS, settings, ANSWER_ALWAYS },      { MESSAGE_STOP, nothing, ANSWER_ALWAYS },
+	{ MESSAGE_STARTS_ANEW, starts_anew, ANSWER_NEVER },
 };
 
 static int handle(struct guard *guard, const struct channel_message *message)

@@ -28,6 +28,7 @@ struct guard {
 	/* link */
 	struct channel link;
 	bool link_running, link_waits; /* waits: its queue is full */
+	bool link_starts_anew;         /* it said so: its end is no failure */
 	uint64_t link_starts;          /* an answer is for the link that asked alone */
 	time_us link_since, link_due, link_back_off;
 	time_us hold_back_until; /* no notices to link while some of an item are missing, until then at most */

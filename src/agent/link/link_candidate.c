@@ -321,6 +321,7 @@ void link_candidate_step(struct link_candidate *candidate)
 	if (endpoint_leave(link->endpoint, &err) != 0)
 		LOG(LOG_ERROR, "link.spool_not_synced", log_err(&err));
 	LOG(LOG_INFO, "link.starts_anew", log_number("events_waiting", (int64_t)status.events_waiting));
+	link_guard_starts_anew(link->guard);
 	loop_stop(link->loop);
 }
 

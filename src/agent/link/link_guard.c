@@ -231,6 +231,14 @@ static void store_notices(void *argument)
 	buf_done(&payload);
 }
 
+void link_guard_starts_anew(struct link_guard *guard)
+{
+	struct err err;
+
+	if (enqueue(guard, MESSAGE_STARTS_ANEW, 0, NULL, -1, &err)) /* guard then tells of a role that ended */
+		LOG(LOG_WARNING, "link.starts_anew_not_sent", log_err(&err));
+}
+
 static void on_readable(void *argument)
 {
 	struct link_guard *guard = argument;

@@ -44,4 +44,7 @@ int link_guard_list(struct link_guard *guard, link_guard_item item, link_guard_a
 int link_guard_target(struct link_guard *guard, enum message_type type, const struct uuid *id, bool overwrite,
 		      link_guard_answer answer, void *argument, struct err *err);
 
+/* Tells guard that this link ends in good order and is to be started again: no event is made of that. */
+void link_guard_starts_anew(struct link_guard *guard);
+
 #endif

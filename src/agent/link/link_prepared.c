@@ -59,6 +59,7 @@ static void on_activated(void *argument)
 	struct prepared *prepared = argument;
 
 	LOG(LOG_INFO, "link.starts_anew");
+	link_guard_starts_anew(prepared->guard);
 	loop_stop(prepared->link->loop);
 }
 

@@ -13,6 +13,7 @@
 
 #include "agent/enrol_message.h"
 #include "agent/local/control_ask.h"
+#include "agent/local/local.h"
 #include "agent/manager_url.h"
 #include "agent/prepared_file.h"
 #include "agent/problem.h"
@@ -44,6 +45,7 @@ struct enrolment {
 	struct buf reply;
 	int status;
 	char content_type[64];
+	span_us retry_after;
 	struct err err;
 };
 
@@ -99,6 +101,7 @@ static void on_answer(void *argument, const struct http_answer *answer)
 	struct enrolment *enrolment = argument;
 
 	enrolment->status = answer->status;
+	enrolment->retry_after = answer->retry_after;
 	if (answer->status == 0 && answer->err != NULL)
 		enrolment->err = *answer->err;
 	if (answer->content_type)
@@ -187,26 +190,26 @@ static int talk(struct enrolment *enrolment, const struct manager_url *url, stru
 /* What a person can do about it, behind the sentence. */
 static int advise(const struct activation *activation, int rc, struct err *err)
 {
-	static const struct {
-		int code;
-		const char *advice;
-	} rows[] = {
-		{ ERR_RESOLVE, "check the host name in the address, and this computer's name service" },
-		{ ERR_CONNECT, "check that the manager runs, its port, and firewalls between" },
-		{ ERR_TIMEOUT, "check that the manager runs, its port, and firewalls between" },
-		{ ERR_UNTRUSTED,
-		  "this may be another manager than you meant: compare the fingerprint with the one that "
-		  "muster-manager init printed (muster cert list: authority)" },
-		{ ERR_CLOCK, "check this computer's clock, and the manager's" },
-	};
+	const char *advice = local_dial_advice(rc);
 	char cause[ERR_TEXT_BYTES];
 
+	if (*advice == '\0')
+		return err_add(err, rc, "%.128s", activation->url);
 	snprintf(cause, sizeof(cause), "%s", err->text);
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		if (rows[i].code == rc)
-			return err_set(err, rc, "%.128s: %.250s; %s", activation->url, cause, rows[i].advice);
-	}
-	return err_add(err, rc, "%.128s", activation->url);
+	return err_set(err, rc, "%.128s: %.250s; %s", activation->url, cause, advice);
+}
+
+/* The manager's own words, and when to try again where it says so. */
+static int refused(const struct enrolment *enrolment, struct err *err)
+{
+	char cause[ERR_TEXT_BYTES];
+	int rc = problem_error("the manager refused", enrolment->status, enrolment->content_type, enrolment->reply.data,
+			       enrolment->reply.size, err);
+
+	if (enrolment->retry_after <= 0)
+		return rc;
+	snprintf(cause, sizeof(cause), "%s", err->text);
+	return err_set(err, rc, "%.400s (in %lld s)", cause, (long long)(enrolment->retry_after / SECOND_US));
 }
 
 static int enrol(const struct activation *activation, const struct manager_url *url, struct known_by *known,
@@ -233,8 +236,7 @@ static int enrol(const struct activation *activation, const struct manager_url *
 			rc = advise(activation, rc, err);
 	}
 	if (rc == 0 && enrolment.status != 200)
-		rc = problem_error("the manager refused", enrolment.status, enrolment.content_type,
-				   enrolment.reply.data, enrolment.reply.size, err);
+		rc = refused(&enrolment, err);
 	if (rc == 0)
 		rc = enrol_message_take(enrolment.reply.data, enrolment.reply.size,
 					&(struct enrol_trust){ .pin = known->pin }, identity, err);

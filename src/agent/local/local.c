@@ -10,6 +10,7 @@
 
 #include "agent/local/control_ask.h"
 #include "agent/local/local_password.h"
+#include "base/units.h"
 
 /* --- what they share --- */
 
@@ -50,25 +51,39 @@ int local_failed(const struct err *err)
 	return err->code == ERR_USAGE ? 2 : 1;
 }
 
-const char *local_link_advice(const char *code)
+const char *local_dial_advice(int code)
 {
 	static const struct {
 		int code;
 		const char *advice;
 	} rows[] = {
-		{ ERR_RESOLVE, "check the manager's name in agent.ini, and this computer's name service" },
+		{ ERR_RESOLVE, "check the host name in the address, and this computer's name service" },
 		{ ERR_CONNECT, "check that the manager runs, its port, and firewalls between" },
 		{ ERR_TIMEOUT, "check that the manager runs, its port, and firewalls between" },
-		{ ERR_CLOCK, "check this computer's clock, and the manager's" },
 		{ ERR_UNTRUSTED,
-		  "find out who answers there: where it is this computer's manager, set up anew without its keys, "
-		  "restore them there (muster-manager init --restore FILE); where it is another manager that is to "
-		  "have this computer: muster-agent reset, then activate" },
+		  "this may be another manager than you meant: compare the fingerprint with the one that "
+		  "muster-manager init printed (muster cert list: authority)" },
+		{ ERR_CLOCK, "check this computer's clock, and the manager's" },
 	};
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (strcmp(err_name(rows[i].code), code) == 0)
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (rows[i].code == code)
 			return rows[i].advice;
+	}
+	return "";
+}
+
+const char *local_link_advice(const char *code)
+{
+	static const int codes[] = { ERR_RESOLVE, ERR_CONNECT, ERR_TIMEOUT, ERR_CLOCK };
+
+	if (strcmp(err_name(ERR_UNTRUSTED), code) == 0)
+		return "find out who answers there: where it is this computer's manager, set up anew without its keys, "
+		       "restore them there (muster-manager init --restore FILE); where it is another manager that is "
+		       "to have this computer: muster-agent reset, then activate";
+	for (size_t i = 0; i < COUNT_OF(codes); i++) {
+		if (strcmp(err_name(codes[i]), code) == 0)
+			return local_dial_advice(codes[i]);
 	}
 	return "";
 }
@@ -163,25 +178,31 @@ static int ask_simple(const struct arguments *arguments, const struct control_re
 	return 0;
 }
 
+static int failed_with_advice(const struct err *err, const char *advice)
+{
+	if (*advice == '\0')
+		return local_failed(err);
+	fprintf(stderr, "muster-agent: %s; %s\n", err->text, advice);
+	return 1;
+}
+
 static int simple(const struct arguments *arguments, const struct control_request *request, const char *done)
 {
+	bool dials = request->kind == CONTROL_MOVE;
 	struct err err = { 0 };
 
-	return ask_simple(arguments, request, done, &err) == 0 ? 0 : local_failed(&err);
+	if (ask_simple(arguments, request, done, &err) == 0)
+		return 0;
+	return failed_with_advice(&err, dials ? local_dial_advice(err.code) : "");
 }
 
 int local_heartbeat(const struct arguments *arguments)
 {
 	struct control_request request = { .kind = CONTROL_HEARTBEAT };
 	struct err err = { 0 };
-	const char *advice;
+	int rc = ask_simple(arguments, &request, "The manager has heard from this computer.", &err);
 
-	if (ask_simple(arguments, &request, "The manager has heard from this computer.", &err) == 0)
-		return 0;
-	advice = local_link_advice(err_name(err.code));
-	if (*advice != '\0')
-		fprintf(stderr, "muster-agent: %s; %s\n", err.text, advice);
-	return *advice != '\0' ? 1 : local_failed(&err);
+	return rc == 0 ? 0 : failed_with_advice(&err, local_link_advice(err_name(err.code)));
 }
 
 int local_guarded(const struct arguments *arguments, struct control_request *request, const char *done)

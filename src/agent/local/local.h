@@ -45,7 +45,10 @@ int local_guarded(const struct arguments *arguments, struct control_request *req
 int local_output(const struct arguments *arguments, bool *ret_json, struct err *err);
 /* Prints "muster-agent: sentence"; the exit status for the code. */
 int local_failed(const struct err *err);
-/* What a person can do where the manager cannot be talked to; "" where the sentence says it all. code: by its name
+/* What a person can do where a manager that was named on the command line cannot be talked to, by the error's code; ""
+ * where the sentence says it all. */
+const char *local_dial_advice(int code);
+/* The same of the manager that the computer belongs to. "" where the sentence says it all. code: by its name
  * (err_name). */
 const char *local_link_advice(const char *code);
 /* Prints one JSON document and a newline; takes over the reference. */

@@ -86,6 +86,9 @@ def moves_by_hand():
     agent.stop()
     agent.start()
     wait_until("hand online again", lambda: is_online(other, "hand"))
+    other.wait_events(5000, 2, "hand")
+    for where in (site, other):
+        assert not where.json("event", "list", "--type", "5010", "--computer", "hand"), "a move is no failure of a role"
 
 
 def moves_by_order():

@@ -61,6 +61,7 @@ def works_by_hand():
     assert len(site.json("computer", "list", "--name", "plain")) == 1
     # It does what it is told.
     site.muster("computer", "heartbeat", "plain", "--watch").expect(0)
+    assert not site.json("event", "list", "--type", "5010", "--computer", "plain"), "nor did a role fail"
 
 
 
