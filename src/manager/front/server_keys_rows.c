@@ -128,6 +128,17 @@ static int write_no_key(struct store_session *session, void *argument, struct er
 	return cursor_run(cursor, err);
 }
 
+/* One that was here before: a key that comes back was not made now. */
+static int is_on_record(struct store_session *session, const uint8_t fingerprint[SHA256_BYTES], bool *ret_is,
+			struct err *err)
+{
+	struct cursor *cursor = cursor_open(session, &QUERY_SERVER_KEY_BY_FINGERPRINT);
+
+	cursor_bind_bytes(cursor, "fingerprint", fingerprint, SHA256_BYTES);
+	*ret_is = cursor_next(cursor);
+	return cursor_end(cursor, err);
+}
+
 /* In one transaction: the key, its succession, the event, the audit entry. Told again it changes nothing. */
 static int write_state(struct store_session *session, void *argument, struct err *err)
 {
@@ -136,7 +147,7 @@ static int write_state(struct store_session *session, void *argument, struct err
 	struct known_keys before = { .count = 0 };
 	uint8_t fingerprint[SHA256_BYTES];
 	int rc = read_present(session, &before, err);
-	bool first = !before.present, news;
+	bool first = !before.present, back = false, news;
 	const char *origin = change->origin != NULL ? change->origin : state->followed ? "rolled_over" : "created";
 
 	for (size_t i = 0; rc == 0 && i < change->step_count; i++)
@@ -145,15 +156,20 @@ static int write_state(struct store_session *session, void *argument, struct err
 	if (rc != 0 || !news)
 		return rc;
 	signing_key_fingerprint(state->public_key, fingerprint);
-	if (state->followed)
+	if (change->origin == NULL && !state->followed)
+		rc = is_on_record(session, fingerprint, &back, err);
+	if (back)
+		origin = "restored";
+	if (rc == 0 && state->followed)
 		rc = succession_row_put(session, &state->by, err);
 	if (rc == 0)
 		rc = put_key(change, session, origin, fingerprint, err);
-	if (rc != 0 || (first && change->event == 0)) /* `init` told of that one */
+	if (rc != 0 || (first && !back && change->event == 0)) /* `init` told of that one */
 		return rc;
 	return note_key(change, session,
 			change->event != 0 ? change->event
 			: state->followed  ? EVENT_KEY_ROLLED_OVER
+			: back             ? EVENT_KEY_RESTORED
 					   : EVENT_KEY_CREATED,
 			&before, fingerprint, err);
 }

@@ -292,6 +292,33 @@ def on_a_new_machine():
         stranger.stop()
 
 
+def an_older_backup_with_the_last_database():
+    """The key that comes back is one of before: it was restored, not made, and the agents of the last one are named."""
+    backup, last = os.path.join(site.directory, "older.backup"), key()["fingerprint"]
+    cert("backup", backup).expect(0)
+    site.muster("cert", "create").expect(0)
+    wait_until("all follow", lambda: key()["agents"] == len(site.agents))
+    after, created, restored = key()["fingerprint"], len(events(932)), len(events(934))
+    old = site.manager
+    old.stop()
+    new = Manager(site.directory, "manager-older", old.port)
+    run(restoring(new, backup), stdin=PASSWORD).expect(0)
+    new.url = f"https://localhost:{new.port}"
+    shutil.copyfile(os.path.join(old.data, "front", "muster.db"), os.path.join(new.data, "front", "muster.db"))
+    site.manager = new
+    new.start()
+    wait_until("it is told", lambda: len(events(934)) == restored + 1)
+    assert len(events(932)) == created
+    rows = {row["fingerprint"]: row for row in key()["keys"]}
+    assert rows[last]["origin"] == "restored" and rows[last]["standing"] == "present", rows
+    assert key()["mismatched"] == len(site.agents) and rows[after]["standing"] == "mismatched", rows
+    # The last one's machine is found again: its database as it was, its keys too.
+    new.stop()
+    site.manager = old
+    old.start()
+    wait_until("none is mismatched", lambda: key()["present"] and key()["mismatched"] == 0)
+
+
 def without_its_database():
     """Only the keys were kept: the agents are let in again by one setting, and say what they wait for until then."""
     backup = os.path.join(site.directory, "last.backup")
@@ -319,5 +346,5 @@ if __name__ == "__main__":
     with site:
         site.add_manager()
         code = main([roll_over, orders_of_the_old_key, without_roll_over, repaired_by_hand, backed_up, key_lost, imported,
-                     on_a_new_machine, without_its_database])
+                     on_a_new_machine, an_older_backup_with_the_last_database, without_its_database])
     raise SystemExit(code)
