@@ -57,6 +57,18 @@ static void append_faults(const json_t *json, const char *sentence, struct buf *
 		buf_append_text(out, ")");
 }
 
+/* "Nothing was changed: see errors." is for programs; people read the errors behind it. */
+static void drop_pointer(struct buf *text)
+{
+	static const char pointer[] = ": see errors.";
+	size_t size = sizeof(pointer) - 1;
+
+	if (text->size >= size && memcmp(text->data + text->size - size, pointer, size) == 0) {
+		text->size -= size;
+		text->data[text->size] = '\0';
+	}
+}
+
 static void first_sentence(struct buf *text)
 {
 	const char *end = strstr(buf_text(text), ". ");
@@ -90,6 +102,8 @@ int problem_error(long status, const void *body, size_t size, long retry_after_s
 	/* What the manager advises there is for programs that speak HTTP themselves. */
 	if (status == 401)
 		first_sentence(&text);
+	if (json_array_size(json_object_get(json, "errors")) > 0)
+		drop_pointer(&text);
 	append_faults(json, detail, &text);
 	if (text.size == 0)
 		buf_printf(&text, "the answer was HTTP status %ld without a reason", status);

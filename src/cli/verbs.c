@@ -125,12 +125,13 @@ OPTIONS(token_create_options, ENROLMENT,
 	{ "group", "G", "Group of computers that enrol with it.", NULL },
 	{ "appliance", NULL, "Computers that enrol with it are appliances, which are only bidirectional.", NULL },
 	{ "uses", "N", "How many computers may enrol with it; any number if not given.", NULL },
-	{ "expires", "D", "When it ends: a duration such as 24h, or a moment.", NULL });
+	{ "expires", "D", "When it ends: a duration such as 7d, or a moment; 24h if not given.", NULL });
 OPTIONS(computer_move_options,
 	{ "group", "G", "All computers of this group.", NULL },
 	{ "manager", "HOST:PORT", "The other manager.", NULL },
 	{ "enrolment-token", "T", "An enrolment token of the other manager (muster token create --enrolment there); not needed where its setting enrolment.without_token lets the computer in.", NULL },
-	{ "ca-fingerprint", "SHA256", "Fingerprint of the other manager's certificate authority.", NULL });
+	{ "ca-fingerprint", "SHA256", "Fingerprint of the other manager's certificate authority.", NULL },
+	{ "watch", NULL, "Follow each to its end, and exit by the result; not for a group or a pattern.", NULL });
 OPTIONS(computer_add_options,
 	{ "policy", "P", "Its policy; that of the setting enrolment.policy if not given.", NULL },
 	{ "group", "G", "Its group.", NULL },

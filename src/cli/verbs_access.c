@@ -384,12 +384,23 @@ int verb_settings_list(struct cli *cli, struct err *err)
 	return rc == 0 ? show_settings(cli, json, err) : rc;
 }
 
+/* Of all settings those that were just changed: the person looks for them. */
+static void keep_named(json_t *items, const json_t *named)
+{
+	for (size_t i = json_array_size(items); i-- > 0;) {
+		if (json_object_get(named, cli_text(json_array_get(items, i), "name")) == NULL)
+			json_array_remove(items, i);
+	}
+}
+
 static int patch_settings(struct cli *cli, json_t *body, int rc, struct err *err)
 {
 	json_t *json = NULL;
 
 	if (rc == 0)
 		rc = cli_request(cli, "PATCH", "/settings", body, &json, err);
+	if (rc == 0 && cli->output == OUTPUT_TABLE)
+		keep_named(json_object_get(json, "items"), body);
 	json_decref(body);
 	return rc == 0 ? show_settings(cli, json, err) : rc;
 }

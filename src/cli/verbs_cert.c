@@ -100,8 +100,7 @@ int verb_cert_show(struct cli *cli, struct err *err)
 	else if (json_is_null(json_object_get(latest, "backed_up")))
 		fputs("There is no backup of the present key yet: muster cert backup FILE\n", stderr);
 	if (number_of(answer, "mismatched") > 0)
-		fprintf(stderr,
-			"%lld agents do not have a valid server certificate: muster cert list-mismatched -l -\n",
+		fprintf(stderr, "Agents without a valid server certificate: %lld (muster cert list-mismatched)\n",
 			number_of(answer, "mismatched"));
 	json_decref(answer);
 	key_files_warn(cli);
@@ -342,7 +341,7 @@ int verb_cert_list_mismatched(struct cli *cli, struct err *err)
 		rc = write_file(path, buf_text(&listing.out), listing.out.size, 0644, true, err);
 	buf_done(&listing.out);
 	if (rc == 0 && strcmp(path, "-") != 0)
-		fprintf(stderr, "%llu agents without a valid server certificate: %s\n",
+		fprintf(stderr, "Agents without a valid server certificate: %llu, listed in %s\n",
 			(unsigned long long)listing.count, path);
 	return rc;
 }

@@ -1,5 +1,6 @@
 /* Computers and the commands that they are given. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -275,9 +276,14 @@ static int order_one(struct cli *cli, const char *given, const json_t *body, str
 	buf_printf(&path, "/computers/%s/commands", id);
 	rc = cli_request(cli, "POST", buf_text(&path), body, &command, err);
 	buf_done(&path);
-	return rc == 0 ? cli_say(cli, command, err,
-				 "%s is told to move; `muster command list --kind move` shows what comes of it", given)
-		       : rc;
+	if (rc != 0 || !cli_flag(cli, "watch"))
+		return rc == 0 ? cli_say(cli, command, err,
+					 "%s is told to move; `muster command list --kind move` shows what comes of it",
+					 given)
+			       : rc;
+	snprintf(id, sizeof(id), "%s", cli_text(command, "id"));
+	json_decref(command);
+	return watch_command(cli, id, err);
 }
 
 /* Where to, looked at before anybody is asked: each agent would find out for itself, and fail. */
@@ -332,35 +338,50 @@ static void when_back(const json_t *computer, char *text, size_t capacity)
 			 (json_integer_value(within) + 59) / 60);
 }
 
-/* Ends or begins memberships of all the computers that were given; says of each what it is now. */
+static int steer_one(struct cli *cli, const char *given, const char *id, const char *rest, struct err *err)
+{
+	json_t *json = NULL;
+	struct buf path;
+	char back[96];
+	int rc;
+
+	buf_init(&path, 256);
+	buf_printf(&path, "/computers/%s/%s", id, rest);
+	rc = cli_request(cli, "POST", buf_text(&path), NULL, &json, err);
+	buf_done(&path);
+	if (rc != 0)
+		return err_add(err, rc, "%s", given);
+	json_incref(json); /* the texts belong to it */
+	when_back(json, back, sizeof(back));
+	rc = cli_say(cli, json, err, "%s: %s (%s)%s", given, cli_text(json, "status"), cli_text(json, "status_cause"),
+		     back);
+	json_decref(json);
+	return rc;
+}
+
+/* Ends or begins memberships of all the computers that were given; says of each what it is now. A name that nobody has
+ * is a slip: then nothing is done. One that is refused keeps no other from its turn. */
 static int steer_computers(struct cli *cli, const char *rest, struct err *err)
 {
-	int rc = 0;
+	size_t count = cli->arguments.count;
+	char(*ids)[UUID_TEXT_BYTES] = calloc(count, sizeof(*ids));
+	size_t failed = 0;
+	int rc = ids != NULL ? 0 : err_set(err, ERR_MEMORY, "out of memory");
 
-	for (size_t i = 0; rc == 0 && i < cli->arguments.count; i++) {
-		json_t *json = NULL;
-		char id[UUID_TEXT_BYTES];
-		struct buf path;
-
-		buf_init(&path, 256);
-		rc = find_computer(cli, cli->arguments.words[i], id, err);
-		if (rc == 0) {
-			buf_printf(&path, "/computers/%s/%s", id, rest);
-			rc = cli_request(cli, "POST", buf_text(&path), NULL, &json, err);
-		}
-		buf_done(&path);
-		if (rc == 0) {
-			char back[96];
-
-			json_incref(json); /* the texts belong to it */
-			when_back(json, back, sizeof(back));
-			rc = cli_say(cli, json, err, "%s: %s (%s)%s", cli->arguments.words[i],
-				     json_string_value(json_object_get(json, "status")),
-				     json_string_value(json_object_get(json, "status_cause")), back);
-			json_decref(json);
-		}
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = find_computer(cli, cli->arguments.words[i], ids[i], err);
+	if (rc != 0 && count > 1)
+		rc = err_add(err, rc, "nothing was done");
+	if (rc == 0 && count == 1)
+		rc = steer_one(cli, cli->arguments.words[0], ids[0], rest, err);
+	for (size_t i = 0; rc == 0 && count > 1 && i < count; i++) {
+		if (steer_one(cli, cli->arguments.words[i], ids[i], rest, err) == 0)
+			continue;
+		cli_warn("muster: %s\n", err->text);
+		failed++;
 	}
-	return rc;
+	free(ids);
+	return failed == 0 ? rc : err_set(err, ERR_REFUSED, "%zu of %zu were refused, see above", failed, count);
 }
 
 int verb_computer_deactivate(struct cli *cli, struct err *err)

@@ -27,6 +27,12 @@ static void problems_become_sentences(void **state)
 		  "{\"title\":\"Not valid\",\"errors\":[{\"name\":\"paths[0]\",\"reason\":\"must begin with /\"},"
 		  "{\"name\":\"timeout\",\"reason\":\"too long\"}]}",
 		  0, ERR_RANGE, "Not valid (paths[0]: must begin with /; timeout: too long)" },
+		/* Where to look is for programs. */
+		{ 400,
+		  "{\"detail\":\"Nothing was changed: see errors.\",\"errors\":[{\"name\":\"a.b\",\"reason\":\"is not "
+		  "a "
+		  "setting\"}]}",
+		  0, ERR_RANGE, "Nothing was changed (a.b: is not a setting)" },
 		/* One that is the sentence itself is not told again. */
 		{ 409,
 		  "{\"title\":\"No package\",\"detail\":\"there is none for vax\",\"errors\":[{\"name\":\"platform\","

@@ -441,9 +441,43 @@ class Program(unittest.TestCase):
         self.expect(done, 0)
         self.assertEqual(self.server.seen[-1][3], {"a.b": "=2", "c": ""})
         self.assertEqual(json.loads(done.stdout)[0]["name"], "a.b")
+        answer["items"].append({"name": "c.d", "value": "5", "default": "5", "is_default": True, "type": "number"})
+        done = self.muster("settings", "set", "a.b==2")  # people see what they changed alone
+        self.expect(done, 0)
+        self.assertIn("a.b", done.stdout)
+        self.assertNotIn("c.d", done.stdout)
         self.expect(self.muster("settings", "unset", "a.b"), 0)
         self.assertEqual(self.server.seen[-1][3], {"a.b": None})
         self.expect(self.muster("settings", "set", "novalue"), 2, "NAME=VALUE")
+
+    def test_memberships_of_several(self):
+        ids = {"one": ID % 1, "two": ID % 2, "three": ID % 3}
+        self.server.routes["GET", "/computers"] = lambda request, query, _: request.answer(
+            200, {"items": [{"id": ids[name], "name": name} for name in [query.get("name")] if name in ids], "next": None})
+        done = {"status": "unmanaged", "status_cause": "deactivated by anna"}
+        for name in ids:
+            self.server.routes["POST", f"/computers/{ids[name]}/deactivate"] = lambda request, *_: request.answer(200, done)
+        # A slip in a name: nothing is done at all.
+        self.expect(self.muster("computer", "deactivate", "one", "nobody", "three"), 1, "nothing was done: no computer is called 'nobody'")
+        self.assertFalse([seen for seen in self.server.seen if seen[0] == "POST"])
+        # One that is refused keeps no other from its turn.
+        self.server.routes["POST", f"/computers/{ids['two']}/deactivate"] = lambda request, *_: request.answer(
+            409, {"detail": "the computer is not activated"})
+        ended = self.muster("computer", "deactivate", "one", "two", "three")
+        self.expect(ended, 1, "two: the computer is not activated")
+        self.expect(ended, 1, "1 of 3")
+        self.assertIn("three: unmanaged", ended.stdout)
+
+    def test_move_is_followed(self):
+        computer, command = ID % 1, ID % 7
+        self.server.routes["GET", f"/computers/{computer}"] = lambda request, *_: request.answer(200, {"id": computer})
+        self.server.routes["POST", f"/computers/{computer}/commands"] = lambda request, *_: request.answer(
+            202, {"id": command, "kind": "move", "state": "pending"})
+        self.server.routes["GET", f"/commands/{command}"] = lambda request, *_: request.answer(
+            200, {"id": command, "kind": "move", "state": "failed", "computer_name": "web1",
+                  "result": {"text": "the other manager refused"}})
+        self.expect(self.muster("computer", "move", computer, "--manager", "other:4343", "--ca-fingerprint", "0" * 64,
+                                "--watch"), 1, "the other manager refused")
 
     def test_download(self):
         content = os.urandom(300000)
