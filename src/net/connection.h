@@ -114,6 +114,7 @@ struct http_request {
 	bool ended;
 	bool chunked;
 	bool bodyless;  /* of the reply: HEAD, 204, 304 */
+	uint64_t left;  /* to be brought of the body whose size was said */
 	bool swallowed; /* and a piece of body was given all the same */
 };
 

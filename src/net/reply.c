@@ -156,6 +156,7 @@ static void begin_reply(struct http_request *request, struct buf *head, int stat
 	request->begun = true;
 	request->bodyless = status == 204 || status == 304 || (method != NULL && strcmp(method, "HEAD") == 0);
 	request->chunked = size == UINT64_MAX && !request->bodyless && request->message.minor > 0;
+	request->left = request->bodyless || size == UINT64_MAX ? 0 : size;
 	decide_close(request);
 	if (size == UINT64_MAX && !request->chunked && !request->bodyless)
 		request->connection->closing = true; /* HTTP/1.0: the close is the end of the body */
@@ -178,6 +179,7 @@ void http_reply(struct http_request *request, int status, const char *content_ty
 	if (!request->bodyless && size > REPLY_JOIN_MAX)
 		connection_write(connection, body, size);
 	buf_done(&head);
+	request->left = 0;
 	http_reply_end(request);
 }
 
@@ -201,6 +203,7 @@ void http_reply_body(struct http_request *request, const void *bytes, size_t siz
 	request->swallowed = request->bodyless;
 	if (request->bodyless || size == 0)
 		return;
+	request->left -= size < request->left ? size : request->left;
 	if (request->chunked)
 		connection_write(request->connection, line, http1_chunk_line(size, line));
 	connection_write(request->connection, bytes, size);
@@ -215,6 +218,8 @@ void http_reply_end(struct http_request *request)
 
 	if (request->chunked)
 		connection_write(request->connection, line, http1_chunk_line(0, line));
+	if (request->left > 0) /* the end of the connection tells it; the next answer would be taken for the rest */
+		request->connection->closing = true;
 	request->ended = true;
 	request->told = false;
 	request->paused = false;

@@ -143,6 +143,7 @@ void http_switch(struct http_request *request, const char *protocol,
 void http_reply_begin(struct http_request *request, int status, const char *content_type, const char *headers,
 		      uint64_t size, void (*on_drain)(struct http_request *request));
 void http_reply_body(struct http_request *request, const void *bytes, size_t size);
+/* One that has brought less than its size said ends the connection. */
 void http_reply_end(struct http_request *request);
 
 #endif

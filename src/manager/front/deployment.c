@@ -1,5 +1,5 @@
 /* What computers fetch that are being installed: the script, and packages. Whoever asks is nobody yet, and none of it
- * is a secret: the bound on downloads at once is all that is asked of them. */
+ * is a secret: the bound on downloads at once (front/downloads.h) is all that is asked of them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,9 +7,8 @@
 #include "manager/front/file_send.h"
 #include "manager/front/package.h"
 
-#define DOWNLOADS_MAX 64 /* at once; others come back */
-#define RETRY_S       10
-#define TEXT          "text/plain; charset=utf-8"
+#define RETRY_S 10
+#define TEXT    "text/plain; charset=utf-8"
 
 extern const char install_script[]; /* of install.sh */
 
@@ -38,18 +37,14 @@ static int open_archive(struct agent_request *request, int *ret_fd, uint64_t *re
 	return rc;
 }
 
-static void download_ended(struct front *front)
-{
-	front->numbers.downloads--;
-}
-
 void package_complete(struct agent_request *request)
 {
-	if (request->front->numbers.downloads++ < DOWNLOADS_MAX) {
-		file_send(request, open_archive, "No package", download_ended);
+	struct download *place = downloads_begin(request->front->downloads, http_peer(request->http));
+
+	if (place != NULL) {
+		file_send(request, open_archive, "No package", place);
 		return;
 	}
-	request->front->numbers.downloads--;
 	agent_refuse_status(request, 503, "Busy", "Many computers are being installed at once; come back shortly.",
 			    RETRY_S);
 	agent_request_free(request);

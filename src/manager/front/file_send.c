@@ -14,11 +14,13 @@ struct sending {
 	struct agent_request *request;
 	file_open *open;
 	const char *refusal;
-	void (*ended)(struct front *front);
+	struct download *place; /* NULL: it needs none */
 	int fd;
 	uint64_t offset, total;
 	bool begun, busy;
-	size_t count; /* in piece */
+	bool cut, over; /* its place was taken, which comes as a message to its loop; it has ended before that came */
+	bool lost;      /* that came */
+	size_t count;   /* in piece */
 	int rc;
 	struct err err;
 	uint8_t piece[PIECE_BYTES];
@@ -26,12 +28,46 @@ struct sending {
 
 static void sending_free(struct sending *sending)
 {
+	downloads_end(sending->place);
 	if (sending->fd >= 0)
 		close(sending->fd);
-	if (sending->ended != NULL)
-		sending->ended(sending->request->front);
 	agent_request_free(sending->request);
-	free(sending);
+	sending->over = true;
+	if (!sending->cut) /* else the message that is on its way frees it */
+		free(sending);
+}
+
+/* With less than was said, if it is not at its end: the client finds that out, and can come again. */
+static void end_reply(struct sending *sending)
+{
+	struct http_request *http = sending->request->http;
+
+	sending->request->http = NULL;
+	http_set_data(http, NULL);
+	http_reply_end(http);
+	sending_free(sending);
+}
+
+static void was_cut(void *argument)
+{
+	struct sending *sending = argument;
+
+	sending->cut = false;
+	if (sending->over) {
+		free(sending);
+	} else if (!sending->busy && sending->request->http != NULL && sending->begun) {
+		end_reply(sending);
+	} else {
+		sending->lost = true; /* a worker has it, and comes back to the loop */
+	}
+}
+
+/* Any thread, before downloads_end() is through. */
+static void cut(void *argument)
+{
+	struct sending *sending = argument;
+
+	sending->cut = loop_post(sending->request->loop, was_cut, sending) == 0;
 }
 
 static void next_piece(struct sending *sending);
@@ -57,6 +93,8 @@ static void piece_read(void *argument)
 		sending_free(sending);
 		return;
 	}
+	if (sending->lost && sending->rc == 0)
+		sending->rc = err_set(&sending->err, ERR_BUSY, "too many at once; come back shortly");
 	if (!sending->begun && sending->rc != 0) {
 		agent_refuse(sending->request, sending->refusal, &sending->err);
 		sending_free(sending);
@@ -68,12 +106,9 @@ static void piece_read(void *argument)
 	}
 	if (sending->count > 0)
 		http_reply_body(http, sending->piece, sending->count);
-	if (sending->offset == sending->total || sending->rc != 0) {
-		sending->request->http = NULL;
-		http_set_data(http, NULL);
-		http_reply_end(http);
-		sending_free(sending);
-	}
+	downloads_sent(sending->place, sending->offset);
+	if (sending->offset == sending->total || sending->rc != 0)
+		end_reply(sending);
 }
 
 static void read_work(void *argument)
@@ -107,23 +142,24 @@ static void next_piece(struct sending *sending)
 	piece_read(sending);
 }
 
-void file_send(struct agent_request *request, file_open *open, const char *refusal, void (*ended)(struct front *front))
+void file_send(struct agent_request *request, file_open *open, const char *refusal, struct download *place)
 {
 	struct sending *sending = calloc(1, sizeof(*sending));
 
 	if (sending == NULL) {
 		agent_refuse_status(request, 503, "Out of memory", "Come back later.", RETRY_BUSY_S);
-		if (ended != NULL)
-			ended(request->front);
+		downloads_end(place);
 		agent_request_free(request);
 		return;
 	}
 	sending->request = request;
 	sending->open = open;
 	sending->refusal = refusal;
-	sending->ended = ended;
+	sending->place = place;
 	sending->fd = -1;
 	request->state = sending;
+	if (place != NULL)
+		downloads_cuttable(place, cut, sending);
 	next_piece(sending);
 }
 

@@ -255,6 +255,8 @@ static int make_parts(struct front *front, struct channel *supervisor, struct er
 	if (rc == 0)
 		rc = roster_new(front->env, &front->roster, err);
 	if (rc == 0)
+		rc = downloads_new(front->env, &front->downloads, err);
+	if (rc == 0)
 		rc = cooldown_new(front->env, &cooldown_default, &front->cooldown, err);
 	if (rc == 0)
 		rc = cooldown_new(front->env, &cooldown_default, &front->refusals, err);
@@ -454,6 +456,7 @@ static void done(struct front *front)
 	alerting_free(front->alerting);
 	verifier_free(front->verifier);
 	uploads_free(front->uploads);
+	downloads_free(front->downloads);
 	cooldown_free(front->cooldown);
 	cooldown_free(front->refusals);
 	cooldown_free(front->renewals);

@@ -11,6 +11,7 @@
 #include "manager/api/api.h"
 #include "manager/front/alerting.h"
 #include "manager/front/cooldown.h"
+#include "manager/front/downloads.h"
 #include "manager/front/event_switches.h"
 #include "manager/front/feed.h"
 #include "manager/front/forwarder.h"
@@ -30,7 +31,6 @@ struct front_numbers {
 	_Atomic uint64_t exchanges, exchanges_refused, events_stored, events_repeated, events_beside;
 	_Atomic uint64_t enrolments, enrolments_refused;
 	_Atomic uint64_t proofs;           /* of the server authentication key, under way */
-	_Atomic uint64_t downloads;        /* of packages, under way */
 	_Atomic uint64_t quarantine_bytes; /* on disk and promised to uploads under way */
 };
 
@@ -79,10 +79,11 @@ struct front {
 	struct feed *feed;
 	struct roster *roster;
 	struct shards *shards;
-	struct cooldown *cooldown; /* of wrong enrolment tokens */
-	struct cooldown *refusals; /* how often what is refused becomes events */
-	struct cooldown *renewals; /* of computers that renew their certificates time and again */
-	struct cooldown *copies;   /* of certificates by which one new computer after the other is made */
+	struct downloads *downloads; /* of packages, under way */
+	struct cooldown *cooldown;   /* of wrong enrolment tokens */
+	struct cooldown *refusals;   /* how often what is refused becomes events */
+	struct cooldown *renewals;   /* of computers that renew their certificates time and again */
+	struct cooldown *copies;     /* of certificates by which one new computer after the other is made */
 	struct intake *intake;
 	struct parked_list parked;
 	struct stored_settings *stored;

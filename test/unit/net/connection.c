@@ -73,6 +73,8 @@ static void on_complete(struct http_request *request)
 		http_reply_begin(request, 200, "text/plain", NULL, UINT64_MAX, stream_more);
 	else if (strcmp(path, "/sized") == 0)
 		http_reply_begin(request, 200, "text/plain", NULL, 15, stream_more);
+	else if (strcmp(path, "/short") == 0)
+		http_reply_begin(request, 200, "text/plain", NULL, 100, stream_more);
 	else if (strcmp(path, "/flood") == 0)
 		http_reply(request, 200, "text/plain", NULL, flood, sizeof(flood));
 	else
@@ -140,6 +142,25 @@ static void test_streamed_replies(void **state)
 		       "Content-Length: 15\r\nConnection: close\r\n\r\npiecepiecepiece");
 	check_exchange("HEAD /stream HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n",
 		       "\r\n\r\n");
+}
+
+/* What comes next would be taken for the rest of it. */
+static void test_a_reply_shorter_than_its_length_is_the_last(void **state)
+{
+	struct world world;
+	struct raw *raw;
+	const char *body;
+
+	(void)state;
+	open_room(&world);
+	world_start(&world);
+	raw = raw_open(&world);
+	raw_send(raw, GET("/short") GET("/next"));
+	body = strstr(raw_read_all(raw), "\r\n\r\n");
+	assert_non_null(body);
+	assert_string_equal(body, "\r\n\r\npiecepiecepiece");
+	raw_close(raw);
+	world_end(&world);
 }
 
 static void test_pipelined_requests_are_answered_in_order(void **state)
@@ -672,6 +693,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_close_and_old_versions),
 		cmocka_unit_test(test_streamed_replies),
+		cmocka_unit_test(test_a_reply_shorter_than_its_length_is_the_last),
 		cmocka_unit_test(test_pipelined_requests_are_answered_in_order),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_unwanted_bodies),
