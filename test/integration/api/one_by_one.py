@@ -4,9 +4,10 @@ import traceback
 
 
 def tests_in(names, parameter):
-    """The functions of a program, given its globals(), whose only parameter is called so: its tests, in their order."""
+    """The functions of a program or module, given its globals() or vars(), whose only parameter is called so: its
+    tests, in their order."""
     functions = [value for value in list(names.values()) if callable(value) and getattr(value, "__code__", None)
-                 and value.__module__ == "__main__"]
+                 and value.__module__ == names["__name__"]]
     return [each for each in functions if each.__code__.co_varnames[:each.__code__.co_argcount] == (parameter,)]
 
 
