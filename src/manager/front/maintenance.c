@@ -141,8 +141,7 @@ static int write_room(struct store_session *session, void *argument, struct err 
 			       LOG_BYTES + front->room_for * LOG_COMPUTER_BYTES, err);
 }
 
-/* As much memory and log for the database as the computers there are need; when they have become more. Blocks. */
-static void make_room(void *argument)
+void maintenance_room(void *argument)
 {
 	struct front *front = argument;
 	struct err err = { 0 };
@@ -162,7 +161,7 @@ static const struct {
 	{ 250 * MILLISECOND_US, ticking_run }, /* offline is told within a second of its moment */
 	{ 10 * SECOND_US, give_back },
 	{ MINUTE_US, crowded },
-	{ MINUTE_US, make_room },
+	{ MINUTE_US, maintenance_room },
 	{ 5 * SECOND_US, server_keys_review },
 	{ 5 * SECOND_US, authorities_review },
 	{ 2 * SECOND_US, key_files_review }, /* somebody may just be at it */
@@ -177,7 +176,7 @@ static const struct {
 int maintenance_begin(struct front *front, struct err *err)
 {
 	bound_heaps();
-	make_room(front);
+	maintenance_room(front);
 	for (size_t i = 0; i < COUNT_OF(works); i++) {
 		int rc = workers_every(front->workers, works[i].every, works[i].function, front);
 

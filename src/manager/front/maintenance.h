@@ -7,4 +7,8 @@
 
 int maintenance_begin(struct front *front, struct err *err);
 
+/* As much memory and log for the database as the computers there are need; when they have become more. Blocks.
+ * A benchmark calls it, too. */
+void maintenance_room(void *front);
+
 #endif
