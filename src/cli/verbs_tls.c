@@ -7,11 +7,11 @@
 int verb_tls_profiles(struct cli *cli, struct err *err)
 {
 	static const struct column columns[] = {
-		{ "PROFILE", "name", COLUMN_TEXT },    { "VERSIONS", "versions", COLUMN_TEXT },
-		{ "ENABLED", "enabled", COLUMN_TEXT }, { "SERVED", "served", COLUMN_TEXT },
-		{ "BECAUSE", "cause", COLUMN_PROSE },  { "FOR", "agents", COLUMN_PROSE },
-		{ NULL, "suites", COLUMN_TEXT },       { NULL, "legacy", COLUMN_TEXT },
-		{ NULL, "fips", COLUMN_TEXT },         { NULL, "listeners", COLUMN_TEXT },
+		{ "PROFILE", "name", COLUMN_TEXT },   { "VERSIONS", "versions", COLUMN_TEXT },
+		{ "SUITES", "suites", COLUMN_PROSE }, { "ENABLED", "enabled", COLUMN_TEXT },
+		{ "SERVED", "served", COLUMN_TEXT },  { "BECAUSE", "cause", COLUMN_PROSE },
+		{ "FOR", "agents", COLUMN_PROSE },    { NULL, "legacy", COLUMN_TEXT },
+		{ NULL, "fips", COLUMN_TEXT },        { NULL, "listeners", COLUMN_TEXT },
 	};
 	json_t *json = NULL;
 	int rc = cli_request(cli, "GET", "/tls-profiles", NULL, &json, err);

@@ -49,6 +49,15 @@ static const struct port_row agents = {
 	.detail = "muster computer verify tries them",
 };
 
+static const struct port_row installation = {
+	.from = "where muster is run",
+	.to = "new computers",
+	.protocol = "SSH",
+	.purpose = "installing agents there (muster computer install)",
+	.setting = "muster computer install --port",
+	.port = 22,
+};
+
 static void add_listeners(struct manager_ports *ports, const struct port_row *as,
 			  const struct conf_addresses *addresses)
 {
@@ -75,6 +84,7 @@ void manager_ports_of_settings(const struct settings *settings, struct manager_p
 	row = add(ports, &agents);
 	if (row != NULL)
 		row->port = (uint16_t)settings->agent_port;
+	(void)add(ports, &installation);
 }
 
 void manager_ports_agents(struct manager_ports *ports, uint64_t listening, uint64_t failing)
@@ -84,7 +94,7 @@ void manager_ports_agents(struct manager_ports *ports, uint64_t listening, uint6
 
 		if (row->to == agents.to)
 			snprintf(row->detail, sizeof(row->detail),
-				 "%llu agents listen, %llu of them could not be dialled when last tried; %s",
+				 "agents that listen: %llu, not dialled when last tried: %llu; %s",
 				 (unsigned long long)listening, (unsigned long long)failing, agents.detail);
 	}
 }

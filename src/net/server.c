@@ -167,9 +167,11 @@ static int listen_failure(const char *address, struct err *err)
 		    "another port",
 		    address);
 	if (errno == EACCES)
-		return err_set(err, ERR_DENIED,
-			       "cannot listen on %s: ports below 1024 need a privilege (root, or CAP_NET_BIND_SERVICE)",
-			       address);
+		return err_set(
+		    err, ERR_DENIED,
+		    "cannot listen on %s: ports below 1024 need a privilege; start it as root (it gives that up), give "
+		    "it CAP_NET_BIND_SERVICE, or choose another port",
+		    address);
 	if (errno == EADDRNOTAVAIL)
 		return err_set(
 		    err, ERR_NOT_FOUND,

@@ -52,6 +52,9 @@ static void fill(struct port_row rows[ROWS], const struct settings *settings)
 	}
 	snprintf(rows[TO_AGENT].host, PORT_HOST_BYTES, "%s",
 		 settings->listen_address[0] != '\0' ? settings->listen_address : "0.0.0.0");
+	if (settings->listen_address[0] == '\0')
+		rows[TO_AGENT].purpose =
+		    "the manager dials this agent, at any of its addresses (IPv4; IPv6 where there is one)";
 	rows[TO_AGENT].port = (uint16_t)settings->listen_port;
 	if (settings->listen_port == 0)
 		rows[TO_AGENT].state = PORT_OFF;

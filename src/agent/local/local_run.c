@@ -201,6 +201,13 @@ static int check_port(const char *data, const struct settings *settings, struct 
 	snprintf(text, sizeof(text), "%s%.60s%s:%u", bracket ? "[" : "", address, bracket ? "]" : "",
 		 (unsigned)settings->listen_port);
 	rc = http_server_may_listen(text, err);
+	if (rc == 0 && settings->listen_address[0] == '\0') { /* a computer without IPv6 listens by IPv4 alone */
+		struct err six = { 0 };
+
+		snprintf(text, sizeof(text), "[::]:%u", (unsigned)settings->listen_port);
+		if (http_server_may_listen(text, &six) == ERR_BUSY)
+			rc = err_set(err, ERR_BUSY, "%s", six.text);
+	}
 	return rc == 0 ? 0
 		       : err_add(err, rc, "port %u, on which the manager dials this agent (setting [link] listen_port)",
 				 (unsigned)settings->listen_port);

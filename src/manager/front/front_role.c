@@ -139,9 +139,8 @@ static int listen_on(struct front *front, size_t index, struct err *err)
 		 (unsigned)address->port);
 	rc = http_server_listen_with(front->server, text, tls_listeners_of(front->listeners, index), held, &port, err);
 	if (rc == 0)
-		LOG(LOG_INFO, "front.listening", log_text("address", text), log_number("port", port),
-		    log_text("family", bracket ? "IPv6 only" : "IPv4 only"),
-		    log_text("waits_for", held ? "its certificate with an RSA key" : "nothing"));
+		LOG(LOG_INFO, held ? "front.listener_waits" : "front.listening", log_text("address", text),
+		    log_number("port", port), log_text("family", bracket ? "IPv6 only" : "IPv4 only"));
 	else
 		err_add(err, rc, "port %u for console, API%s (setting [network] %s in %s)", (unsigned)address->port,
 			plan->items[index].console ? "" : " and agents",

@@ -148,7 +148,8 @@ def with_a_manager(program, manager):
         assert one(rows, name="siem", port=port)["state"] == "reachable"
         assert one(rows, name="gone", port=closed) | {"state": "unreachable", "detail": "Connection refused"} == one(rows, name="gone")
         assert one(rows, name="datagrams")["state"] == "not tried", rows
-        assert one(rows, to="agents")["detail"].startswith("0 agents listen, 0 of them"), rows
+        assert one(rows, to="agents")["detail"].startswith("agents that listen: 0, not dialled when last tried: 0;"), rows
+        assert one(rows, protocol="SSH") | {"port": 22, "state": "not tried"} == one(rows, protocol="SSH"), rows
         assert one(rows, name="nobody")["state"] == "unreachable", rows
         for destination in manager.call("GET", "/api/v1/destinations", token, expect=200).json["items"]:
             if destination["name"] in ("gone", "nobody"):
