@@ -103,9 +103,14 @@ static void settle_rsa(struct listening *plan, bool wanted)
 	for (size_t i = 0; i < plan->count; i++) {
 		tls_profile_set profiles = plan->items[i].profiles;
 
-		plan->items[i].rsa = !plan->items[i].console && (wanted || tls_profiles_want_rsa(profiles));
-		plan->items[i].rsa_only = plan->items[i].rsa && tls_profiles_rsa_only(profiles);
-		plan->rsa |= plan->items[i].rsa;
+		plan->items[i].rsa_only = tls_profiles_rsa_only(profiles);
+		if (plan->items[i].console) { /* one certificate, of either kind */
+			plan->items[i].rsa = plan->items[i].rsa_only;
+			plan->console_rsa |= tls_profiles_want_rsa(profiles);
+		} else {
+			plan->items[i].rsa = wanted || tls_profiles_want_rsa(profiles);
+			plan->rsa |= plan->items[i].rsa;
+		}
 	}
 }
 

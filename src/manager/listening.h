@@ -20,12 +20,13 @@ struct listening {
 		const struct conf_address *address; /* of the settings, which outlive this */
 		tls_profile_set profiles;
 		bool console;  /* of console_listen: for people alone, with a certificate of its own */
-		bool rsa;      /* the second certificate belongs to it: to a profile, or by rsa_certificate */
+		bool rsa;      /* takes nobody before it has a certificate with an RSA key */
 		bool rsa_only; /* without that one it can serve nobody */
 	} items[LISTENING_MAX];
 	bool console;        /* there is such a one */
 	tls_profile_set all; /* of any of them */
-	bool rsa;            /* a second certificate, with an RSA key, is served */
+	bool rsa;            /* a second certificate, with an RSA key, is served to agents */
+	bool console_rsa;    /* the console's own has to have such a key */
 };
 
 /* ERR_RANGE: an unknown profile, or a port on which nothing listens. */

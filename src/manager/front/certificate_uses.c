@@ -6,7 +6,6 @@
 #include "manager/front/front_state.h"
 #include "manager/front/tls_listeners.h"
 #include "manager/layout.h"
-#include "trust/identity.h"
 #include "trust/secret_file.h"
 
 static bool rsa_is_wanted(const struct front *front)
@@ -17,6 +16,11 @@ static bool rsa_is_wanted(const struct front *front)
 static bool console_is_wanted(const struct front *front)
 {
 	return tls_listeners_plan(front->listeners)->console;
+}
+
+static bool console_wants_rsa(const struct front *front)
+{
+	return tls_listeners_plan(front->listeners)->console_rsa;
 }
 
 static void give_to_listeners(struct front *front)
@@ -61,7 +65,7 @@ const struct certificate_row certificate_uses[CERTIFICATE_USES] = {
 				 { LAYOUT_TLS_KEY, LAYOUT_TLS_CERTIFICATE },
 				 false,
 				 NULL,
-				 identity_make,
+				 NULL,
 				 sign_as_server,
 				 give_to_listeners },
 	[CERTIFICATE_SERVER_RSA] = { "server-rsa",
@@ -69,7 +73,7 @@ const struct certificate_row certificate_uses[CERTIFICATE_USES] = {
 				     { LAYOUT_TLS_RSA_KEY, LAYOUT_TLS_RSA_CERTIFICATE },
 				     false,
 				     rsa_is_wanted,
-				     identity_make_rsa,
+				     rsa_is_wanted,
 				     sign_as_server,
 				     give_to_listeners },
 	[CERTIFICATE_CONSOLE] = { "console",
@@ -77,7 +81,7 @@ const struct certificate_row certificate_uses[CERTIFICATE_USES] = {
 				  { LAYOUT_CONSOLE_KEY, LAYOUT_CONSOLE_CERTIFICATE },
 				  true,
 				  console_is_wanted,
-				  identity_make,
+				  console_wants_rsa,
 				  sign_as_server,
 				  give_to_listeners },
 	[CERTIFICATE_DIALLING] = { "dialling",
@@ -85,7 +89,7 @@ const struct certificate_row certificate_uses[CERTIFICATE_USES] = {
 				   { LAYOUT_DIAL_KEY, LAYOUT_DIAL_CERTIFICATE },
 				   false,
 				   NULL,
-				   identity_make,
+				   NULL,
 				   sign_as_dialler,
 				   give_to_dialler },
 };
@@ -97,6 +101,13 @@ enum certificate_use certificates_use(const char *name)
 	while (use < CERTIFICATE_USES && strcmp(certificate_uses[use].name, name) != 0)
 		use++;
 	return (enum certificate_use)use;
+}
+
+bool certificate_wants_rsa(const struct front *front, enum certificate_use use)
+{
+	const struct certificate_row *row = &certificate_uses[use];
+
+	return row->rsa != NULL && row->rsa(front);
 }
 
 bool certificate_is_wanted(const struct front *front, enum certificate_use use)

@@ -70,6 +70,30 @@ static int refuse_own(const struct certificate_row *use, const struct certificat
 		       use->files.certificate, held->about.issuer);
 }
 
+static bool is_rsa(const struct certificate_held *held)
+{
+	return strcmp(held->about.key_type, "RSA") == 0;
+}
+
+/* Nobody could connect to a listener whose profiles have suites for another kind of key alone. */
+static int check_kind(const struct front *front, const struct certificate_row *use, const struct certificate_held *held,
+		      struct err *err)
+{
+	struct listening plan;
+	int rc = listening_plan(&front->settings, &plan, err);
+
+	for (size_t i = 0; rc == 0 && i < plan.count; i++) {
+		if (plan.items[i].console && plan.items[i].rsa_only && !is_rsa(held))
+			rc = err_set(err, ERR_UNTRUSTED,
+				     "%s has a key of kind %s, and the TLS profiles of port %u are for RSA keys alone: "
+				     "bring a certificate with an RSA key, or name modern for that port in manager.ini "
+				     "([network] tls_profiles)",
+				     use->files.certificate, held->about.key_type,
+				     (unsigned)plan.items[i].address->port);
+	}
+	return rc;
+}
+
 /* What a pair is that belongs together. */
 static int complete(const struct front *front, const struct certificate_row *use, struct certificate_held *held,
 		    struct err *err)
@@ -82,6 +106,8 @@ static int complete(const struct front *front, const struct certificate_row *use
 	held->own = certificate_signed_by(buf_text(&held->pair.chain), authorities_now(front)->roots, &why) != 0;
 	if (held->own && !use->may_be_own)
 		return refuse_own(use, held, &why, err);
+	if (held->own && (rc = check_kind(front, use, held, err)) != 0)
+		return rc;
 	held->there = true;
 	return 0;
 }
@@ -192,15 +218,15 @@ static void note_renewed(struct certificates *certificates, enum certificate_use
 
 /* --- making one --- */
 
-static int make_pair(struct front *front, const struct certificate_row *use, struct certified_key *pair,
-		     struct err *err)
+static int make_pair(struct front *front, enum certificate_use number, struct certified_key *pair, struct err *err)
 {
+	const struct certificate_row *use = &certificate_uses[number];
 	char pem[MESSAGE_CERTIFICATE_MAX_BYTES];
 	struct buf request;
 	int rc;
 
 	buf_init(&request, SECRET_FILE_MAX_BYTES);
-	rc = use->make_key(&pair->key, &request, err);
+	rc = (certificate_wants_rsa(front, number) ? identity_make_rsa : identity_make)(&pair->key, &request, err);
 	if (rc == 0)
 		rc = use->sign(front, &request, pem, err);
 	if (rc == 0 && (rc = buf_append_text(&pair->chain, pem)) != 0)
@@ -231,7 +257,7 @@ static int make(struct certificates *certificates, enum certificate_use number, 
 	certified_key_init(&made.pair);
 	rc = spare_own(front, use, err);
 	if (rc == 0)
-		rc = make_pair(front, use, &made.pair, err);
+		rc = make_pair(front, number, &made.pair, err);
 	if (rc == 0)
 		rc = certificate_signed_by(buf_text(&made.pair.chain), authorities_now(front)->roots, err);
 	if (rc == 0)
@@ -323,7 +349,9 @@ static bool is_due(const struct certificates *certificates, enum certificate_use
 
 	if (!certificate_is_wanted(certificates->front, number) || env_monotonic(env) < held->again)
 		return false;
-	return !held->there || (life.renews && env_wall(env) >= certificate_renew_at(&life));
+	if (!held->there || (!held->own && certificate_wants_rsa(certificates->front, number) && !is_rsa(held)))
+		return true;
+	return life.renews && env_wall(env) >= certificate_renew_at(&life);
 }
 
 /* A certificate that is due again at once, since its authority ends soon, waits like one that could not be made. */
@@ -367,7 +395,7 @@ static void look_at(struct certificates *certificates, enum certificate_use numb
 	}
 	LOG(LOG_ERROR, "certificate.not_made", log_err(&err));
 	put_off(certificates, number, false);
-	if (number == CERTIFICATE_SERVER_RSA)
+	if (certificate_wants_rsa(certificates->front, number))
 		tls_listeners_not_certified(certificates->front->listeners);
 }
 

@@ -14,11 +14,13 @@ struct certificate_row {
 	struct certified_files files;
 	bool may_be_own;
 	bool (*wanted)(const struct front *front); /* NULL: always */
-	int (*make_key)(struct buf *key, struct buf *request, struct err *err);
+	bool (*rsa)(const struct front *front);    /* of what kind its key has to be; NULL: of no matter which */
 	int (*sign)(struct front *front, const struct buf *request, char *pem, struct err *err);
 	void (*give)(struct front *front);
 };
 extern const struct certificate_row certificate_uses[CERTIFICATE_USES];
+/* Does it have to have an RSA key, by the settings? Any thread. */
+bool certificate_wants_rsa(const struct front *front, enum certificate_use use);
 /* Is it in use, by the settings? Any thread. */
 bool certificate_is_wanted(const struct front *front, enum certificate_use use);
 

@@ -3,6 +3,7 @@
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "manager/front/authorities.h"
@@ -10,6 +11,7 @@
 #include "manager/front/front_state.h"
 #include "manager/layout.h"
 #include "net/server.h"
+#include "trust/certificate.h"
 
 #define CHAIN_MAX_BYTES ((size_t)256 * 1024) /* an administrator's, and our authority's */
 
@@ -168,17 +170,20 @@ int tls_listeners_try_console(struct tls_listeners *listeners, const struct cert
 	return rc;
 }
 
-static int is_there(void *argument, const struct certified_key *pair, struct err *err)
+static int is_rsa(void *argument, const struct certified_key *pair, struct err *err)
 {
+	struct certificate_about about;
+	int rc = certificate_about(pair->chain.data, pair->chain.size, &about, err);
+
 	(void)argument;
-	(void)pair;
-	(void)err;
-	return 0;
+	return rc == 0 && strcmp(about.key_type, "RSA") != 0 ? err_set(err, ERR_NOT_FOUND, "another kind of key") : rc;
 }
 
-static bool has_rsa(const struct tls_listeners *listeners)
+static bool has_rsa(const struct tls_listeners *listeners, size_t index)
 {
-	return certificates_lend(listeners->front->certificates, CERTIFICATE_SERVER_RSA, is_there, NULL, NULL) == 0;
+	enum certificate_use use = listeners->plan.items[index].console ? CERTIFICATE_CONSOLE : CERTIFICATE_SERVER_RSA;
+
+	return certificates_lend(listeners->front->certificates, use, is_rsa, NULL, NULL) == 0;
 }
 
 bool tls_listeners_held(const struct tls_listeners *listeners, size_t index)
@@ -186,10 +191,12 @@ bool tls_listeners_held(const struct tls_listeners *listeners, size_t index)
 	return listeners->held[index];
 }
 
-static void open_held(struct tls_listeners *listeners, bool rsa)
+static void open_held(struct tls_listeners *listeners, bool with_some)
 {
 	for (size_t i = 0; i < listeners->plan.count; i++) {
-		if (!listeners->held[i] || (!rsa && listeners->plan.items[i].rsa_only))
+		bool rsa = listeners->held[i] && has_rsa(listeners, i);
+
+		if (!listeners->held[i] || (!rsa && (!with_some || listeners->plan.items[i].rsa_only)))
 			continue;
 		listeners->held[i] = false;
 		http_server_admit(listeners->front->server, listeners->of[i]);
@@ -200,13 +207,12 @@ static void open_held(struct tls_listeners *listeners, bool rsa)
 
 static void open_those_with_all(void *argument)
 {
-	if (has_rsa(argument))
-		open_held(argument, true);
+	open_held(argument, false);
 }
 
 static void open_those_with_some(void *argument)
 {
-	open_held(argument, has_rsa(argument));
+	open_held(argument, true);
 }
 
 /* Whatever is in use now: of two changes the later one is found by both. */
@@ -280,10 +286,8 @@ static int make(struct tls_listeners *listeners, struct err *err)
 
 static void hold(struct tls_listeners *listeners)
 {
-	bool rsa = has_rsa(listeners);
-
 	for (size_t i = 0; i < listeners->plan.count; i++)
-		listeners->held[i] = listeners->plan.items[i].rsa && !rsa;
+		listeners->held[i] = listeners->plan.items[i].rsa && !has_rsa(listeners, i);
 }
 
 int tls_listeners_new(struct front *front, struct tls_listeners **ret_listeners, struct err *err)

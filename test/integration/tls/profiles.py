@@ -262,6 +262,41 @@ def what_cannot_be_made_holds_up_nobody_else(manager):
     manager.stop()
 
 
+def a_console_is_served_with_the_kind_of_key_that_it_needs(manager):
+    """Its certificate is the only one on its port: for strong-12 one with an RSA key, made anew where there is another."""
+    console, suite = managers.free_port(), SUITES["ECDHE_RSA_AES256_GCM_SHA384"]
+    set_network(manager, listen=f"127.0.0.1:{manager.port}", console_listen=f"127.0.0.1:{console}", tls_profiles=None)
+    manager.start()
+    wait_for_line(manager, '"certificate.taken","name":"console"')
+    assert not openssl_gets_an_answer(manager, console, "1.2", suite)
+    manager.stop()
+    manager.lines.clear()
+    set_network(manager, tls_profiles=f"modern, {console}: strong-12")
+    manager.start()
+    assert openssl_gets_an_answer(manager, console, "1.2", suite)
+    assert sslscan_finds(console) == expected("strong-12")
+    assert not openssl_gets_an_answer(manager, manager.port, "1.2", suite), "agents' own is not its affair"
+    manager.stop()
+    manager.lines.clear()
+    manager.start()
+    assert openssl_gets_an_answer(manager, console, "1.2", suite)
+    assert not any('"certificate.taken"' in line for line in manager.lines), "it was made a third time"
+    manager.stop()
+    # An administrator's is not replaced: one that nobody could connect with is refused.
+    ours = {name: open(manager.path("front", name), "rb").read() for name in ("console.key", "console.pem")}
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                    manager.path("front", "console.key"), "-out", manager.path("front", "console.pem"), "-days", "3", "-subj",
+                    "/CN=own.example"], check=True, capture_output=True)
+    manager.settle()
+    said = refusal(manager)
+    assert all(word in said for word in ("front/console.pem has a key of kind EC", f"port {console} are for RSA keys alone",
+                                         "bring a certificate with an RSA key")), said
+    for name, before in ours.items():
+        with open(manager.path("front", name), "wb") as file:
+            file.write(before)
+    set_network(manager, console_listen=None, tls_profiles=None)
+
+
 def each_profile_accepts_its_own(manager, ports):
     for name, port in ports.items():
         wanted = expected(name)
@@ -308,6 +343,7 @@ def main():
         what_openssl_lacks_is_refused(manager, rows)
         nobody_is_refused_at_a_first_start(manager)
         what_cannot_be_made_holds_up_nobody_else(manager)
+        a_console_is_served_with_the_kind_of_key_that_it_needs(manager)
 
         ports = {name: managers.free_port() for name, row in rows.items() if row["served"]}
         ports["modern"] = manager.port

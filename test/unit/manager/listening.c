@@ -151,10 +151,40 @@ static void the_risk_may_be_accepted(void **state)
 	buf_done(&problems);
 }
 
+/* The console has one certificate; its kind is what its profiles can serve, and agents' is their own affair. */
+static void the_consoles_certificate_is_of_the_kind_that_it_needs(void **state)
+{
+	static const struct {
+		const char *text;
+		bool rsa, console_rsa, waits;
+	} cases[] = {
+		{ "console_listen = 10.0.0.5:443", false, false, false },
+		{ "console_listen = 10.0.0.5:443\ntls_profiles = modern, 443: strong-12", false, true, true },
+		{ "console_listen = 10.0.0.5:443\ntls_profiles = modern, 443: modern strong-12", false, true, false },
+		{ "console_listen = 10.0.0.5:443\ntls_profiles = strong-12, 443: modern", true, false, false },
+		{ "console_listen = 10.0.0.5:443\nrsa_certificate = yes", true, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct settings settings;
+		struct listening plan;
+
+		read_settings(cases[i].text, &settings);
+		assert_int_equal(listening_plan(&settings, &plan, NULL), 0);
+		assert_true(plan.count == 4 && plan.items[3].console);
+		assert_int_equal(plan.rsa, cases[i].rsa);
+		assert_int_equal(plan.console_rsa, cases[i].console_rsa);
+		assert_int_equal(plan.items[3].rsa, cases[i].waits);
+		conf_done(&settings_table, &settings);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(profiles_are_of_all_listeners_or_of_a_port),
+		cmocka_unit_test(the_consoles_certificate_is_of_the_kind_that_it_needs),
 		cmocka_unit_test(the_consoles_listeners_stand_behind_the_others),
 		cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(the_risk_may_be_accepted),
