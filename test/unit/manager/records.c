@@ -1,48 +1,11 @@
 /* What is heard of a computer or told of it by time alone is stored while it is managed, and comes too late after. */
-#include "../store/fixture.h"
+#include "front_store.h"
 
-#include "manager/front/front_state.h"
 #include "manager/front/records.h"
-#include "manager/queries.h"
 
-#define NOW ((time_us)1790000000 * SECOND_US)
+#define NOW WALL_START
 
-static time_us fixed_wall(void *context)
-{
-	(void)context;
-	return NOW;
-}
-
-static void test_random(void *context, void *out, size_t size)
-{
-	static uint64_t chance;
-	uint8_t *bytes = out;
-
-	(void)context;
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = (uint8_t)((chance = chance * 6364136223846793005u + 1442695040888963407u) >> 56);
-}
-
-static const struct env env = { NULL, fixed_wall, fixed_wall, test_random };
-static struct fixture fixture;
-static struct front front;
 static struct uuid computer;
-
-static int run_text(struct store_session *session, void *argument, struct err *err)
-{
-	struct cursor *cursor = cursor_open_text(session, argument);
-
-	cursor_bind_uuid(cursor, "id", &computer);
-	return cursor_run(cursor, err);
-}
-
-static void run(const char *sql)
-{
-	struct err err = { 0 };
-
-	if (store_write_wait(fixture.store, run_text, (void *)(uintptr_t)sql, &err) != 0)
-		fail_msg("%s: %s", sql, err.text);
-}
 
 struct count {
 	const char *sql;
@@ -63,39 +26,26 @@ static int64_t counted(const char *sql)
 {
 	struct count count = { .sql = sql, .number = -1 };
 
-	assert_int_equal(store_read(fixture.store, read_count, &count, NULL), 0);
+	assert_int_equal(store_read(front.store, read_count, &count, NULL), 0);
 	return count.number;
 }
 
 static int begin(void **state)
 {
-	struct err err = { 0 };
-
 	(void)state;
-	fixture_begin(&fixture);
-	fixture.options.migrations = manager_migrations;
-	fixture.options.migration_count = manager_migration_count;
-	fixture_open(&fixture);
-	front = (struct front){ .env = &env, .store = fixture.store };
-	front.feed = feed_new(&err);
-	if (front.feed == NULL || stored_settings_open(front.store, &front.stored, &err) != 0 ||
-	    event_switches_open(front.store, &front.switches, &err) != 0 ||
-	    alerting_open(front.store, &front.alerting, &err) != 0)
+	if (front_begin() != 0)
 		return -1;
 	computer = env_uuid(&env);
-	run("INSERT INTO computer (id, name, certificate_fingerprint, certificate_not_after, enrolled, status, "
-	    "status_since) VALUES (:id, 'one', randomblob(32), 1, 1, 'online', 1)");
+	front_run("INSERT INTO computer (id, name, certificate_fingerprint, certificate_not_after, enrolled, status, "
+		  "status_since) VALUES (:id, 'one', randomblob(32), 1, 1, 'online', 1)",
+		  &computer);
 	return 0;
 }
 
 static int end(void **state)
 {
 	(void)state;
-	alerting_free(front.alerting);
-	event_switches_free(front.switches);
-	stored_settings_free(front.stored);
-	feed_free(front.feed);
-	fixture_end(&fixture);
+	front_end();
 	return 0;
 }
 
@@ -116,7 +66,7 @@ static int tell_offline(void)
 	int rc;
 
 	assert_int_equal(records_make(&rows, false, &env, &records, NULL), 0);
-	rc = store_write_wait(fixture.store, write_records, records, NULL);
+	rc = store_write_wait(front.store, write_records, records, NULL);
 	records_free(records);
 	return rc;
 }
@@ -138,7 +88,8 @@ static void a_managed_computer_that_is_silent_is_told_as_offline(void **state)
 static void one_that_has_left_meanwhile_is_not(void **state)
 {
 	(void)state;
-	run("UPDATE computer SET standing = 'moved', status = 'unmanaged', revoked = 5 WHERE id = :id");
+	front_run("UPDATE computer SET standing = 'moved', status = 'unmanaged', revoked = 5 WHERE id = :id",
+		  &computer);
 	assert_int_equal(tell_offline(), ERR_NOT_FOUND);
 	assert_int_equal(counted(offline_rows), 0);
 	assert_int_equal(counted(events), 0);

@@ -1,45 +1,9 @@
 /* How long events wait for destinations, in a real database. */
-#include "../store/fixture.h"
+#include "front_store.h"
 
-#include "manager/front/front_state.h"
 #include "manager/front/retention.h"
-#include "manager/queries.h"
 
-#define NOW ((time_us)1790000000 * SECOND_US)
-
-static uint64_t chance;
-
-static time_us fixed_wall(void *context)
-{
-	(void)context;
-	return NOW;
-}
-
-static void test_random(void *context, void *out, size_t size)
-{
-	uint8_t *bytes = out;
-
-	(void)context;
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = (uint8_t)((chance = chance * 6364136223846793005u + 1442695040888963407u) >> 56);
-}
-
-static const struct env env = { NULL, fixed_wall, fixed_wall, test_random };
-static struct fixture fixture;
-static struct front front;
-
-static int run_text(struct store_session *session, void *argument, struct err *err)
-{
-	return cursor_run(cursor_open_text(session, argument), err);
-}
-
-static void run(const char *sql)
-{
-	struct err err = { 0 };
-
-	if (store_write_wait(fixture.store, run_text, (void *)(uintptr_t)sql, &err) != 0)
-		fail_msg("%s: %s", sql, err.text);
-}
+#define NOW WALL_START
 
 /* Row `number`, so many days old by its own time and by its arrival. */
 static void event(unsigned number, unsigned type, int days, int received_days)
@@ -51,7 +15,7 @@ static void event(unsigned number, unsigned type, int days, int received_days)
 		 "VALUES (%u, randomblob(16), %lld, %lld, %u, 'warning')",
 		 number, (long long)(NOW - (span_us)days * DAY_US), (long long)(NOW - (span_us)received_days * DAY_US),
 		 type);
-	run(sql);
+	front_run(sql, NULL);
 }
 
 static void destination(const char *name, const char *content, unsigned position, bool enabled)
@@ -63,7 +27,7 @@ static void destination(const char *name, const char *content, unsigned position
 		 "INSERT INTO destination (id, name, url, content, created, created_by, position, enabled) "
 		 "VALUES (randomblob(16), '%s', 'udp://log.example:514', '%s', %d, 'test', %u, %d)",
 		 name, content, ++created, position, enabled);
-	run(sql);
+	front_run(sql, NULL);
 }
 
 static int read_rows(struct store_session *session, void *argument, struct err *err)
@@ -84,37 +48,21 @@ static const char *left(void)
 	static char list[200];
 	struct err err = { 0 };
 
-	if (retention_run(&front, &err) != 0 || store_read(fixture.store, read_rows, list, &err) != 0)
+	if (retention_run(&front, &err) != 0 || store_read(front.store, read_rows, list, &err) != 0)
 		fail_msg("%s", err.text);
 	return list;
 }
 
 static int begin(void **state)
 {
-	struct err err = { 0 };
-
 	(void)state;
-	fixture_begin(&fixture);
-	fixture.options.migrations = manager_migrations;
-	fixture.options.migration_count = manager_migration_count;
-	fixture_open(&fixture);
-	front = (struct front){ .env = &env, .store = fixture.store };
-	front.feed = feed_new(&err);
-	return front.feed != NULL && stored_settings_open(front.store, &front.stored, &err) == 0 &&
-		       event_switches_open(front.store, &front.switches, &err) == 0 &&
-		       alerting_open(front.store, &front.alerting, &err) == 0
-		   ? 0
-		   : -1;
+	return front_begin();
 }
 
 static int end(void **state)
 {
 	(void)state;
-	stored_settings_free(front.stored);
-	event_switches_free(front.switches);
-	alerting_free(front.alerting);
-	fixture_end(&fixture);
-	feed_free(front.feed);
+	front_end();
 	return 0;
 }
 
@@ -151,7 +99,7 @@ static void what_a_destination_has_not_got_waits(void **state)
 	destination("behind", "events", 2, true);
 	destination("off", "events", 0, false);
 	assert_string_equal(left(), "3 4 5");
-	run("UPDATE destination SET position = 4");
+	front_run("UPDATE destination SET position = 4", NULL);
 	assert_string_equal(left(), "5");
 }
 
