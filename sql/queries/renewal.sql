@@ -22,6 +22,11 @@ INSERT OR REPLACE INTO former_certificate (fingerprint, computer, not_after)
 SELECT certificate_fingerprint, id, certificate_not_after FROM computer
 WHERE id = :id AND certificate_fingerprint IS NOT NULL;
 
+-- name: renewal_keep_unused
+-- The one that was given last and not used, before another takes its place: one of two with one identity may have it.
+INSERT OR REPLACE INTO former_certificate (fingerprint, computer, not_after)
+SELECT next_fingerprint, id, next_not_after FROM computer WHERE id = :id AND next_fingerprint IS NOT NULL;
+
 -- name: renewal_drop_ended
 DELETE FROM former_certificate WHERE computer = :computer AND not_after < :now;
 

@@ -94,6 +94,11 @@ static int write_next(struct store_session *session, void *argument, struct err 
 	if (rc != 0)
 		return rc;
 	time_format(renew->facts.not_after, expires);
+	cursor = cursor_open(session, &QUERY_RENEWAL_KEEP_UNUSED);
+	cursor_bind_uuid(cursor, "id", &renew->computer);
+	rc = cursor_run(cursor, err);
+	if (rc != 0)
+		return rc;
 	cursor = cursor_open(session, &QUERY_RENEWAL_NEXT);
 	cursor_bind_uuid(cursor, "id", &renew->computer);
 	cursor_bind_bytes(cursor, "next_fingerprint", renew->facts.fingerprint, SHA256_BYTES);
@@ -131,7 +136,7 @@ static int admit(struct renew *renew, struct err *err)
 	if (rc != 0)
 		roster_forget(front->roster, renew->facts.fingerprint);
 	else if (renew->had_next)
-		roster_forget(front->roster, renew->before);
+		roster_replaced(front->roster, renew->before);
 	return rc;
 }
 

@@ -400,8 +400,8 @@ static void copy_agent(struct agent *copy, const struct agent *agent)
 	assert_int_equal(buf_append(&copy->key, agent->key.data, agent->key.size), 0);
 }
 
-/* Its certificate is followed by another, of another key, which is used. */
-static void renew(struct agent *agent)
+/* Its certificate is followed by another, of another key, which it has not used yet. */
+static void given_another(struct agent *agent)
 {
 	Muster__Wire__RenewRequest message = MUSTER__WIRE__RENEW_REQUEST__INIT;
 	struct call call = { .method = "POST",
@@ -433,6 +433,11 @@ static void renew(struct agent *agent)
 	answer_done(&answer);
 	buf_done(&packed);
 	agent_done(&next);
+}
+
+static void renew(struct agent *agent)
+{
+	given_another(agent);
 	assert_int_equal(report_once(agent), 200);
 }
 
@@ -523,6 +528,25 @@ static void who_was_set_back_before_a_renewal_comes_back(void **state)
 	agent_done(&agent);
 }
 
+/* Both were told to have another certificate, and the second one asked before the first one had used its own. */
+static void copies_that_renew_at_once_lose_nobody(void **state)
+{
+	struct agent agent, copy;
+
+	(void)state;
+	agent_enrolled(&agent, &fixture, "renewers");
+	agent_hello(&agent);
+	copy_agent(&copy, &agent);
+	given_another(&copy);
+	renew(&agent);
+	expect_rekeyed(&copy);
+	restart();
+	takes_its_own(&copy, "renewers", "renewers-2");
+	assert_int_equal(report_once(&agent), 200);
+	agent_done(&copy);
+	agent_done(&agent);
+}
+
 /* What a person ended opens nothing with an earlier certificate either; nor what another agent has taken. */
 static void an_earlier_certificate_of_one_that_is_out_opens_nothing(void **state)
 {
@@ -594,6 +618,7 @@ int main(void)
 		cmocka_unit_test(the_uninstalled_are_out),
 		cmocka_unit_test(who_is_left_by_its_copy_gets_an_identity_of_its_own),
 		cmocka_unit_test(who_was_set_back_before_a_renewal_comes_back),
+		cmocka_unit_test(copies_that_renew_at_once_lose_nobody),
 		cmocka_unit_test(an_earlier_certificate_of_one_that_is_out_opens_nothing),
 		cmocka_unit_test(commands_and_alerts_end_with_it),
 	};
