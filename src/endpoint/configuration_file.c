@@ -7,8 +7,9 @@
 #include "base/text.h"
 
 #define MAGIC          0x4643534du /* "MSCF" */
-#define VERSION        2
-#define VERSION_BEFORE 1 /* without listens_only */
+#define VERSION        3
+#define VERSION_BEFORE 2 /* without listens_on */
+#define VERSION_FIRST  1 /* without listens_only either */
 #define CHECKSUM_BYTES 4
 
 void configuration_file_encode(const struct configuration_file *file, const struct uuid *computer, struct buf *out)
@@ -33,6 +34,8 @@ void configuration_file_encode(const struct configuration_file *file, const stru
 	if (file->attempts > 0)
 		buf_append(out, file->attempted, SHA256_BYTES);
 	pack_u8(out, file->listens_only ? 1 : 0);
+	if (file->listens_only)
+		buf_append(out, file->listens_on.bytes, UUID_BYTES);
 	if (out->status == 0)
 		pack_u32(out, crc32c(0, out->data + start, out->size - start));
 }
@@ -64,8 +67,10 @@ static void unpack_content(struct unpack *in, uint8_t version, struct configurat
 	file->attempts = unpack_u8(in);
 	if (file->attempts > 0)
 		unpack_fixed(in, file->attempted, SHA256_BYTES);
-	if (version != VERSION_BEFORE)
+	if (version != VERSION_FIRST)
 		file->listens_only = unpack_flag(in);
+	if (version == VERSION && file->listens_only)
+		unpack_fixed(in, file->listens_on.bytes, UUID_BYTES);
 }
 
 static bool whole(const uint8_t *bytes, size_t size)
@@ -94,7 +99,7 @@ int configuration_file_decode(const void *bytes, size_t size, const struct uuid 
 	if (unpack_u32(&in) != MAGIC)
 		return ERR_FORMAT;
 	version = unpack_u8(&in);
-	if (version != VERSION && version != VERSION_BEFORE)
+	if (version < VERSION_FIRST || version > VERSION)
 		return ERR_VERSION;
 	unpack_fixed(&in, owner.bytes, UUID_BYTES);
 	if (in.status == 0 && !uuid_equal(&owner, computer))

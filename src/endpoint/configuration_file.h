@@ -20,7 +20,8 @@ struct configuration_file {
 	uint8_t failures; /* of the refused one in force, not by check() alone: it is not tried again at once */
 
 	bool listens_only; /* the manager has stored that it must dial: whoever starts need not tell it by dialling */
-	uint8_t attempts;  /* to put `attempted` in force, none of them ended; 0: none */
+	struct uuid listens_on; /* the machine of which it has stored that; zeroes: not known */
+	uint8_t attempts;       /* to put `attempted` in force, none of them ended; 0: none */
 	uint8_t kept[SHA256_BYTES], refused[SHA256_BYTES], attempted[SHA256_BYTES];
 	struct bytes packed; /* the kept Configuration */
 	char reason[ENDPOINT_REASON_MAX_BYTES + 1];

@@ -44,6 +44,7 @@ int configuration_save(struct endpoint *endpoint, const struct known_configurati
 					   .has_refused = configuring->has_refused,
 					   .failures = configuring->failures,
 					   .listens_only = configuring->listens_only,
+					   .listens_on = endpoint->options.machine,
 					   .attempts = configuring->attempts };
 	struct buf packed, out;
 	int rc = 0;
@@ -69,6 +70,14 @@ int configuration_save(struct endpoint *endpoint, const struct known_configurati
 	return rc;
 }
 
+/* On another machine, with other addresses, it is not where the manager dials: this is a copy, or was moved. */
+static bool same_machine(const struct endpoint *endpoint, const struct uuid *before)
+{
+	const struct uuid *now = &endpoint->options.machine;
+
+	return uuid_is_zero(before) || uuid_is_zero(now) || uuid_equal(before, now);
+}
+
 static void take_file(struct endpoint *endpoint, const struct configuration_file *file)
 {
 	struct configuring *configuring = &endpoint->configuring;
@@ -77,7 +86,7 @@ static void take_file(struct endpoint *endpoint, const struct configuration_file
 	configuring->failures = file->failures;
 	configuring->again_at = configuration_again_at(endpoint);
 	configuring->attempts = file->attempts;
-	configuring->listens_only = file->listens_only;
+	configuring->listens_only = file->listens_only && same_machine(endpoint, &file->listens_on);
 	memcpy(configuring->refused, file->refused, SHA256_BYTES);
 	memcpy(configuring->attempted, file->attempted, SHA256_BYTES);
 	memcpy(configuring->reason, file->reason, sizeof(configuring->reason));

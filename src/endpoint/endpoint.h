@@ -81,6 +81,7 @@ struct endpoint_options {
 	uint32_t spool_events; /* 0: 20000 */
 	uint64_t spool_bytes;  /* 0: 32 MiB */
 	uint8_t boot_id[UUID_BYTES];
+	struct uuid machine;           /* which one this is, by its firmware; zeroes: not known */
 	enum link_direction direction; /* as it was proven before, or needs no proof */
 };
 

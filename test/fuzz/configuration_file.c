@@ -21,12 +21,13 @@ static void read_file(const struct buf *bytes)
 	require(strlen(file.reason) <= ENDPOINT_REASON_MAX_BYTES && file.packed.size <= WIRE_SIGNED_MAX_BYTES);
 	buf_init(&out, CONFIGURATION_FILE_MAX_BYTES);
 	configuration_file_encode(&file, &computer, &out);
-	/* A file of the version before is a byte shorter; any other is written as it was read. */
-	require(out.status == 0 && (out.size == bytes->size + 1 ||
-				    (out.size == bytes->size && memcmp(out.data, bytes->data, out.size) == 0)));
+	/* A file of a version before has less in it; one of the present version is written as it was read. */
+	require(out.status == 0 && out.size >= bytes->size && out.size <= bytes->size + UUID_BYTES);
+	require(bytes->data[4] != out.data[4] ||
+		(out.size == bytes->size && memcmp(out.data, bytes->data, out.size) == 0));
 	require(configuration_file_decode(out.data, out.size, &computer, &again) == 0);
 	require(again.has_kept == file.has_kept && again.failures == file.failures && again.attempts == file.attempts &&
-		again.listens_only == file.listens_only);
+		again.listens_only == file.listens_only && uuid_equal(&again.listens_on, &file.listens_on));
 	buf_done(&out);
 }
 

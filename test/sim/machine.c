@@ -350,6 +350,7 @@ static void open_endpoint(struct sim_machine *machine)
 		.storage = disk_storage(&machine->disk),
 		.actor = { .configurer = configuring_shell(), .trace = trace_command },
 		.computer = machine->computer,
+		.machine = { { (uint8_t)(machine->index >> 8), (uint8_t)machine->index, 1 } },
 		.keys = &key,
 		.key_count = 1,
 		.verify = sim_verify,

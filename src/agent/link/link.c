@@ -179,6 +179,7 @@ static int make_endpoint(struct link *link, const struct link_opened *opened, st
 
 	memcpy(key.public_key, link->identity.manager_key, sizeof(key.public_key));
 	signing_key_fingerprint(key.public_key, key.fingerprint);
+	options.machine = link->host.machine;
 	memcpy(options.boot_id, link->host.boot_id, sizeof(options.boot_id));
 	return endpoint_new(&options, &link->endpoint, err);
 }

@@ -603,6 +603,7 @@ static void file_codec(void **state)
 					   .has_refused = true,
 					   .failures = 2,
 					   .listens_only = true,
+					   .listens_on = { { 9 } },
 					   .attempts = 1,
 					   .kept = { 1 },
 					   .refused = { 2 },
@@ -622,6 +623,7 @@ static void file_codec(void **state)
 	assert_int_equal(read.attempts, 1);
 	assert_int_equal(read.attempted[0], 3);
 	assert_true(read.listens_only);
+	assert_int_equal(read.listens_on.bytes[0], 9);
 	for (size_t size = 0; size < out.size; size++)
 		assert_int_not_equal(configuration_file_decode(out.data, size, &computer, &read), 0);
 	for (size_t bit = 0; bit < out.size * 8; bit++) {

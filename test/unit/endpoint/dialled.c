@@ -22,12 +22,15 @@ static bool wants_turn(void *context)
 	return turn_wanted;
 }
 
+static struct uuid machine; /* on which it runs; zeroes: not known */
+
 static struct endpoint *make(enum link_direction direction)
 {
 	const struct endpoint_options options = {
 		.env = &env,
 		.storage = memory_disk_storage(&disk),
 		.computer = computer,
+		.machine = machine,
 		.heartbeat_us = MINUTE_US,
 		.direction = direction,
 		.actor.wants_turn = wants_turn,
@@ -42,6 +45,7 @@ static int start(void **state)
 {
 	(void)state;
 	now = DAY_US;
+	machine = (struct uuid){ { 0 } };
 	memory_disk_init(&disk);
 	return 0;
 }
@@ -342,6 +346,40 @@ static void a_start_only_listens_if_the_manager_knows(void **state)
 	endpoint_free(endpoint);
 }
 
+/* A copy, or what was restored there: the manager knows another machine that listens, with addresses of its own. */
+static void on_another_machine_it_dials_until_the_manager_knows(void **state)
+{
+	struct endpoint *endpoint;
+
+	(void)state;
+	for (uint8_t number = 0; number < 4; number++) {
+		machine.bytes[0] = number; /* from not known to known nothing follows */
+		endpoint = make(LINK_MANAGER_INITIATED);
+		if (number != 1) {
+			assert_false(endpoint_proven(endpoint));
+			assert_true(endpoint_next(endpoint, ENDPOINT_MAIN) <= now);
+			tell_host(endpoint);
+			was_dialled(endpoint);
+		}
+		assert_true(endpoint_proven(endpoint));
+		if (number == 1) { /* what is written next says which machine it is */
+			endpoint_set_direction(endpoint, LINK_BIDIRECTIONAL);
+			endpoint_set_direction(endpoint, LINK_MANAGER_INITIATED);
+			tell_host(endpoint);
+			was_dialled(endpoint);
+			assert_true(endpoint_proven(endpoint));
+		}
+		endpoint_free(endpoint);
+		endpoint = make(LINK_MANAGER_INITIATED);
+		assert_true(endpoint_proven(endpoint));
+		endpoint_free(endpoint);
+	}
+	machine.bytes[0] = 0;
+	endpoint = make(LINK_MANAGER_INITIATED);
+	assert_true(endpoint_proven(endpoint));
+	endpoint_free(endpoint);
+}
+
 static void one_that_nobody_dials_asks_by_itself(void **state)
 {
 	struct endpoint *endpoint = make(LINK_MANAGER_INITIATED);
@@ -416,6 +454,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(manager_initiated_dials_until_the_manager_knows, start, stop),
 		cmocka_unit_test_setup_teardown(what_is_asked_for_again_is_not_known, start, stop),
 		cmocka_unit_test_setup_teardown(a_start_only_listens_if_the_manager_knows, start, stop),
+		cmocka_unit_test_setup_teardown(on_another_machine_it_dials_until_the_manager_knows, start, stop),
 		cmocka_unit_test_setup_teardown(one_that_nobody_dials_asks_by_itself, start, stop),
 		cmocka_unit_test_setup_teardown(agent_initiated_is_not_to_be_dialled, start, stop),
 		cmocka_unit_test_setup_teardown(a_refusal_is_told_once_an_hour, start, stop),
