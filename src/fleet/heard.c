@@ -241,8 +241,9 @@ static int take_state(struct fleet *fleet, struct computer *computer, struct fle
 static int clone_found(struct fleet *fleet, const struct computer *computer, struct fleet_exchange *exchange)
 {
 	const Muster__Wire__Report *report = exchange->report;
-	const char *host = report->host != NULL ? report->host->name : "";
 	char session[24], address[ADDRESS_TEXT_BYTES];
+	/* Facts that did not change are not told again: then it is known by where it comes from. */
+	const char *host = report->host != NULL && report->host->name[0] != '\0' ? report->host->name : address;
 	const struct made_field rekeyed[] = { { "host", host }, { "session", session } };
 	const struct made_field refused[] = { { "name", host }, { "address", address } };
 

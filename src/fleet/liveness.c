@@ -98,7 +98,7 @@ static bool are_last_words(const struct fleet *fleet, const struct computer *com
 
 static void come_online(struct fleet *fleet, struct computer *computer, time_us wall)
 {
-	span_us silence = wall - computer->last_heard;
+	span_us silence = computer->last_heard != 0 ? wall - computer->last_heard : 0;
 
 	computer->silent_s = (uint32_t)(silence > 0 ? silence / SECOND_US : 0);
 	computer->overdue = computer->allowed = false;
@@ -171,6 +171,8 @@ void liveness_machine(struct fleet *fleet, struct computer *computer, enum machi
 
 static const char *silent_cause(const struct computer *computer)
 {
+	if (computer->last_heard == 0)
+		return cause_never;
 	return computer->offline_us > 0 ? cause_network : cause_silent;
 }
 

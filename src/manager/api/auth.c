@@ -163,8 +163,8 @@ bool auth_check(struct api_call *call, struct err *err)
 	if (!known)
 		return false;
 	if (!route_allows(access, call->principal.role)) {
-		api_problem(call, 403, "Not allowed", "This needs the role %s; %s is %s.", route_access_text(access),
-			    call->principal.name, account_role_name(call->principal.role));
+		api_problem(call, 403, "Not allowed", "This needs the role %s; '%s' has the role %s.",
+			    route_access_text(access), call->principal.name, account_role_name(call->principal.role));
 		return false;
 	}
 	return true;

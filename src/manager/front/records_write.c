@@ -227,7 +227,10 @@ static int write_computer(struct records *records, struct store_session *session
 
 	address_format(&row->seen_from, seen_from);
 	cursor_bind_uuid(cursor, "id", &records->computer);
-	cursor_bind_number(cursor, "last_heard", row->last_heard);
+	if (row->last_heard != 0)
+		cursor_bind_number(cursor, "last_heard", row->last_heard);
+	else /* never: it was declared offline all the same */
+		cursor_bind_null(cursor, "last_heard");
 	cursor_bind_number(cursor, "clock_offset_us", row->clock_offset_us);
 	cursor_bind_number(cursor, "clock_base_us", row->clock_base_us);
 	cursor_bind_uuid(cursor, "clock_boot", uuid_is_zero(&row->clock_boot) ? NULL : &row->clock_boot);

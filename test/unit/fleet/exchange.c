@@ -221,6 +221,36 @@ static void two_live_sessions_are_a_clone(void **state)
 	fleet_free(fleet);
 }
 
+/* What a report leaves out because it did not change is not told as nothing. */
+static void a_clone_is_known_by_where_it_comes_from(void **state)
+{
+	static const char from[] = "192.0.2.9";
+	struct fleet *fleet = make_plain();
+	const struct fleet_rows *rows;
+	struct fleet_exchange *exchange;
+	struct address address;
+	struct report report;
+
+	(void)state;
+	assert_int_equal(address_parse(from, &address, NULL), 0);
+	reports(fleet, 7, 1);
+	now += 3 * MINUTE_US;
+	answered(fleet, 8, 1);
+	now += 3 * MINUTE_US;
+	answered(fleet, 7, 2);
+	now += 3 * MINUTE_US;
+	fleet_seen_from(fleet, &id, &address);
+	fill(&report, 8, 2, 1, 0);
+	exchange = heard(fleet, &report);
+	rows = fleet_exchange_rows(exchange);
+	assert_int_equal(rows->manager_event_count, 1);
+	assert_int_equal(rows->manager_events[0].type, EVENT_CLONE_REKEYED);
+	assert_string_equal(rows->manager_events[0].fields[0]->name, "host");
+	assert_memory_equal(rows->manager_events[0].fields[0]->value.data, from, strlen(from));
+	fleet_exchange_free(fleet, exchange);
+	fleet_free(fleet);
+}
+
 /* Both live: until that is known the older one is sent away, and asked for nothing; it used to come back at once, for
  * two minutes. */
 static void the_older_of_two_runs_is_sent_away_while_it_may_be_its_last_words(void **state)
@@ -536,6 +566,7 @@ int main(void)
 		cmocka_unit_test(a_gap_asks_for_the_full_state),
 		cmocka_unit_test(a_stale_report_changes_no_state),
 		cmocka_unit_test(two_live_sessions_are_a_clone),
+		cmocka_unit_test(a_clone_is_known_by_where_it_comes_from),
 		cmocka_unit_test(the_older_of_two_runs_is_sent_away_while_it_may_be_its_last_words),
 		cmocka_unit_test(a_clone_tells_its_events_before_it_is_another),
 		cmocka_unit_test(a_clone_that_is_dialled_is_told_once),

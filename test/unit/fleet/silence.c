@@ -180,6 +180,24 @@ static void the_interval_of_the_agent_is_known_after_a_restart(void **state)
 	fleet_free(fleet);
 }
 
+/* Its agent was activated and never ran: nothing was missed that had been there before. */
+static void one_that_was_never_heard_says_so(void **state)
+{
+	const struct fleet_computer record = { .id = id, .interval_us = MINUTE_US, .missed = 2 };
+	struct fleet_computer shown;
+	struct fleet *fleet;
+
+	(void)state;
+	now = 0;
+	fleet = make(&record);
+	tick_until(fleet, 4 * MINUTE_US);
+	assert_int_equal(fleet_show(fleet, &id, &shown, NULL), 0);
+	assert_int_equal(shown.status, FLEET_OFFLINE);
+	assert_string_equal(shown.cause, "not heard since it was added");
+	assert_int_equal(shown.last_heard, 0);
+	fleet_free(fleet);
+}
+
 static void a_restart_neither_lies_nor_alarms(void **state)
 {
 	const struct fleet_computer record = {
@@ -261,6 +279,7 @@ int main(void)
 		cmocka_unit_test(an_agent_that_goes_by_its_old_interval_is_not_offline),
 		cmocka_unit_test(with_the_configuration_the_new_interval_counts_at_once),
 		cmocka_unit_test(the_interval_of_the_agent_is_known_after_a_restart),
+		cmocka_unit_test(one_that_was_never_heard_says_so),
 		cmocka_unit_test(a_restart_neither_lies_nor_alarms),
 		cmocka_unit_test(silence_counts_when_the_announced_window_is_over_twice),
 		cmocka_unit_test(a_late_tick_forgives_the_silence),
