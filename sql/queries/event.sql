@@ -40,12 +40,11 @@ SELECT id FROM event ORDER BY id DESC LIMIT 1;
 SELECT count(*) AS count FROM event;
 
 -- name: event_delete_before
--- An agent may say any time of an event: one that is yet to come goes by when it arrived, or it would stay for ever.
 DELETE FROM event
-WHERE (time < :time OR (time > :now AND received < :time)) AND (rowid <= :delivered OR received < :lost) AND rowid < (SELECT max(newest.rowid) FROM event AS newest);
+WHERE listed < :time AND (rowid <= :delivered OR received < :lost) AND rowid < (SELECT max(newest.rowid) FROM event AS newest);
 
 -- name: event_count_undelivered
 SELECT type, severity, count(*) AS count FROM event
-WHERE (time < :time OR (time > :now AND received < :time)) AND received < :lost AND rowid > :position
+WHERE listed < :time AND received < :lost AND rowid > :position
       AND rowid < (SELECT max(newest.rowid) FROM event AS newest)
 GROUP BY type, severity;

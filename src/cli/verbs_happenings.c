@@ -12,7 +12,7 @@
 #define RECONNECT_EVERY (2 * SECOND_US)
 
 static const struct column event_columns[] = {
-	{ "TIME", "time", COLUMN_TIME },
+	{ "TIME", "happened", COLUMN_TIME },
 	{ "COMPUTER", "computer_name", COLUMN_TEXT },
 	{ "TYPE", "type_id", COLUMN_NUMBER },
 	{ "SEVERITY", "severity", COLUMN_TEXT },

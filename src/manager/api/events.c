@@ -13,6 +13,7 @@ static const struct row_field fields[] = {
 	{ "computer", "computer", row_id },
 	{ "computer_name", "computer_name", row_text_or_null },
 	{ "time", "time", row_time },
+	{ "happened", "listed", row_time },
 	{ "received", "received", row_time },
 	{ "type_id", "type", row_number },
 	{ "severity", "severity", row_text },
@@ -52,8 +53,8 @@ static const struct list_filter filters[] = {
 	{ "computer", LIST_ID, " AND event.computer = :computer" },
 	{ "type", LIST_NUMBER, " AND event.type = :type" },
 	{ "severity", LIST_TEXT, " AND event.severity = :severity" },
-	{ "since", LIST_NUMBER, " AND event.time >= :since" },
-	{ "until", LIST_NUMBER, " AND event.time < :until" },
+	{ "since", LIST_NUMBER, " AND event.listed >= :since" },
+	{ "until", LIST_NUMBER, " AND event.listed < :until" },
 };
 static const struct list list = {
 	.tag = 'e',
@@ -61,8 +62,8 @@ static const struct list list = {
 		  " LEFT JOIN computer ON computer.id = event.computer WHERE 1",
 	.filters = filters,
 	.filter_count = COUNT_OF(filters),
-	.key = "event.time",
-	.key_column = "time",
+	.key = "event.listed",
+	.key_column = "listed",
 	.id = "event.id",
 	.row = event_json,
 };

@@ -14,7 +14,7 @@ static void keep_event(struct event_batch *batch, struct cursor *cursor)
 	struct forward_event *event = &batch->events[batch->count];
 
 	*event = (struct forward_event){
-		.time = cursor_number(cursor, "time"),
+		.time = cursor_number(cursor, "listed"),
 		.number = (uint32_t)cursor_number(cursor, "type"),
 		.severity = event_severity_of(cursor_text(cursor, "severity")),
 	};

@@ -102,13 +102,14 @@ static int make_commands(struct records *records, const struct fleet_rows *rows)
 	return rc;
 }
 
-static int make_item(struct record_item *item, const Muster__Wire__QuarantineItem *reported)
+/* What is yet to come, by the agent's clock, would stay at the top of the list. */
+static int make_item(struct record_item *item, const Muster__Wire__QuarantineItem *reported, time_us received)
 {
 	item->id = exchange_uuid(&reported->id);
 	if (reported->sha256.len == SHA256_BYTES)
 		memcpy(item->sha256, reported->sha256.data, SHA256_BYTES);
 	item->size = reported->size;
-	item->quarantined = reported->quarantined_us;
+	item->quarantined = reported->quarantined_us < received ? reported->quarantined_us : received;
 	item->state = (size_t)reported->state < COUNT_OF(item_states) ? item_states[reported->state] : "held";
 	item->path_size = reported->path.len;
 	item->path = malloc(reported->path.len + 1);
@@ -129,7 +130,7 @@ static int make_items(struct records *records, const struct fleet_rows *rows)
 	if (records->items == NULL)
 		return ERR_MEMORY;
 	for (size_t i = 0; i < rows->quarantine_count && rc == 0; i++) {
-		rc = make_item(&records->items[i], rows->quarantine[i]);
+		rc = make_item(&records->items[i], rows->quarantine[i], records->received);
 		records->item_count++;
 	}
 	return rc;

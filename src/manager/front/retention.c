@@ -32,7 +32,6 @@ static int count_lost(struct retention *retention, const struct destination *des
 	struct cursor *cursor = cursor_open(session, &QUERY_EVENT_COUNT_UNDELIVERED);
 
 	cursor_bind_number(cursor, "time", retention->old);
-	cursor_bind_number(cursor, "now", retention->now);
 	cursor_bind_number(cursor, "lost", retention->lost);
 	cursor_bind_number(cursor, "position", destination->position);
 	while (cursor_next(cursor)) {
@@ -106,7 +105,6 @@ static int apply(struct store_session *session, void *argument, struct err *err)
 		return rc;
 	cursor = cursor_open(session, &QUERY_EVENT_DELETE_BEFORE);
 	cursor_bind_number(cursor, "time", retention->old);
-	cursor_bind_number(cursor, "now", retention->now);
 	cursor_bind_number(cursor, "lost", retention->lost);
 	cursor_bind_number(cursor, "delivered", retention->delivered);
 	rc = cursor_run(cursor, err);

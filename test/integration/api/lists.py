@@ -8,7 +8,7 @@ def pages_hold_each_event_once(w):
     whole, _ = w.all_of(path, 1000)
     small, pages = w.all_of(path, 7)
     assert whole == small and len(whole) == 200 and pages == 29
-    keys = [(event["time"], event["id"]) for event in whole]
+    keys = [(event["happened"], event["id"]) for event in whole]
     assert keys == sorted(keys, reverse=True)
 
 
