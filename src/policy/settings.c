@@ -33,11 +33,12 @@ const struct setting policy_settings[SETTINGS_COUNT] = {
 		"Who opens connections. bidirectional: the agent reports, and the manager also dials it. "
 		"manager-initiated: only the manager dials; the agent listens and takes no other caller. agent-initiated: "
 		"only the agent dials and has no open port. So that none is lost to a setting that one of the two missed, "
-		"an agent that nobody has dialled for a day asks by itself, and the manager tries one that is offline about "
+		"an agent that nobody has dialled for a day asks by itself, and so does one that finds itself on another "
+		"machine until it is dialled there; the manager tries one that is offline about "
 		"once an hour, unless it has no open port.",
 		"接続を開く側。bidirectional はエージェントが報告し、マネージャからも接続します。manager-initiated は"
 		"マネージャだけが接続します。agent-initiated はエージェントだけが接続し、ポートを開きません。"
-		"設定の行き違いで失われないよう、1 日間接続されなかったエージェントは自分から問い合わせ、マネージャはオフラインの"
+		"設定の行き違いで失われないよう、1 日間接続されなかったエージェントと、別のマシンで起動したエージェントは自分から問い合わせ、マネージャはオフラインの"
 		"エージェントに (ポートを開かないものを除き) およそ 1 時間ごとに接続を試みます。" },
 	[SETTING_LINK_HEARTBEAT_INTERVAL] = {
 		{ .key = "link.heartbeat_interval", .type = CONF_SPAN, AT(heartbeat_interval_us),
