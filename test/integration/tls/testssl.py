@@ -5,6 +5,7 @@ usage: testssl.py MUSTER-MANAGER
 
 Takes some minutes, nearly all of them testssl.sh's own (it is a shell script).
 """
+import collections
 import json
 import os
 import subprocess
@@ -39,6 +40,8 @@ def main():
     finally:
         manager.remove()
     assert len(rows) >= FINDINGS_LEAST, f"only {len(rows)} findings:\n{shown}"
+    counted = collections.Counter(row["severity"] for row in rows)
+    print(", ".join(f"{severity} {count}" for severity, count in counted.most_common()))
     for row in rows:
         if row["severity"] == "WARN":
             print("testssl.sh could not find out:", row["id"], row["finding"])
