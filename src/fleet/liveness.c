@@ -131,7 +131,9 @@ void liveness_allowed(struct fleet *fleet, struct computer *computer)
 {
 	bool error = liveness_is_error(computer) || computer->offline_told || computer->error_writing;
 
-	computer->allowed = error && may_be_silent(fleet, computer);
+	/* What has ended and was not told yet is told, whatever comes after it: it is shown so by now. */
+	computer->allowed =
+	    error && ((computer->allowed && computer->status == FLEET_UNKNOWN) || may_be_silent(fleet, computer));
 	if (!computer->allowed)
 		return;
 	computer->overdue = false;

@@ -40,6 +40,28 @@ static void becomes(struct fleet *fleet, uint32_t missed, enum fleet_status expe
 	assert_int_equal(ticked_type, event);
 }
 
+/* Edited twice before the next tick, by a manager that has not heard it since its start: what is stored and what was
+ * told never differ. */
+static void what_ended_is_told_though_it_counts_again(void **state)
+{
+	struct fleet_computer shown;
+	struct fleet *fleet;
+
+	(void)state;
+	now = 0;
+	fleet = make_plain();
+	reports(fleet, 7, 1);
+	tick_until(fleet, 4 * MINUTE_US);
+	assert_int_equal(fleet_show(fleet, &id, &shown, NULL), 0);
+	assert_int_equal(shown.status, FLEET_OFFLINE);
+	fleet_free(fleet);
+	fleet = make(&shown);
+	assert_int_equal(fleet_set_heartbeat(fleet, &id, MINUTE_US, FLEET_UNLIMITED, NULL), 0);
+	assert_int_equal(status(fleet), FLEET_UNKNOWN);
+	becomes(fleet, 2, FLEET_UNKNOWN, EVENT_COMPUTER_NOT_WATCHED);
+	fleet_free(fleet);
+}
+
 static void who_may_be_silent_is_offline_no_more(void **state)
 {
 	struct fleet_computer shown;
@@ -274,6 +296,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(offline_after_one_heartbeat_more_than_allowed),
+		cmocka_unit_test(what_ended_is_told_though_it_counts_again),
 		cmocka_unit_test(who_may_be_silent_is_offline_no_more),
 		cmocka_unit_test(who_may_be_silent_before_its_offline_is_stored_is_told_so),
 		cmocka_unit_test(an_agent_that_goes_by_its_old_interval_is_not_offline),
