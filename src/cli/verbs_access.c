@@ -72,6 +72,8 @@ static int sign_in(struct cli *cli, const char *user, const char *password, stru
 		return err_set(err, ERR_USAGE, "name and password must be UTF-8");
 	rc = cli_request(cli, "POST", "/sessions", body, &answer, err);
 	json_decref(body);
+	if (rc == ERR_DENIED) /* to whoever is just signing in it is no help to be told to */
+		return err_set(err, rc, "the name or the password is wrong");
 	if (rc != 0)
 		return rc;
 	rc = remember(cli, user, answer, err);
@@ -230,7 +232,12 @@ int verb_token_list(struct cli *cli, struct err *err)
 		{ NULL, "created", COLUMN_TIME },
 		{ NULL, "created_by", COLUMN_TEXT },
 	};
-	static const struct list list = { "/tokens", NULL, 0, columns, COUNT_OF(columns), "No tokens." };
+	static const struct list list = { "/tokens",
+					  NULL,
+					  0,
+					  columns,
+					  COUNT_OF(columns),
+					  "No API tokens; --enrolment shows those that agents activate with." };
 	static const struct list enrolment_list = {
 		"/enrolment-tokens", NULL, 0, enrolment_columns, COUNT_OF(enrolment_columns), "No enrolment tokens.",
 	};

@@ -99,7 +99,7 @@ static bool take_policy(struct api_call *call, struct new_enrolment_token *makin
 
 	if (given[0] == '\0' || front_policy_name(api_call_front(call), given, making->policy, NULL) == 0)
 		return true;
-	api_problem_add(call, "policy", "there is no such policy; POST /api/v1/policies makes one");
+	api_problem_add(call, "policy", "there is no such policy");
 	api_problem(call, 400, "Not valid", "There is no policy '%.100s'.", given);
 	return false;
 }

@@ -53,8 +53,9 @@ def nobody_known():
             config="none").expect(1, "is the manager running")
     sign_in("--server", f"http://localhost:{site.manager.port}", config="none").expect(2, "https://")
     sign_in("--server", site.manager.url, "--ca", "/dev/null", config="none").expect(1, "--ca")
-    sign_in("--server", site.manager.url, "--ca", site.manager.ca, config="none",
-            stdin=b"wrong\n").expect(1, "name or the password is wrong")
+    wrong = sign_in("--server", site.manager.url, "--ca", site.manager.ca, config="none", stdin=b"wrong\n")
+    wrong.expect(1, "name or the password is wrong")
+    assert "muster login" not in wrong.err, str(wrong)  # which is what was just done
 
 
 def tokens_for_the_api():
