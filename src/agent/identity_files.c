@@ -313,9 +313,19 @@ int identity_files_trust(int directory, const uint8_t key[ENVELOPE_KEY_BYTES], u
 	return rc;
 }
 
-int identity_files_store(int directory, const struct agent_identity *identity, uid_t uid, gid_t gid, struct err *err)
+int identity_files_who_store(int directory, const struct agent_identity *identity, uid_t uid, gid_t gid,
+			     struct err *err)
 {
 	char id[UUID_TEXT_BYTES];
+
+	uuid_format(&identity->computer, id);
+	return store_json(directory, "computer.json",
+			  json_pack("{s:s,s:s,s:s}", "id", id, "name", identity->name, "manager", identity->manager),
+			  uid, gid, err);
+}
+
+int identity_files_store(int directory, const struct agent_identity *identity, uid_t uid, gid_t gid, struct err *err)
+{
 	int rc = check_pieces(identity, err);
 
 	if (rc == 0)
@@ -324,12 +334,8 @@ int identity_files_store(int directory, const struct agent_identity *identity, u
 		rc = store_pieces(directory, identity, uid, gid, err);
 	if (rc == 0)
 		rc = identity_files_trust(directory, identity->manager_key, uid, gid, err);
-	if (rc)
-		return rc;
-	uuid_format(&identity->computer, id);
-	rc = store_json(directory, "computer.json",
-			json_pack("{s:s,s:s,s:s}", "id", id, "name", identity->name, "manager", identity->manager), uid,
-			gid, err);
+	if (rc == 0)
+		rc = identity_files_who_store(directory, identity, uid, gid, err);
 	if (rc == 0)
 		rc = files_remove(directory, "attempt.json", err);
 	if (rc == 0)

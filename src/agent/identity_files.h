@@ -47,6 +47,9 @@ void agent_identity_done(struct agent_identity *identity); /* wipes the key */
 int identity_files_load(int directory, struct agent_identity *ret_identity, struct err *err);
 /* Only who and where, for displays; no key is read. */
 int identity_files_who(int directory, struct agent_identity *ret_identity, struct err *err);
+/* Stores that alone. */
+int identity_files_who_store(int directory, const struct agent_identity *identity, uid_t uid, gid_t gid,
+			     struct err *err);
 /* Stores all, computer.json last, and forgets the attempt. */
 int identity_files_store(int directory, const struct agent_identity *identity, uid_t uid, gid_t gid, struct err *err);
 /* Replaces the manager's key alone, as a whole: what is trusted from then on. */

@@ -14,7 +14,8 @@
 
 static const struct conf_row rows[] = {
 	{ "manager", "url", NULL, CONF_TEXT, 0, AT(manager_url), 0, 1024, NULL, "",
-	  "The manager that this computer belongs to, https://HOST:PORT. Written by muster-agent activate." },
+	  "The manager that this computer belongs to, https://HOST:PORT. Written by muster-agent activate and move. "
+	  "Change it when that manager goes by another address; to another manager: muster-agent move." },
 
 	{ "link", "heartbeat_interval", NULL, CONF_SPAN, 0, AT(heartbeat_interval), 10 * SECOND_US, 24 * HOUR_US, NULL,
 	  "10m", "How often the agent reports when there is nothing new." UNTIL_POLICY },

@@ -143,6 +143,22 @@ static int load_identity(struct link *link, int directory, struct err *err)
 	return rc == 0 ? manager_url_parse(link->identity.manager, &link->manager, err) : rc;
 }
 
+/* Its manager goes by another address, says agent.ini. Who is there still has to be the one that this agent knows. */
+static int follow_settings(struct link *link, int directory, const struct agent_users *users, struct err *err)
+{
+	const char *url = link->settings.manager_url;
+	int rc;
+
+	if (link->prepared || url[0] == '\0' || strcmp(url, link->identity.manager) == 0)
+		return 0;
+	rc = manager_url_parse(url, &link->manager, err);
+	if (rc != 0)
+		return err_add(err, rc, SETTINGS_FILE ": [manager] url");
+	LOG(LOG_INFO, "link.manager_readdressed", log_text("before", link->identity.manager), log_text("now", url));
+	snprintf(link->identity.manager, sizeof(link->identity.manager), "%s", url);
+	return identity_files_who_store(directory, &link->identity, users->link_uid, users->link_gid, err);
+}
+
 int link_opened_prepare(struct link *link, const char *data_directory, struct link_opened *opened, struct err *err)
 {
 	struct agent_users users;
@@ -165,6 +181,8 @@ int link_opened_prepare(struct link *link, const char *data_directory, struct li
 		rc = open_directories(data_directory, &users, opened, err);
 	if (rc == 0)
 		rc = load_identity(link, opened->identity, err);
+	if (rc == 0)
+		rc = follow_settings(link, opened->identity, &users, err);
 	host_read(&link->host, link->settings.machine_uuid);
 	if (rc == 0 && !link->prepared)
 		link->farewell = link_farewell_new(link, opened->store, err);

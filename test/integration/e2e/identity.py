@@ -91,6 +91,35 @@ def moves_by_hand():
         assert not where.json("event", "list", "--type", "5010", "--computer", "hand"), "a move is no failure of a role"
 
 
+def set_address_of_manager(agent, url):
+    path = os.path.join(agent.data, "agent.ini")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(f"url = {url}" if line.startswith("url = ") else line for line in text.splitlines()) + "\n")
+
+
+def follows_its_managers_address():
+    agent = site.add_agent("readdressed")
+    agent.stop()
+    url = site.manager.url.replace("localhost", "127.0.0.1")
+    set_address_of_manager(agent, url)
+    agent.start()
+    wait_until("its connection", lambda: agent("status", "-o", "json").json["connected"])
+    assert agent("status", "-o", "json").json["manager"] == url
+    assert "exchange.failed" not in agent.text(), "another way than its own dial"
+    # Somebody else at the address is not its manager, whatever agent.ini says.
+    agent.stop()
+    set_address_of_manager(agent, other.manager.url)
+    agent.start()
+    wait_until("the refusal", lambda: "an authority that is not trusted here" in agent.text())
+    assert "readdressed" not in [computer["name"] for computer in other.json("computer", "list")]
+    agent.stop()
+    set_address_of_manager(agent, site.manager.url)
+    agent.start()
+    wait_until("its connection again", lambda: agent("status", "-o", "json").json["connected"])
+
+
 def moves_by_order():
     agents = [site.add_agent("order-1"), site.add_agent("order-2")]
     site.muster("computer", "move", "order-*", *ordered(**{"--token": other.token("--uses", "2")})).expect(0)
@@ -366,7 +395,7 @@ if __name__ == "__main__":
     with site, other, older:
         add_manager(site, "\n[exchange]\nclone_settle = 1s\n")
         add_manager(other, "")
-        code = main([moves_by_hand, moves_by_order, moves_by_order_without_a_token, moves_without_a_token_where_it_is_expected, moves_over_tls_12,
+        code = main([moves_by_hand, follows_its_managers_address, moves_by_order, moves_by_order_without_a_token, moves_without_a_token_where_it_is_expected, moves_over_tls_12,
                      several_are_left_and_told_over_kills, stays_when_it_cannot, killed_at_any_moment,
                      what_the_old_manager_has_not_got_moves_along, a_copy_gets_an_identity_of_its_own])
     raise SystemExit(code)
