@@ -15,8 +15,10 @@
 #include "base/units.h"
 
 #define COLUMNS_MAX 32
+#define NAMES_BYTES 1024
 
 struct rows {
+	char names[NAMES_BYTES]; /* of the columns that are stored: "id,time" */
 	sqlite3_value **values;
 	size_t count, columns;
 };
@@ -63,13 +65,27 @@ static void copy_schema(sqlite3 *from, sqlite3 *to, const char *table)
 	sqlite3_finalize(statement);
 }
 
+/* Without those that are computed. */
+static void read_names(sqlite3 *from, const char *table, char names[NAMES_BYTES])
+{
+	sqlite3_stmt *statement = prepare(from, "SELECT group_concat(name) FROM pragma_table_info(?)");
+
+	sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
+	if (sqlite3_step(statement) != SQLITE_ROW || sqlite3_column_bytes(statement, 0) >= NAMES_BYTES ||
+	    sqlite3_column_bytes(statement, 0) == 0)
+		give_up(from, "columns");
+	snprintf(names, NAMES_BYTES, "%s", (const char *)sqlite3_column_text(statement, 0));
+	sqlite3_finalize(statement);
+}
+
 static struct rows read_rows(sqlite3 *from, const char *table, size_t most)
 {
-	char sql[160];
+	char sql[NAMES_BYTES + 160];
 	struct rows rows = { 0 };
 	sqlite3_stmt *statement;
 
-	snprintf(sql, sizeof(sql), "SELECT * FROM %s LIMIT %zu", table, most);
+	read_names(from, table, rows.names);
+	snprintf(sql, sizeof(sql), "SELECT %s FROM %s LIMIT %zu", rows.names, table, most);
 	statement = prepare(from, sql);
 	rows.columns = (size_t)sqlite3_column_count(statement);
 	rows.values = calloc(most * rows.columns + 1, sizeof(sqlite3_value *));
@@ -85,13 +101,13 @@ static struct rows read_rows(sqlite3 *from, const char *table, size_t most)
 	return rows;
 }
 
-static sqlite3_stmt *prepare_insert(sqlite3 *to, const char *table, size_t columns)
+static sqlite3_stmt *prepare_insert(sqlite3 *to, const char *table, const struct rows *rows)
 {
-	char sql[256], marks[2 * COLUMNS_MAX + 1] = "?";
+	char sql[NAMES_BYTES + 256], marks[2 * COLUMNS_MAX + 1] = "?";
 
-	for (size_t i = 1; i < columns; i++)
+	for (size_t i = 1; i < rows->columns; i++)
 		memcpy(marks + 2 * i - 1, ",?", 3);
-	snprintf(sql, sizeof(sql), "INSERT INTO %s VALUES (%s)", table, marks);
+	snprintf(sql, sizeof(sql), "INSERT INTO %s (%s) VALUES (%s)", table, rows->names, marks);
 	return prepare(to, sql);
 }
 
@@ -135,7 +151,7 @@ int main(int argc, char **argv)
 	run(to, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864");
 	copy_schema(from, to, argv[2]);
 	rows = read_rows(from, argv[2], (size_t)most);
-	statement = prepare_insert(to, argv[2], rows.columns);
+	statement = prepare_insert(to, argv[2], &rows);
 	began = now_s();
 	insert(to, statement, &rows, (size_t)batch);
 	printf("{\"rows\":%zu,\"seconds\":%.3f,\"batch\":%llu}\n", rows.count, now_s() - began,
