@@ -1,6 +1,7 @@
 /* Escaping of outside text. Everything here meets hostile bytes. */
 #include "base/text.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -127,4 +128,34 @@ bool text_is_name(const char *name, size_t max_bytes)
 		size -= length;
 	}
 	return true;
+}
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+	size_t ab = a < b ? a : b;
+
+	return ab < c ? ab : c;
+}
+
+size_t text_distance(const char *a, const char *b)
+{
+	size_t row[TEXT_DISTANCE_MAX_BYTES + 1], size = strnlen(b, TEXT_DISTANCE_MAX_BYTES + 1);
+
+	if (size > TEXT_DISTANCE_MAX_BYTES)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= size; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1] != '\0'; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= size; j++) {
+			size_t above = row[j];
+			bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
+
+			row[j] = least(above + 1, row[j - 1] + 1, diagonal + (same ? 0 : 1));
+			diagonal = above;
+		}
+	}
+	return row[size];
 }

@@ -27,4 +27,10 @@ bool text_is_utf8(const void *bytes, size_t size);
 /* True if name is 1 to max_bytes bytes of printable UTF-8 (for names that people give). */
 bool text_is_name(const char *name, size_t max_bytes);
 
+#define TEXT_DISTANCE_MAX_BYTES 128
+
+/* How many letters have to be changed, added or taken away to make one of the other, whatever their case (Levenshtein):
+ * for names that somebody mistyped. SIZE_MAX if b has more than TEXT_DISTANCE_MAX_BYTES. */
+size_t text_distance(const char *a, const char *b);
+
 #endif

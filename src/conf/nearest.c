@@ -1,10 +1,11 @@
-/* Names that are near: as many letters have to be changed, added or taken away as make one of the other. */
+/* Names that are near (text_distance()), in a section or in another. */
 #include "conf/nearest.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/text.h"
 
 #define NAME_MAX_BYTES     128 /* "section.key"; what is longer is near to nothing */
 #define LETTERS_A_MISTAKE  6   /* of a name's: one is let pass for so many */
@@ -17,35 +18,6 @@ struct search {
 	char *near;
 };
 
-static size_t least(size_t a, size_t b, size_t c)
-{
-	size_t ab = a < b ? a : b;
-
-	return ab < c ? ab : c;
-}
-
-/* Levenshtein's distance, whatever the case. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[NAME_MAX_BYTES], size = strlen(b);
-
-	for (size_t j = 0; j <= size; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1] != '\0'; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= size; j++) {
-			size_t above = row[j];
-			bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
-
-			row[j] = least(above + 1, row[j - 1] + 1, diagonal + (same ? 0 : 1));
-			diagonal = above;
-		}
-	}
-	return row[size];
-}
-
 static void consider(struct search *search, const char *section, size_t section_size, const char *key, size_t key_size)
 {
 	char name[NAME_MAX_BYTES];
@@ -54,7 +26,7 @@ static void consider(struct search *search, const char *section, size_t section_
 
 	if (size < 0 || (size_t)size >= sizeof(name))
 		return;
-	mistakes = distance(search->given, name);
+	mistakes = text_distance(search->given, name);
 	if (mistakes > OTHER_SECTION_COST && strlen(search->key) == key_size &&
 	    strncasecmp(search->key, key, key_size) == 0)
 		mistakes = OTHER_SECTION_COST;

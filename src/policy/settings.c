@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "policy/effective.h"
 
 #define AT(member) .offset = offsetof(struct effective, member)
@@ -148,28 +149,6 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* How many letters must be added, removed or replaced (Levenshtein). */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[SETTING_NAME_MAX_BYTES + 2];
-	size_t width = strlen(b);
-
-	for (size_t i = 0; i <= width; i++)
-		row[i] = i;
-	for (size_t i = 1; a[i - 1] != '\0'; i++) {
-		size_t corner = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= width; j++) {
-			size_t above = row[j];
-
-			row[j] = least(least(row[j] + 1, row[j - 1] + 1), corner + (a[i - 1] != b[j - 1]));
-			corner = above;
-		}
-	}
-	return row[width];
-}
-
 /* Behind the dot: what people remember of "heartbeat_interval". */
 static const char *last_word(const char *name)
 {
@@ -180,7 +159,7 @@ static const char *last_word(const char *name)
 
 static size_t unlikeness(const char *known, const char *name)
 {
-	return least(distance(name, known), distance(last_word(name), last_word(known)) + 1);
+	return least(text_distance(name, known), text_distance(last_word(name), last_word(known)) + 1);
 }
 
 const char *setting_nearest(const char *name)

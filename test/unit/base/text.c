@@ -76,12 +76,28 @@ static void names_are_printable_and_bounded(void **state)
 	assert_false(text_is_name("\xff", 5));
 }
 
+static void distance_is_what_has_to_be_changed(void **state)
+{
+	char large[TEXT_DISTANCE_MAX_BYTES + 2] = { 0 };
+
+	(void)state;
+	assert_int_equal(text_distance("https_port", "HTTPS_port"), 0);
+	assert_int_equal(text_distance("", "abc"), 3);
+	assert_int_equal(text_distance("abc", ""), 3);
+	assert_int_equal(text_distance("kitten", "sitting"), 3);
+	memset(large, 'a', sizeof(large) - 1);
+	assert_true(text_distance("a", large) == SIZE_MAX);
+	large[TEXT_DISTANCE_MAX_BYTES] = '\0';
+	assert_int_equal(text_distance("a", large), TEXT_DISTANCE_MAX_BYTES - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_name_there_and_back),
 		cmocka_unit_test(broken_escapes_are_refused),
 		cmocka_unit_test(names_are_printable_and_bounded),
+		cmocka_unit_test(distance_is_what_has_to_be_changed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
